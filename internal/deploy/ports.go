@@ -1,0 +1,116 @@
+package deploy
+
+import (
+	"context"
+	"time"
+)
+
+// Source is the commit to build.
+type Source struct {
+	App    string
+	Repo   string // path of the bare repository
+	Commit string // full object name of a commit
+}
+
+// Builder turns a commit into an image.
+type Builder interface {
+	// Build makes or finds the layers of src and reports each step. What the
+	// repository's author can repair is returned as a *Rejection.
+	Build(ctx context.Context, src Source, r *Report) (Manifest, error)
+}
+
+// Driver runs machines. Implementations are safe for concurrent use.
+type Driver interface {
+	// Boot creates the machine and hands the guest its start message. It
+	// returns as soon as the VM runs; what happens next goes to w.
+	Boot(ctx context.Context, spec MachineSpec, w Watch) (Machine, error)
+	// Adopt attaches w to a machine that was started by an earlier process.
+	// A guest that already listens reports EventListening again.
+	// ErrNotFound: no such machine runs.
+	Adopt(ctx context.Context, id string, w Watch) (Machine, error)
+	// Stop asks the app to end, waits up to grace, then destroys the machine.
+	// When it returns nil the machine is gone; an unknown id is no error.
+	Stop(ctx context.Context, id string, grace time.Duration) error
+	// List returns the running machines that are marked as ours.
+	List(ctx context.Context) ([]Machine, error)
+}
+
+// Router is the front door's table.
+type Router interface {
+	// Switch sends new requests for app to addr. The returned drain waits
+	// until no request runs on the backend that was replaced, or ctx ends;
+	// it is never nil.
+	Switch(app, addr string) (drain func(ctx context.Context))
+	// Down makes the front door answer 503 for app, with reason.
+	Down(app, reason string)
+	// Remove forgets app: 404 from now on.
+	Remove(app string)
+}
+
+// Ledger is the durable truth. Each method is one transaction that is on disk
+// when it returns. Look-ups of what is not there return ErrNotFound.
+type Ledger interface {
+	// CreateApp adds an app; an existing one is left as it is.
+	CreateApp(ctx context.Context, name string) (App, error)
+	App(ctx context.Context, name string) (App, error)
+	// Apps are sorted by name.
+	Apps(ctx context.Context) ([]App, error)
+	// SetBranch records the deploy branch of an app.
+	SetBranch(ctx context.Context, app, branch string) error
+
+	// AddRelease gives r the app's next version and stores it.
+	AddRelease(ctx context.Context, r Release) (Release, error)
+	// SaveRelease stores the changed fields of an existing release.
+	SaveRelease(ctx context.Context, r Release) error
+	// Promote makes r the live release of its app and retires the one before,
+	// in one transaction: after a crash exactly one of the two is live.
+	Promote(ctx context.Context, r Release) error
+	Release(ctx context.Context, app string, version int) (Release, error)
+	// Releases are the newest first; limit 0 means all.
+	Releases(ctx context.Context, app string, limit int) ([]Release, error)
+	// Image finds the newest release of app that was built from commit and
+	// was live once.
+	Image(ctx context.Context, app, commit string) (Release, error)
+	// Unfinished are the releases whose deployment was interrupted: state
+	// Building or Booting.
+	Unfinished(ctx context.Context) ([]Release, error)
+
+	SaveMachine(ctx context.Context, m Machine) error
+	DeleteMachine(ctx context.Context, id string) error
+	Machines(ctx context.Context) ([]Machine, error)
+
+	// Record appends to the audit: who did what to which app (which may be
+	// empty). It never holds a secret.
+	Record(ctx context.Context, e Entry) error
+	// Entries are the newest first; an empty app means all.
+	Entries(ctx context.Context, app string, limit int) ([]Entry, error)
+}
+
+// Entry is one line of the audit.
+type Entry struct {
+	Time   time.Time
+	App    string
+	Actor  string // name of a key's owner, or "gitd"
+	Action string // e.g. "release.live", "key.add"
+	Detail string
+}
+
+// Key is a public key that may log in.
+type Key struct {
+	Name        string // whose it is
+	Fingerprint string // "SHA256:…", as ssh-keygen -l prints it
+	Public      string // authorized_keys form, without options and comment
+	Admin       bool
+	Added       time.Time
+	LastUsed    time.Time // zero: never
+}
+
+// Keys is the ledger's key store.
+type Keys interface {
+	// AddKey stores k. The same key under the same name is updated; under
+	// another name it is an error that names the owner.
+	AddKey(ctx context.Context, k Key) error
+	Keys(ctx context.Context) ([]Key, error)
+	// KeyUsed finds the key with this fingerprint and notes the time.
+	KeyUsed(ctx context.Context, fingerprint string) (Key, error)
+}

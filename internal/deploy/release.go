@@ -1,0 +1,82 @@
+package deploy
+
+import (
+	"time"
+)
+
+// State is where a release stands. Only the core moves it.
+type State string
+
+// The life of a release, in order; Failed can follow any state before Live.
+const (
+	Building State = "building"
+	Booting  State = "booting"
+	Live     State = "live"
+	Retired  State = "retired"
+	Failed   State = "failed"
+)
+
+// Trigger says what asked for a release.
+type Trigger string
+
+// What can make a release.
+const (
+	ByPush Trigger = "push"
+	ByTag  Trigger = "tag"
+)
+
+// Release is one version of an app: a commit with its image and settings.
+type Release struct {
+	App      string
+	Version  int    // 1, 2, …; unique in an app
+	Commit   string // full object name
+	Subject  string // first line of the commit's message
+	Pusher   string // name of the key that pushed
+	Trigger  Trigger
+	State    State
+	Reason   string   // why it failed; empty otherwise
+	Manifest Manifest // empty until built
+	Steps    []Step   // where the time went, in order
+	Created  time.Time
+	Finished time.Time // zero while the deployment runs
+}
+
+// Step is one measured part of a deployment.
+type Step struct {
+	Name string        `json:"name"`
+	Took time.Duration `json:"took_ns"`
+}
+
+// Manifest is everything needed to boot a release again without a build. It
+// names files by digest and holds no secret: config is not part of it.
+type Manifest struct {
+	Base      string            `json:"base"` // id of the NodeOS base: a folder below bases/
+	Node      string            `json:"node"` // exact version of Node in that base
+	Deps      Layer             `json:"deps"` // node_modules; zero when the app has none
+	App       Layer             `json:"app"`  // source and build output
+	Start     []string          `json:"start"`
+	Env       map[string]string `json:"env,omitempty"` // set by the start command itself
+	Health    Health            `json:"health"`
+	Resources Resources         `json:"resources"`
+}
+
+// Empty reports whether nothing has been built yet.
+func (m Manifest) Empty() bool { return m.Base == "" }
+
+// Layer is one content-addressed, read-only EROFS image below layers/.
+type Layer struct {
+	Digest string `json:"digest,omitempty"` // lower-case hex SHA-256 of the file
+	Size   int64  `json:"size,omitempty"`   // bytes
+}
+
+// Health is how a candidate shows that it can serve.
+type Health struct {
+	Path    string        `json:"path"`       // requested with GET; default "/"
+	Timeout time.Duration `json:"timeout_ns"` // from boot to the first good answer; 0: the daemon's default
+}
+
+// Resources is what a machine gets. Zero fields mean the daemon's default.
+type Resources struct {
+	MemoryMiB int `json:"memory_mib,omitempty"`
+	CPUs      int `json:"cpus,omitempty"`
+}
