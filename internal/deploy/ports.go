@@ -114,3 +114,32 @@ type Keys interface {
 	// KeyUsed finds the key with this fingerprint and notes the time.
 	KeyUsed(ctx context.Context, fingerprint string) (Key, error)
 }
+
+// Line is one line of an app's output.
+type Line struct {
+	Time    time.Time
+	Release int
+	Machine string
+	Stream  string // "stdout", "stderr", "init", "console" or "nodeos"
+	Text    string // printable, one line
+}
+
+// Output keeps what the apps say. Append never blocks for long.
+type Output interface {
+	Append(app string, l Line)
+}
+
+// Commit is a commit in an app's repository.
+type Commit struct {
+	ID      string // full object name
+	Subject string // first line of its message, printable
+}
+
+// Repos is the git side that the core needs.
+type Repos interface {
+	// Commit peels an object name to the commit it names. A *Rejection says
+	// that there is none behind it.
+	Commit(ctx context.Context, app, object string) (Commit, error)
+	// Point sets branch of app's repository to commit, and HEAD to branch.
+	Point(ctx context.Context, app, branch, commit string) error
+}

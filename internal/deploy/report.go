@@ -57,6 +57,15 @@ func (r *Report) Lap(name string) {
 	r.steps = append(r.steps, Step{name, took})
 }
 
+// since moves the start of the first phase to t.
+func (r *Report) since(t time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !t.IsZero() {
+		r.last = t
+	}
+}
+
 // Steps returns the phases so far, in order of their first Lap.
 func (r *Report) Steps() []Step {
 	r.mu.Lock()

@@ -1,0 +1,166 @@
+package deploy
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
+)
+
+// guestPort is where an app must listen in its machine.
+const guestPort = 8080
+
+// boot starts a machine of rel and waits until it is healthy. When it is
+// not, the pusher sees the machine's last lines, and the machine is gone.
+func (d *Deployer) boot(ctx context.Context, rel Release, r *Report) (*instance, error) {
+	spec, err := d.spec(rel)
+	if err != nil {
+		return nil, err
+	}
+	r.Step("Booting v%d: %d MiB, %d CPU", rel.Version, spec.MemoryMiB, spec.CPUs)
+	inst := newInstance(rel, d.cfg.Output)
+	inst.named(Machine{ID: spec.ID})
+	m, err := d.cfg.Driver.Boot(ctx, spec, inst.watch)
+	if err != nil {
+		return nil, fmt.Errorf("boot v%d: %w", rel.Version, err)
+	}
+	inst.named(m)
+	if err := d.healthy(ctx, inst, r); err != nil {
+		for _, l := range inst.lastLines() {
+			r.Detail("  | %s", l)
+		}
+		d.stop(context.WithoutCancel(ctx), m.ID, 0)
+		return nil, err
+	}
+	return inst, nil
+}
+
+// healthy waits for the guest's own word that the app listens, then for a
+// good answer. A probe from outside would prove nothing before that: in
+// user-mode networking the host side accepts before the guest listens.
+func (d *Deployer) healthy(ctx context.Context, inst *instance, r *Report) error {
+	limit := inst.release.Manifest.Health.Timeout
+	if limit == 0 {
+		limit = d.cfg.BootTimeout
+	}
+	bound, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	select {
+	case <-inst.listening:
+	case <-inst.ended:
+		return d.ended(inst)
+	case <-bound.Done():
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return Reject(fmt.Sprintf("the app did not listen on port %d within %s", guestPort, limit),
+			"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
+	}
+	if b := inst.bootDetail(); b != "" {
+		r.Detail("%s", b)
+	}
+	r.Lap("boot")
+	err := newProber(d.cfg.Host(inst.release.App), inst.release.Manifest.Health.Path).
+		untilHealthy(bound, inst.addr(), inst.ended, r)
+	r.Lap("health")
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case isClosed(inst.ended):
+		return d.ended(inst)
+	default:
+		return Reject(fmt.Sprintf("health check failed for %s: %v", limit, err), "")
+	}
+}
+
+func (d *Deployer) ended(inst *instance) error {
+	return Reject("the app did not start: "+inst.reason(), "its last lines are above; `logs "+inst.release.App+"` has all of them")
+}
+
+// spec says how to boot rel.
+func (d *Deployer) spec(rel Release) (MachineSpec, error) {
+	m := rel.Manifest
+	if err := d.cfg.State.Kept(m); err != nil {
+		return MachineSpec{}, fmt.Errorf("the image of v%d is not complete: %w", rel.Version, err)
+	}
+	id, err := machineID(rel)
+	if err != nil {
+		return MachineSpec{}, err
+	}
+	env := d.environment(rel)
+	s := MachineSpec{
+		ID: id, App: rel.App, Release: rel.Version,
+		Kernel: d.cfg.State.Kernel(m.Base), Hostname: rel.App,
+		Args: expand(m.Start, env), Env: env, Port: guestPort,
+		Resources: m.Resources.or(d.cfg.Defaults),
+		Disks: []Disk{
+			{"base", d.cfg.State.Root(m.Base)},
+			{"app", d.cfg.State.Layer(m.App.Digest)},
+		},
+	}
+	if m.Deps.Digest != "" {
+		s.Disks = append(s.Disks, Disk{"deps", d.cfg.State.Layer(m.Deps.Digest)})
+	}
+	// libvirt and QEMU do not know our working directory.
+	for _, p := range []*string{&s.Kernel, &s.Disks[0].Path, &s.Disks[1].Path} {
+		if !filepath.IsAbs(*p) {
+			return MachineSpec{}, fmt.Errorf("state folder %q is not absolute", d.cfg.State)
+		}
+	}
+	if initrd := d.cfg.State.Initrd(m.Base); exists(initrd) {
+		s.Initrd = initrd
+	}
+	return s, nil
+}
+
+// environment is all that the app finds in process.env.
+func (d *Deployer) environment(rel Release) map[string]string {
+	env := map[string]string{
+		"HOME": "/app", "PATH": "/usr/bin:/app/node_modules/.bin", "USER": "app",
+		"NODE_ENV": "production", "PORT": strconv.Itoa(guestPort),
+		"NODEOS_APP": rel.App, "NODEOS_RELEASE": "v" + strconv.Itoa(rel.Version), "NODEOS_COMMIT": rel.Commit,
+	}
+	maps.Copy(env, rel.Manifest.Env)
+	return env
+}
+
+// expand fills $NAME and ${NAME} in a start command. The builder lets plain
+// variables pass and nothing else.
+func expand(start []string, env map[string]string) []string {
+	args := make([]string, len(start))
+	for i, a := range start {
+		args[i] = os.Expand(a, func(name string) string { return env[name] })
+	}
+	return args
+}
+
+func (r Resources) or(def Resources) Resources {
+	if r.MemoryMiB == 0 {
+		r.MemoryMiB = def.MemoryMiB
+	}
+	if r.CPUs == 0 {
+		r.CPUs = def.CPUs
+	}
+	return r
+}
+
+// machineID is unique: a release can be booted more than once.
+func machineID(rel Release) (string, error) {
+	var b [3]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s-v%d-%s", rel.App, rel.Version, hex.EncodeToString(b[:])), nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, os.ErrNotExist)
+}
