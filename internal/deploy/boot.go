@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"strconv"
 )
 
@@ -107,12 +106,6 @@ func (d *Deployer) spec(rel Release) (MachineSpec, error) {
 	}
 	if m.Deps.Digest != "" {
 		s.Disks = append(s.Disks, Disk{"deps", d.cfg.State.Layer(m.Deps.Digest)})
-	}
-	// libvirt and QEMU do not know our working directory.
-	for _, p := range []*string{&s.Kernel, &s.Disks[0].Path, &s.Disks[1].Path} {
-		if !filepath.IsAbs(*p) {
-			return MachineSpec{}, fmt.Errorf("state folder %q is not absolute", d.cfg.State)
-		}
 	}
 	if initrd := d.cfg.State.Initrd(m.Base); exists(initrd) {
 		s.Initrd = initrd

@@ -1,0 +1,117 @@
+// Package cli is the command tree: one implementation for
+// `ssh nodeos@HOST CMD` and for `gitd CMD` on the host.
+//
+// It owns the words, the tables and the exit codes. It does not own what the
+// commands act on (Services), nor how a person proved who they are (Caller).
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gitd/internal/deploy"
+)
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// Logs reads what apps said.
+type Logs interface {
+	// Tail returns the last n lines of app, the oldest first.
+	Tail(app string, n int) ([]deploy.Line, error)
+	// Follow sends the last n lines and then live ones until ctx ends.
+	Follow(ctx context.Context, app string, n int) (<-chan deploy.Line, error)
+}
+
+// Services is what the commands act on.
+type Services struct {
+	Ledger  deploy.Ledger
+	Keys    deploy.Keys
+	Logs    Logs
+	URL     func(app string) string
+	Version string
+	Halt    func() // begins to stop the machines and the daemon
+}
+
+// Caller is who runs a command and with what.
+type Caller struct {
+	Name  string // of the key, or "host"
+	Admin bool
+	In    io.Reader
+	Out   io.Writer
+	Err   io.Writer
+}
+
+// Run executes one command line and returns its exit code.
+func Run(ctx context.Context, s Services, c Caller, args []string) int {
+	root := &cobra.Command{Use: "gitd", Short: "push Node.js apps into virtual machines of their own"}
+	root.AddCommand(Commands(s, c)...)
+	return Execute(ctx, root, c, args)
+}
+
+// Execute runs args in the tree below root and turns its error into words
+// and an exit code, in this one place.
+func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) int {
+	root.SetArgs(args)
+	root.SetIn(c.In)
+	root.SetOut(c.Out)
+	root.SetErr(c.Err)
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	cmd, err := root.ExecuteContextC(ctx)
+	if err == nil {
+		return exitOK
+	}
+	if isUnknown(err) {
+		err = usage(cmd, err)
+	}
+	for l := range strings.SplitSeq(err.Error(), "\n") {
+		fmt.Fprintf(c.Err, " !     %s\n", deploy.Printable(l))
+	}
+	var u *usageError
+	if errors.As(err, &u) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+// usageError is a command line that cannot be understood.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+// usage answers a wrong command line with the right one.
+func usage(cmd *cobra.Command, err error) error {
+	return &usageError{err.Error() + "\nusage: " + cmd.UseLine() + "; `" + cmd.Root().Name() + " help` lists the commands"}
+}
+
+// isUnknown recognises cobra's own error, which has no type.
+func isUnknown(err error) bool { return strings.HasPrefix(err.Error(), "unknown command") }
+
+// args checks the positional arguments and answers with the usage line.
+func args(check cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return usage(cmd, err)
+		}
+		return nil
+	}
+}
+
+// noApp is the answer for an app that does not exist.
+func noApp(name string, err error) error {
+	if errors.Is(err, deploy.ErrNotFound) {
+		return fmt.Errorf("there is no app %q; `apps` lists yours, the first push makes one", name)
+	}
+	return err
+}

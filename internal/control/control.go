@@ -1,0 +1,152 @@
+// Package control is the daemon's unix socket: it runs a named call in the
+// daemon with the caller's standard streams, for the commands on the host
+// (`gitd apps`) and for git's hooks.
+//
+// It owns the framing and the socket. It does not own what a call does, nor
+// who may make one: the socket has mode 0600, so a caller is the daemon's own
+// user or root.
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"sync"
+)
+
+// Call names what the daemon is to do.
+type Call struct {
+	Name string   `json:"name"` // "cli" or the name of a hook
+	Args []string `json:"args,omitempty"`
+	Tty  bool     `json:"tty,omitempty"` // the caller's standard output is a terminal
+}
+
+// Streams are the caller's.
+type Streams struct {
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// frame is one JSON line in either direction. The first frame from the
+// client holds the call, the last from the server the exit status.
+type frame struct {
+	Call *Call  `json:"call,omitempty"`
+	In   []byte `json:"in,omitempty"`
+	EOF  bool   `json:"eof,omitempty"` // no more In
+	Out  []byte `json:"out,omitempty"`
+	Err  []byte `json:"err,omitempty"`
+	Exit *int   `json:"exit,omitempty"`
+}
+
+// Handler runs one call and returns its exit status. ctx ends when the
+// caller is gone.
+type Handler func(ctx context.Context, c Call, s Streams) int
+
+// Listen makes the socket at path with mode 0600. A socket that nobody
+// answers any more is replaced.
+func Listen(path string) (net.Listener, error) {
+	if conn, err := net.Dial("unix", path); err == nil {
+		conn.Close()
+		return nil, fmt.Errorf("another gitd serves this state folder: %s answers", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(path, 0o600); err != nil {
+		l.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+// Serve answers calls until l is closed.
+func Serve(ctx context.Context, l net.Listener, h Handler) error {
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return nil
+			}
+			return err
+		}
+		go serve(ctx, conn, h)
+	}
+}
+
+func serve(ctx context.Context, conn net.Conn, h Handler) {
+	defer conn.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	dec := json.NewDecoder(conn)
+	var first frame
+	if err := dec.Decode(&first); err != nil || first.Call == nil {
+		return
+	}
+	out := &sender{enc: json.NewEncoder(conn)}
+	in, w := io.Pipe()
+	go func() {
+		defer cancel()
+		receive(dec, w)
+	}()
+	code := h(ctx, *first.Call, Streams{In: in, Out: out.stream(outStream), Err: out.stream(errStream)})
+	in.Close()
+	out.send(frame{Exit: &code})
+}
+
+// receive feeds the caller's input to w and returns when the caller is gone.
+func receive(dec *json.Decoder, w *io.PipeWriter) {
+	for {
+		var f frame
+		if err := dec.Decode(&f); err != nil {
+			w.CloseWithError(io.ErrUnexpectedEOF)
+			return
+		}
+		if f.EOF {
+			w.Close()
+		} else {
+			w.Write(f.In) //nolint:errcheck // a handler that reads no more is no error
+		}
+	}
+}
+
+const (
+	outStream = iota
+	errStream
+)
+
+type sender struct {
+	mu  sync.Mutex
+	enc *json.Encoder
+}
+
+func (s *sender) send(f frame) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.enc.Encode(f)
+}
+
+func (s *sender) stream(which int) io.Writer { return stream{s, which} }
+
+type stream struct {
+	s     *sender
+	which int
+}
+
+func (w stream) Write(p []byte) (int, error) {
+	f := frame{Out: p}
+	if w.which == errStream {
+		f = frame{Err: p}
+	}
+	if err := w.s.send(f); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}

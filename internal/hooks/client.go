@@ -1,0 +1,124 @@
+package hooks
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
+
+	"gitd/internal/control"
+	"gitd/internal/deploy"
+)
+
+// Names of the hooks: the names git looks for, and of their control calls.
+const (
+	ProcReceive = "proc-receive"
+	PostReceive = "post-receive"
+)
+
+// Variables that the daemon sets for the hooks of a push.
+const (
+	pushVar   = "GITD_PUSH"
+	socketVar = "GITD_SOCKET"
+)
+
+// request is what the proc-receive hook tells the desk.
+type request struct {
+	Commands []deploy.Command `json:"commands"`
+	Shallow  bool             `json:"shallow"`
+}
+
+// Install puts the hooks into dir as links to the gitd binary, which knows
+// them by the name it is called by: no shell is involved.
+func Install(dir, gitd string) error {
+	for _, name := range []string{ProcReceive, PostReceive} {
+		path := filepath.Join(dir, name)
+		if target, err := os.Readlink(path); err == nil && target == gitd {
+			continue
+		}
+		fresh := path + ".new"
+		if err := os.Remove(fresh); err != nil && !os.IsNotExist(err) {
+			return err
+		}
+		if err := os.Symlink(gitd, fresh); err != nil {
+			return err
+		}
+		if err := os.Rename(fresh, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Is reports whether a program was called as one of the hooks, and which.
+func Is(arg0 string) (name string, ok bool) {
+	name = filepath.Base(arg0)
+	return name, name == ProcReceive || name == PostReceive
+}
+
+// Run is the hook's process: it holds the conversation with git on in and
+// out, passes the push to the daemon, and prints progress to people on msg.
+func Run(ctx context.Context, name string, in io.Reader, out, msg io.Writer) error {
+	push, socket := os.Getenv(pushVar), os.Getenv(socketVar)
+	if push == "" || socket == "" {
+		return fmt.Errorf("the %s hook runs inside a push only", name)
+	}
+	ask := func(body []byte) ([]byte, error) {
+		var reply bytes.Buffer
+		code, err := control.Do(ctx, socket, control.Call{Name: name, Args: []string{push}},
+			control.Streams{In: bytes.NewReader(body), Out: &reply, Err: msg})
+		if err == nil && code != 0 {
+			err = fmt.Errorf("gitd refused the call (status %d)", code)
+		}
+		return reply.Bytes(), err
+	}
+	if name == PostReceive {
+		io.Copy(io.Discard, in) //nolint:errcheck // git may be told of refs; the daemon knows them
+		summary, err := ask(nil)
+		msg.Write(summary) //nolint:errcheck // nobody is left to be told
+		return err
+	}
+	return converse(in, out, os.Getenv("GIT_SHALLOW_FILE") != "", ask)
+}
+
+// converse speaks proc-receive with git. Whatever goes wrong behind it
+// becomes a verdict: git would only say "hook declined".
+func converse(in io.Reader, out io.Writer, shallow bool, ask func([]byte) ([]byte, error)) error {
+	scan := pktline.NewScanner(in)
+	if err := greet(scan, pktline.NewEncoder(out)); err != nil {
+		return err
+	}
+	cmds, err := commands(scan)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(request{Commands: cmds, Shallow: shallow})
+	if err != nil {
+		return err
+	}
+	var outcome deploy.Outcome
+	reply, err := ask(body)
+	if err == nil {
+		err = json.Unmarshal(reply, &outcome)
+	}
+	if err != nil {
+		outcome.Verdicts = refuse(cmds, err)
+	}
+	return answer(out, outcome.Verdicts)
+}
+
+// refuse rejects every ref because the daemon could not be asked.
+func refuse(cmds []deploy.Command, err error) []deploy.Verdict {
+	reason, _, _ := strings.Cut(err.Error(), ":")
+	var list []deploy.Verdict
+	for _, c := range cmds {
+		list = append(list, deploy.Verdict{Ref: c.Ref, Reject: deploy.Printable(reason) + "; push again"})
+	}
+	return list
+}

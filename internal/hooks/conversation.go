@@ -1,0 +1,119 @@
+// Package hooks is what git runs during a push: the proc-receive and
+// post-receive hooks, and the desk in the daemon that they talk to.
+//
+// It owns the conversation with git (pkt-lines, the verdict for each ref) and
+// the table of pushes under way. It does not own what a push means: the desk
+// hands it to the core.
+package hooks
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
+
+	"gitd/internal/deploy"
+)
+
+// maxCommands bounds the refs of one push: `git push --tags` of a large
+// repository is fine, a stream without end is not.
+const maxCommands = 10_000
+
+// Source of the conversation's form: githooks(5), "proc-receive".
+const version = "version=1"
+
+// oid matches an object name as git sends it, SHA-1 or SHA-256.
+var oid = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
+// greet reads git's version line and answers it. No capability is asked for:
+// push options have no meaning here, and git itself handles --atomic.
+func greet(in *pktline.Scanner, out *pktline.Encoder) error {
+	lines, err := section(in, 1)
+	if err != nil {
+		return err
+	}
+	offered, _, _ := strings.Cut(lines[0], "\x00")
+	if offered != version {
+		return fmt.Errorf("git speaks proc-receive %q, not %q: git 2.29 or later is needed", offered, version)
+	}
+	if err := out.EncodeString(version + "\n"); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// commands reads the refs that the push wants to move.
+func commands(in *pktline.Scanner) ([]deploy.Command, error) {
+	lines, err := section(in, maxCommands)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]deploy.Command, 0, len(lines))
+	for _, l := range lines {
+		part := strings.SplitN(l, " ", 3)
+		if len(part) != 3 || !oid.MatchString(part[0]) || !oid.MatchString(part[1]) || part[2] == "" {
+			return nil, fmt.Errorf("git sent %q where a ref command was due", l)
+		}
+		list = append(list, deploy.Command{Old: part[0], New: part[1], Ref: part[2]})
+	}
+	return list, nil
+}
+
+// section reads pkt-lines up to a flush, at least one and at most limit.
+func section(in *pktline.Scanner, limit int) ([]string, error) {
+	var lines []string
+	for in.Scan() {
+		b := in.Bytes()
+		if len(b) == 0 {
+			if len(lines) == 0 {
+				return nil, errors.New("git sent nothing")
+			}
+			return lines, nil
+		}
+		if len(lines) == limit {
+			return nil, fmt.Errorf("more than %d lines in one push", limit)
+		}
+		lines = append(lines, string(bytes.TrimSuffix(b, []byte("\n"))))
+	}
+	if err := in.Err(); err != nil {
+		return nil, err
+	}
+	return nil, io.ErrUnexpectedEOF
+}
+
+// answer writes the verdicts.
+func answer(w io.Writer, verdicts []deploy.Verdict) error {
+	out := pktline.NewEncoder(w)
+	for _, v := range verdicts {
+		for _, l := range report(v) {
+			if err := out.EncodeString(l + "\n"); err != nil {
+				return err
+			}
+		}
+	}
+	return out.Flush()
+}
+
+// report is one verdict in git's words.
+func report(v deploy.Verdict) []string {
+	switch {
+	case v.Reject != "":
+		return []string{"ng " + v.Ref + " " + strings.ReplaceAll(v.Reject, "\n", " ")}
+	case v.Store:
+		return []string{"ok " + v.Ref, "option fall-through"}
+	case v.Moved != nil:
+		return []string{
+			"ok " + v.Ref,
+			"option refname " + v.Moved.Ref,
+			"option old-oid " + v.Moved.Old,
+			"option new-oid " + v.Moved.New,
+			"option forced-update",
+		}
+	default:
+		return []string{"ok " + v.Ref}
+	}
+}

@@ -1,0 +1,150 @@
+// Package repo owns the apps' bare git repositories: how they are made and
+// configured, which environment git runs in, and the transport commands
+// (receive-pack, upload-pack).
+//
+// It reads objects with go-git and lets the system's git do what go-git's
+// server side lacks (side-band, thin packs, compare-and-set on refs). What a
+// push means is not decided here: git asks the hooks, the hooks ask the core.
+package repo
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing"
+	"github.com/go-git/go-git/v5/plumbing/object"
+
+	"gitd/internal/deploy"
+)
+
+// maxInput bounds the pack of one push, in bytes.
+const maxInput = 2 << 30
+
+// Repos are the repositories below a state folder. It implements
+// deploy.Repos.
+type Repos struct {
+	state deploy.StateDir
+	git   string
+}
+
+// Open finds git and returns the repositories below state.
+func Open(state deploy.StateDir) (*Repos, error) {
+	path, err := exec.LookPath("git")
+	if err != nil {
+		return nil, fmt.Errorf("git is not installed (apt-get install git): %w", err)
+	}
+	return &Repos{state: state, git: path}, nil
+}
+
+// settings of every repository, written at each Ensure so that older ones
+// follow. The reasons:
+//   - procReceiveRefs: our hook gives the verdict for every ref
+//   - fsckObjects: objects come from anyone with a key
+//   - shallowUpdate: a shallow clone may push its branch
+//   - autogc: git must not start work of its own behind a push
+//   - hideRefs: refs below refs/gitd are ours
+func (r *Repos) settings() []string {
+	return []string{
+		"core.hooksPath=" + r.state.Hooks(),
+		"receive.procReceiveRefs=refs",
+		"receive.fsckObjects=true",
+		fmt.Sprintf("receive.maxInputSize=%d", maxInput),
+		"receive.shallowUpdate=true",
+		"receive.autogc=false",
+		"receive.denyCurrentBranch=ignore",
+		"transfer.hideRefs=refs/gitd",
+		"gc.auto=0",
+	}
+}
+
+// Ensure makes the bare repository of app, or brings its settings up to date.
+func (r *Repos) Ensure(ctx context.Context, app string) error {
+	dir := r.state.Repo(app)
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		if err := r.run(ctx, "", "init", "--quiet", "--bare", "--initial-branch=main", "--template=", dir); err != nil {
+			return err
+		}
+	}
+	for _, s := range r.settings() {
+		key, value, _ := strings.Cut(s, "=")
+		if err := r.run(ctx, dir, "config", key, value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Commit peels object to a commit.
+func (r *Repos) Commit(_ context.Context, app, objectName string) (deploy.Commit, error) {
+	g, err := git.PlainOpen(r.state.Repo(app))
+	if err != nil {
+		return deploy.Commit{}, fmt.Errorf("repository of %s: %w", app, err)
+	}
+	hash := plumbing.NewHash(objectName)
+	for {
+		switch o, err := g.Object(plumbing.AnyObject, hash); o := o.(type) {
+		case nil:
+			return deploy.Commit{}, fmt.Errorf("object %s: %w", objectName, err)
+		case *object.Tag:
+			hash = o.Target
+		case *object.Commit:
+			return deploy.Commit{ID: o.Hash.String(), Subject: subject(o.Message)}, nil
+		default:
+			return deploy.Commit{}, deploy.Reject(fmt.Sprintf("%.7s is a %s, not a commit", objectName, o.Type()), "push a branch, or a tag of a commit")
+		}
+	}
+}
+
+// subject is the first line of a commit's message, safe to print.
+func subject(message string) string {
+	first, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
+	first = deploy.Printable(first)
+	if len(first) > 72 {
+		first = strings.ToValidUTF8(first[:72], "") + "…"
+	}
+	return first
+}
+
+// Point sets branch to commit and HEAD to branch, whatever they were.
+func (r *Repos) Point(ctx context.Context, app, branch, commit string) error {
+	dir := r.state.Repo(app)
+	if err := r.run(ctx, dir, "update-ref", "refs/heads/"+branch, commit); err != nil {
+		return err
+	}
+	return r.run(ctx, dir, "symbolic-ref", "HEAD", "refs/heads/"+branch)
+}
+
+// run runs one short git command.
+func (r *Repos) run(ctx context.Context, dir string, args ...string) error {
+	cmd := exec.CommandContext(ctx, r.git, args...)
+	cmd.Dir = dir
+	cmd.Env = Env()
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(stderr.String()))
+	}
+	return nil
+}
+
+// Env is the whole environment git runs in: nothing of the client's, nothing
+// of the daemon's, no configuration but the repository's own.
+func Env() []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"),
+		"HOME=/nonexistent",
+		"LC_ALL=C.UTF-8",
+		"GIT_CONFIG_NOSYSTEM=1",
+		"GIT_CONFIG_GLOBAL=/dev/null",
+		"GIT_TERMINAL_PROMPT=0",
+		// The state folder may belong to another user than the daemon's
+		// (a restored backup, a volume): it is ours all the same.
+		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
+	}
+}

@@ -1,0 +1,92 @@
+package repo
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"regexp"
+	"sync"
+	"syscall"
+)
+
+// Service is a git transport command that a client may ask for.
+type Service string
+
+// The services; anything else is refused (upload-archive included: it reads
+// any path of any commit and nobody deploys with it).
+const (
+	ReceivePack Service = "receive-pack"
+	UploadPack  Service = "upload-pack"
+)
+
+// protocol is what a client may say in GIT_PROTOCOL.
+var protocol = regexp.MustCompile(`^version=[0-2](:[a-z0-9=.-]{1,64}){0,4}$`)
+
+// Call is one run of a service for a client.
+type Call struct {
+	App      string
+	Service  Service
+	Protocol string   // the client's GIT_PROTOCOL; dropped unless it is well-formed
+	Env      []string // for our hooks
+	In       io.Reader
+	Out, Err io.Writer
+}
+
+// Serve runs the service and returns its exit status. It is not tied to the
+// client: when Out fails because the client is gone, git's output is read on
+// and thrown away, since a receive-pack that is cut off in its hook leaves a
+// deployment whose ref never moves.
+func (r *Repos) Serve(c Call) (int, error) {
+	cmd := exec.Command(r.git, string(c.Service), r.state.Repo(c.App))
+	cmd.Env = append(Env(), c.Env...)
+	if protocol.MatchString(c.Protocol) {
+		cmd.Env = append(cmd.Env, "GIT_PROTOCOL="+c.Protocol)
+	}
+	// A group of its own: a Ctrl-C at the daemon's terminal must reach the
+	// daemon, which then ends in order, and not git in the middle of a hook.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return 1, err
+	}
+	cmd.Stdout = &lenient{w: c.Out}
+	cmd.Stderr = &lenient{w: c.Err}
+	if err := cmd.Start(); err != nil {
+		return 1, fmt.Errorf("git %s: %w", c.Service, err)
+	}
+	go func() {
+		io.Copy(stdin, c.In) //nolint:errcheck // git sees the end of its input either way
+		stdin.Close()
+	}()
+	return status(cmd.Wait())
+}
+
+func status(err error) (int, error) {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return max(exit.ExitCode(), 1), nil
+	}
+	if err != nil {
+		return 1, err
+	}
+	return 0, nil
+}
+
+// lenient is a writer that never fails: after its first error it discards.
+type lenient struct {
+	mu   sync.Mutex
+	w    io.Writer
+	gone bool
+}
+
+func (l *lenient) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.gone {
+		if _, err := l.w.Write(p); err != nil {
+			l.gone = true
+		}
+	}
+	return len(p), nil
+}

@@ -1,0 +1,89 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/gliderlabs/ssh"
+
+	"gitd/internal/deploy"
+	"gitd/internal/repo"
+)
+
+// transport runs git for a client and returns the exit code.
+func (s *Server) transport(sess ssh.Session, who deploy.Key, words []string) int {
+	started := time.Now()
+	r := deploy.NewReport(sess.Stderr())
+	app, err := appName(words)
+	if err != nil {
+		r.Warn("%v", err)
+		return 1
+	}
+	call := repo.Call{
+		App: app, Service: repo.Service(strings.TrimPrefix(words[0], "git-")),
+		Protocol: variable(sess.Environ(), "GIT_PROTOCOL"),
+		In:       sess, Out: sess, Err: sess.Stderr(),
+	}
+	if err := s.prepare(sess.Context(), call, who); err != nil {
+		r.Warn("%v", err)
+		return 1
+	}
+	if call.Service == repo.ReceivePack {
+		env, closed := s.cfg.Pushes.Open(deploy.Push{App: app, Pusher: who.Name, Started: started})
+		defer closed()
+		call.Env = env
+	}
+	code, err := s.cfg.Git.Serve(call)
+	if err != nil {
+		s.cfg.Log.Error().Err(err).Str("app", app).Msg("git does not run")
+		r.Warn("git does not run on the server: %v", err)
+	}
+	return code
+}
+
+// prepare makes the app on its first push, and brings its refs to what the
+// ledger says before git advertises them.
+func (s *Server) prepare(ctx context.Context, c repo.Call, who deploy.Key) error {
+	ledger := s.cfg.Services.Ledger
+	_, err := ledger.App(ctx, c.App)
+	switch {
+	case errors.Is(err, deploy.ErrNotFound) && c.Service == repo.ReceivePack:
+		if _, err := ledger.CreateApp(ctx, c.App); err != nil {
+			return err
+		}
+		if err := ledger.Record(ctx, deploy.Entry{Time: time.Now(), App: c.App, Actor: who.Name, Action: "app.create"}); err != nil {
+			return err
+		}
+	case errors.Is(err, deploy.ErrNotFound):
+		return fmt.Errorf("there is no app %q; a `git push` makes it", c.App)
+	case err != nil:
+		return err
+	}
+	if err := s.cfg.Git.Ensure(ctx, c.App); err != nil {
+		return err
+	}
+	s.cfg.Core.RepairRefs(ctx, c.App)
+	return nil
+}
+
+// appName reads the app from "git-receive-pack '/shop.git'".
+func appName(words []string) (string, error) {
+	if len(words) != 2 {
+		return "", fmt.Errorf("%s takes one repository; the remote is ssh://nodeos@HOST:PORT/APP", words[0])
+	}
+	name := strings.TrimSuffix(strings.Trim(words[1], "/"), ".git")
+	return name, deploy.CheckName(name)
+}
+
+// variable finds what the client set name to, or "".
+func variable(environ []string, name string) string {
+	for _, e := range environ {
+		if k, v, ok := strings.Cut(e, "="); ok && k == name {
+			return v
+		}
+	}
+	return ""
+}
