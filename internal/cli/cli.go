@@ -72,6 +72,10 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 	if err == nil {
 		return exitOK
 	}
+	var silent Silent
+	if errors.As(err, &silent) {
+		return int(silent)
+	}
 	if isUnknown(err) {
 		err = usage(cmd, err)
 	}
@@ -84,6 +88,12 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 	}
 	return exitFailed
 }
+
+// Silent is an error that has been told already: it only carries an exit
+// code.
+type Silent int
+
+func (s Silent) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
 
 // usageError is a command line that cannot be understood.
 type usageError struct{ text string }

@@ -1,0 +1,39 @@
+# gitd: the targets that people and CI use alike.
+export GOFLAGS := -tags=libvirt_dlopen $(GOFLAGS)
+SHELL := /bin/bash
+
+.PHONY: all build setup base demo test race lint clean
+
+all: build
+
+## build: gitd and the guest's init, into bin/
+build: bin/nodeos-init
+	@mkdir -p bin
+	go build -trimpath -o bin/gitd ./cmd/gitd
+
+# Phony on purpose: go knows better than make what is up to date.
+.PHONY: bin/nodeos-init
+bin/nodeos-init:
+	@mkdir -p bin
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/nodeos-init ./cmd/nodeos-init
+
+## setup: the Debian packages, as root or with sudo
+setup:
+	@scripts/setup all
+
+## demo: a push, from nothing to an answer; KEEP=1 leaves it running
+demo: setup build
+	@KEEP=$(KEEP) scripts/demo
+
+## test: everything, with real git, ssh, libvirt and QEMU
+test: setup build
+	go vet ./...
+	GOARCH=arm64 CGO_ENABLED=0 go vet ./cmd/nodeos-init ./internal/guest
+	go test -timeout 40m -p 1 ./...
+
+## race: the concurrent parts under the race detector
+race:
+	go test -race ./internal/deploy ./internal/proxy ./internal/ledger ./internal/applog ./internal/control ./internal/guest
+
+clean:
+	rm -rf bin
