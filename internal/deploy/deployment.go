@@ -111,8 +111,12 @@ func (j *deployment) start(ctx context.Context, commit Commit) error {
 		}
 	}
 	var err error
-	j.release, err = j.d.cfg.Ledger.AddRelease(ctx, rel)
-	return err
+	if j.release, err = j.d.cfg.Ledger.AddRelease(ctx, rel); err != nil {
+		return err
+	}
+	j.d.cfg.Log.Info("deployment started", "app", rel.App, "release", j.release.Version,
+		"commit", rel.Commit, "pusher", rel.Pusher, "trigger", string(rel.Trigger))
+	return nil
 }
 
 // candidate builds the image if need be and boots it until it is healthy.
