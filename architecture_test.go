@@ -1,0 +1,119 @@
+// Package gitd_test holds what is true of the repository as a whole.
+package gitd_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mayImport is the house: for each package, the packages of ours that it may
+// import. What a package below another one may import is what its parent
+// may, and its parent's other packages.
+var mayImport = map[string][]string{
+	// The ground floor.
+	"internal/deploy": {},
+	"internal/guest":  {},
+	"templates":       {},
+	// The trades: they know the core's values and never each other.
+	"internal/builder": {"internal/deploy", "templates"},
+	"internal/libvirt": {"internal/deploy", "internal/guest", "templates"},
+	"internal/ledger":  {"internal/deploy"},
+	"internal/proxy":   {"internal/deploy"},
+	"internal/repo":    {"internal/deploy"},
+	"internal/applog":  {"internal/deploy"},
+	"internal/control": {},
+	"internal/hooks":   {"internal/deploy", "internal/control"},
+	// The doors.
+	"internal/cli":    {"internal/deploy"},
+	"internal/server": {"internal/deploy", "internal/cli", "internal/repo"},
+	// The programs.
+	"cmd/nodeos-init": {"internal/guest"},
+	"cmd/gitd": {"internal/applog", "internal/builder", "internal/cli", "internal/control", "internal/deploy",
+		"internal/hooks", "internal/ledger", "internal/libvirt", "internal/proxy", "internal/repo", "internal/server"},
+}
+
+// TestImports holds docs/decisions/0001-house.md: a package that is not in
+// the table, or an import that is not, fails.
+func TestImports(t *testing.T) {
+	for _, p := range packages(t) {
+		name := strings.TrimPrefix(p.ImportPath, "gitd/")
+		owner, ok := ownerOf(name)
+		if !ok {
+			t.Errorf("%s is not in the table of the house", name)
+			continue
+		}
+		for _, imp := range p.Imports {
+			imp, ours := strings.CutPrefix(imp, "gitd/")
+			if !ours {
+				continue
+			}
+			target, _ := ownerOf(imp)
+			if target != owner && !slices.Contains(mayImport[owner], target) {
+				t.Errorf("%s imports %s, which it may not", name, imp)
+			}
+		}
+	}
+}
+
+// TestCoreIsStandardLibraryOnly: the core and the guest's messages depend on
+// nothing that can break or need an update.
+func TestCoreIsStandardLibraryOnly(t *testing.T) {
+	for _, p := range packages(t) {
+		if p.ImportPath != "gitd/internal/deploy" && p.ImportPath != "gitd/internal/guest" {
+			continue
+		}
+		for _, imp := range p.Imports {
+			if first, _, _ := strings.Cut(imp, "/"); strings.Contains(first, ".") {
+				t.Errorf("%s imports %s", p.ImportPath, imp)
+			}
+		}
+	}
+}
+
+// ownerOf finds the row of the table that a package belongs to.
+func ownerOf(name string) (string, bool) {
+	for name != "" {
+		if _, ok := mayImport[name]; ok {
+			return name, true
+		}
+		i := strings.LastIndex(name, "/")
+		if i < 0 {
+			return "", false
+		}
+		name = name[:i]
+	}
+	return "", false
+}
+
+type goPackage struct {
+	ImportPath string
+	Imports    []string // without those of tests
+	GoFiles    []string
+}
+
+func packages(t *testing.T) []goPackage {
+	t.Helper()
+	out, err := exec.Command("go", "list", "-json=ImportPath,Imports,GoFiles", "./...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var list []goPackage
+	dec := json.NewDecoder(bytes.NewReader(out))
+	for {
+		var p goPackage
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return list
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.GoFiles) > 0 {
+			list = append(list, p)
+		}
+	}
+}
