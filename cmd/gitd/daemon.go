@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gitd/internal/applog"
+	"gitd/internal/builder"
+	"gitd/internal/cli"
+	"gitd/internal/control"
+	"gitd/internal/deploy"
+	"gitd/internal/hooks"
+	"gitd/internal/ledger"
+	"gitd/internal/libvirt"
+	"gitd/internal/proxy"
+	"gitd/internal/repo"
+	"gitd/internal/server"
+)
+
+// listeners are taken before anything else: a port in use, or a second gitd
+// on the same state, must be known before something is changed.
+type listeners struct{ socket, ssh, http net.Listener }
+
+func (o *options) listen() (*listeners, error) {
+	state := deploy.StateDir(o.state)
+	if err := state.Create(); err != nil {
+		return nil, fmt.Errorf("state folder: %w; choose another with --state", err)
+	}
+	l := &listeners{}
+	var err error
+	if l.socket, err = control.Listen(state.Socket()); err != nil {
+		return nil, err
+	}
+	if l.ssh, err = net.Listen("tcp", o.ssh); err != nil {
+		l.close()
+		return nil, fmt.Errorf("ssh door: %w; choose another address with --ssh", err)
+	}
+	if l.http, err = net.Listen("tcp", o.http); err != nil {
+		l.close()
+		return nil, fmt.Errorf("front door: %w; choose another address with --http", err)
+	}
+	return l, nil
+}
+
+func (l *listeners) close() {
+	for _, x := range []net.Listener{l.socket, l.ssh, l.http} {
+		if x != nil {
+			x.Close()
+		}
+	}
+}
+
+// daemon is everything that runs.
+type daemon struct {
+	l      *listeners
+	log    zerolog.Logger
+	ledger *ledger.Ledger
+	driver *libvirt.Driver
+	front  *proxy.Proxy
+	core   *deploy.Deployer
+	desk   *hooks.Desk
+	door   *server.Server
+	svc    cli.Services
+	build  *builder.Builder
+	halt   atomic.Bool // stop the machines too
+	grace  time.Duration
+	logs   *applog.Store
+}
+
+// wire makes the trades, then the core on them, then the doors.
+func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFunc, log zerolog.Logger) (*daemon, error) {
+	state := deploy.StateDir(o.state)
+	d := &daemon{l: l, log: log, grace: o.stopGrace}
+	var err error
+	if d.ledger, err = ledger.Open(ctx, state.Ledger()); err != nil {
+		return nil, err
+	}
+	if err := o.registerAdmins(ctx, d.ledger); err != nil {
+		return nil, err
+	}
+	if d.build, err = o.builder(log); err != nil {
+		return nil, err
+	}
+	repos, err := repo.Open(state)
+	if err != nil {
+		return nil, err
+	}
+	if err := installHooks(state); err != nil {
+		return nil, err
+	}
+	if d.driver, err = libvirt.New(ctx, libvirt.Config{URI: o.libvirt, State: state, Accel: o.accel, Log: log}); err != nil {
+		return nil, err
+	}
+	d.front = proxy.New(proxy.Config{Domain: o.domain, Log: log})
+	d.logs = applog.Open(state.Log)
+	url := o.url(l.http)
+	d.core = deploy.New(deploy.Config{
+		State: state, Ledger: d.ledger, Builder: d.build, Driver: d.driver, Router: d.front, Repos: repos,
+		Output: d.logs, Log: slog.New(zerolog.NewSlogHandler(log)), Host: o.host, URL: url,
+		Defaults:    deploy.Resources{MemoryMiB: o.memory, CPUs: 1},
+		BootTimeout: o.bootLimit, DrainTimeout: o.drainLimit, StopGrace: o.stopGrace,
+	})
+	d.desk = hooks.NewDesk(state.Socket(), d.core)
+	d.svc = cli.Services{
+		Ledger: d.ledger, Keys: d.ledger, Logs: d.logs, URL: url, Version: buildVersion(),
+		Halt: func() { d.halt.Store(true); stop() },
+	}
+	key, err := server.HostKey(state.HostKey())
+	if err != nil {
+		return nil, err
+	}
+	d.door = server.New(server.Config{HostKey: key, Services: d.svc, Pushes: d.desk, Git: repos, Core: d.core, Log: log})
+	return d, nil
+}
+
+func (o *options) builder(log zerolog.Logger) (*builder.Builder, error) {
+	init, err := o.guestInit()
+	if err != nil {
+		return nil, err
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return builder.New(builder.Config{
+		State: deploy.StateDir(o.state), GuestInit: init, StockKernel: o.kernel, Registry: o.registry,
+		BuildTimeout: o.buildLimit, AllowUnsandboxed: o.noSandbox, Self: []string{self, sandboxCommand}, Log: log,
+	})
+}
+
+func installHooks(state deploy.StateDir) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	if self, err = filepath.EvalSymlinks(self); err != nil {
+		return err
+	}
+	return hooks.Install(state.Hooks(), self)
+}
+
+// serve brings the machines in line with the ledger, opens the doors and
+// waits for ctx.
+func (d *daemon) serve(ctx context.Context) error {
+	if err := d.core.Reconcile(ctx); err != nil {
+		return err
+	}
+	d.log.Info().
+		Str("ssh", d.l.ssh.Addr().String()).Str("http", d.l.http.Addr().String()).
+		Str("socket", d.l.socket.Addr().String()).Str("accel", d.driver.Accel()).Msg("ready")
+	return all(ctx,
+		func(ctx context.Context) error {
+			defer context.AfterFunc(ctx, func() { d.l.socket.Close() })()
+			return control.Serve(ctx, d.l.socket, d.call)
+		},
+		func(ctx context.Context) error { return d.door.Serve(ctx, d.l.ssh) },
+		func(ctx context.Context) error { return d.front.Serve(ctx, d.l.http) },
+	)
+}
+
+// call answers the daemon's unix socket.
+func (d *daemon) call(ctx context.Context, c control.Call, s control.Streams) int {
+	switch c.Name {
+	case hooks.ProcReceive, hooks.PostReceive:
+		return d.desk.Handle(ctx, c, s)
+	case "cli":
+		return cli.Run(ctx, d.svc, cli.Caller{Name: "host", Admin: true, In: s.In, Out: s.Out, Err: s.Err}, c.Args)
+	default:
+		return 2
+	}
+}
+
+// close ends deployments, the machines too if someone halted gitd, and the
+// trades in the reverse order of their making.
+func (d *daemon) close() error {
+	if d.halt.Load() {
+		ctx, cancel := context.WithTimeout(context.Background(), d.grace+10*time.Second)
+		defer cancel()
+		d.core.Halt(ctx)
+	} else {
+		d.core.Close()
+	}
+	err := errors.Join(d.driver.Close(), d.logs.Close(), d.ledger.Close())
+	d.log.Info().Bool("machines_stopped", d.halt.Load()).Msg("stopped")
+	return err
+}

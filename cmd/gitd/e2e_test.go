@@ -1,0 +1,139 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// bin holds the programs as users have them; TestMain builds them.
+var bin string
+
+// TestMain builds gitd and nodeos-init: the scripts run the real binaries.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := withBinaries(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func withBinaries(m *testing.M) (int, error) {
+	dir, err := os.MkdirTemp("", "gitd-bin")
+	if err != nil {
+		return 1, err
+	}
+	defer os.RemoveAll(dir)
+	// One script runs the daemon as another user, who must reach it.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		return 1, err
+	}
+	bin = dir
+	for _, name := range []string{"gitd", "nodeos-init"} {
+		build := exec.Command("go", "build", "-o", filepath.Join(dir, name), "gitd/cmd/"+name)
+		build.Env = os.Environ()
+		if name == "nodeos-init" {
+			build.Env = append(build.Env, "CGO_ENABLED=0")
+		}
+		if out, err := build.CombinedOutput(); err != nil {
+			return 1, fmt.Errorf("go build %s: %w\n%s", name, err, out)
+		}
+	}
+	return m.Run(), nil
+}
+
+// TestScripts runs testdata/script: each file is a user's terminal, with a
+// daemon of its own.
+func TestScripts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots virtual machines")
+	}
+	warm := warmState(t)
+	testscript.Run(t, testscript.Params{
+		Dir:   "testdata/script",
+		Setup: func(e *testscript.Env) error { return setup(e, warm) },
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			"serve":    cmdServe,
+			"kill9":    cmdKill9,
+			"halt":     cmdHalt,
+			"waitlog":  cmdWaitLog,
+			"copyapp":  cmdCopyApp,
+			"machines": cmdMachines,
+			"killpush": cmdKillPush,
+		},
+	})
+}
+
+// warmState prepares the base once for all scripts and all later runs.
+func warmState(t *testing.T) string {
+	t.Helper()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	warm := filepath.Join(cache, "gitd-test")
+	cmd := exec.Command(filepath.Join(bin, "gitd"), "base:build", "--state", warm)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("base:build: %v\n%s", err, out)
+	}
+	t.Logf("%s", out)
+	return warm
+}
+
+// setup gives a script a state folder with a warm base, a key, and an
+// environment in which git finds nothing of the machine's user.
+func setup(e *testscript.Env, warm string) error {
+	// Below /tmp with a short name: unix sockets allow some 100 bytes.
+	state, err := os.MkdirTemp("/tmp", "gd")
+	if err != nil {
+		return err
+	}
+	d := &testDaemon{state: state}
+	e.Values[daemonKey{}] = d
+	e.Defer(func() { d.cleanup(); os.RemoveAll(state) })
+	if err := os.Chmod(state, 0o711); err != nil {
+		return err
+	}
+	if out, err := exec.Command("cp", "-al", filepath.Join(warm, "bases"), filepath.Join(warm, "cache"), state).CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	work := e.WorkDir
+	for k, v := range map[string]string{
+		"PATH":                bin + ":" + os.Getenv("PATH"),
+		"HOME":                work,
+		"GITD_STATE":          state,
+		"GIT_CONFIG_NOSYSTEM": "1",
+		"GIT_AUTHOR_NAME":     "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org",
+		"GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.org",
+		"GIT_SSH_COMMAND": sshCommand(work, "id"),
+		"SSH":             sshCommand(work, "id"),
+	} {
+		e.Setenv(k, v)
+	}
+	return keygen(work, "id")
+}
+
+// sshCommand is ssh with one key and nothing of the machine's user.
+func sshCommand(work, key string) string {
+	return strings.Join([]string{
+		"ssh", "-F", "none", "-i", filepath.Join(work, key), "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none",
+		"-o", "StrictHostKeyChecking=accept-new", "-o", "UserKnownHostsFile=" + filepath.Join(work, "known_hosts"), "-o", "LogLevel=ERROR",
+	}, " ")
+}
+
+func keygen(dir, name string) error {
+	out, err := exec.Command("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", filepath.Join(dir, name)).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("ssh-keygen: %w: %s", err, out)
+	}
+	return nil
+}

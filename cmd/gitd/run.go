@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"gitd/internal/builder"
+	"gitd/internal/cli"
+	"gitd/internal/control"
+	"gitd/internal/deploy"
+	"gitd/internal/hooks"
+)
+
+// sandboxCommand is how the builder calls this binary inside a sandbox.
+const sandboxCommand = "sandbox"
+
+// run is the whole program; it returns the exit code.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if name, ok := hooks.Is(args[0]); ok {
+		if err := hooks.Run(ctx, name, stdin, stdout, stderr); err != nil {
+			fmt.Fprintln(stderr, " !     "+deploy.Printable(err.Error()))
+			return 1
+		}
+		return 0
+	}
+	if len(args) > 1 && args[1] == sandboxCommand {
+		return builder.SandboxMain(args[2:])
+	}
+	h := &host{in: stdin, out: stdout, err: stderr}
+	return cli.Execute(ctx, h.root(), cli.Caller{In: stdin, Out: stdout, Err: stderr}, args[1:])
+}
+
+// host is the program as a person on the host sees it.
+type host struct {
+	state    string
+	in       io.Reader
+	out, err io.Writer
+}
+
+// root is the tree on the host: what runs here, and what is passed on to
+// the daemon.
+func (h *host) root() *cobra.Command {
+	root := &cobra.Command{Use: "gitd", Short: "push Node.js apps into virtual machines of their own"}
+	root.PersistentFlags().StringVar(&h.state, "state", defaultState(), "folder that holds everything (GITD_STATE)")
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		if err := fromEnvironment(cmd.Flags()); err != nil {
+			return err
+		}
+		abs, err := filepath.Abs(h.state)
+		h.state = abs
+		return err
+	}
+	root.AddCommand(h.serve(), h.baseBuild())
+	for _, cmd := range cli.Commands(cli.Services{Version: buildVersion()}, cli.Caller{Name: "host", Out: h.out}) {
+		if cmd.Name() != "version" {
+			cmd.RunE = h.forward
+		}
+		root.AddCommand(cmd)
+	}
+	return root
+}
+
+// forward runs a command in the daemon, as the administrator that whoever
+// can open the socket is.
+func (h *host) forward(cmd *cobra.Command, args []string) error {
+	words := []string{cmd.Name()}
+	cmd.LocalFlags().Visit(func(f *pflag.Flag) {
+		if f.Name != "state" {
+			words = append(words, "--"+f.Name+"="+f.Value.String())
+		}
+	})
+	words = append(append(words, "--"), args...)
+	socket := deploy.StateDir(h.state).Socket()
+	code, err := control.Do(cmd.Context(), socket, control.Call{Name: "cli", Args: words}, control.Streams{In: h.in, Out: h.out, Err: h.err})
+	if err != nil && cmd.Context().Err() == nil {
+		return err
+	}
+	if code != 0 {
+		return cli.Silent(code)
+	}
+	return nil
+}
+
+// fromEnvironment sets each flag that was not given from its variable:
+// --ssh from GITD_SSH, --boot-timeout from GITD_BOOT_TIMEOUT.
+func fromEnvironment(flags *pflag.FlagSet) error {
+	var wrong []error
+	flags.VisitAll(func(f *pflag.Flag) {
+		name := "GITD_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
+		value, ok := os.LookupEnv(name)
+		if !ok || f.Changed {
+			return
+		}
+		if err := flags.Set(f.Name, value); err != nil {
+			wrong = append(wrong, fmt.Errorf("%s=%q: %w", name, value, err))
+		}
+	})
+	return errors.Join(wrong...)
+}
+
+// defaultState is /var/lib/gitd for root and below XDG's state folder for
+// everyone else.
+func defaultState() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/gitd"
+	}
+	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return filepath.Join(dir, "gitd")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "gitd-state"
+	}
+	return filepath.Join(home, ".local", "state", "gitd")
+}

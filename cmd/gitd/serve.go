@@ -1,0 +1,180 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-isatty"
+	"github.com/rs/zerolog"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	"golang.org/x/sync/errgroup"
+
+	"gitd/internal/builder"
+	"gitd/internal/cli"
+	"gitd/internal/deploy"
+)
+
+// options are the flags of `gitd serve`.
+type options struct {
+	state      string
+	ssh, http  string
+	libvirt    string
+	accel      string
+	domain     string
+	registry   string
+	kernel     string
+	init       string
+	adminKeys  string
+	noSandbox  bool
+	memory     int
+	bootLimit  time.Duration
+	drainLimit time.Duration
+	stopGrace  time.Duration
+	buildLimit time.Duration
+	logLevel   string
+}
+
+func (h *host) serve() *cobra.Command {
+	var o options
+	cmd := &cobra.Command{Use: "serve", Short: "run the daemon", Args: cobra.NoArgs}
+	f := cmd.Flags()
+	o.builderFlags(f)
+	f.StringVar(&o.ssh, "ssh", ":2222", "address of the SSH door")
+	f.StringVar(&o.http, "http", ":8080", "address of the HTTP front door")
+	f.StringVar(&o.libvirt, "libvirt", "", "libvirt connection URI; empty: QEMU driver embedded in this process")
+	f.StringVar(&o.accel, "accel", "auto", "auto, kvm or qemu (emulation)")
+	f.StringVar(&o.domain, "domain", "localhost", "apps are served at APP.DOMAIN")
+	f.StringVar(&o.adminKeys, "admin-keys", "", "authorized_keys lines of the first administrators (best set as GITD_ADMIN_KEYS)")
+	f.IntVar(&o.memory, "memory", 128, "default memory of a machine, MiB")
+	f.DurationVar(&o.bootLimit, "boot-timeout", 60*time.Second, "from boot to the first good answer of a new release")
+	f.DurationVar(&o.drainLimit, "drain-timeout", 30*time.Second, "for requests that still run on a replaced machine")
+	f.DurationVar(&o.stopGrace, "stop-grace", 10*time.Second, "between SIGTERM and SIGKILL for an app")
+	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		o.state = h.state
+		log, err := logger(h.err, o.logLevel)
+		if err != nil {
+			return err
+		}
+		return o.run(cmd.Context(), log)
+	}
+	return cmd
+}
+
+// builderFlags are those of every command that builds.
+func (o *options) builderFlags(f *pflag.FlagSet) {
+	f.StringVar(&o.registry, "registry", "", "npm registry; empty: npm_config_registry, else npm's own")
+	f.StringVar(&o.kernel, "kernel", builder.DefaultStockKernel, "folder with the stock kernel, as scripts/setup leaves it")
+	f.StringVar(&o.init, "guest-init", "", "the nodeos-init binary; empty: beside gitd")
+	f.BoolVar(&o.noSandbox, "allow-unsandboxed-builds", false, "build without bubblewrap: anyone who may push can then run anything as gitd's user")
+	f.DurationVar(&o.buildLimit, "build-timeout", 15*time.Minute, "for one build command")
+}
+
+// run wires the daemon and serves until ctx ends or someone halts it.
+func (o *options) run(ctx context.Context, log zerolog.Logger) (err error) {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	l, err := o.listen()
+	if err != nil {
+		return err
+	}
+	defer l.close()
+	d, err := o.wire(ctx, l, stop, log)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.close()) }()
+	return d.serve(ctx)
+}
+
+// logger writes JSON lines, or readable ones where a person looks at them.
+func logger(w io.Writer, level string) (zerolog.Logger, error) {
+	lv, err := zerolog.ParseLevel(level)
+	if err != nil {
+		return zerolog.Logger{}, fmt.Errorf("--log-level %q: use debug, info, warn or error", level)
+	}
+	if f, ok := w.(*os.File); ok && isatty.IsTerminal(f.Fd()) {
+		w = zerolog.ConsoleWriter{Out: w, TimeFormat: time.TimeOnly}
+	}
+	return zerolog.New(w).Level(lv).With().Timestamp().Logger(), nil
+}
+
+// url is where people find an app, given where the front door listens.
+func (o *options) url(front net.Listener) func(app string) string {
+	port := ""
+	if a, ok := front.Addr().(*net.TCPAddr); ok && a.Port != 80 {
+		port = fmt.Sprintf(":%d", a.Port)
+	}
+	return func(app string) string { return "http://" + o.host(app) + port + "/" }
+}
+
+func (o *options) host(app string) string { return app + "." + o.domain }
+
+// registerAdmins stores the keys of GITD_ADMIN_KEYS, one a line. A key's
+// comment is its owner's name.
+func (o *options) registerAdmins(ctx context.Context, keys deploy.Keys) error {
+	n := 0
+	for line := range strings.SplitSeq(o.adminKeys, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		n++
+		name := fmt.Sprintf("admin%d", n)
+		if f := strings.Fields(line); len(f) > 2 {
+			name = f[len(f)-1]
+		}
+		k, err := cli.ParseKey(name, line)
+		if err != nil {
+			return fmt.Errorf("GITD_ADMIN_KEYS, key %d: %w", n, err)
+		}
+		k.Admin = true
+		if err := keys.AddKey(ctx, k); err != nil {
+			return fmt.Errorf("GITD_ADMIN_KEYS, key %d: %w", n, err)
+		}
+	}
+	return nil
+}
+
+// guestInit finds nodeos-init: where the flag says, or beside this binary.
+func (o *options) guestInit() (string, error) {
+	path := o.init
+	if path == "" {
+		self, err := os.Executable()
+		if err != nil {
+			return "", err
+		}
+		path = filepath.Join(filepath.Dir(self), "nodeos-init")
+	}
+	if _, err := os.Stat(path); err != nil {
+		return "", fmt.Errorf("nodeos-init, the guest's first process, is missing: %w; `make build` puts it beside gitd", err)
+	}
+	return path, nil
+}
+
+// buildVersion is what the linker or the module system knows.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "unknown"
+	}
+	return info.Main.Version
+}
+
+// all runs the doors together: when one fails, the others end.
+func all(ctx context.Context, fs ...func(context.Context) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, f := range fs {
+		g.Go(func() error { return f(ctx) })
+	}
+	return g.Wait()
+}
