@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
+)
+
+func TestExitCodes(t *testing.T) {
+	tests := []struct {
+		line string
+		code int
+		says string // on standard error
+	}{
+		{"version", exitOK, ""},
+		{"help", exitOK, ""},
+		{"aps", exitUsage, `unknown command "aps"`},
+		{"apps extra", exitUsage, "usage: gitd apps"},
+		{"apps --nope", exitUsage, "usage: gitd apps"},
+		{"releases", exitUsage, "usage: gitd releases APP"},
+		{"logs a b", exitUsage, "usage: gitd logs APP [-t] [-n N]"},
+		{"logs a -n many", exitUsage, "usage: gitd logs"},
+		{"keys:add", exitUsage, "usage: gitd keys:add NAME [--admin] < key.pub"},
+		{"keys:add eve", exitFailed, "only an administrator"},
+		{"keys", exitFailed, "only an administrator"},
+		{"halt", exitFailed, "only an administrator"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.line, func(t *testing.T) {
+			var out, msg bytes.Buffer
+			c := Caller{Name: "sam", In: strings.NewReader(""), Out: &out, Err: &msg}
+			code := Run(context.Background(), Services{Version: "v1"}, c, strings.Fields(tt.line))
+			if code != tt.code || !strings.Contains(msg.String(), tt.says) {
+				t.Errorf("exit %d, %q; want %d, %q", code, msg.String(), tt.code, tt.says)
+			}
+			if tt.code == exitOK && msg.Len() > 0 {
+				t.Errorf("says %q", msg.String())
+			}
+		})
+	}
+}
+
+// TestEveryCommandExplainsItself: a command without words for `help` is not
+// finished.
+func TestEveryCommandExplainsItself(t *testing.T) {
+	for _, cmd := range Commands(Services{}, Caller{}) {
+		if cmd.Short == "" || cmd.Args == nil || (cmd.RunE == nil && cmd.Run == nil) {
+			t.Errorf("%s lacks a description, an argument check or its work", cmd.Name())
+		}
+	}
+}
+
+func TestSilentErrorsKeepTheirCode(t *testing.T) {
+	root := &cobra.Command{Use: "gitd"}
+	root.AddCommand(&cobra.Command{Use: "x", RunE: func(*cobra.Command, []string) error { return Silent(5) }})
+	var msg bytes.Buffer
+	if code := Execute(context.Background(), root, Caller{Out: &msg, Err: &msg}, []string{"x"}); code != 5 || msg.Len() > 0 {
+		t.Errorf("exit %d, says %q", code, msg.String())
+	}
+}
+
+func TestParseKey(t *testing.T) {
+	const ed = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJu1sBhUyk3qKDyxSTnVSiKjbqhBlF1NIQv1lWn5pUbO"
+	good := map[string]string{
+		"plain":   ed,
+		"comment": ed + " ada@laptop",
+		"options": `no-pty,command="rm -rf /" ` + ed + " x",
+		"newline": ed + " ada\n\n",
+	}
+	for name, text := range good {
+		k, err := ParseKey("ada", text)
+		if err != nil || k.Public != ed || !strings.HasPrefix(k.Fingerprint, "SHA256:") {
+			t.Errorf("%s: %+v, %v", name, k, err)
+		}
+	}
+	bad := map[string]string{
+		"":                                       "no public key",
+		"hello":                                  "not a public key",
+		ed + "\n" + ed:                           "more than one key",
+		"-----BEGIN OPENSSH PRIVATE KEY-----\nx": "private key",
+		rsaKey(t, 1024):                          "below 2048 bits",
+	}
+	for text, why := range bad {
+		if _, err := ParseKey("ada", text); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%.30q: %v, want %q", text, err, why)
+		}
+	}
+	for _, name := range []string{"", "-x", "a b", "../a", "a\n", strings.Repeat("a", 65)} {
+		if _, err := ParseKey(name, ed); err == nil {
+			t.Errorf("name %q is accepted", name)
+		}
+	}
+	if _, err := ParseKey("ada", rsaKey(t, 2048)); err != nil {
+		t.Errorf("RSA of 2048 bits: %v", err)
+	}
+}
+
+func rsaKey(t *testing.T, bits int) string {
+	t.Helper()
+	t.Setenv("GODEBUG", "rsa1024min=0")
+	k, err := rsa.GenerateKey(rand.Reader, bits)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pub, err := ssh.NewPublicKey(&k.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(ssh.MarshalAuthorizedKey(pub))
+}
+
+// FuzzCommandLine: whatever someone types, the tree answers with an exit
+// code and never panics. (The arguments cannot reach a shell: none exists.)
+func FuzzCommandLine(f *testing.F) {
+	for _, s := range []string{"apps --json", "logs -n 5 a", "keys:add x --admin=maybe", "help apps", "-- --", "--state=/etc apps", "__complete a"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, line string) {
+		words := strings.Fields(line)
+		if len(words) > 0 && (words[0] == "apps" || words[0] == "releases" || words[0] == "logs") {
+			return // these need a ledger; the scripts run them
+		}
+		var out bytes.Buffer
+		code := Run(context.Background(), Services{}, Caller{In: strings.NewReader(""), Out: &out, Err: &out}, words)
+		if code < exitOK || code > exitUsage {
+			t.Errorf("%q exits with %d", line, code)
+		}
+	})
+}
