@@ -1,0 +1,139 @@
+package builder
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gitd/internal/deploy"
+)
+
+// BaseFile is one file, folder or symlink in a base.
+type BaseFile struct {
+	Path   string `json:"path"`             // absolute, in the guest
+	Mode   string `json:"mode"`             // as ls prints it
+	Size   int64  `json:"size"`             // bytes; of a symlink: its target's length
+	Origin string `json:"origin"`           // where the content comes from
+	SHA256 string `json:"sha256,omitempty"` // empty for folders
+}
+
+// ingredients is everything that decides what a base is.
+type ingredients struct {
+	Format  int        `json:"format"`
+	Node    string     `json:"node"`
+	Kernel  string     `json:"kernel"`  // version of Debian's package
+	Vmlinuz string     `json:"vmlinuz"` // sha256 of the kernel as shipped
+	Packing string     `json:"packing"` // options of mkfs.erofs
+	Initrd  []BaseFile `json:"initrd"`
+	Root    []BaseFile `json:"root"`
+}
+
+// baseList is the content of base.json.
+type baseList struct {
+	ingredients
+	Images map[string]deploy.Layer `json:"images"` // file name → what it is
+}
+
+// ingredients reads everything that goes into the base.
+func (p basePlan) ingredients() (ingredients, error) {
+	in := ingredients{Format: baseFormat, Node: p.node.Node, Kernel: p.kernel.version, Packing: dense}
+	var errs [3]error
+	in.Vmlinuz, _, errs[0] = entry{host: p.kernel.image()}.digest()
+	in.Initrd, errs[1] = p.initrd.list()
+	in.Root, errs[2] = p.root.list()
+	return in, errors.Join(errs[:]...)
+}
+
+// id names the base: the same on every host with the same ingredients.
+func (in ingredients) id() (string, error) {
+	b, err := json.Marshal(in)
+	if err != nil {
+		return "", err
+	}
+	return digestOf(b)[:16], nil
+}
+
+// size is that of the root's content, in bytes.
+func (in ingredients) size() (n int64) {
+	for _, f := range in.Root {
+		n += f.Size
+	}
+	return n
+}
+
+// list describes a tree with its implied folders.
+func (t tree) list() ([]BaseFile, error) {
+	all, err := t.complete()
+	if err != nil {
+		return nil, err
+	}
+	files := make([]BaseFile, 0, len(all))
+	for _, e := range all {
+		f := BaseFile{Path: "/" + e.path, Mode: e.mode.String(), Origin: e.origin}
+		if !e.mode.IsDir() {
+			if f.SHA256, f.Size, err = e.digest(); err != nil {
+				return nil, err
+			}
+		}
+		files = append(files, f)
+	}
+	return files, nil
+}
+
+func (e entry) digest() (hexSum string, size int64, err error) {
+	src, _, err := e.open()
+	if err != nil {
+		return "", 0, err
+	}
+	defer src.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, src)
+	return hex.EncodeToString(h.Sum(nil)), n, err
+}
+
+func digestOf(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+func (b *Builder) baseList(id string) string {
+	return filepath.Join(b.cfg.State.Base(id), "base.json")
+}
+
+// haveBase reports whether the base is complete: it appears as a whole, so
+// one of its files stands for all.
+func (b *Builder) haveBase(id string) (bool, error) {
+	_, err := os.Stat(b.baseList(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// BaseFiles lists what is in the root file system of base id, sorted by path.
+// fs.ErrNotExist: there is no such base.
+func (b *Builder) BaseFiles(id string) ([]BaseFile, error) {
+	if !isBaseID(id) {
+		return nil, fmt.Errorf("base %q: an id has 16 hexadecimal digits", id)
+	}
+	data, err := os.ReadFile(b.baseList(id))
+	if err != nil {
+		return nil, fmt.Errorf("base %s: %w", id, err)
+	}
+	var list baseList
+	if err := json.Unmarshal(data, &list); err != nil {
+		return nil, fmt.Errorf("base %s: %w", id, err)
+	}
+	return list.Root, nil
+}
+
+func isBaseID(id string) bool {
+	return len(id) == 16 && strings.Trim(id, "0123456789abcdef") == ""
+}

@@ -1,0 +1,61 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// lockFile takes the lock at path, which is held against other goroutines and
+// other processes alike, and ends with the process. busy is called once if
+// somebody else has it.
+func lockFile(ctx context.Context, path string, busy func()) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	err = flock(f, unix.LOCK_NB)
+	if errors.Is(err, unix.EWOULDBLOCK) {
+		busy()
+		err = waitFlock(ctx, f)
+	} else if err != nil {
+		f.Close()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", path, err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// waitFlock waits for the lock, or closes f.
+func waitFlock(ctx context.Context, f *os.File) error {
+	got := make(chan error, 1)
+	go func() { got <- flock(f, 0) }()
+	select {
+	case err := <-got:
+		if err != nil {
+			f.Close()
+		}
+		return err
+	case <-ctx.Done():
+		// The kernel's wait has no end of its own: the lock is let go as soon
+		// as it is given.
+		go func() {
+			<-got
+			f.Close()
+		}()
+		return ctx.Err()
+	}
+}
+
+func flock(f *os.File, flags int) error {
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|flags)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}

@@ -1,0 +1,151 @@
+package builder
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"gitd/internal/deploy"
+)
+
+// storeLayer packs the folder srcDir as a content-addressed image below
+// State.Layers(). It changes the modes in srcDir (see settleModes), so srcDir
+// must be a folder of this build alone, in which nothing runs any more. What
+// cannot be in a layer is a *deploy.Rejection.
+func (b *Builder) storeLayer(ctx context.Context, srcDir string) (deploy.Layer, error) {
+	if err := settleModes(ctx, srcDir); err != nil {
+		return deploy.Layer{}, err
+	}
+	tmp, err := os.MkdirTemp(b.cfg.State.Builds(), "layer-")
+	if err != nil {
+		return deploy.Layer{}, fmt.Errorf("store layer: %w", err)
+	}
+	defer os.RemoveAll(tmp)
+	image := filepath.Join(tmp, "layer.erofs")
+	if err := packEROFS(ctx, srcDir, image, packOptions{Compression: quick, Owner: appUID}); err != nil {
+		return deploy.Layer{}, err
+	}
+	layer, err := seal(image)
+	if err != nil {
+		return deploy.Layer{}, fmt.Errorf("store layer: %w", err)
+	}
+	if err := keep(image, b.cfg.State.Layer(layer.Digest), layer.Size); err != nil {
+		return deploy.Layer{}, fmt.Errorf("store layer: %w", err)
+	}
+	return layer, nil
+}
+
+// settleModes gives files 0644 or 0755 and folders 0755: what a umask, npm or
+// a build script left would otherwise be part of the digest. It is also what
+// keeps setuid bits out. It refuses devices, sockets and pipes.
+func settleModes(ctx context.Context, dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return fmt.Errorf("store layer: %w", err)
+	}
+	defer root.Close()
+	return settleFolder(ctx, root, ".")
+}
+
+// settleFolder settles name and what is below it. fs.WalkDir would read a
+// folder before its mode is repaired, and refuses names that are not UTF-8.
+func settleFolder(ctx context.Context, root *os.Root, name string) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := root.Chmod(name, 0o755); err != nil {
+		return fmt.Errorf("store layer: %w", err)
+	}
+	entries, err := readDir(root, name)
+	if err != nil {
+		return fmt.Errorf("store layer: %w", err)
+	}
+	for _, e := range entries {
+		if err := settle(ctx, root, filepath.Join(name, e.Name()), e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readDir(root *os.Root, name string) ([]fs.DirEntry, error) {
+	d, err := root.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	return d.ReadDir(-1)
+}
+
+func settle(ctx context.Context, root *os.Root, name string, e fs.DirEntry) error {
+	switch e.Type() {
+	case fs.ModeDir:
+		return settleFolder(ctx, root, name)
+	case fs.ModeSymlink:
+		return nil
+	case 0:
+	default:
+		return deploy.Reject(fmt.Sprintf("%q is neither file, folder nor symlink", name),
+			"remove it at the end of the build: an image holds no devices, sockets or pipes")
+	}
+	info, err := e.Info()
+	if err != nil {
+		return fmt.Errorf("store layer: %w", err)
+	}
+	mode := fs.FileMode(0o644)
+	if info.Mode()&0o100 != 0 {
+		mode = 0o755
+	}
+	if info.Mode() == mode {
+		return nil
+	}
+	if err := root.Chmod(name, mode); err != nil {
+		return fmt.Errorf("store layer: %w", err)
+	}
+	return nil
+}
+
+// seal makes a finished image readable for QEMU's user, brings it to disk and
+// returns its digest.
+func seal(path string) (deploy.Layer, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return deploy.Layer{}, err
+	}
+	defer f.Close()
+	h := sha256.New()
+	n, err := io.Copy(h, f)
+	if err = errors.Join(err, f.Chmod(0o644), f.Sync()); err != nil {
+		return deploy.Layer{}, err
+	}
+	return deploy.Layer{Digest: hex.EncodeToString(h.Sum(nil)), Size: n}, nil
+}
+
+// keep moves the image at from to its final name, unless the same one is
+// there already: a running machine may have it open, and libvirt may have
+// changed its owner.
+func keep(from, to string, size int64) error {
+	if info, err := os.Stat(to); err == nil && info.Size() == size {
+		return nil
+	}
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(to))
+}
+
+// syncDir makes renames in a folder last.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
