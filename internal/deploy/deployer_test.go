@@ -1,0 +1,435 @@
+package deploy_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gitd/internal/deploy"
+	"gitd/internal/ledger"
+)
+
+const none = "0000000000000000000000000000000000000000"
+
+// commit makes an object name from a digit.
+func commit(n int) string { return fmt.Sprintf("%040d", n) }
+
+// world is a Deployer with the real ledger and with trades whose behaviour a
+// test chooses. Machines are HTTP servers on loopback.
+type world struct {
+	t      *testing.T
+	state  deploy.StateDir
+	ledger *ledger.Ledger
+	driver *fakeDriver
+	router *fakeRouter
+	build  func(ctx context.Context, src deploy.Source, r *deploy.Report) (deploy.Manifest, error)
+	points map[string]string // branch → commit, as the repository has it
+	core   *deploy.Deployer
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	w := &world{t: t, state: deploy.StateDir(t.TempDir()), points: map[string]string{}}
+	if err := w.state.Create(); err != nil {
+		t.Fatal(err)
+	}
+	w.driver = &fakeDriver{machines: map[string]*fakeMachine{}, app: healthy}
+	w.build = w.goodBuild
+	w.open()
+	return w
+}
+
+// open is a start of gitd: a new core on what is on disk and what runs.
+func (w *world) open() {
+	w.t.Helper()
+	l, err := ledger.Open(w.t.Context(), w.state.Ledger())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.ledger, w.router = l, &fakeRouter{to: map[string]string{}, down: map[string]string{}}
+	w.core = deploy.New(deploy.Config{
+		State: w.state, Ledger: l, Builder: w, Driver: w.driver, Router: w.router, Repos: w, Output: discard{},
+		Log:         slog.New(slog.DiscardHandler),
+		Host:        func(app string) string { return app + ".localhost" },
+		URL:         func(app string) string { return "http://" + app + ".localhost/" },
+		Defaults:    deploy.Resources{MemoryMiB: 128, CPUs: 1},
+		BootTimeout: 5 * time.Second, DrainTimeout: time.Second, StopGrace: time.Second,
+	})
+	if err := w.core.Reconcile(w.t.Context()); err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(w.close)
+}
+
+func (w *world) close() {
+	w.core.Close()
+	w.ledger.Close()
+}
+
+// push pushes a commit to main and returns the reject reason and the output.
+func (w *world) push(old, commit string) (reject, out string) {
+	w.t.Helper()
+	return w.pushRef(deploy.Command{Ref: "refs/heads/main", Old: old, New: commit})
+}
+
+func (w *world) pushRef(c deploy.Command) (reject, out string) {
+	w.t.Helper()
+	if _, err := w.ledger.CreateApp(w.t.Context(), "shop"); err != nil {
+		w.t.Fatal(err)
+	}
+	var b bytes.Buffer
+	o := w.core.Receive(deploy.Push{App: "shop", Pusher: "ada", Started: time.Now(), Commands: []deploy.Command{c}}, &b)
+	if len(o.Verdicts) != 1 || o.Verdicts[0].Ref != c.Ref {
+		w.t.Fatalf("verdicts %+v for %s", o.Verdicts, c.Ref)
+	}
+	return o.Verdicts[0].Reject, b.String() + o.Summary
+}
+
+func (w *world) live() (version int, answer string) {
+	w.t.Helper()
+	app, err := w.ledger.App(w.t.Context(), "shop")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return app.Live, w.router.get(w.t, "shop")
+}
+
+func (w *world) Build(ctx context.Context, src deploy.Source, r *deploy.Report) (deploy.Manifest, error) {
+	return w.build(ctx, src, r)
+}
+
+// goodBuild leaves the files of an image, so that it counts as kept.
+func (w *world) goodBuild(_ context.Context, src deploy.Source, _ *deploy.Report) (deploy.Manifest, error) {
+	m := deploy.Manifest{Base: "b1", App: deploy.Layer{Digest: src.Commit}, Start: []string{"/usr/bin/node", "$WHICH"}, Env: map[string]string{"WHICH": "server.js"}}
+	for _, p := range []string{w.state.Kernel("b1"), w.state.Root("b1"), w.state.Layer(src.Commit)} {
+		if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o700), os.WriteFile(p, nil, 0o600)); err != nil {
+			return m, err
+		}
+	}
+	return m, nil
+}
+
+func (w *world) Commit(_ context.Context, _, object string) (deploy.Commit, error) {
+	return deploy.Commit{ID: object, Subject: "a commit"}, nil
+}
+
+func (w *world) Point(_ context.Context, _, branch, commit string) error {
+	w.points[branch] = commit
+	return nil
+}
+
+type discard struct{}
+
+func (discard) Append(string, deploy.Line) {}
+
+// fakeRouter routes by map.
+type fakeRouter struct {
+	mu       sync.Mutex
+	to, down map[string]string
+}
+
+func (r *fakeRouter) Switch(app, addr string) func(context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.to[app] = addr
+	delete(r.down, app)
+	return func(context.Context) {}
+}
+
+func (r *fakeRouter) Down(app, reason string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.to, app)
+	r.down[app] = reason
+}
+
+func (r *fakeRouter) Remove(app string) { r.Down(app, "removed") }
+
+func (r *fakeRouter) get(t *testing.T, app string) string {
+	t.Helper()
+	r.mu.Lock()
+	addr, down := r.to[app], r.down[app]
+	r.mu.Unlock()
+	if addr == "" {
+		return "503 " + down
+	}
+	res, err := http.Get("http://" + addr + "/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// fakeDriver "boots" HTTP servers.
+type fakeDriver struct {
+	mu       sync.Mutex
+	machines map[string]*fakeMachine
+	app      func(m *fakeMachine) // what a machine does after its boot
+	specs    []deploy.MachineSpec
+	bootErr  error
+}
+
+type fakeMachine struct {
+	deploy.Machine
+	watch  deploy.Watch
+	server *httptest.Server
+	status int
+}
+
+// healthy listens at once and answers with its release.
+func healthy(m *fakeMachine) { m.watch(deploy.Event{Kind: deploy.EventListening}) }
+
+func (d *fakeDriver) Boot(_ context.Context, s deploy.MachineSpec, w deploy.Watch) (deploy.Machine, error) {
+	if d.bootErr != nil {
+		return deploy.Machine{}, d.bootErr
+	}
+	m := &fakeMachine{watch: w, status: 200}
+	m.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		rw.WriteHeader(m.status)
+		fmt.Fprintf(rw, "v%d for %s", s.Release, r.Host)
+	}))
+	m.Machine = deploy.Machine{ID: s.ID, App: s.App, Release: s.Release, Addr: m.server.Listener.Addr().String(), Started: time.Now()}
+	d.mu.Lock()
+	d.machines[s.ID] = m
+	d.specs = append(d.specs, s)
+	app := d.app
+	d.mu.Unlock()
+	go app(m)
+	return m.Machine, nil
+}
+
+func (d *fakeDriver) Adopt(_ context.Context, id string, w deploy.Watch) (deploy.Machine, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m, ok := d.machines[id]
+	if !ok {
+		return deploy.Machine{}, deploy.ErrNotFound
+	}
+	m.watch = w
+	return m.Machine, nil
+}
+
+func (d *fakeDriver) Stop(_ context.Context, id string, _ time.Duration) error {
+	d.mu.Lock()
+	m := d.machines[id]
+	delete(d.machines, id)
+	d.mu.Unlock()
+	if m != nil {
+		m.server.Close()
+		m.watch(deploy.Event{Kind: deploy.EventGone, Detail: "stopped"})
+	}
+	return nil
+}
+
+func (d *fakeDriver) List(context.Context) ([]deploy.Machine, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []deploy.Machine
+	for _, m := range d.machines {
+		list = append(list, m.Machine)
+	}
+	return list, nil
+}
+
+func (d *fakeDriver) count() int {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return len(d.machines)
+}
+
+func TestPushBecomesLive(t *testing.T) {
+	w := newWorld(t)
+	reject, out := w.push(none, commit(1))
+	if reject != "" || !strings.Contains(out, "=====> v1 is live at http://shop.localhost/") {
+		t.Fatalf("rejected %q:\n%s", reject, out)
+	}
+	if v, answer := w.live(); v != 1 || answer != "v1 for shop.localhost" {
+		t.Errorf("v%d answers %q", v, answer)
+	}
+	if reject, out := w.push(commit(1), commit(2)); reject != "" {
+		t.Fatalf("rejected %q:\n%s", reject, out)
+	}
+	if v, answer := w.live(); v != 2 || !strings.HasPrefix(answer, "v2") {
+		t.Errorf("v%d answers %q", v, answer)
+	}
+	w.core.Close() // waits until the old machine is retired
+	if n := w.driver.count(); n != 1 {
+		t.Errorf("%d machines run, want 1", n)
+	}
+	spec := w.driver.specs[0]
+	if spec.Args[1] != "server.js" || spec.Env["PORT"] != "8080" || spec.Env["NODEOS_RELEASE"] != "v1" {
+		t.Errorf("the machine was given %q and %v", spec.Args, spec.Env)
+	}
+}
+
+// TestFailureChangesNothing: whatever goes wrong, the live release serves,
+// no machine is left, the reason is told, and the next push works.
+func TestFailureChangesNothing(t *testing.T) {
+	tests := []struct {
+		name   string
+		breaks func(w *world)
+		reason string
+	}{
+		{"build", func(w *world) {
+			w.build = func(context.Context, deploy.Source, *deploy.Report) (deploy.Manifest, error) {
+				return deploy.Manifest{}, deploy.Reject("build failed: npm ci exited 1", "look at it")
+			}
+		}, "build failed: npm ci exited 1"},
+		{"image", func(w *world) {
+			w.build = func(context.Context, deploy.Source, *deploy.Report) (deploy.Manifest, error) {
+				return deploy.Manifest{Base: "gone", App: deploy.Layer{Digest: "gone"}}, nil
+			}
+		}, "not complete"},
+		{"boot", func(w *world) { w.driver.bootErr = errors.New("no memory") }, "boot v2: no memory"},
+		{"exit", func(w *world) {
+			w.driver.app = func(m *fakeMachine) {
+				m.watch(deploy.Event{Kind: deploy.EventLog, Stream: "stderr", Line: "Error: no \x1b[31mdatabase"})
+				m.watch(deploy.Event{Kind: deploy.EventExited, Detail: "exit code 1"})
+			}
+		}, "the app did not start: exit code 1"},
+		{"panic", func(w *world) {
+			w.driver.app = func(m *fakeMachine) { m.watch(deploy.Event{Kind: deploy.EventGone, Detail: "kernel panic"}) }
+		}, "the app did not start: kernel panic"},
+		{"end between listening and health", func(w *world) {
+			w.driver.app = func(m *fakeMachine) {
+				m.status = 500
+				m.watch(deploy.Event{Kind: deploy.EventListening})
+				m.watch(deploy.Event{Kind: deploy.EventGone, Detail: "power off"})
+			}
+		}, "the app did not start: power off"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t)
+			if reject, out := w.push(none, commit(1)); reject != "" {
+				t.Fatalf("rejected %q:\n%s", reject, out)
+			}
+			tt.breaks(w)
+			reject, out := w.push(commit(1), commit(2))
+			if !strings.Contains(reject, tt.reason) {
+				t.Errorf("rejected %q, want %q:\n%s", reject, tt.reason, out)
+			}
+			if strings.Contains(out, "\x1b") {
+				t.Errorf("an escape sequence reaches the pusher: %q", out)
+			}
+			if v, answer := w.live(); v != 1 || !strings.HasPrefix(answer, "v1") {
+				t.Errorf("v%d answers %q", v, answer)
+			}
+			if n := w.driver.count(); n != 1 {
+				t.Errorf("%d machines run, want 1", n)
+			}
+			w.build, w.driver.app, w.driver.bootErr = w.goodBuild, healthy, nil
+			if reject, out := w.push(commit(1), commit(2)); reject != "" {
+				t.Errorf("the same push again: rejected %q:\n%s", reject, out)
+			}
+			if v, _ := w.live(); v != 3 {
+				t.Errorf("v%d is live, want v3", v)
+			}
+		})
+	}
+}
+
+func TestStalePush(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	w.push(commit(1), commit(2))
+	reject, out := w.push(commit(1), commit(3))
+	if !strings.Contains(reject, "main moved to 0000000 (v2, pushed by ada) meanwhile") || !strings.Contains(out, "git pull") {
+		t.Errorf("rejected %q:\n%s", reject, out)
+	}
+}
+
+func TestTagBootsTheKeptImage(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	w.push(commit(1), commit(2))
+	w.build = func(context.Context, deploy.Source, *deploy.Report) (deploy.Manifest, error) {
+		return deploy.Manifest{}, errors.New("a rollback builds nothing")
+	}
+	tag := deploy.Command{Ref: "refs/tags/v1", Old: none, New: commit(1)}
+	if reject, out := w.pushRef(tag); reject != "" || !strings.Contains(out, "Rolling back to v1") {
+		t.Fatalf("rejected %q:\n%s", reject, out)
+	}
+	if v, answer := w.live(); v != 3 || !strings.HasPrefix(answer, "v3") || w.points["main"] != commit(1) {
+		t.Errorf("v%d answers %q, main is at %s", v, answer, w.points["main"])
+	}
+	if reject, out := w.pushRef(tag); reject != "" || !strings.Contains(out, "v3 already runs this commit") {
+		t.Errorf("again: rejected %q:\n%s", reject, out)
+	}
+}
+
+// TestRestart: a machine outlives gitd and is adopted; one that is gone is
+// started; one that the ledger does not want is stopped; an interrupted
+// release is failed.
+func TestRestart(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	ctx := t.Context()
+	if _, err := w.ledger.AddRelease(ctx, deploy.Release{App: "shop", Commit: commit(2), State: deploy.Building, Created: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.driver.Boot(ctx, deploy.MachineSpec{ID: "shop-v2-stray", App: "shop", Release: 2}, func(deploy.Event) {}); err != nil {
+		t.Fatal(err)
+	}
+	w.close()
+
+	w.open()
+	if v, answer := w.live(); v != 1 || !strings.HasPrefix(answer, "v1") || w.driver.count() != 1 || len(w.driver.specs) != 2 {
+		t.Errorf("v%d answers %q from one of %d machines; %d were booted", v, answer, w.driver.count(), len(w.driver.specs))
+	}
+	r, err := w.ledger.Release(ctx, "shop", 2)
+	if err != nil || r.State != deploy.Failed || !strings.Contains(r.Reason, "gitd ended") {
+		t.Errorf("v2 is %s (%s), %v", r.State, r.Reason, err)
+	}
+
+	w.close()
+	for id := range w.driver.machines {
+		w.driver.Stop(ctx, id, 0)
+	}
+	w.open()
+	w.eventually("the app serves again", func() bool { return w.router.get(t, "shop") == "v1 for shop.localhost" })
+}
+
+// TestLostMachineIsReplaced: a machine that ends by itself is started again.
+func TestLostMachineIsReplaced(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	list, _ := w.driver.List(t.Context())
+	m := w.driver.machines[list[0].ID]
+	w.driver.Stop(t.Context(), m.ID, 0)
+	w.eventually("another machine serves", func() bool {
+		now, _ := w.driver.List(t.Context())
+		return len(now) == 1 && now[0].ID != m.ID && w.router.get(t, "shop") == "v1 for shop.localhost"
+	})
+}
+
+// eventually waits for a state that another goroutine brings about.
+func (w *world) eventually(what string, ok func() bool) {
+	w.t.Helper()
+	limit := time.After(20 * time.Second)
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for !ok() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			w.t.Fatalf("not in time: %s", what)
+		}
+	}
+}
