@@ -1,0 +1,76 @@
+package sandbox
+
+import (
+	"os"
+	"strconv"
+)
+
+const (
+	// ProxyURL is where Egress answers inside. The network namespace is the
+	// build's own, so the port is always free.
+	ProxyURL  = "http://" + proxyAddr
+	proxyAddr = "127.0.0.1:3128"
+)
+
+// wallArgs are the walls that every sandbox has.
+func wallArgs() []string {
+	id := strconv.Itoa(guestUID)
+	args := []string{
+		"--unshare-user", "--unshare-all", "--disable-userns",
+		"--uid", id, "--gid", id, "--hostname", "build",
+		"--die-with-parent", "--new-session",
+		"--proc", "/proc", "--dev", "/dev",
+		"--ro-bind", "/usr", "/usr",
+	}
+	for _, dir := range []string{"/bin", "/sbin", "/lib", "/lib32", "/lib64"} {
+		args = append(args, systemDir(dir)...)
+	}
+	// What compilers, the loader and TLS need of /etc. Host names are resolved
+	// by the egress proxy, so there is no resolv.conf.
+	for _, path := range []string{"/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl/certs", "/etc/ca-certificates"} {
+		args = append(args, "--ro-bind-try", path, path)
+	}
+	return args
+}
+
+// systemDir shows a folder of the root as the host has it: a link on a merged
+// /usr, a folder before that.
+func systemDir(dir string) []string {
+	if target, err := os.Readlink(dir); err == nil {
+		return []string{"--symlink", target, dir}
+	}
+	return []string{"--ro-bind-try", dir, dir}
+}
+
+func mountArgs(spec Spec) []string {
+	var args []string
+	for _, m := range spec.Mounts {
+		how := "--ro-bind"
+		if m.Writable {
+			how = "--bind"
+		}
+		args = append(args, how, m.Host, m.Inside)
+	}
+	// The tmpfs below / and /dev would be memory without a limit.
+	if spec.Shm != "" {
+		args = append(args, "--bind", spec.Shm, "/dev/shm")
+	}
+	return append(args, "--remount-ro", "/dev", "--remount-ro", "/")
+}
+
+// argv is bubblewrap's whole command line for spec. Secrets have no place in
+// it: the build can read it.
+//
+// This program is started inside by its descriptor: where its file is, the
+// build's user may not be allowed to look.
+func (s *Sandbox) argv(spec Spec) []string {
+	args := append(wallArgs(), "--json-status-fd", strconv.Itoa(statusFD))
+	args = append(args, mountArgs(spec)...)
+	args = append(args, "--chdir", spec.Dir, "--", "/proc/self/fd/"+strconv.Itoa(selfFD))
+	args = append(args, s.self[1:]...)
+	mode := modeOffline
+	if spec.Egress != nil {
+		mode = modeProxy
+	}
+	return append(append(args, mode), spec.Args...)
+}

@@ -1,0 +1,206 @@
+package sandbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/netutil"
+	"golang.org/x/sys/unix"
+)
+
+// The files a sandbox inherits, as exec.Cmd.ExtraFiles numbers them.
+const (
+	controlFD = 3 // a socket that takes the proxy's listener out
+	statusFD  = 4 // a pipe on which bubblewrap tells its child's pid
+	selfFD    = 5 // this program
+)
+
+const (
+	maxConns  = 64               // of one build through the proxy at once
+	killGrace = 10 * time.Second // for the pipes of a killed build
+)
+
+// Run runs spec's command to its end. When it returns, every process of the
+// sandbox is gone. The error is an *exec.ExitError when the command failed,
+// and wraps the cause of ctx when that ended first.
+func (s *Sandbox) Run(ctx context.Context, spec Spec) error {
+	// Bubblewrap dies with its parent, and to the kernel that is the thread.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+
+	self, err := os.Open(s.self[0])
+	if err != nil {
+		return fmt.Errorf("preparing the sandbox: %w", err)
+	}
+	defer self.Close()
+	p, err := newPipes()
+	if err != nil {
+		return fmt.Errorf("preparing the sandbox: %w", err)
+	}
+	defer p.close()
+	cmd := exec.CommandContext(ctx, s.bwrap, s.argv(spec)...)
+	// Bubblewrap's own environment can be read inside, as /proc/1/environ: so
+	// it gets the build's, not --clearenv on top of the daemon's.
+	cmd.Env = append([]string{}, spec.Env...)
+	cmd.Stdout, cmd.Stderr = spec.Output, spec.Output
+	cmd.ExtraFiles = []*os.File{p.controlIn, p.statusIn, self}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.cred}
+	cmd.WaitDelay = killGrace
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("starting the sandbox: %w", err)
+	}
+	p.controlIn.Close()
+	p.statusIn.Close()
+	return s.supervise(ctx, cmd, p, spec)
+}
+
+func (s *Sandbox) supervise(ctx context.Context, cmd *exec.Cmd, p *pipes, spec Spec) error {
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		p.serveEgress(spec.Egress)
+	}()
+	init := openInit(p.status)
+	err := cmd.Wait()
+	init.waitGone()
+	p.close()
+	<-served
+	if ctx.Err() != nil {
+		return fmt.Errorf("the sandbox was ended: %w", context.Cause(ctx))
+	}
+	// A process that kept the output open beyond its parent's end has been
+	// killed with the namespace: that is no failure of the command.
+	if errors.Is(err, exec.ErrWaitDelay) {
+		return nil
+	}
+	return err
+}
+
+// pipes are the host's and the sandbox's ends of what connects them.
+type pipes struct {
+	control             *net.UnixConn
+	status              *os.File
+	controlIn, statusIn *os.File
+}
+
+func newPipes() (*pipes, error) {
+	fds, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	ours, theirs := os.NewFile(uintptr(fds[0]), "control"), os.NewFile(uintptr(fds[1]), "control")
+	defer ours.Close()
+	conn, err := net.FileConn(ours)
+	if err != nil {
+		theirs.Close()
+		return nil, err
+	}
+	r, w, err := os.Pipe()
+	if err != nil {
+		conn.Close()
+		theirs.Close()
+		return nil, err
+	}
+	return &pipes{control: conn.(*net.UnixConn), status: r, controlIn: theirs, statusIn: w}, nil
+}
+
+// close may be called twice.
+func (p *pipes) close() {
+	p.control.Close()
+	p.status.Close()
+	p.controlIn.Close()
+	p.statusIn.Close()
+}
+
+// serveEgress waits for the listener from inside and answers on it until the
+// control socket is closed.
+func (p *pipes) serveEgress(h http.Handler) {
+	if h == nil {
+		return
+	}
+	l, err := receiveListener(p.control)
+	if err != nil {
+		return // the command never started; its exit says why
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	srv := &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: time.Minute,
+		BaseContext:       func(net.Listener) context.Context { return ctx },
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		p.control.Read(make([]byte, 1)) //nolint:errcheck // its end is the message
+		cancel()
+		srv.Close()
+	}()
+	srv.Serve(netutil.LimitListener(l, maxConns)) //nolint:errcheck // always the close above
+	<-ended
+}
+
+func receiveListener(c *net.UnixConn) (net.Listener, error) {
+	buf, oob := make([]byte, 1), make([]byte, unix.CmsgSpace(4))
+	_, n, _, _, err := c.ReadMsgUnix(buf, oob)
+	if err != nil {
+		return nil, err
+	}
+	msgs, err := unix.ParseSocketControlMessage(oob[:n])
+	if err != nil {
+		return nil, err
+	}
+	if len(msgs) != 1 {
+		return nil, errors.New("no listener came out of the sandbox")
+	}
+	fds, err := unix.ParseUnixRights(&msgs[0])
+	if err != nil {
+		return nil, err
+	}
+	f := os.NewFile(uintptr(fds[0]), "egress")
+	defer f.Close()
+	return net.FileListener(f)
+}
+
+// initProcess is PID 1 of a sandbox, held by a pidfd. Bubblewrap's outer
+// process ends a moment before the processes inside are killed with their
+// PID 1; what follows a build (packing, removing) must not meet them.
+type initProcess struct{ fd int }
+
+// openInit reads the pid from bubblewrap's status pipe.
+func openInit(status *os.File) initProcess {
+	var line struct {
+		PID int `json:"child-pid"`
+	}
+	if err := json.NewDecoder(status).Decode(&line); err != nil || line.PID <= 0 {
+		return initProcess{-1} // bubblewrap failed before there was one
+	}
+	fd, err := unix.PidfdOpen(line.PID, 0)
+	if err != nil {
+		return initProcess{-1} // gone already
+	}
+	return initProcess{fd}
+}
+
+// waitGone makes sure that PID 1 is dead, and everything below it with it.
+func (i initProcess) waitGone() {
+	if i.fd < 0 {
+		return
+	}
+	defer unix.Close(i.fd)
+	unix.PidfdSendSignal(i.fd, unix.SIGKILL, nil, 0) //nolint:errcheck // dead is as good
+	for {
+		_, err := unix.Poll([]unix.PollFd{{Fd: int32(i.fd), Events: unix.POLLIN}}, -1)
+		if !errors.Is(err, unix.EINTR) {
+			return
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package sandbox
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestMain lets the test binary be what gitd is: the program that runs inside
+// the sandbox first.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == "sandbox" {
+		os.Exit(Main(os.Args[2:]))
+	}
+	os.Exit(m.Run())
+}
+
+// shell makes a sandbox with a writable /app and returns how to run a script
+// of the host's sh in it.
+func shell(t *testing.T) (app string, run func(ctx context.Context, egress http.Handler, script string) (string, error)) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New([]string{self, "sandbox"})
+	if err != nil {
+		t.Skip(err)
+	}
+	app, shm := reachable(t, s, "app"), reachable(t, s, "shm")
+	if err := s.Probe(t.Context(), app); err != nil {
+		t.Skip(err)
+	}
+	return app, func(ctx context.Context, egress http.Handler, script string) (string, error) {
+		var out bytes.Buffer
+		err := s.Run(ctx, Spec{
+			Args: []string{"/bin/sh", "-c", script}, Env: []string{"PATH=/usr/bin:/bin"}, Dir: "/app",
+			Mounts: []Mount{{Host: app, Inside: "/app", Writable: true}},
+			Shm:    shm, Output: &out, Egress: egress,
+		})
+		return out.String(), err
+	}
+}
+
+// reachable makes a folder that belongs to the build's user.
+func reachable(t *testing.T, s *Sandbox, name string) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, name)
+	if err := os.Mkdir(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	uid, gid := s.Owner()
+	if err := os.Chown(path, uid, gid); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestExitCode(t *testing.T) {
+	_, run := shell(t)
+	out, err := run(t.Context(), nil, "echo hello; exit 7")
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != 7 || out != "hello\n" {
+		t.Fatalf("got %q, %v; want hello and exit status 7", out, err)
+	}
+}
+
+// TestWalls holds what a build may not do. Each script must print nothing but
+// its last word.
+func TestWalls(t *testing.T) {
+	_, run := shell(t)
+	t.Setenv("GITD_SECRET", "hunter2")
+	for name, script := range map[string]string{
+		"is an ordinary user":           `test "$(id -u)" = 1000`,
+		"has no capabilities":           `grep -q "^CapEff:.*0000000000000000$" /proc/self/status`,
+		"cannot gain any":               `grep -q "^NoNewPrivs:.*1$" /proc/self/status && ! unshare -Ur true 2>/dev/null`,
+		"sees its own processes only":   `test "$(ls /proc | grep -c '^[0-9]*$')" -lt 8`,
+		"sees no file of the daemon":    `! ls -l /proc/*/fd 2>/dev/null | grep -v " fd\| /proc/\|pipe:\|/dev/\|eventfd" | grep -- "->"`,
+		"sees none of its environment":  `! cat /proc/*/environ | grep -q hunter2`,
+		"sees no home, root or state":   `! ls /root /home /var /srv /run 2>/dev/null`,
+		"sees no password file":         `! cat /etc/shadow /etc/passwd 2>/dev/null`,
+		"cannot write to the system":    `! touch /usr/x /etc/x /x /dev/x 2>/dev/null`,
+		"cannot set kernel parameters":  `! echo x 2>/dev/null > /proc/sys/kernel/core_pattern`,
+		"has only lo":                   `test "$(grep -c : /proc/net/dev)" = 1`,
+		"has no terminal":               `! cat 2>/dev/null < /dev/tty`,
+		"has a file size limit":         `test "$(ulimit -f)" != unlimited`,
+		"has a process limit":           `test "$(ulimit -u 2>/dev/null || grep processes /proc/self/limits | tr -s ' ' | cut -d' ' -f3)" != unlimited`,
+		"can write where it should":     `touch /app/x && touch /dev/shm/x && rm /app/x /dev/shm/x`,
+		"does not leak the socket pair": `! ls -l /proc/self/fd | grep socket`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, err := run(t.Context(), http.NotFoundHandler(), script)
+			if err != nil || out != "" {
+				t.Errorf("%v\n%s", err, out)
+			}
+		})
+	}
+}
+
+func TestEgressIsTheOnlyWayOut(t *testing.T) {
+	_, run := shell(t)
+	secret := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "secret") }))
+	defer secret.Close()
+	proxy := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "asked for "+r.URL.String()) })
+
+	out, err := run(t.Context(), proxy, getScript(proxyAddr, "http://example.com/"))
+	if err != nil || !strings.Contains(out, "asked for http://example.com/") {
+		t.Errorf("through the proxy: %q, %v", out, err)
+	}
+	out, err = run(t.Context(), proxy, getScript(secret.Listener.Addr().String(), "/"))
+	if err == nil || strings.Contains(out, "secret") {
+		t.Errorf("the host's loopback answered: %q", out)
+	}
+	out, err = run(t.Context(), nil, getScript(proxyAddr, "http://example.com/"))
+	if err == nil {
+		t.Errorf("offline, the proxy answered: %q", out)
+	}
+}
+
+// getScript is an HTTP client in bash, which is on every host that builds.
+func getScript(addr, url string) string {
+	host, port, _ := net.SplitHostPort(addr)
+	return fmt.Sprintf(`bash -c 'exec 9<>/dev/tcp/%s/%s || exit 1; printf "GET %s HTTP/1.0\r\nHost: x\r\n\r\n" >&9; cat <&9'`, host, port, url)
+}
+
+// TestNothingOutlivesTheBuild: a process that detaches itself in every way is
+// dead when Run returns.
+func TestNothingOutlivesTheBuild(t *testing.T) {
+	app, run := shell(t)
+	const daemon = `setsid sh -c 'while :; do echo x >> /app/alive; done' >/dev/null 2>&1 </dev/null &
+		while ! test -s /app/alive; do :; done`
+	if out, err := run(t.Context(), nil, daemon); err != nil {
+		t.Fatal(err, out)
+	}
+	before := size(t, app)
+	if after := size(t, app); after != before {
+		t.Errorf("a process of the build still writes: %d, then %d bytes", before, after)
+	}
+	if err := os.RemoveAll(app); err != nil {
+		t.Error(err)
+	}
+}
+
+func size(t *testing.T, app string) int64 {
+	t.Helper()
+	info, err := os.Stat(filepath.Join(app, "alive"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return info.Size()
+}
+
+func TestCancelKills(t *testing.T) {
+	_, run := shell(t)
+	proxied := make(chan struct{})
+	proxy := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		close(proxied)
+		<-r.Context().Done()
+	})
+	why := errors.New("took too long")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := run(ctx, proxy, `trap "" TERM INT HUP; `+getScript(proxyAddr, "/")+`; while :; do sleep 1; done`)
+		done <- err
+	}()
+	<-proxied // the script runs
+	cancel(why)
+	if err := <-done; !errors.Is(err, why) {
+		t.Errorf("got %v, want the cause", err)
+	}
+}
