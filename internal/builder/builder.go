@@ -7,6 +7,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gitd/internal/builder/sandbox"
 	"gitd/internal/deploy"
 )
 
@@ -14,7 +15,7 @@ import (
 type Config struct {
 	State       deploy.StateDir
 	GuestInit   string // path of the nodeos-init binary, PID 1 of every base
-	StockKernel string // folder with vmlinuz and modules; default /usr/lib/gitd/kernel
+	StockKernel string // folder with vmlinuz and modules; default DefaultStockKernel
 	Registry    string // npm registry's URL; empty: npm's own setting, then npm's default
 
 	BuildTimeout     time.Duration // for one npm command; default 15 minutes
@@ -35,15 +36,15 @@ type Toolchain struct {
 	NodeDir, NPMDir string // unpacked packages: NodeDir/bin/node, NPMDir/bin/npm-cli.js
 }
 
-const (
-	defaultStockKernel  = "/usr/lib/gitd/kernel"
-	defaultBuildTimeout = 15 * time.Minute
-)
+// DefaultStockKernel is where scripts/setup leaves the stock kernel.
+const DefaultStockKernel = "/usr/lib/gitd/kernel"
+
+const defaultBuildTimeout = 15 * time.Minute
 
 // New prepares a builder.
 func New(cfg Config) (*Builder, error) {
 	if cfg.StockKernel == "" {
-		cfg.StockKernel = defaultStockKernel
+		cfg.StockKernel = DefaultStockKernel
 	}
 	if cfg.BuildTimeout == 0 {
 		cfg.BuildTimeout = defaultBuildTimeout
@@ -61,3 +62,7 @@ func (b *Builder) Build(ctx context.Context, src deploy.Source, r *deploy.Report
 func (b *Builder) PrepareBase(ctx context.Context, r *deploy.Report) (id string, err error) {
 	return "", errors.ErrUnsupported
 }
+
+// SandboxMain is the command that Config.Self names: it runs inside a sandbox
+// before the build's own command, and becomes it. It is not for people.
+func SandboxMain(args []string) int { return sandbox.Main(args) }

@@ -38,11 +38,12 @@ func (d StateDir) join(parts ...string) string {
 }
 
 // Create makes the folders. QEMU runs as a user of its own and must reach
-// the images, the machines and libvirt's folder; nobody else's business is
-// below the others.
+// the images, the machines and libvirt's folder, and so does a build, which
+// must reach its own folders below builds/ and cache/; nobody else's business
+// is below the others.
 func (d StateDir) Create() error {
-	open := []string{string(d), d.Bases(), d.Layers(), d.Machines(), d.Libvirt()}
-	private := []string{d.join("repos"), d.Hooks(), d.Cache(), d.Builds(), d.join("ssh"), d.join("logs")}
+	open := []string{string(d), d.Bases(), d.Layers(), d.Machines(), d.Libvirt(), d.Cache(), d.Builds()}
+	private := []string{d.join("repos"), d.Hooks(), d.join("ssh"), d.join("logs")}
 	for _, p := range open {
 		if err := mkdir(p, 0o711); err != nil {
 			return err
