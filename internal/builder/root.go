@@ -143,31 +143,30 @@ func (t tree) writeCPIO(w io.Writer) error {
 		return err
 	}
 	c := cpio.NewWriter(w)
-	for i, e := range all {
-		if err := e.writeCPIO(c, int64(i+1)); err != nil {
+	for _, e := range all {
+		if err := e.writeCPIO(c); err != nil {
 			return fmt.Errorf("initramfs: %s: %w", e.path, err)
 		}
 	}
 	return c.Close()
 }
 
-func (e entry) writeCPIO(c *cpio.Writer, inode int64) error {
-	h := &cpio.Header{Name: e.path, Mode: cpio.FileMode(e.mode.Perm()), Links: 1, Inode: inode, ModTime: time.Unix(0, 0)}
+func (e entry) writeCPIO(c *cpio.Writer) error {
+	h := &cpio.Header{Name: e.path, Mode: cpio.FileMode(e.mode.Perm()), Links: 1, ModTime: time.Unix(0, 0)}
 	switch e.mode.Type() {
 	case fs.ModeDir:
 		h.Mode |= cpio.TypeDir
 		return c.WriteHeader(h)
 	case fs.ModeSymlink:
-		h.Mode |= cpio.TypeSymlink
-		h.Linkname, h.Size = e.data, int64(len(e.data))
-		return c.WriteHeader(h)
+		h.Mode |= cpio.TypeSymlink // its body is the target
+	default:
+		h.Mode |= cpio.TypeReg
 	}
 	src, size, err := e.open()
 	if err != nil {
 		return err
 	}
 	defer src.Close()
-	h.Mode |= cpio.TypeReg
 	h.Size = size
 	if err := c.WriteHeader(h); err != nil {
 		return err

@@ -1,0 +1,206 @@
+package builder
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gitd/internal/deploy"
+)
+
+// setupKernel is where scripts/setup leaves the stock kernel.
+const setupKernel = "/usr/lib/gitd/kernel"
+
+// newBaseBuilder returns a builder whose init is testdata/bootinit, and a
+// toolchain in which a program with libraries stands for Node: the end-to-end
+// tests boot the real one.
+func newBaseBuilder(t *testing.T) (*Builder, Toolchain) {
+	t.Helper()
+	if _, err := openStockKernel(setupKernel); err != nil {
+		t.Skip(err)
+	}
+	b := newTestBuilder(t)
+	b.cfg.GuestInit = filepath.Join(t.TempDir(), "init")
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", b.cfg.GuestInit, "./testdata/bootinit")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build bootinit: %v: %s", err, out)
+	}
+	exe, err := exec.LookPath("mkfs.erofs")
+	check(t, err)
+	program, err := os.ReadFile(exe)
+	check(t, err)
+	node := Toolchain{Node: "0.0.0", NodeDir: t.TempDir()}
+	check(t, os.Mkdir(filepath.Join(node.NodeDir, "bin"), 0o755))
+	check(t, os.WriteFile(filepath.Join(node.NodeDir, "bin/node"), program, 0o755))
+	return b, node
+}
+
+func TestBaseBoots(t *testing.T) {
+	b, node := newBaseBuilder(t)
+	var said bytes.Buffer
+	id, err := b.ensureBase(t.Context(), node, deploy.NewReport(&said))
+	check(t, err)
+	if !strings.Contains(said.String(), "-----> Preparing the NodeOS base (Node 0.0.0, stock kernel 6.") {
+		t.Errorf("progress:\n%s", said.String())
+	}
+	state := b.cfg.State
+	for _, name := range []string{state.Kernel(id), state.Initrd(id), state.Root(id)} {
+		if info, err := os.Stat(name); err != nil || info.Mode() != 0o644 {
+			t.Errorf("%s: QEMU's user cannot read it: %v %v", name, info.Mode(), err)
+		}
+	}
+	if info, err := os.Stat(state.Base(id)); err != nil || info.Mode().Perm() != 0o711 {
+		t.Errorf("mode of the base's folder: %v (%v), want 0711", info.Mode(), err)
+	}
+	boot(t, state, id)
+}
+
+// boot starts the base in QEMU and waits for bootinit's verdict.
+func boot(t *testing.T, state deploy.StateDir, id string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	defer cancel()
+	qemu := exec.CommandContext(ctx, "qemu-system-x86_64", "-M", "q35,accel=tcg", "-cpu", "max", "-m", "256",
+		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio", "-bios", "qboot.rom",
+		"-kernel", state.Kernel(id), "-initrd", state.Initrd(id), "-append", "console=ttyS0 quiet panic=-1",
+		"-drive", "if=none,id=base,format=raw,readonly=on,file="+state.Root(id), "-device", "virtio-blk-pci,drive=base,serial=base")
+	console, err := qemu.StdoutPipe()
+	check(t, err)
+	qemu.Stderr = qemu.Stdout
+	start := time.Now()
+	check(t, qemu.Start())
+	var lines []string
+	ok := false
+	for s := bufio.NewScanner(console); s.Scan(); {
+		lines = append(lines, s.Text())
+		if strings.Contains(s.Text(), "bootinit: ok") {
+			ok = true
+			t.Logf("booted in %v", time.Since(start).Round(10*time.Millisecond))
+		}
+	}
+	if err := qemu.Wait(); err != nil || !ok {
+		t.Errorf("boot: %v; console:\n%s", err, strings.Join(lines, "\n"))
+	}
+}
+
+func TestBaseIsMadeOnce(t *testing.T) {
+	b, node := newBaseBuilder(t)
+	ids, said := make([]string, 4), make([]bytes.Buffer, 4)
+	var all sync.WaitGroup
+	for i := range ids {
+		all.Go(func() {
+			var err error
+			if ids[i], err = b.ensureBase(t.Context(), node, deploy.NewReport(&said[i])); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	made := 0
+	for i := range said {
+		made += strings.Count(said[i].String(), "Preparing")
+	}
+	if made != 1 || len(slices.Compact(ids)) != 1 {
+		t.Errorf("made %d times; ids %q", made, ids)
+	}
+	quiet := deploy.NewReport(failingWriter{t})
+	start := time.Now()
+	if _, err := b.ensureBase(t.Context(), node, quiet); err != nil {
+		t.Error(err)
+	}
+	t.Logf("found again in %v", time.Since(start).Round(100*time.Microsecond))
+	if left, err := os.ReadDir(b.cfg.State.Builds()); err != nil || len(left) != 0 {
+		t.Errorf("left behind: %v %v", left, err)
+	}
+}
+
+// failingWriter is for a report that must stay silent.
+type failingWriter struct{ t *testing.T }
+
+func (w failingWriter) Write(p []byte) (int, error) {
+	w.t.Errorf("unexpected progress: %q", p)
+	return len(p), nil
+}
+
+func TestBaseFollowsItsIngredients(t *testing.T) {
+	b, node := newBaseBuilder(t)
+	silent := deploy.NewReport(io.Discard)
+	first, err := b.ensureBase(t.Context(), node, silent)
+	check(t, err)
+	files, err := b.BaseFiles(first)
+	check(t, err)
+	have := map[string]BaseFile{}
+	for _, f := range files {
+		have[f.Path] = f
+		if f.Origin == "" || strings.ContainsAny(f.Mode, "ug") && !strings.HasPrefix(f.Mode, "d") {
+			t.Errorf("no origin, or setuid: %+v", f)
+		}
+	}
+	for _, want := range []string{"/usr/bin/node", "/sbin/init", "/init", "/etc/ssl/certs/ca-certificates.crt", "/app", "/layers", "/etc/resolv.conf"} {
+		if _, ok := have[want]; !ok {
+			t.Errorf("the base has no %s", want)
+		}
+	}
+
+	// Same size, same modification time: the content alone tells.
+	program := filepath.Join(node.NodeDir, "bin/node")
+	info, err := os.Stat(program)
+	check(t, err)
+	content, err := os.ReadFile(program)
+	check(t, err)
+	content[len(content)-1] ^= 1
+	check(t, os.WriteFile(program, content, 0o755))
+	check(t, os.Chtimes(program, info.ModTime(), info.ModTime()))
+	second, err := b.ensureBase(t.Context(), node, silent)
+	check(t, err)
+	if first == second {
+		t.Error("another Node gave the same base")
+	}
+}
+
+func TestBaseErrors(t *testing.T) {
+	b, node := newBaseBuilder(t)
+	silent := deploy.NewReport(io.Discard)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := b.ensureBase(cancelled, node, silent); err == nil {
+		t.Error("a cancelled build made a base")
+	}
+	if bases, err := filepath.Glob(filepath.Join(b.cfg.State.Bases(), "[0-9a-f]*")); err != nil || len(bases) != 0 {
+		t.Errorf("a cancelled build left %v (%v)", bases, err)
+	}
+	for _, id := range []string{"", "../../etc", "0123456789ABCDEF", strings.Repeat("0", 16)} {
+		if _, err := b.BaseFiles(id); err == nil {
+			t.Errorf("BaseFiles(%q) gave no error", id)
+		}
+	}
+	b.cfg.StockKernel = t.TempDir()
+	if _, err := b.ensureBase(t.Context(), node, silent); err == nil || !strings.Contains(err.Error(), "run scripts/setup") {
+		t.Errorf("missing kernel: %v", err)
+	}
+}
+
+func TestLockIsLeftWhenTheContextEnds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	unlock, err := lockFile(t.Context(), path, func() { t.Error("busy") })
+	check(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := lockFile(ctx, path, cancel); err == nil {
+		t.Fatal("two have the lock")
+	}
+	unlock()
+	// The waiter that gave up must let go.
+	again, err := lockFile(t.Context(), path, func() {})
+	check(t, err)
+	again()
+}

@@ -1,0 +1,82 @@
+// Bootinit is the smallest init that shows that a base boots: it loads the
+// initramfs's modules, finds the base by its serial, and starts the program
+// that stands for Node in it. Its last line is "bootinit: ok" or the error.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+func main() {
+	if err := run(); err != nil {
+		fmt.Println("bootinit:", err)
+	} else {
+		fmt.Println("bootinit: ok")
+	}
+	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
+		fmt.Println("bootinit: power off:", err)
+	}
+}
+
+func run() error {
+	if err := loadModules(); err != nil {
+		return err
+	}
+	if err := errors.Join(os.Mkdir("/sys", 0o755), os.Mkdir("/base", 0o755),
+		unix.Mount("sysfs", "/sys", "sysfs", 0, ""), unix.Mount("dev", "/dev", "devtmpfs", 0, "")); err != nil {
+		return err
+	}
+	disk, err := bySerial("base")
+	if err != nil {
+		return err
+	}
+	if err := unix.Mount(disk, "/base", "erofs", unix.MS_RDONLY, ""); err != nil {
+		return fmt.Errorf("mount %s: %w", disk, err)
+	}
+	if err := errors.Join(unix.Mount("dev", "/base/dev", "devtmpfs", 0, ""), unix.Chroot("/base"), os.Chdir("/")); err != nil {
+		return err
+	}
+	out, err := exec.Command("/usr/bin/node", "--help").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("node: %w: %s", err, out)
+	}
+	return nil
+}
+
+func loadModules() error {
+	order, err := os.ReadFile("/modules/order")
+	if err != nil {
+		return err
+	}
+	for name := range strings.FieldsSeq(string(order)) {
+		f, err := os.Open("/modules/" + name)
+		if err != nil {
+			return err
+		}
+		if err := unix.FinitModule(int(f.Fd()), "", 0); err != nil {
+			return fmt.Errorf("load %s: %w", name, err)
+		}
+		f.Close()
+	}
+	return nil
+}
+
+func bySerial(want string) (string, error) {
+	files, err := filepath.Glob("/sys/block/*/serial")
+	if err != nil {
+		return "", err
+	}
+	for _, f := range files {
+		if b, err := os.ReadFile(f); err == nil && strings.TrimSpace(string(b)) == want {
+			return "/dev/" + filepath.Base(filepath.Dir(f)), nil
+		}
+	}
+	return "", fmt.Errorf("no disk with serial %q among %q", want, files)
+}
