@@ -200,9 +200,9 @@ func (d *fakeDriver) Boot(_ context.Context, s deploy.MachineSpec, w deploy.Watc
 		return deploy.Machine{}, d.bootErr
 	}
 	m := &fakeMachine{watch: w, status: 200}
-	m.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	m.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.WriteHeader(m.status)
-		fmt.Fprintf(rw, "v%d for %s", s.Release, r.Host)
+		fmt.Fprintf(rw, "v%d", s.Release)
 	}))
 	m.Machine = deploy.Machine{ID: s.ID, App: s.App, Release: s.Release, Addr: m.server.Listener.Addr().String(), Started: time.Now()}
 	d.mu.Lock()
@@ -259,7 +259,7 @@ func TestPushBecomesLive(t *testing.T) {
 	if reject != "" || !strings.Contains(out, "=====> v1 is live at http://shop.localhost/") {
 		t.Fatalf("rejected %q:\n%s", reject, out)
 	}
-	if v, answer := w.live(); v != 1 || answer != "v1 for shop.localhost" {
+	if v, answer := w.live(); v != 1 || answer != "v1" {
 		t.Errorf("v%d answers %q", v, answer)
 	}
 	if reject, out := w.push(commit(1), commit(2)); reject != "" {
@@ -381,7 +381,7 @@ func TestRestart(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
 	ctx := t.Context()
-	if _, err := w.ledger.AddRelease(ctx, deploy.Release{App: "shop", Commit: commit(2), State: deploy.Building, Created: time.Now()}); err != nil {
+	if _, err := w.ledger.AddRelease(ctx, deploy.Release{App: "shop", Commit: commit(2), Trigger: deploy.ByPush, State: deploy.Building, Created: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := w.driver.Boot(ctx, deploy.MachineSpec{ID: "shop-v2-stray", App: "shop", Release: 2}, func(deploy.Event) {}); err != nil {
@@ -403,7 +403,7 @@ func TestRestart(t *testing.T) {
 		w.driver.Stop(ctx, id, 0)
 	}
 	w.open()
-	w.eventually("the app serves again", func() bool { return w.router.get(t, "shop") == "v1 for shop.localhost" })
+	w.eventually("the app serves again", func() bool { return w.router.get(t, "shop") == "v1" })
 }
 
 // TestLostMachineIsReplaced: a machine that ends by itself is started again.
@@ -415,7 +415,7 @@ func TestLostMachineIsReplaced(t *testing.T) {
 	w.driver.Stop(t.Context(), m.ID, 0)
 	w.eventually("another machine serves", func() bool {
 		now, _ := w.driver.List(t.Context())
-		return len(now) == 1 && now[0].ID != m.ID && w.router.get(t, "shop") == "v1 for shop.localhost"
+		return len(now) == 1 && now[0].ID != m.ID && w.router.get(t, "shop") == "v1"
 	})
 }
 
