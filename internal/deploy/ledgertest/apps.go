@@ -1,0 +1,70 @@
+package ledgertest
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"gitd/internal/deploy"
+)
+
+func apps(t *testing.T, s Store) {
+	ctx := t.Context()
+	before := time.Now()
+	shop := got(s.CreateApp(ctx, "shop"))(t)
+	if shop.Name != "shop" || shop.Branch != "" || shop.Live != 0 {
+		t.Errorf("new app: %+v", shop)
+	}
+	if shop.Created.Before(before.Add(-time.Second)) || shop.Created.After(time.Now().Add(time.Second)) {
+		t.Errorf("created at %s, it is %s", shop.Created, before)
+	}
+	must(t, s.SetBranch(ctx, "shop", "master"))
+	again := got(s.CreateApp(ctx, "shop"))(t)
+	if !again.Created.Equal(shop.Created) || again.Branch != "master" {
+		t.Errorf("created again: %+v, want it as it was", again)
+	}
+	got(s.CreateApp(ctx, "blog"))(t)
+	list := got(s.Apps(ctx))(t)
+	if len(list) != 2 || list[0].Name != "blog" || list[1].Name != "shop" {
+		t.Errorf("apps are not sorted by name: %+v", list)
+	}
+	same(t, got(s.App(ctx, "shop"))(t), again)
+}
+
+func badNames(t *testing.T, s Store) {
+	for _, name := range []string{"", "Shop", "../etc", "a b", "a\x00b", "-a", "a-", "1a", "ä"} {
+		if _, err := s.CreateApp(t.Context(), name); !errors.Is(err, deploy.ErrBadName) {
+			t.Errorf("CreateApp(%q) = %v, want ErrBadName", name, err)
+		}
+	}
+	if list := got(s.Apps(t.Context()))(t); len(list) != 0 {
+		t.Errorf("bad names left %+v", list)
+	}
+}
+
+// missing: every look-up of what is not there says so, and names it.
+func missing(t *testing.T, s Store) {
+	ctx := t.Context()
+	got(s.CreateApp(ctx, "shop"))(t)
+	calls := map[string]func() error{
+		"App":                    func() error { _, err := s.App(ctx, "nope"); return err },
+		"SetBranch":              func() error { return s.SetBranch(ctx, "nope", "main") },
+		"AddRelease":             func() error { _, err := s.AddRelease(ctx, Draft("nope", Commit("a"))); return err },
+		"SaveRelease":            func() error { return s.SaveRelease(ctx, deploy.Release{App: "shop", Version: 7}) },
+		"Promote":                func() error { return s.Promote(ctx, deploy.Release{App: "shop", Version: 7}) },
+		"Release":                func() error { _, err := s.Release(ctx, "shop", 7); return err },
+		"Release of unknown app": func() error { _, err := s.Release(ctx, "nope", 1); return err },
+		"Image":                  func() error { _, err := s.Image(ctx, "shop", Commit("a")); return err },
+		"SaveMachine":            func() error { return s.SaveMachine(ctx, deploy.Machine{ID: "m", App: "shop", Release: 7}) },
+		"KeyUsed":                func() error { _, err := s.KeyUsed(ctx, "SHA256:nope"); return err },
+	}
+	for name, call := range calls {
+		if err := call(); !errors.Is(err, deploy.ErrNotFound) {
+			t.Errorf("%s: %v, want ErrNotFound", name, err)
+		}
+	}
+	if list := got(s.Releases(ctx, "nope", 0))(t); len(list) != 0 {
+		t.Errorf("an unknown app has releases: %+v", list)
+	}
+	must(t, s.DeleteMachine(ctx, "nope"))
+}

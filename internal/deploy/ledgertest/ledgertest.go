@@ -1,0 +1,93 @@
+// Package ledgertest is the conformance suite of deploy.Ledger and
+// deploy.Keys. Whatever implements them, the real ledger or a fake, passes
+// Run.
+//
+// It owns what the contract says. It does not own what only a ledger on disk
+// can be asked: crashes, damage, upgrades.
+package ledgertest
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"gitd/internal/deploy"
+)
+
+// Store is what the suite examines.
+type Store interface {
+	deploy.Ledger
+	deploy.Keys
+}
+
+// Run runs the suite. open gives each test an empty store and closes it with
+// t.Cleanup.
+func Run(t *testing.T, open func(t *testing.T) Store) {
+	tests := []struct {
+		name string
+		run  func(t *testing.T, s Store)
+	}{
+		{"apps", apps},
+		{"bad app names", badNames},
+		{"releases", releases},
+		{"a release comes back whole", wholeRelease},
+		{"save", save},
+		{"only a promotion makes live", onlyPromotion},
+		{"promote", promote},
+		{"a failed promotion changes nothing", failedPromotion},
+		{"image", image},
+		{"unfinished", unfinished},
+		{"what is not there", missing},
+		{"machines", machines},
+		{"audit", audit},
+		{"keys", keys},
+		{"a key has one owner", oneOwner},
+		{"an ended context", endedContext},
+		{"versions under concurrency", concurrentVersions},
+		{"promotions under concurrency", concurrentPromotions},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) { tt.run(t, open(t)) })
+	}
+}
+
+// Commit makes a full object name of one repeated hex digit.
+func Commit(digit string) string { return strings.Repeat(digit, 40) }
+
+// Draft is a release that was just asked for.
+func Draft(app, commit string) deploy.Release {
+	return deploy.Release{
+		App: app, Commit: commit, Subject: "change things", Pusher: "alice",
+		Trigger: deploy.ByPush, State: deploy.Building, Created: time.Now(),
+	}
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func got[T any](v T, err error) func(t *testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// same compares values that hold times: an instant is the same in any zone
+// and without a monotonic reading.
+func same(t *testing.T, have, want any) {
+	t.Helper()
+	if !reflect.DeepEqual(have, want) {
+		t.Errorf("\nhave %+v\nwant %+v", have, want)
+	}
+}
+
+// instant is what a store makes of a time: UTC, wall clock only.
+func instant(at time.Time) time.Time { return at.UTC().Round(0) }

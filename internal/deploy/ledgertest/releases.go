@@ -1,0 +1,184 @@
+package ledgertest
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"gitd/internal/deploy"
+)
+
+func releases(t *testing.T, s Store) {
+	ctx := t.Context()
+	for _, app := range []string{"shop", "blog"} {
+		got(s.CreateApp(ctx, app))(t)
+	}
+	for want := 1; want <= 3; want++ {
+		if r := got(s.AddRelease(ctx, Draft("shop", Commit("a"))))(t); r.Version != want {
+			t.Errorf("version %d, want %d", r.Version, want)
+		}
+	}
+	if r := got(s.AddRelease(ctx, Draft("blog", Commit("b"))))(t); r.Version != 1 {
+		t.Errorf("another app starts at version %d", r.Version)
+	}
+	for limit, want := range map[int][]int{0: {3, 2, 1}, 2: {3, 2}, 9: {3, 2, 1}} {
+		var have []int
+		for _, r := range got(s.Releases(ctx, "shop", limit))(t) {
+			have = append(have, r.Version)
+		}
+		same(t, have, want)
+	}
+}
+
+// wholeRelease: every field survives, hostile text byte for byte.
+func wholeRelease(t *testing.T, s Store) {
+	ctx := t.Context()
+	got(s.CreateApp(ctx, "shop"))(t)
+	sha256 := strings.Repeat("c", 64)
+	r := deploy.Release{
+		App: "shop", Commit: sha256, Subject: "'; DROP TABLE apps; --\x00\"ü%s", Pusher: "alice@laptop",
+		Trigger: deploy.ByTag, State: deploy.Booting, Reason: "line\nbreak",
+		Manifest: deploy.Manifest{
+			Base: "b1", Node: "22.23.1", Start: []string{"node", "a b.js", "$PORT", ""},
+			Deps: deploy.Layer{Digest: sha256, Size: 1 << 40}, App: deploy.Layer{Digest: sha256, Size: 1},
+			Env:       map[string]string{"A": "1=2", "B": ""},
+			Health:    deploy.Health{Path: "/h?x=<y>", Timeout: 3 * time.Second},
+			Resources: deploy.Resources{MemoryMiB: 256, CPUs: 2},
+		},
+		Steps:    []deploy.Step{{Name: "build", Took: 1234567891}, {Name: "boot", Took: 1}},
+		Created:  instant(time.Date(2026, 1, 2, 3, 4, 5, 123456789, time.UTC)),
+		Finished: instant(time.Date(2026, 1, 2, 3, 4, 6, 1, time.FixedZone("X", 7200))),
+	}
+	r.Version = got(s.AddRelease(ctx, r))(t).Version
+	same(t, got(s.Release(ctx, "shop", 1))(t), r)
+	same(t, got(s.Releases(ctx, "shop", 1))(t), []deploy.Release{r})
+}
+
+func save(t *testing.T, s Store) {
+	ctx := t.Context()
+	got(s.CreateApp(ctx, "shop"))(t)
+	r := got(s.AddRelease(ctx, Draft("shop", Commit("a"))))(t)
+	other := got(s.AddRelease(ctx, Draft("shop", Commit("b"))))(t)
+	r.State, r.Reason, r.Finished = deploy.Failed, "npm ci exited 1", instant(time.Now())
+	r.Manifest.Base, r.Steps = "b1", []deploy.Step{{Name: "build", Took: 5}}
+	r.Created = instant(r.Created)
+	must(t, s.SaveRelease(ctx, r))
+	same(t, got(s.Release(ctx, "shop", r.Version))(t), r)
+	if o := got(s.Release(ctx, "shop", other.Version))(t); o.State != deploy.Building || o.Reason != "" {
+		t.Errorf("the other release changed: %+v", o)
+	}
+}
+
+// onlyPromotion: a late "failed" must not take down what is live, and nothing
+// becomes live but by Promote.
+func onlyPromotion(t *testing.T, s Store) {
+	ctx := t.Context()
+	r := live(t, s, "shop", Commit("a"))
+	r.State = deploy.Failed
+	if err := s.SaveRelease(ctx, r); err == nil {
+		t.Error("SaveRelease took a live release down")
+	}
+	next := got(s.AddRelease(ctx, Draft("shop", Commit("b"))))(t)
+	next.State = deploy.Live
+	if err := s.SaveRelease(ctx, next); err == nil {
+		t.Error("SaveRelease made a release live")
+	}
+	if _, err := s.AddRelease(ctx, next); err == nil {
+		t.Error("AddRelease made a release live")
+	}
+	oneLive(t, s, "shop", r.Version)
+	r.State, r.Steps = deploy.Live, []deploy.Step{{Name: "swap", Took: 2}}
+	must(t, s.SaveRelease(ctx, r))
+	same(t, got(s.Release(ctx, "shop", r.Version))(t).Steps, r.Steps)
+}
+
+func promote(t *testing.T, s Store) {
+	ctx := t.Context()
+	other := live(t, s, "blog", Commit("f"))
+	first := live(t, s, "shop", Commit("a"))
+	oneLive(t, s, "shop", first.Version)
+	second := live(t, s, "shop", Commit("b"))
+	oneLive(t, s, "shop", second.Version)
+	have := got(s.Release(ctx, "shop", first.Version))(t)
+	if have.State != deploy.Retired || !have.Finished.Equal(first.Finished) {
+		t.Errorf("the one before is %+v, want it retired and else unchanged", have)
+	}
+	have = got(s.Release(ctx, "shop", second.Version))(t)
+	if !have.Finished.Equal(second.Finished) || len(have.Steps) != 1 {
+		t.Errorf("promoted: %+v, want its end and steps", have)
+	}
+	must(t, s.Promote(ctx, second))
+	oneLive(t, s, "shop", second.Version)
+	oneLive(t, s, "blog", other.Version)
+}
+
+func failedPromotion(t *testing.T, s Store) {
+	r := live(t, s, "shop", Commit("a"))
+	err := s.Promote(t.Context(), deploy.Release{App: "shop", Version: 99, Finished: time.Now()})
+	if !errors.Is(err, deploy.ErrNotFound) {
+		t.Errorf("promote v99: %v, want ErrNotFound", err)
+	}
+	oneLive(t, s, "shop", r.Version)
+}
+
+func image(t *testing.T, s Store) {
+	ctx := t.Context()
+	a, b := Commit("a"), Commit("b")
+	live(t, s, "shop", a) // v1
+	live(t, s, "shop", b) // v2
+	live(t, s, "shop", a) // v3
+	failed := got(s.AddRelease(ctx, Draft("shop", a)))(t)
+	failed.State = deploy.Failed
+	must(t, s.SaveRelease(ctx, failed)) // v4
+	got(s.AddRelease(ctx, Draft("shop", a)))(t)
+	live(t, s, "blog", Commit("c"))
+	for commit, want := range map[string]int{a: 3, b: 2} {
+		if r := got(s.Image(ctx, "shop", commit))(t); r.Version != want {
+			t.Errorf("image of %.7s is v%d, want v%d", commit, r.Version, want)
+		}
+	}
+	if _, err := s.Image(ctx, "shop", Commit("c")); !errors.Is(err, deploy.ErrNotFound) {
+		t.Errorf("image of another app's commit: %v, want ErrNotFound", err)
+	}
+}
+
+func unfinished(t *testing.T, s Store) {
+	ctx := t.Context()
+	live(t, s, "shop", Commit("a"))
+	building := got(s.AddRelease(ctx, Draft("shop", Commit("b"))))(t)
+	booting := got(s.AddRelease(ctx, Draft("shop", Commit("c"))))(t)
+	booting.State = deploy.Booting
+	must(t, s.SaveRelease(ctx, booting))
+	failed := got(s.AddRelease(ctx, Draft("shop", Commit("d"))))(t)
+	failed.State = deploy.Failed
+	must(t, s.SaveRelease(ctx, failed))
+	list := got(s.Unfinished(ctx))(t)
+	if len(list) != 2 || list[0].Version != building.Version || list[1].Version != booting.Version {
+		t.Errorf("unfinished: %+v", list)
+	}
+}
+
+// live makes a release of app, which is made too, and promotes it.
+func live(t *testing.T, s Store, app, commit string) deploy.Release {
+	t.Helper()
+	got(s.CreateApp(t.Context(), app))(t)
+	r := got(s.AddRelease(t.Context(), Draft(app, commit)))(t)
+	r.State, r.Finished = deploy.Live, time.Now()
+	r.Steps = []deploy.Step{{Name: "build", Took: time.Second}}
+	must(t, s.Promote(t.Context(), r))
+	return r
+}
+
+// oneLive: the app and its releases agree on what is live.
+func oneLive(t *testing.T, s Store, app string, want int) {
+	t.Helper()
+	if a := got(s.App(t.Context(), app))(t); a.Live != want {
+		t.Errorf("%s: live is v%d, want v%d", app, a.Live, want)
+	}
+	for _, r := range got(s.Releases(t.Context(), app, 0))(t) {
+		if (r.State == deploy.Live) != (r.Version == want) {
+			t.Errorf("%s v%d is %s, v%d should be the live one", app, r.Version, r.State, want)
+		}
+	}
+}

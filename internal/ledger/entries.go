@@ -1,0 +1,35 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+
+	"gitd/internal/deploy"
+)
+
+// Record appends to the audit.
+func (l *Ledger) Record(ctx context.Context, e deploy.Entry) error {
+	return l.change(ctx, "record "+e.Action, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `INSERT INTO entries (time, app, actor, action, detail) VALUES (?, ?, ?, ?, ?)`,
+			instant{e.Time}, e.App, e.Actor, e.Action, e.Detail)
+		return err
+	})
+}
+
+// Entries are the newest first, in the order of their recording: clocks can
+// step back. An empty app means all, and so does a limit of 0.
+func (l *Ledger) Entries(ctx context.Context, app string, limit int) ([]deploy.Entry, error) {
+	const columns = `SELECT time, app, actor, action, detail FROM entries `
+	if app == "" {
+		return list(ctx, l.reader, "entries", scanEntry, columns+`ORDER BY id DESC LIMIT ?`, noLimit(limit))
+	}
+	return list(ctx, l.reader, "entries", scanEntry, columns+`WHERE app = ? ORDER BY id DESC LIMIT ?`, app, noLimit(limit))
+}
+
+func scanEntry(row scanner) (deploy.Entry, error) {
+	var e deploy.Entry
+	var at instant
+	err := row.Scan(&at, &e.App, &e.Actor, &e.Action, &e.Detail)
+	e.Time = at.Time
+	return e, err
+}

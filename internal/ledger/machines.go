@@ -1,0 +1,41 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+
+	"gitd/internal/deploy"
+)
+
+// SaveMachine stores m, in place of what was stored under its id. Its release
+// must exist.
+func (l *Ledger) SaveMachine(ctx context.Context, m deploy.Machine) error {
+	return l.change(ctx, "save machine "+m.ID, func(ctx context.Context, tx *sql.Tx) error {
+		return one(tx.ExecContext(ctx, `INSERT INTO machines (id, app, release, addr, started)
+			SELECT ?, app, version, ?, ? FROM releases WHERE app = ? AND version = ?
+			ON CONFLICT (id) DO UPDATE SET app = excluded.app, release = excluded.release,
+			  addr = excluded.addr, started = excluded.started`,
+			m.ID, m.Addr, instant{m.Started}, m.App, m.Release))
+	})
+}
+
+// DeleteMachine forgets a machine; an unknown id is no error.
+func (l *Ledger) DeleteMachine(ctx context.Context, id string) error {
+	return l.change(ctx, "delete machine "+id, func(ctx context.Context, tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM machines WHERE id = ?`, id)
+		return err
+	})
+}
+
+// Machines are sorted by id.
+func (l *Ledger) Machines(ctx context.Context) ([]deploy.Machine, error) {
+	return list(ctx, l.reader, "machines", scanMachine, `SELECT id, app, release, addr, started FROM machines ORDER BY id`)
+}
+
+func scanMachine(row scanner) (deploy.Machine, error) {
+	var m deploy.Machine
+	var started instant
+	err := row.Scan(&m.ID, &m.App, &m.Release, &m.Addr, &started)
+	m.Started = started.Time
+	return m, err
+}
