@@ -3,10 +3,16 @@ package builder
 import (
 	"context"
 	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
 
+	"gitd/internal/builder/egress"
+	"gitd/internal/builder/registry"
 	"gitd/internal/builder/sandbox"
 	"gitd/internal/deploy"
 )
@@ -27,7 +33,12 @@ type Config struct {
 
 // Builder makes images. It is safe for concurrent use.
 type Builder struct {
-	cfg Config
+	cfg      Config
+	registry *registry.Client
+	egress   *egress.Proxy
+	box      *sandbox.Sandbox // nil: this host has none
+	boxErr   error            // why
+	lock     *os.File         // held while this process may have builds; see tidy
 }
 
 // Toolchain is one Node with its npm, unpacked on the host.
@@ -41,7 +52,9 @@ const DefaultStockKernel = "/usr/lib/gitd/kernel"
 
 const defaultBuildTimeout = 15 * time.Minute
 
-// New prepares a builder.
+// New prepares a builder; State's folders exist. A host that cannot sandbox
+// builds is no error here, because apps without dependencies need no sandbox:
+// it is logged, and returned by Sandboxed.
 func New(cfg Config) (*Builder, error) {
 	if cfg.StockKernel == "" {
 		cfg.StockKernel = DefaultStockKernel
@@ -49,18 +62,71 @@ func New(cfg Config) (*Builder, error) {
 	if cfg.BuildTimeout == 0 {
 		cfg.BuildTimeout = defaultBuildTimeout
 	}
-	return &Builder{cfg: cfg}, nil
+	if len(cfg.Self) == 0 {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, fmt.Errorf("find this program: %w", err)
+		}
+		cfg.Self = []string{self, "sandbox"}
+	}
+	b := &Builder{cfg: cfg}
+	if err := b.tidy(); err != nil {
+		return nil, fmt.Errorf("prepare %s: %w", cfg.State.Builds(), err)
+	}
+	var err error
+	b.registry, err = registry.New(registryURL(cfg), filepath.Join(cfg.State.Cache(), "npm"), cfg.State.Builds())
+	if err != nil {
+		return nil, err
+	}
+	b.egress = egress.New(b.registry.URL())
+	if b.box, b.boxErr = findSandbox(cfg); b.boxErr != nil {
+		cfg.Log.Warn().Err(b.boxErr).Bool("unsandboxed_allowed", cfg.AllowUnsandboxed).Msg("no sandbox for builds")
+	}
+	return b, nil
 }
 
-// Build makes or finds the layers of src.
-func (b *Builder) Build(ctx context.Context, src deploy.Source, r *deploy.Report) (deploy.Manifest, error) {
-	return deploy.Manifest{}, errors.ErrUnsupported
+func findSandbox(cfg Config) (*sandbox.Sandbox, error) {
+	box, err := sandbox.New(cfg.Self)
+	if err != nil {
+		return nil, err
+	}
+	if err := box.Probe(context.Background(), cfg.State.Builds()); err != nil {
+		return nil, err
+	}
+	return box, nil
+}
+
+// Sandboxed reports why this host cannot sandbox builds, or nil. The error
+// wraps sandbox.ErrUnavailable.
+func (b *Builder) Sandboxed() error { return b.boxErr }
+
+// tidy removes what builds of killed processes left. Every process that may
+// have builds shares a lock, so whoever gets it alone knows that all of them
+// have ended.
+func (b *Builder) tidy() error {
+	dir := b.cfg.State.Builds()
+	f, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	b.lock = f
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	if err == nil {
+		err = removeChildren(dir)
+	} else if errors.Is(err, unix.EWOULDBLOCK) {
+		err = nil
+	}
+	return errors.Join(err, unix.Flock(int(f.Fd()), unix.LOCK_SH))
 }
 
 // PrepareBase makes or finds the base with the default line of Node and
 // returns its id.
 func (b *Builder) PrepareBase(ctx context.Context, r *deploy.Report) (id string, err error) {
-	return "", errors.ErrUnsupported
+	tools, err := b.ensureToolchain(ctx, "", r)
+	if err != nil {
+		return "", err
+	}
+	return b.ensureBase(ctx, tools, r)
 }
 
 // SandboxMain is the command that Config.Self names: it runs inside a sandbox

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -19,20 +20,33 @@ import (
 
 const tarballLimit = 256 << 20 // bytes, compressed
 
+// Has reports whether v's files are here already.
+func (c *Client) Has(v Version) bool {
+	dir, _, err := c.place(v)
+	if err != nil {
+		return false
+	}
+	_, err = os.Stat(dir)
+	return err == nil
+}
+
+// place is where v's files are or will be, and the SHA-512 of its tarball.
+func (c *Client) place(v Version) (dir string, sum []byte, err error) {
+	sum, err = sha512Of(v.Integrity)
+	if err != nil {
+		return "", nil, fmt.Errorf("%s@%s: %w", v.Name, v.Number, err)
+	}
+	dir, err = c.path(v.Name, v.Number.String()+"-"+hex.EncodeToString(sum[:8]))
+	return dir, sum, err
+}
+
 // Fetch returns the folder with v's files, and downloads them first if they
 // are not there. The bytes are checked against v.Integrity before the folder
 // gets its name.
 func (c *Client) Fetch(ctx context.Context, v Version) (dir string, err error) {
-	want, err := sha512Of(v.Integrity)
-	if err != nil {
-		return "", fmt.Errorf("%s@%s: %w", v.Name, v.Number, err)
-	}
-	dir, err = c.path(v.Name, v.Number.String()+"-"+hex.EncodeToString(want[:8]))
-	if err != nil {
-		return "", err
-	}
-	if _, err := os.Stat(dir); err == nil {
-		return dir, nil
+	dir, want, err := c.place(v)
+	if err != nil || c.Has(v) {
+		return dir, err
 	}
 	tmp, err := os.MkdirTemp(c.scratch, "fetch-")
 	if err != nil {
@@ -79,7 +93,7 @@ func publish(tmp, dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	if err := os.Chmod(tmp, 0o755); err != nil {
+	if err := open(tmp); err != nil {
 		return err
 	}
 	f, err := os.Open(tmp)
@@ -95,6 +109,27 @@ func publish(tmp, dir string) error {
 		return nil
 	}
 	return err
+}
+
+// open lets everybody read, whatever the umask is: builds run as another user.
+func open(dir string) error {
+	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		mode := fs.FileMode(0o644)
+		if e.IsDir() || info.Mode()&0o100 != 0 {
+			mode = 0o755
+		}
+		if info.Mode().Perm() == mode {
+			return nil
+		}
+		return os.Chmod(path, mode)
+	})
 }
 
 // sha512Of returns the SHA-512 in a subresource-integrity string. Weaker

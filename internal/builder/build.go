@@ -1,0 +1,177 @@
+package builder
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"gitd/internal/deploy"
+)
+
+// job is one build.
+type job struct {
+	b     *Builder
+	r     *deploy.Report
+	src   deploy.Source
+	plan  plan
+	tools Toolchain
+	shop  *workshop
+	store store
+	base  string
+}
+
+var commitName = regexp.MustCompile(`^[0-9a-f]{40}$`)
+
+// Build makes or finds the layers of src. What the repository's author can
+// repair is a *deploy.Rejection. It leaves nothing behind but layers and
+// caches, and the same commit with the same Node gives the same layers, as
+// far as its build script does.
+func (b *Builder) Build(ctx context.Context, src deploy.Source, r *deploy.Report) (deploy.Manifest, error) {
+	if err := deploy.CheckName(src.App); err != nil {
+		return deploy.Manifest{}, err
+	}
+	if !commitName.MatchString(src.Commit) {
+		return deploy.Manifest{}, fmt.Errorf("%q is not the full name of a commit", shorten(src.Commit))
+	}
+	c, err := openCommit(src)
+	if err != nil {
+		return deploy.Manifest{}, err
+	}
+	defer c.close() //nolint:errcheck // it was only read
+	j := &job{b: b, r: r, src: src}
+	if err := j.prepare(ctx, c); err != nil {
+		return deploy.Manifest{}, err
+	}
+	if j.shop, err = b.newWorkshop(j.tools); err != nil {
+		return deploy.Manifest{}, fmt.Errorf("make the build's folder: %w", err)
+	}
+	defer func() {
+		if err := j.shop.remove(); err != nil {
+			b.cfg.Log.Error().Err(err).Str("app", src.App).Msg("a build's folder is left behind")
+		}
+	}()
+	return j.build(ctx, c)
+}
+
+// prepare plans the build and gets the tools for it.
+func (j *job) prepare(ctx context.Context, c *commit) (err error) {
+	if j.plan, err = makePlan(c); err != nil {
+		return err
+	}
+	j.r.Step("Node.js app detected")
+	wish := j.plan.pkg.engines["node"]
+	if j.tools, err = j.b.ensureToolchain(ctx, wish, j.r); err != nil {
+		return err
+	}
+	why := "the default; engines.node in package.json chooses another"
+	if wish != "" {
+		why = fmt.Sprintf("engines.node %q", shorten(wish))
+	}
+	j.r.Detail("node %s (%s), npm %s", j.tools.Node, why, j.tools.NPM)
+	for _, w := range append(j.plan.pkg.warnings, j.plan.start.warnings...) {
+		j.r.Warn("%s", w)
+	}
+	if c.has(nodeModules) {
+		j.r.Warn("node_modules is in the repository; it is ignored, and installed from the lockfile")
+	}
+	j.r.Lap("plan")
+	if j.base, err = j.b.ensureBase(ctx, j.tools, j.r); err != nil {
+		return err
+	}
+	j.r.Lap("base")
+	j.store, err = j.b.openStore(j.src.App)
+	return err
+}
+
+func (j *job) build(ctx context.Context, c *commit) (deploy.Manifest, error) {
+	if err := j.export(ctx, c); err != nil {
+		return deploy.Manifest{}, err
+	}
+	j.r.Lap("export")
+	made, err := j.dependencies(ctx)
+	if err != nil {
+		return deploy.Manifest{}, err
+	}
+	start, err := j.start(made.programs)
+	if err != nil {
+		return deploy.Manifest{}, err
+	}
+	j.r.Step("Packing")
+	app, err := j.pack(ctx, j.shop.path("app"), "the app")
+	if err != nil {
+		return deploy.Manifest{}, err
+	}
+	j.r.Detail("%s, app %s", made.summary(), megabytes(app.Size))
+	j.r.Lap("pack")
+	env := map[string]string{"NODE_ENV": "production"}
+	maps.Copy(env, j.plan.start.env)
+	return deploy.Manifest{
+		Base: j.base, Node: j.tools.Node, Deps: made.layer, App: app, Start: start, Env: env,
+		Health: j.plan.pkg.settings.health, Resources: j.plan.pkg.settings.resources,
+	}, nil
+}
+
+func (j *job) export(ctx context.Context, c *commit) error {
+	uid, gid := j.b.owner()
+	x, err := c.export(ctx, j.shop.path("app"), uid, gid)
+	if err != nil {
+		return err
+	}
+	if len(x.lfs) > 0 {
+		j.r.Warn("%d files are only pointers to Git LFS, %q first: their contents are not in the push", len(x.lfs), shorten(x.lfs[0]))
+	}
+	return nil
+}
+
+// start finds the programs of the start command.
+func (j *job) start(installed programs) ([]string, error) {
+	root, err := os.OpenRoot(j.shop.path("app"))
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	s := j.plan.start
+	if s.from == j.plan.pkg.main && s.from != "" && !runnable(root, s.from) {
+		return nil, deploy.Reject(fmt.Sprintf("package.json: main is %q, and there is no such file", shorten(s.from)),
+			`correct it, or add "scripts": {"start": "node server.js"}`)
+	}
+	args, err := s.resolve(root, installed)
+	if err == nil {
+		j.r.Detail("start: %s (%s)", shorten(fmt.Sprint(args)), s.from)
+	}
+	return args, err
+}
+
+// runnable reports whether "node name" would find a file.
+func runnable(root *os.Root, name string) bool {
+	for _, try := range []string{name, name + ".js", name + ".cjs", name + ".mjs", filepath.Join(name, "index.js")} {
+		if info, err := root.Stat(try); err == nil && (info.Mode().IsRegular() || try == name) {
+			return true
+		}
+	}
+	return false
+}
+
+// Limits of what a layer is made of.
+const (
+	maxLayerFiles = 500_000
+	maxLayerBytes = 4 << 30
+)
+
+func (j *job) pack(ctx context.Context, dir, what string) (deploy.Layer, error) {
+	_, _, err := measure(dir, maxLayerFiles, maxLayerBytes)
+	if errors.Is(err, errTooLarge) {
+		return deploy.Layer{}, deploy.Reject(
+			fmt.Sprintf("%s is larger than %d GiB or has more than %d files", what, maxLayerBytes>>30, maxLayerFiles),
+			"leave out what is not needed to run")
+	}
+	if err != nil && !errors.Is(err, fs.ErrPermission) {
+		return deploy.Layer{}, err
+	}
+	return j.b.storeLayer(ctx, dir)
+}

@@ -1,0 +1,88 @@
+package builder
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// jsonObject is a JSON object with its keys as they are written. encoding/json
+// on a struct would take "SCRIPTS" for "scripts", which npm does not.
+type jsonObject map[string]json.RawMessage
+
+// parseObject reads one JSON object. Of a key that is there twice the last
+// one counts, as for npm; those keys are returned.
+func parseObject(b []byte) (o jsonObject, twice []string, err error) {
+	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")) // npm allows a byte-order mark
+	d := json.NewDecoder(bytes.NewReader(b))
+	t, err := d.Token()
+	if err != nil {
+		return nil, nil, inText(b, err)
+	}
+	if t != json.Delim('{') {
+		return nil, nil, errors.New("it is not a JSON object")
+	}
+	o = jsonObject{}
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return nil, nil, inText(b, err)
+		}
+		key, _ := t.(string) // the decoder lets nothing else through
+		var value json.RawMessage
+		if err := d.Decode(&value); err != nil {
+			return nil, nil, inText(b, err)
+		}
+		if _, ok := o[key]; ok {
+			twice = append(twice, key)
+		}
+		o[key] = value
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, nil, inText(b, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, nil, errors.New("something follows the JSON object")
+	}
+	return o, twice, nil
+}
+
+// inText adds line and column to a syntax error.
+func inText(b []byte, err error) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it ends too early")
+	}
+	var syntax *json.SyntaxError
+	if !errors.As(err, &syntax) {
+		return err
+	}
+	at := min(max(int(syntax.Offset)-1, 0), len(b))
+	line := 1 + bytes.Count(b[:at], []byte("\n"))
+	column := at - bytes.LastIndexByte(b[:at], '\n')
+	return fmt.Errorf("line %d, column %d: %w", line, column, err)
+}
+
+// text returns a string member; "" if it is not there or is something else.
+func (o jsonObject) text(key string) string {
+	var s string
+	json.Unmarshal(o[key], &s) //nolint:errcheck // see above
+	return s
+}
+
+// texts returns the string members of an object member.
+func (o jsonObject) texts(key string) map[string]string {
+	members, _, err := parseObject(o[key])
+	if err != nil {
+		return nil
+	}
+	all := map[string]string{}
+	for k := range members {
+		var s string
+		if json.Unmarshal(members[k], &s) == nil {
+			all[k] = s
+		}
+	}
+	return all
+}

@@ -1,0 +1,78 @@
+package builder
+
+import (
+	"bytes"
+	"strings"
+	"sync"
+
+	"gitd/internal/deploy"
+)
+
+const (
+	tailLines = 30
+	lineLimit = 4 << 10 // bytes
+)
+
+// output passes what a command prints on to the pusher, line by line as it
+// comes, and keeps the end of it.
+type output struct {
+	r *deploy.Report
+
+	mu   sync.Mutex
+	part []byte
+	last []string
+}
+
+func newOutput(r *deploy.Report) *output { return &output{r: r} }
+
+func (o *output) Write(b []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	n := len(b)
+	for {
+		i := bytes.IndexByte(b, '\n')
+		if i < 0 {
+			break
+		}
+		o.keep(b[:i])
+		o.line()
+		b = b[i+1:]
+	}
+	o.keep(b)
+	return n, nil
+}
+
+// keep adds to the unfinished line. What is beyond the limit is lost: such
+// lines are minified code, not messages.
+func (o *output) keep(b []byte) {
+	o.part = append(o.part, b[:min(len(b), lineLimit-len(o.part))]...)
+}
+
+// line sends the unfinished line. Of a line that was drawn again and again
+// with carriage returns the last state counts.
+func (o *output) line() {
+	text := strings.TrimRight(string(o.part), "\r \t")
+	o.part = o.part[:0]
+	text = deploy.Printable(text[strings.LastIndexByte(text, '\r')+1:])
+	if text == "" {
+		return
+	}
+	o.last = append(o.last, text)
+	if len(o.last) > tailLines {
+		o.last = o.last[1:]
+	}
+	o.r.Detail("%s", text)
+}
+
+// flush sends a last line that has no end.
+func (o *output) flush() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.line()
+}
+
+func (o *output) tail() []string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return append([]string(nil), o.last...)
+}

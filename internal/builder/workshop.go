@@ -1,0 +1,94 @@
+package builder
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+)
+
+// Where things are inside the sandbox. The app is where it will be in the
+// guest, so that paths which a build writes down stay true.
+const (
+	insideApp   = "/app"
+	insideNode  = "/opt/node"
+	insideNPM   = "/opt/npm"
+	insideBin   = "/opt/bin"
+	insideHome  = "/home/build"
+	insideCache = "/var/cache/npm"
+	insideKept  = "/opt/kept"
+)
+
+// workshop is the folder of one build on the host.
+type workshop struct {
+	dir string
+	own func(path string) error // gives a path to the build's user
+}
+
+// newWorkshop makes the folders of a build. Its name cannot be guessed, and
+// nobody but the build's user (and root) may enter it.
+func (b *Builder) newWorkshop(t Toolchain) (*workshop, error) {
+	dir, err := os.MkdirTemp(b.cfg.State.Builds(), "build-")
+	if err != nil {
+		return nil, err
+	}
+	w := &workshop{dir: dir, own: b.own}
+	err = b.own(dir)
+	for _, name := range []string{"app", "deps", "layer", "home", "tmp", "shm", "bin", "etc"} {
+		err = errors.Join(err, w.mkdir(name))
+	}
+	npm := insideNPM
+	if b.box == nil {
+		npm = t.NPMDir
+	}
+	err = errors.Join(err, w.settings(b.registry.URL().String()),
+		// npm's own starter scripts look for a whole Node installation.
+		os.Symlink(npm+"/bin/npm-cli.js", w.path("bin/npm")),
+		os.Symlink(npm+"/bin/npx-cli.js", w.path("bin/npx")))
+	if err != nil {
+		return nil, errors.Join(err, w.remove())
+	}
+	return w, nil
+}
+
+// settings writes the few files that programs look for in a system. The
+// registry is in npm's user settings, where a repository's own .npmrc
+// outranks it; in a variable it would outrank the repository.
+func (w *workshop) settings(registry string) error {
+	return errors.Join(
+		w.write("etc/passwd", "root:x:0:0:root:/:/bin/false\nbuild:x:1000:1000:build:"+insideHome+":/bin/sh\n"),
+		w.write("etc/group", "root:x:0:\nbuild:x:1000:\n"),
+		w.write("etc/hosts", "127.0.0.1 localhost build\n"),
+		w.write("home/.npmrc", "registry="+registry+"\n"),
+	)
+}
+
+func (w *workshop) path(name string) string { return filepath.Join(w.dir, name) }
+
+func (w *workshop) mkdir(name string) error {
+	if err := os.Mkdir(w.path(name), 0o700); err != nil {
+		return err
+	}
+	return w.own(w.path(name))
+}
+
+func (w *workshop) write(name, text string) error {
+	if err := os.WriteFile(w.path(name), []byte(text), 0o644); err != nil {
+		return err
+	}
+	return w.own(w.path(name))
+}
+
+func (w *workshop) remove() error { return removeTree(w.dir) }
+
+// own gives a path to the user that builds run as.
+func (b *Builder) own(path string) error {
+	uid, gid := b.owner()
+	return os.Lchown(path, uid, gid)
+}
+
+func (b *Builder) owner() (uid, gid int) {
+	if b.box == nil {
+		return os.Getuid(), os.Getgid()
+	}
+	return b.box.Owner()
+}
