@@ -1,0 +1,17 @@
+# gitd in a container: see docs/docker.md for what it needs of its host.
+FROM golang:1.26-bookworm AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+RUN make build
+
+FROM debian:bookworm-slim
+# The same script as on a bare Debian, so that there is one list of packages.
+COPY scripts/setup /usr/local/lib/gitd/setup
+RUN /usr/local/lib/gitd/setup runtime && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb
+COPY scripts/docker-entrypoint /usr/local/bin/docker-entrypoint
+COPY --from=build /src/bin/gitd /src/bin/nodeos-init /usr/local/bin/
+VOLUME /var/lib/gitd
+EXPOSE 2222 8080
+ENTRYPOINT ["docker-entrypoint", "gitd", "serve"]

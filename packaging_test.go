@@ -1,0 +1,172 @@
+package gitd_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/compose-spec/compose-go/v2/cli"
+	"github.com/compose-spec/compose-go/v2/types"
+)
+
+// loadCompose reads docker-compose.yml as `docker compose` does, its schema
+// included.
+func loadCompose(t *testing.T) types.ServiceConfig {
+	t.Helper()
+	opts, err := cli.NewProjectOptions([]string{"docker-compose.yml"},
+		cli.WithEnv([]string{"GITD_ADMIN_KEYS=ssh-ed25519 AAAA ada"}), cli.WithResolvedPaths(true))
+	if err != nil {
+		t.Fatal(err)
+	}
+	project, err := opts.LoadProject(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := project.Volumes["state"]; !ok || len(project.Services) != 1 {
+		t.Errorf("want the one service and a named volume, got services %v and volumes %v", project.ServiceNames(), project.VolumeNames())
+	}
+	s, err := project.GetService("gitd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestComposeFile(t *testing.T) {
+	s := loadCompose(t)
+	if s.Privileged || len(s.CapAdd) != 0 || len(s.Devices) != 0 || s.NetworkMode == "host" || s.Pid == "host" {
+		t.Error("the container gets more than it needs: privileged, capabilities, devices or the host's namespaces")
+	}
+	if s.Build == nil || s.Build.Context != mustAbs(t, ".") {
+		t.Errorf("build: %+v, want the repository", s.Build)
+	}
+	if len(s.Volumes) != 1 || s.Volumes[0].Type != "volume" || s.Volumes[0].Source != "state" || s.Volumes[0].Target != "/var/lib/gitd" {
+		t.Errorf("volumes: %+v, want the state alone", s.Volumes)
+	}
+	var ports []string
+	for _, p := range s.Ports {
+		ports = append(ports, p.Published)
+	}
+	if slices.Sort(ports); !slices.Equal(ports, []string{"2222", "8080"}) {
+		t.Errorf("published ports: %v", ports)
+	}
+	if key := s.Environment["GITD_ADMIN_KEYS"]; key == nil || *key != "ssh-ed25519 AAAA ada" {
+		t.Error("GITD_ADMIN_KEYS does not reach the container")
+	}
+	if s.StopGracePeriod == nil || time.Duration(*s.StopGracePeriod) < 45*time.Second {
+		t.Error("stop_grace_period is shorter than a drain and a stop")
+	}
+	if s.Init == nil || !*s.Init || s.Restart != "unless-stopped" || s.HealthCheck == nil {
+		t.Error("want an init, a restart policy and a health check")
+	}
+}
+
+func mustAbs(t *testing.T, path string) string {
+	t.Helper()
+	abs, err := filepath.Abs(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return abs
+}
+
+// step is one RUN or COPY of the Dockerfile's last stage.
+type step struct{ verb, args string }
+
+// lastStage reads the Dockerfile's last stage and its ENTRYPOINT. It knows
+// the few forms that ours uses, and refuses others.
+func lastStage(t *testing.T) (steps []step) {
+	t.Helper()
+	file, err := os.ReadFile("Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(file)) {
+		verb, args, _ := strings.Cut(strings.TrimSpace(line), " ")
+		switch {
+		case verb == "" || strings.HasPrefix(verb, "#"):
+		case verb == "FROM":
+			steps = nil
+		case strings.HasSuffix(args, "\\") || strings.HasPrefix(args, "<<"):
+			t.Fatalf("Dockerfile: %q goes over several lines, which this test cannot read", line)
+		default:
+			steps = append(steps, step{verb, args})
+		}
+	}
+	return steps
+}
+
+// TestDockerInstallSteps runs the Dockerfile's last stage in a fresh Debian,
+// where no Docker engine is needed: the very RUN lines, in a root that
+// debootstrap made.
+func TestDockerInstallSteps(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes a minute or two")
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("a Debian root can be made by root only")
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+	defer cancel()
+	root := debianRoot(ctx, t)
+	built := buildPrograms(ctx, t)
+	for _, s := range lastStage(t) {
+		t.Logf("%s %s", s.verb, s.args)
+		switch s.verb {
+		case "RUN":
+			inRoot(ctx, t, root, "sh", "-c", s.args)
+		case "COPY":
+			copyInto(t, root, built, strings.Fields(s.args))
+		case "VOLUME", "EXPOSE":
+		case "ENTRYPOINT":
+			if s.args != `["docker-entrypoint", "gitd", "serve"]` {
+				t.Errorf("ENTRYPOINT %s", s.args)
+			}
+		default:
+			t.Errorf("this test does not know %s", s.verb)
+		}
+	}
+	checkInstalled(ctx, t, root)
+}
+
+func checkInstalled(ctx context.Context, t *testing.T, root string) {
+	t.Helper()
+	if out := inRoot(ctx, t, root, "docker-entrypoint", "gitd", "version"); len(bytes.TrimSpace(out)) == 0 {
+		t.Error("gitd version says nothing")
+	}
+	for _, program := range []string{"qemu-system-x86_64", "bwrap", "mkfs.erofs", "git"} {
+		inRoot(ctx, t, root, program, "--help")
+	}
+	inRoot(ctx, t, root, "id", "libvirt-qemu")
+	for _, file := range []string{"vmlinuz", "version", "modules/kernel/fs/erofs/erofs.ko"} {
+		inRoot(ctx, t, root, "test", "-s", "/usr/lib/gitd/kernel/"+file)
+	}
+	inRoot(ctx, t, root, "test", "!", "-e", "/usr/sbin/libvirtd") // embedded: no daemon is wanted
+	inRoot(ctx, t, root, "test", "!", "-e", "/boot/vmlinuz")
+	start := time.Now()
+	inRoot(ctx, t, root, "/usr/local/lib/gitd/setup", "runtime")
+	t.Logf("setup again: %v", time.Since(start).Round(time.Millisecond))
+}
+
+// The build context must hold what the first stage copies, and no secrets or
+// states of the checkout.
+func TestDockerIgnoreKeepsTheSources(t *testing.T) {
+	ignore, err := os.ReadFile(".dockerignore")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := strings.Fields(string(ignore))
+	for _, name := range []string{"!go.mod", "!go.sum", "!Makefile", "!cmd", "!internal", "!templates", "!scripts"} {
+		if !slices.Contains(kept, name) {
+			t.Errorf(".dockerignore must say %s", name)
+		}
+	}
+	if !slices.Contains(kept, "*") {
+		t.Error(".dockerignore must begin by leaving everything out")
+	}
+}
