@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strings"
 
 	"gitd/internal/deploy"
 )
@@ -106,7 +107,7 @@ func (j *job) build(ctx context.Context, c *commit) (deploy.Manifest, error) {
 	if err != nil {
 		return deploy.Manifest{}, err
 	}
-	j.r.Detail("%s, app %s", made.summary(), megabytes(app.Size))
+	j.r.Detail("%s, app %s", made.summary(), shortSize(app.Size))
 	j.r.Lap("pack")
 	env := map[string]string{"NODE_ENV": "production"}
 	maps.Copy(env, j.plan.start.env)
@@ -142,7 +143,7 @@ func (j *job) start(installed programs) ([]string, error) {
 	}
 	args, err := s.resolve(root, installed)
 	if err == nil {
-		j.r.Detail("start: %s (%s)", shorten(fmt.Sprint(args)), s.from)
+		j.r.Detail("start: %s (%s)", shorten(strings.Join(args, " ")), s.from)
 	}
 	return args, err
 }
@@ -155,6 +156,14 @@ func runnable(root *os.Root, name string) bool {
 		}
 	}
 	return false
+}
+
+// shortSize is a size in the unit that people would use for it.
+func shortSize(n int64) string {
+	if n < 1e6 {
+		return fmt.Sprintf("%d KB", (n+999)/1000)
+	}
+	return megabytes(n)
 }
 
 // Limits of what a layer is made of.

@@ -22,9 +22,9 @@ func (d dependencies) summary() string {
 	case d.layer.Digest == "":
 		return "no deps"
 	case d.cached:
-		return fmt.Sprintf("deps %s (cached)", megabytes(d.layer.Size))
+		return fmt.Sprintf("deps %s (cached)", shortSize(d.layer.Size))
 	}
-	return "deps " + megabytes(d.layer.Size)
+	return "deps " + shortSize(d.layer.Size)
 }
 
 // dependencies installs what the lockfile names, runs the build script, and

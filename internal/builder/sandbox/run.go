@@ -64,14 +64,16 @@ func (s *Sandbox) Run(ctx context.Context, spec Spec) error {
 }
 
 func (s *Sandbox) supervise(ctx context.Context, cmd *exec.Cmd, p *pipes, spec Spec) error {
+	open, shut := context.WithCancel(context.Background())
 	served := make(chan struct{})
 	go func() {
 		defer close(served)
-		p.serveEgress(spec.Egress)
+		p.serveEgress(open, spec.Egress)
 	}()
 	init := openInit(p.status)
 	err := cmd.Wait()
 	init.waitGone()
+	shut()
 	p.close()
 	<-served
 	if ctx.Err() != nil {
@@ -121,9 +123,9 @@ func (p *pipes) close() {
 	p.statusIn.Close()
 }
 
-// serveEgress waits for the listener from inside and answers on it until the
-// control socket is closed.
-func (p *pipes) serveEgress(h http.Handler) {
+// serveEgress waits for the listener from inside and answers on it until ctx
+// ends. The end of the control socket says nothing: nobody inside keeps it.
+func (p *pipes) serveEgress(ctx context.Context, h http.Handler) {
 	if h == nil {
 		return
 	}
@@ -131,21 +133,14 @@ func (p *pipes) serveEgress(h http.Handler) {
 	if err != nil {
 		return // the command never started; its exit says why
 	}
-	ctx, cancel := context.WithCancel(context.Background())
 	srv := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: time.Minute,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		p.control.Read(make([]byte, 1)) //nolint:errcheck // its end is the message
-		cancel()
-		srv.Close()
-	}()
+	stop := context.AfterFunc(ctx, func() { srv.Close() })
+	defer stop()
 	srv.Serve(netutil.LimitListener(l, maxConns)) //nolint:errcheck // always the close above
-	<-ended
 }
 
 func receiveListener(c *net.UnixConn) (net.Listener, error) {

@@ -116,7 +116,8 @@ func TestEgressIsTheOnlyWayOut(t *testing.T) {
 	defer secret.Close()
 	proxy := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "asked for "+r.URL.String()) })
 
-	out, err := run(t.Context(), proxy, getScript(proxyAddr, "http://example.com/"))
+	// The proxy answers as long as the build runs, not only at its start.
+	out, err := run(t.Context(), proxy, "sleep 0.2; "+getScript(proxyAddr, "http://example.com/"))
 	if err != nil || !strings.Contains(out, "asked for http://example.com/") {
 		t.Errorf("through the proxy: %q, %v", out, err)
 	}
