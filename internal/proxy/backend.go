@@ -1,0 +1,148 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+const (
+	dialLimit = 5 * time.Second
+	// idleConn must be shorter than what the app allows: Node closes an idle
+	// connection after 5 s, and a POST that is just being sent on it would be
+	// lost, as nobody may send it twice.
+	idleConn          = 3 * time.Second
+	maxIdle           = 64        // connections kept for the next requests
+	maxResponseHeader = 256 << 10 // bytes; a machine is hostile
+)
+
+// errCut ends requests on a machine that has had its time to drain.
+var errCut = errors.New("the machine was replaced and did not end this request in time")
+
+// backendConfig is what all backends share.
+type backendConfig struct {
+	responseTimeout time.Duration
+	log             zerolog.Logger
+	buffers         httputil.BufferPool
+}
+
+// backend is one machine that requests go to. Each has a pool of connections
+// of its own, so that the end of one machine touches no other's.
+type backend struct {
+	proxy     *httputil.ReverseProxy
+	transport *http.Transport
+	life      context.Context // ends with cut
+	cut       context.CancelFunc
+
+	mu      sync.Mutex
+	active  int // requests that run here, upgraded connections included
+	retired bool
+	idle    chan struct{} // closed when retired and nothing is active
+}
+
+func newBackend(app, addr string, cfg backendConfig) *backend {
+	b := &backend{idle: make(chan struct{})}
+	b.life, b.cut = context.WithCancel(context.Background())
+	b.transport = newTransport(cfg.responseTimeout)
+	log := cfg.log.With().Str("app", app).Str("addr", addr).Logger()
+	b.proxy = &httputil.ReverseProxy{
+		Rewrite:       rewriteTo(addr),
+		Transport:     b.transport,
+		FlushInterval: -1, // at once: event streams
+		BufferPool:    cfg.buffers,
+		ErrorHandler:  failed(log),
+		ErrorLog:      quiet(log),
+	}
+	return b
+}
+
+// newTransport is for one backend on this host or a network of its own: no
+// proxy from the environment, no HTTP/2, no touching of bodies.
+func newTransport(responseTimeout time.Duration) *http.Transport {
+	only1 := new(http.Protocols)
+	only1.SetHTTP1(true)
+	return &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: dialLimit}).DialContext,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    maxIdle,
+		IdleConnTimeout:        idleConn,
+		ResponseHeaderTimeout:  responseTimeout,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: maxResponseHeader,
+		Protocols:              only1,
+	}
+}
+
+// serve forwards one request. The request ends early with the client or when
+// the backend is cut.
+func (b *backend) serve(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
+	r = r.WithContext(ctx)
+	back := newReply(w, r)
+	done := make(chan struct{})
+	stop := context.AfterFunc(b.life, func() {
+		defer close(done)
+		cancel(errCut)
+		back.interrupt()
+	})
+	defer func() {
+		if !stop() {
+			<-done
+		}
+		back.finish()
+	}()
+	b.proxy.ServeHTTP(back, r)
+}
+
+// acquire counts a request. Only the table calls it, and only for a backend
+// that is in it.
+func (b *backend) acquire() {
+	b.mu.Lock()
+	b.active++
+	b.mu.Unlock()
+}
+
+func (b *backend) release() {
+	b.mu.Lock()
+	b.active--
+	last := b.retired && b.active == 0
+	b.mu.Unlock()
+	if last {
+		b.close()
+	}
+}
+
+// retire is called once, when the backend has left the table.
+func (b *backend) retire() {
+	b.mu.Lock()
+	b.retired = true
+	last := b.active == 0
+	b.mu.Unlock()
+	if last {
+		b.close()
+	}
+}
+
+func (b *backend) close() {
+	b.cut() // nothing runs any more: this only frees the context
+	b.transport.CloseIdleConnections()
+	close(b.idle)
+}
+
+// drain waits until nothing runs on a retired backend. When ctx ends first,
+// it cuts the rest.
+func (b *backend) drain(ctx context.Context) {
+	select {
+	case <-b.idle:
+	case <-ctx.Done():
+		b.cut()
+		b.transport.CloseIdleConnections()
+	}
+}

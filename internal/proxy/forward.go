@@ -1,0 +1,91 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strings"
+	"sync"
+
+	"github.com/rs/zerolog"
+)
+
+// rewriteTo sends a request to addr as the client meant it: same Host, same
+// path and query byte for byte. The proxy's own headers are the front door's
+// word alone, since it is the edge: whatever a client claims is dropped.
+func rewriteTo(addr string) func(*httputil.ProxyRequest) {
+	return func(r *httputil.ProxyRequest) {
+		in := r.In.URL
+		// A new URL, and not In's with another host: an absolute request
+		// target can carry a user, which would become an Authorization header.
+		r.Out.URL = &url.URL{
+			Scheme: "http", Host: addr, Path: in.Path, RawPath: in.RawPath,
+			RawQuery: in.RawQuery, ForceQuery: in.ForceQuery,
+		}
+		r.Out.Host = r.In.Host
+		for name := range r.Out.Header {
+			if strings.HasPrefix(name, "X-Forwarded-") || name == "X-Real-Ip" {
+				delete(r.Out.Header, name)
+			}
+		}
+		r.SetXForwarded()
+		// After "Upgrade: h2c" a client could send headers that the front
+		// door never sees.
+		if !strings.EqualFold(r.Out.Header.Get("Upgrade"), "websocket") {
+			r.Out.Header.Del("Upgrade")
+			r.Out.Header.Del("Connection")
+		}
+	}
+}
+
+// failed answers a request that got no response.
+func failed(log zerolog.Logger) func(http.ResponseWriter, *http.Request, error) {
+	return func(w http.ResponseWriter, r *http.Request, err error) {
+		cut := errors.Is(context.Cause(r.Context()), errCut)
+		if r.Context().Err() != nil && !cut {
+			panic(http.ErrAbortHandler) // the client is gone: close its connection
+		}
+		// No path in the log: it may hold what is nobody's business.
+		log.Warn().Err(err).Str("method", r.Method).Bool("cut", cut).Msg("app does not answer")
+		write(w, r, failure(err, cut))
+	}
+}
+
+func failure(err error, cut bool) page {
+	var timeout net.Error
+	switch {
+	case cut:
+		return page{http.StatusServiceUnavailable, "Try again", "A new release of this app has taken over, and the one before did not end this request in time."}
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return page{http.StatusGatewayTimeout, "This app does not answer", "It did not answer in time."}
+	default:
+		return page{http.StatusBadGateway, "This app does not answer", "Its machine runs, but the connection to it failed."}
+	}
+}
+
+// buffers are for copying bodies.
+type buffers struct{ pool sync.Pool }
+
+func newBuffers() *buffers {
+	return &buffers{sync.Pool{New: func() any { return new([32 << 10]byte) }}}
+}
+
+// Get implements httputil.BufferPool.
+func (b *buffers) Get() []byte { return b.pool.Get().(*[32 << 10]byte)[:] }
+
+// Put implements httputil.BufferPool.
+func (b *buffers) Put(p []byte) { b.pool.Put((*[32 << 10]byte)(p)) }
+
+// quiet is a logger for what net/http has to say: clients cause most of it.
+func quiet(l zerolog.Logger) *log.Logger { return log.New(debugLog{l}, "", 0) }
+
+type debugLog struct{ log zerolog.Logger }
+
+func (d debugLog) Write(p []byte) (int, error) {
+	d.log.Debug().Msg(strings.TrimSpace(string(p)))
+	return len(p), nil
+}

@@ -1,0 +1,87 @@
+package proxy
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+)
+
+// lastWords is how long a client may take to receive the answer to a request
+// that was cut.
+const lastWords = time.Second
+
+// reply is the way back to the client of one request.
+//
+// It lets an app answer before it has read the whole request: a refused
+// upload, or a stream in both directions. On its own, net/http reads what is
+// left of the request, up to 256 KiB, before it sends a response: a client
+// that waits for the response would wait forever, and the app would miss
+// those bytes. It does not when the response closes the connection, so here
+// such a response does. ResponseController.EnableFullDuplex was tried instead:
+// with it, a rest of the request that nobody reads breaks the connection's
+// next request (go.dev/issue/68560).
+type reply struct {
+	http.ResponseWriter
+	sent        atomic.Bool // the request has been read to its end
+	closing     bool        // the response closes the connection
+	interrupted bool        // the reading of the request was ended
+}
+
+// newReply takes over the body of r.
+func newReply(w http.ResponseWriter, r *http.Request) *reply {
+	p := &reply{ResponseWriter: w}
+	if r.ContentLength == 0 {
+		p.sent.Store(true)
+		return p
+	}
+	r.Body = &watchedBody{r.Body, &p.sent}
+	return p
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (p *reply) WriteHeader(status int) {
+	if status >= 200 && !p.sent.Load() {
+		p.Header().Set("Connection", "close")
+		p.closing = true
+	}
+	p.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController flush and hijack.
+func (p *reply) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+// interrupt ends what waits for the client: a transport does not return from
+// a canceled request while it reads the client's body. It may run beside the
+// handler, but not after it.
+func (p *reply) interrupt() {
+	rc := http.NewResponseController(p.ResponseWriter)
+	rc.SetWriteDeadline(time.Now().Add(lastWords)) //nolint:errcheck // a closed connection has ended too
+	if !p.sent.Load() {
+		p.interrupted = true
+		rc.SetReadDeadline(time.Now()) //nolint:errcheck // likewise
+	}
+}
+
+// finish closes a connection whose reading was ended and which the response
+// would have kept open: net/http holds it for broken.
+func (p *reply) finish() {
+	if p.interrupted && !p.closing {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+type watchedBody struct {
+	io.ReadCloser
+	ended *atomic.Bool
+}
+
+// Read implements io.Reader.
+func (b *watchedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if errors.Is(err, io.EOF) {
+		b.ended.Store(true)
+	}
+	return n, err
+}

@@ -1,0 +1,349 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"golang.org/x/net/websocket"
+)
+
+// release is a backend that knows which one it is and complains about
+// requests after its end.
+type release struct {
+	version int
+	server  *httptest.Server
+	ended   atomic.Bool // drained: nothing may come any more
+	late    atomic.Int64
+	uploads chan struct{} // holds one token after the first upload has begun
+}
+
+func newRelease(version int) *release {
+	r := &release{version: version, uploads: make(chan struct{}, 1)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/fast", func(w http.ResponseWriter, _ *http.Request) { r.sign(w) })
+	mux.HandleFunc("/slow", func(w http.ResponseWriter, req *http.Request) {
+		r.sign(w)
+		for range 4 { // a response that takes its time
+			io.WriteString(w, strings.Repeat("x", 1000)) //nolint:errcheck // the client compares
+			http.NewResponseController(w).Flush()        //nolint:errcheck // likewise
+			select {
+			case <-time.After(5 * time.Millisecond):
+			case <-req.Context().Done():
+			}
+		}
+	})
+	mux.HandleFunc("/upload", func(w http.ResponseWriter, req *http.Request) {
+		select {
+		case r.uploads <- struct{}{}:
+		default:
+		}
+		n, err := io.Copy(io.Discard, req.Body)
+		if err != nil {
+			panic(http.ErrAbortHandler)
+		}
+		r.sign(w)
+		fmt.Fprint(w, n)
+	})
+	mux.Handle("/ws", websocket.Handler(func(c *websocket.Conn) { io.Copy(c, c) })) //nolint:errcheck // the client compares
+	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if r.ended.Load() {
+			r.late.Add(1)
+		}
+		mux.ServeHTTP(w, req)
+	}))
+	return r
+}
+
+func (r *release) sign(w http.ResponseWriter) { w.Header().Set("Release", strconv.Itoa(r.version)) }
+
+func (r *release) addr() string { return r.server.Listener.Addr().String() }
+
+// load is what clients do while releases come and go.
+type load struct {
+	t        *testing.T
+	f        *front
+	current  atomic.Int64 // the version that the last returned Switch named
+	requests atomic.Int64
+	failures atomic.Int64
+	stop     chan struct{}
+	clients  sync.WaitGroup
+}
+
+// run repeats one exchange until the load stops. An exchange that began after
+// a Switch returned must be answered by that release or a later one.
+func (l *load) run(exchange func() (version int, err error)) {
+	l.clients.Go(func() {
+		for {
+			select {
+			case <-l.stop:
+				return
+			default:
+			}
+			least := int(l.current.Load())
+			version, err := exchange()
+			l.requests.Add(1)
+			if err == nil && version < least {
+				err = fmt.Errorf("v%d answered a request that was sent after the switch to v%d", version, least)
+			}
+			if err != nil {
+				l.failures.Add(1)
+				l.t.Error(err)
+				return
+			}
+		}
+	})
+}
+
+func (l *load) get(c *http.Client, path string, size int) (int, error) {
+	res, err := c.Do(l.f.request(l.t, "GET", "shop.localhost", path, nil))
+	return answer(res, err, func(body []byte) bool { return len(body) == size })
+}
+
+// upload sends a body in pieces, so that swaps happen in the middle of it.
+func (l *load) upload(c *http.Client) (int, error) {
+	const pieces, size = 8, 4000
+	r, w := io.Pipe()
+	go func() {
+		for range pieces {
+			w.Write(bytes.Repeat([]byte("u"), size)) //nolint:errcheck // the server counts
+			time.Sleep(3 * time.Millisecond)         // a slow line, not a wait for something
+		}
+		w.Close()
+	}()
+	res, err := c.Do(l.f.request(l.t, "POST", "shop.localhost", "/upload", r))
+	return answer(res, err, func(body []byte) bool { return string(body) == strconv.Itoa(pieces*size) })
+}
+
+func answer(res *http.Response, err error, right func([]byte) bool) (int, error) {
+	if err != nil {
+		return 0, err
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		return 0, err
+	}
+	if res.StatusCode != 200 || !right(body) {
+		return 0, fmt.Errorf("status %d, %d bytes: %.80s", res.StatusCode, len(body), body)
+	}
+	return strconv.Atoi(res.Header.Get("Release"))
+}
+
+// talk echoes a few messages over one WebSocket. The release is not asked: an
+// upgraded connection stays where it began.
+func (l *load) talk() (int, error) {
+	c, err := dialWebSocket(l.f)
+	if err != nil {
+		return 0, err
+	}
+	defer c.Close()
+	for i := range 5 {
+		if err := echo(c, fmt.Sprintf("message %d", i)); err != nil {
+			return 0, err
+		}
+		time.Sleep(3 * time.Millisecond) // a talk takes time; swaps happen in it
+	}
+	return int(l.current.Load()), nil
+}
+
+func dialWebSocket(f *front) (*websocket.Conn, error) {
+	cfg, err := websocket.NewConfig("ws://"+f.addr+"/ws", "http://shop.localhost")
+	if err != nil {
+		return nil, err
+	}
+	cfg.Location.Host = "shop.localhost"
+	conn, err := net.Dial("tcp", f.addr)
+	if err != nil {
+		return nil, err
+	}
+	return websocket.NewClient(cfg, conn)
+}
+
+func echo(c *websocket.Conn, text string) error {
+	if err := websocket.Message.Send(c, text); err != nil {
+		return fmt.Errorf("websocket send: %w", err)
+	}
+	var back string
+	if err := websocket.Message.Receive(c, &back); err != nil {
+		return fmt.Errorf("websocket receive: %w", err)
+	}
+	if back != text {
+		return fmt.Errorf("websocket echo %q, want %q", back, text)
+	}
+	return nil
+}
+
+// TestSwapLosesNothing swaps many times under load of every kind. Each old
+// backend is shut down as soon as its drain returns, as a machine would be.
+func TestSwapLosesNothing(t *testing.T) {
+	const swaps = 40
+	f := newFront(t, Config{})
+	l := &load{t: t, f: f, stop: make(chan struct{})}
+	first := newRelease(0)
+	f.Switch("shop", first.addr())
+	all := []*release{first}
+
+	for range 2 {
+		keep := client(t)
+		l.run(func() (int, error) { return l.get(keep, "/fast", 0) })
+	}
+	fresh := client(t)
+	fresh.Transport.(*http.Transport).DisableKeepAlives = true
+	l.run(func() (int, error) { return l.get(fresh, "/fast", 0) })
+	slow, up := client(t), client(t)
+	l.run(func() (int, error) { return l.get(slow, "/slow", 4000) })
+	l.run(func() (int, error) { return l.upload(up) })
+	l.run(l.talk)
+
+	var drains sync.WaitGroup
+	for v := 1; v <= swaps; v++ {
+		seen := l.requests.Load()
+		old, next := all[v-1], newRelease(v)
+		all = append(all, next)
+		drain := f.Switch("shop", next.addr())
+		l.current.Store(int64(v))
+		drains.Go(func() {
+			drain(t.Context())
+			old.ended.Store(true)
+			old.server.Close()
+		})
+		for l.requests.Load() < seen+10 && l.failures.Load() == 0 { // some traffic on each
+			time.Sleep(time.Millisecond)
+		}
+	}
+	close(l.stop)
+	l.clients.Wait()
+	drains.Wait()
+	all[swaps].server.Close()
+	for _, r := range all {
+		if n := r.late.Load(); n > 0 {
+			t.Errorf("v%d got %d requests after its drain", r.version, n)
+		}
+	}
+	t.Logf("%d requests over %d swaps, %d failed", l.requests.Load(), swaps, l.failures.Load())
+}
+
+// TestDrainWaits: the drain returns with the last request, not before.
+func TestDrainWaits(t *testing.T) {
+	f := newFront(t, Config{})
+	arrived, finish := make(chan struct{}), make(chan struct{})
+	f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) {
+		close(arrived)
+		<-finish
+		io.WriteString(w, "old") //nolint:errcheck // compared below
+	})
+	answered := make(chan string, 1)
+	go func() {
+		_, body := do(t, client(t), f.request(t, "GET", "shop.localhost", "/", nil))
+		answered <- body
+	}()
+	<-arrived
+	_, drain := f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "new") }) //nolint:errcheck // compared below
+	drained := make(chan struct{})
+	go func() {
+		drain(t.Context())
+		close(drained)
+	}()
+	if _, body := do(t, client(t), f.request(t, "GET", "shop.localhost", "/", nil)); body != "new" {
+		t.Errorf("after the switch: %q", body)
+	}
+	select {
+	case <-drained:
+		t.Error("drained while a request ran")
+	default:
+	}
+	close(finish)
+	if body := <-answered; body != "old" {
+		t.Errorf("the running request got %q", body)
+	}
+	<-drained
+}
+
+// TestDrainCuts: when its time is up, the drain ends what still runs: a
+// response, and an upgraded connection.
+func TestDrainCuts(t *testing.T) {
+	f := newFront(t, Config{})
+	old := newRelease(1)
+	t.Cleanup(old.server.Close)
+	f.Switch("shop", old.addr())
+	ws, err := dialWebSocket(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ws.Close()
+	if err := echo(ws, "before"); err != nil {
+		t.Fatal(err)
+	}
+	r, w := io.Pipe()
+	defer w.Close()
+	ended := make(chan int, 1)
+	go func() {
+		res, err := client(t).Do(f.request(t, "POST", "shop.localhost", "/upload", r))
+		if err != nil {
+			ended <- 0
+			return
+		}
+		res.Body.Close()
+		ended <- res.StatusCode
+	}()
+	<-old.uploads
+
+	next := newRelease(2)
+	t.Cleanup(next.server.Close)
+	drain := f.Switch("shop", next.addr())
+	if err := echo(ws, "between"); err != nil {
+		t.Errorf("the switch alone broke a connection: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	drain(ctx)
+	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		t.Error("drained although two connections were in use")
+	}
+	if err := echo(ws, "after"); err == nil {
+		t.Error("the upgraded connection was not cut")
+	}
+	if status := <-ended; status != http.StatusServiceUnavailable {
+		t.Errorf("the upload ended with status %d", status)
+	}
+}
+
+// TestIdleConnectionsClose: a replaced backend keeps no connection of ours,
+// whether it is drained, down or removed.
+func TestIdleConnectionsClose(t *testing.T) {
+	ends := map[string]func(f *front){
+		"switch": func(f *front) { f.Switch("shop", "127.0.0.1:1")(t.Context()) },
+		"down":   func(f *front) { f.Down("shop", "stopped") },
+		"remove": func(f *front) { f.Remove("shop") },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			f := newFront(t, Config{})
+			closed := make(chan struct{})
+			s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+				if state == http.StateClosed {
+					close(closed)
+				}
+			}
+			s.Start()
+			defer s.Close()
+			f.Switch("shop", s.Listener.Addr().String())
+			do(t, client(t), f.request(t, "GET", "shop.localhost", "/", nil))
+			end(f)
+			<-closed
+		})
+	}
+}
