@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 )
+
+// byteOrderMark may stand before JSON, as npm has it.
+const byteOrderMark = "\xef\xbb\xbf"
 
 // jsonObject is a JSON object with its keys as they are written. encoding/json
 // on a struct would take "SCRIPTS" for "scripts", which npm does not.
@@ -15,48 +17,42 @@ type jsonObject map[string]json.RawMessage
 // parseObject reads one JSON object. Of a key that is there twice the last
 // one counts, as for npm; those keys are returned.
 func parseObject(b []byte) (o jsonObject, twice []string, err error) {
-	b = bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")) // npm allows a byte-order mark
-	d := json.NewDecoder(bytes.NewReader(b))
-	t, err := d.Token()
-	if err != nil {
+	b = bytes.TrimPrefix(b, []byte(byteOrderMark))
+	// One pass for the syntax: only whole-document errors know where they are.
+	if err := json.Unmarshal(b, new(json.RawMessage)); err != nil {
 		return nil, nil, inText(b, err)
 	}
-	if t != json.Delim('{') {
+	d := json.NewDecoder(bytes.NewReader(b))
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return nil, nil, errors.New("it is not a JSON object")
 	}
 	o = jsonObject{}
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
-			return nil, nil, inText(b, err)
+			return nil, nil, err
 		}
-		key, _ := t.(string) // the decoder lets nothing else through
+		key, _ := t.(string) // a key is nothing else
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
-			return nil, nil, inText(b, err)
+			return nil, nil, err
 		}
 		if _, ok := o[key]; ok {
 			twice = append(twice, key)
 		}
 		o[key] = value
 	}
-	if _, err := d.Token(); err != nil {
-		return nil, nil, inText(b, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, nil, errors.New("something follows the JSON object")
-	}
 	return o, twice, nil
 }
 
 // inText adds line and column to a syntax error.
 func inText(b []byte, err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("it ends too early")
-	}
 	var syntax *json.SyntaxError
 	if !errors.As(err, &syntax) {
 		return err
+	}
+	if syntax.Offset >= int64(len(b)) && syntax.Error() == "unexpected end of JSON input" {
+		return errors.New("it ends too early")
 	}
 	at := min(max(int(syntax.Offset)-1, 0), len(b))
 	line := 1 + bytes.Count(b[:at], []byte("\n"))

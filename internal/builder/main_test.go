@@ -38,7 +38,12 @@ var sharedDir = sync.OnceValues(func() (string, error) {
 	return dir, os.Chmod(dir, 0o755)
 })
 
+// guestInit is an init for bases. TestOrdinaryUser, whose user has no Go,
+// passes its own on.
 var guestInit = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("GITD_TEST_INIT"); path != "" {
+		return path, nil
+	}
 	dir, err := sharedDir()
 	if err != nil {
 		return "", err

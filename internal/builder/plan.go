@@ -126,7 +126,8 @@ func localPackages(lock []byte) (name string, err error) {
 			Version string `json:"version"`
 		} `json:"dependencies"` // the form of npm 6
 	}
-	if err := json.Unmarshal(bytes.TrimPrefix(lock, []byte("\xef\xbb\xbf")), &doc); err != nil {
+	lock = bytes.TrimPrefix(lock, []byte(byteOrderMark))
+	if err := json.Unmarshal(lock, &doc); err != nil {
 		return "", inText(lock, err)
 	}
 	for path, p := range doc.Packages {

@@ -26,8 +26,13 @@ type commit struct {
 // openCommit opens the commit of src. The caller closes it.
 func openCommit(src deploy.Source) (*commit, error) {
 	store := filesystem.NewStorageWithOptions(osfs.New(src.Repo), cache.NewObjectLRUDefault(),
-		// Blobs above the threshold are streamed, not read into memory.
-		filesystem.Options{KeepDescriptors: true, LargeObjectThreshold: 1 << 20})
+		filesystem.Options{
+			KeepDescriptors: true,
+			// Blobs above this size are streamed, not read into memory.
+			LargeObjectThreshold: 1 << 20,
+			// A repository that was cloned with --shared names another one.
+			AlternatesFS: osfs.New("/"),
+		})
 	repo, err := git.Open(store, nil)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open the repository of %s: %w", src.App, err), store.Close())
