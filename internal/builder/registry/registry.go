@@ -75,5 +75,6 @@ func (c *Client) tarball(v Version) (string, error) {
 	if u.Host == c.base.Host && u.Scheme == c.base.Scheme {
 		return u.String(), nil
 	}
-	return c.base.JoinPath(u.Path).String(), nil
+	path := strings.TrimPrefix(u.Path, c.base.Path)
+	return c.base.JoinPath(path).String(), nil
 }
