@@ -218,3 +218,22 @@ func TestOrdinaryUser(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// TestWithoutSandbox: no wall, no build, unless the operator says so; an app
+// that runs nothing needs no wall.
+func TestWithoutSandbox(t *testing.T) {
+	b := *realBuilder(t)
+	b.box, b.boxErr = nil, errors.New("no bubblewrap")
+	_, _, err := scripted(t, &b, "true")
+	rejected(t, err, "this server cannot build in a sandbox")
+	repo := newRepository(t)
+	if _, said, _, err := repo.build(&b, "plain", repo.commit(starter(t, "hello"))); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+	b.cfg.AllowUnsandboxed = true
+	repo = newRepository(t)
+	if _, said, _, err := repo.build(&b, "open", repo.commit(typescript(t))); err != nil {
+		t.Errorf("%v\n%s", err, said)
+	}
+	nothingLeft(t, &b)
+}

@@ -6,6 +6,7 @@ import (
 	"math"
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -60,6 +61,10 @@ func become(args []string) error {
 		return fmt.Errorf("closing inherited files: %w", err)
 	}
 	unix.Umask(0o022)
+	runtime.LockOSThread() // the filter is this thread's
+	if err := setFilter(); err != nil {
+		return fmt.Errorf("setting the system call filter: %w", err)
+	}
 	return fmt.Errorf("starting %s: %w", args[1], syscall.Exec(args[1], args[1:], os.Environ()))
 }
 

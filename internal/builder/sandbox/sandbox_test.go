@@ -13,6 +13,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // TestMain lets the test binary be what gitd is: the program that runs inside
@@ -20,6 +22,9 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == "sandbox" {
 		os.Exit(Main(os.Args[2:]))
+	}
+	if len(os.Args) > 1 && os.Args[1] == "sockets" {
+		os.Exit(openSockets())
 	}
 	os.Exit(m.Run())
 }
@@ -99,6 +104,7 @@ func TestWalls(t *testing.T) {
 		"has a file size limit":         `test "$(ulimit -f)" != unlimited`,
 		"has a process limit":           `test "$(ulimit -u 2>/dev/null || grep processes /proc/self/limits | tr -s ' ' | cut -d' ' -f3)" != unlimited`,
 		"can write where it should":     `touch /app/x && touch /dev/shm/x && rm /app/x /dev/shm/x`,
+		"has a system call filter":      `grep -q "^Seccomp:.*2$" /proc/self/status`,
 		"does not leak the socket pair": `! ls -l /proc/self/fd | grep socket`,
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -182,5 +188,43 @@ func TestCancelKills(t *testing.T) {
 	cancel(why)
 	if err := <-done; !errors.Is(err, why) {
 		t.Errorf("got %v, want the cause", err)
+	}
+}
+
+// openSockets runs inside, as this test binary: it fails unless the filter
+// lets ordinary sockets through and no others.
+func openSockets() int {
+	code := 0
+	for family, want := range map[int]error{
+		unix.AF_UNIX: nil, unix.AF_INET: nil, unix.AF_INET6: nil, unix.AF_NETLINK: nil,
+		unix.AF_VSOCK: unix.EAFNOSUPPORT, unix.AF_ALG: unix.EAFNOSUPPORT, unix.AF_PACKET: unix.EAFNOSUPPORT,
+	} {
+		fd, err := unix.Socket(family, unix.SOCK_DGRAM, 0)
+		if !errors.Is(err, want) {
+			fmt.Printf("family %d: %v, want %v\n", family, err, want)
+			code = 1
+		}
+		if err == nil {
+			unix.Close(fd)
+		}
+	}
+	if _, _, err := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, 0, 0); err != unix.ENOSYS {
+		fmt.Println("io_uring:", err)
+		code = 1
+	}
+	return code
+}
+
+func TestSocketFamilies(t *testing.T) {
+	app, run := shell(t)
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(app, "test"), self, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := run(t.Context(), nil, "./test sockets"); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
