@@ -1,0 +1,74 @@
+package applog
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"gitd/internal/deploy"
+)
+
+// maxBehind is how many lines a follower may be behind before it loses some.
+const maxBehind = 1024
+
+// follower is one live reader: lines wait here until it takes them.
+type follower struct {
+	wake chan struct{} // holds a token when something is new
+
+	mu      sync.Mutex
+	lines   []deploy.Line
+	skipped int // lines that came after those and did not fit
+}
+
+func newFollower() *follower { return &follower{wake: make(chan struct{}, 1)} }
+
+// offer never blocks.
+func (f *follower) offer(l deploy.Line) {
+	f.mu.Lock()
+	if len(f.lines) < maxBehind {
+		f.lines = append(f.lines, l)
+	} else {
+		f.skipped++
+	}
+	f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what has come, with a last line about what was skipped.
+func (f *follower) take() []deploy.Line {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	lines := f.lines
+	f.lines = nil
+	if f.skipped > 0 {
+		text := fmt.Sprintf("%d lines skipped here: this reader is too slow; `logs` without following has them", f.skipped)
+		lines = append(lines, note(lines[len(lines)-1].Release, text))
+		f.skipped = 0
+	}
+	return lines
+}
+
+// pump sends history and then what comes, until ctx or done ends.
+func (f *follower) pump(ctx context.Context, done <-chan struct{}, history []deploy.Line, out chan<- deploy.Line) {
+	for lines := history; ; lines = f.take() {
+		for _, l := range lines {
+			select {
+			case out <- l:
+			case <-ctx.Done():
+				return
+			case <-done:
+				return
+			}
+		}
+		select {
+		case <-f.wake:
+		case <-ctx.Done():
+			return
+		case <-done:
+			return
+		}
+	}
+}

@@ -1,0 +1,75 @@
+package applog
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"gitd/internal/deploy"
+)
+
+// maxText is the longest text that is kept, in bytes.
+const maxText = 16 << 10
+
+// ours is the stream of lines that this program adds.
+const ours = "nodeos"
+
+// clean makes a line that came out of a machine fit for one line of a file
+// and for a terminal.
+func clean(l deploy.Line) deploy.Line {
+	if len(l.Text) > maxText {
+		l.Text = l.Text[:maxText]
+	}
+	if strings.ContainsAny(l.Text, "\r\n") {
+		l.Text = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(l.Text)
+	}
+	l.Text = deploy.Printable(l.Text)
+	if !isWord(l.Stream) {
+		l.Stream = ours
+	}
+	// A guest's clock can be anything, and RFC 3339 ends with the year 9999.
+	if y := l.Time.UTC().Year(); y < 1970 || y > 9999 {
+		l.Time = time.Now()
+	}
+	l.Time = l.Time.UTC().Round(0)
+	return l
+}
+
+func isWord(s string) bool {
+	return s != "" && len(s) <= 16 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == ""
+}
+
+// encode appends "TIME vRELEASE STREAM TEXT\n" to buf.
+func encode(buf []byte, l deploy.Line) []byte {
+	buf = l.Time.AppendFormat(buf, time.RFC3339Nano)
+	buf = append(buf, " v"...)
+	buf = strconv.AppendInt(buf, int64(l.Release), 10)
+	buf = append(buf, ' ')
+	buf = append(buf, l.Stream...)
+	buf = append(buf, ' ')
+	buf = append(buf, l.Text...)
+	return append(buf, '\n')
+}
+
+// decode reads what encode wrote, without the newline. A line that was cut by
+// a crash is not ok. The machine is not stored: the release says enough.
+func decode(s string) (l deploy.Line, ok bool) {
+	at, s, _ := strings.Cut(s, " ")
+	release, s, _ := strings.Cut(s, " ")
+	stream, text, found := strings.Cut(s, " ")
+	number, isVersion := strings.CutPrefix(release, "v")
+	version, err := strconv.Atoi(number)
+	if !found || !isVersion || err != nil || !isWord(stream) {
+		return deploy.Line{}, false
+	}
+	t, err := time.Parse(time.RFC3339Nano, at)
+	if err != nil {
+		return deploy.Line{}, false
+	}
+	return deploy.Line{Time: t.UTC(), Release: version, Stream: stream, Text: text}, true
+}
+
+// note is a line that this program adds.
+func note(release int, text string) deploy.Line {
+	return clean(deploy.Line{Time: time.Now(), Release: release, Stream: ours, Text: text})
+}

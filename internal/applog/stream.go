@@ -1,0 +1,156 @@
+package applog
+
+import (
+	"fmt"
+	"sync"
+
+	"gopkg.in/natefinch/lumberjack.v2"
+
+	"gitd/internal/deploy"
+)
+
+const (
+	fileSize  = 10       // MiB of one file
+	oldFiles  = 2        // kept beside the current one
+	maxQueue  = 4096     // lines that wait for the disk
+	writeSize = 64 << 10 // bytes of one write
+)
+
+// stream is the output of one app: a queue, a file and the followers.
+//
+// The file is written by a goroutine that lives while the queue is not empty.
+// Writing in Append was rejected: a disk that hangs would stop the reading of
+// the machine's channel, health events included.
+type stream struct {
+	path string
+
+	// disk is held while the file is written, rotated or opened for reading.
+	// It is taken before mu.
+	disk   sync.Mutex
+	file   *lumberjack.Logger
+	torn   bool // the file ends in the middle of a line
+	failed int  // lines that could not be written
+	why    error
+
+	mu        sync.Mutex
+	queue     []deploy.Line
+	overflow  int // lines that came after those in the full queue
+	writing   bool
+	followers map[*follower]struct{}
+}
+
+func newStream(path string) *stream {
+	return &stream{
+		path: path,
+		// Mode 0600 is lumberjack's own for a new file.
+		file:      &lumberjack.Logger{Filename: path, MaxSize: fileSize, MaxBackups: oldFiles},
+		torn:      endsTorn(path),
+		followers: map[*follower]struct{}{},
+	}
+}
+
+// enqueue takes a line and reports whether the caller must start writeQueue.
+func (s *stream) enqueue(l deploy.Line) (start bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for f := range s.followers {
+		f.offer(l)
+	}
+	if len(s.queue) < maxQueue {
+		s.queue = append(s.queue, l)
+	} else {
+		s.overflow++
+	}
+	start = !s.writing
+	s.writing = true
+	return start
+}
+
+// writeQueue writes until the queue is empty.
+func (s *stream) writeQueue() {
+	for s.more() {
+		s.disk.Lock()
+		s.flush(nil)
+		s.disk.Unlock()
+	}
+}
+
+func (s *stream) more() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writing = len(s.queue) > 0
+	return s.writing
+}
+
+// flush writes what is queued; the caller holds disk. join, if not nil, gets
+// every line from here on: those that are not in the file when flush returns.
+func (s *stream) flush(join *follower) {
+	s.mu.Lock()
+	batch, lost := s.queue, s.overflow
+	s.queue, s.overflow = nil, 0
+	if join != nil {
+		s.followers[join] = struct{}{}
+	}
+	s.mu.Unlock()
+	if len(batch) == 0 {
+		return
+	}
+	if s.failed > 0 {
+		text := fmt.Sprintf("%d lines could not be stored: %v", s.failed, s.why)
+		s.failed, s.why = 0, nil
+		batch = append([]deploy.Line{note(batch[0].Release, text)}, batch...)
+	}
+	if lost > 0 {
+		text := fmt.Sprintf("%d lines were not stored: they came faster than the disk", lost)
+		batch = append(batch, note(batch[len(batch)-1].Release, text))
+	}
+	s.write(batch)
+}
+
+// write puts lines into the file, many with one write.
+func (s *stream) write(lines []deploy.Line) {
+	buf := make([]byte, 0, writeSize+maxText)
+	n := 0
+	for i, l := range lines {
+		if s.torn {
+			buf = append(buf, '\n')
+			s.torn = false
+		}
+		buf = encode(buf, l)
+		n++
+		if len(buf) < writeSize && i < len(lines)-1 {
+			continue
+		}
+		if _, err := s.file.Write(buf); err != nil {
+			s.torn = true
+			s.failed += n
+			s.why = err
+		}
+		buf, n = buf[:0], 0
+	}
+}
+
+// tail reads the last n lines, the queue included. join, if not nil, begins
+// to follow right after them.
+func (s *stream) tail(n int, join *follower) ([]deploy.Line, error) {
+	s.disk.Lock()
+	s.flush(join)
+	var parts []part
+	var err error
+	if n > 0 {
+		parts, err = openParts(s.path)
+	}
+	s.disk.Unlock()
+	defer closeParts(parts)
+	if err != nil {
+		return nil, fmt.Errorf("logs: %w", err)
+	}
+	return lastLines(parts, n)
+}
+
+// leave ends a follower's part.
+func (s *stream) leave(f *follower) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.followers, f)
+}

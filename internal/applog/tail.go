@@ -1,0 +1,159 @@
+package applog
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"gitd/internal/deploy"
+)
+
+// rotated is the form of the time that lumberjack puts into the name of an
+// old file: app-TIME.log. It holds capitals and a dot, so no app's own file
+// can look like another app's old one.
+const rotated = "2006-01-02T15-04-05.000"
+
+// part is one file of a log, as long as it was when it was opened. It can be
+// read at leisure: a rotation renames or removes it, no more.
+type part struct {
+	*os.File
+	size int64
+}
+
+// openParts opens the files of a log, the newest first.
+func openParts(path string) ([]part, error) {
+	old, err := oldPaths(path)
+	if err != nil {
+		return nil, err
+	}
+	var parts []part
+	for _, p := range append([]string{path}, old...) {
+		f, err := os.Open(p)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue // not begun, or just removed as too old
+		}
+		if err != nil {
+			return parts, err
+		}
+		info, err := f.Stat()
+		if err != nil {
+			f.Close()
+			return parts, err
+		}
+		parts = append(parts, part{f, info.Size()})
+	}
+	return parts, nil
+}
+
+func closeParts(parts []part) {
+	for _, p := range parts {
+		p.Close()
+	}
+}
+
+// oldPaths finds the rotated files of a log, the newest first.
+func oldPaths(path string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	ext := filepath.Ext(path)
+	prefix := strings.TrimSuffix(filepath.Base(path), ext) + "-"
+	var old []string
+	for _, e := range entries {
+		stamp, isOld := strings.CutPrefix(e.Name(), prefix)
+		stamp, isLog := strings.CutSuffix(stamp, ext)
+		if _, err := time.Parse(rotated, stamp); isOld && isLog && err == nil && e.Type().IsRegular() {
+			old = append(old, filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
+	slices.Sort(old)
+	slices.Reverse(old)
+	return old, nil
+}
+
+// lastLines decodes the last n lines of parts (the newest part first), the
+// oldest line first. It reads no more than those lines and one block.
+func lastLines(parts []part, n int) ([]deploy.Line, error) {
+	var texts [][]byte // of each part, the newest first
+	for _, p := range parts {
+		if n <= 0 {
+			break
+		}
+		text, lines, err := lastOf(p, p.size, n)
+		if err != nil {
+			return nil, fmt.Errorf("logs: %w", err)
+		}
+		texts = append(texts, text)
+		n -= lines
+	}
+	var all []deploy.Line
+	for _, text := range slices.Backward(texts) {
+		for line := range bytes.Lines(text) {
+			if l, ok := decode(string(bytes.TrimSuffix(line, []byte("\n")))); ok {
+				all = append(all, l)
+			}
+		}
+	}
+	return all, nil
+}
+
+// lastOf reads the last n lines of size bytes of r, fewer if there are not as
+// many.
+func lastOf(r io.ReaderAt, size int64, n int) (text []byte, lines int, err error) {
+	start, lines, err := lastStart(r, size, n)
+	if err != nil {
+		return nil, 0, err
+	}
+	text = make([]byte, size-start)
+	if _, err := io.ReadFull(io.NewSectionReader(r, start, size-start), text); err != nil {
+		return nil, 0, err
+	}
+	return text, lines, nil
+}
+
+// lastStart looks backwards, block by block, for where the last n lines begin.
+func lastStart(r io.ReaderAt, size int64, n int) (start int64, lines int, err error) {
+	if size == 0 {
+		return 0, 0, nil
+	}
+	block := make([]byte, min(size, 64<<10))
+	// The newline at the very end belongs to the last line.
+	for end := size - 1; end > 0; {
+		b := block[:min(end, int64(len(block)))]
+		end -= int64(len(b))
+		if _, err := io.ReadFull(io.NewSectionReader(r, end, int64(len(b))), b); err != nil {
+			return 0, 0, err
+		}
+		for i := bytes.LastIndexByte(b, '\n'); i >= 0; i = bytes.LastIndexByte(b[:i], '\n') {
+			if lines++; lines == n {
+				return end + int64(i) + 1, n, nil
+			}
+		}
+	}
+	return 0, lines + 1, nil
+}
+
+// endsTorn reports whether a file ends in the middle of a line, as a crash or
+// a full disk leaves it.
+func endsTorn(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 {
+		return false
+	}
+	var last [1]byte
+	_, err = f.ReadAt(last[:], info.Size()-1)
+	return err == nil && last[0] != '\n'
+}
