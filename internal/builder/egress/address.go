@@ -1,6 +1,7 @@
 package egress
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -24,16 +25,19 @@ func inward() []netip.Prefix {
 	}
 }
 
+// errBlocked begins every refusal that is a decision, and no failure.
+var errBlocked = errors.New("builds may not reach")
+
 // checkPublic refuses every address that is not out on the Internet: those of
 // this machine, whatever their range, and those of the networks around it.
 func checkPublic(ip netip.Addr) error {
 	ip = ip.Unmap().WithZone("")
 	if !ip.IsGlobalUnicast() || ip.IsPrivate() {
-		return fmt.Errorf("builds may not reach %s", ip)
+		return fmt.Errorf("%w %s", errBlocked, ip)
 	}
 	for _, p := range inward() {
 		if p.Contains(ip) {
-			return fmt.Errorf("builds may not reach %s", ip)
+			return fmt.Errorf("%w %s", errBlocked, ip)
 		}
 	}
 	own, err := net.InterfaceAddrs()
@@ -42,7 +46,7 @@ func checkPublic(ip netip.Addr) error {
 	}
 	for _, a := range own {
 		if p, err := netip.ParsePrefix(a.String()); err == nil && p.Addr().Unmap() == ip {
-			return fmt.Errorf("builds may not reach %s", ip)
+			return fmt.Errorf("%w %s", errBlocked, ip)
 		}
 	}
 	return nil
@@ -54,7 +58,7 @@ func checkPublic(ip netip.Addr) error {
 func onlyPublic(_, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return fmt.Errorf("builds may not reach %q", address)
+		return fmt.Errorf("%w %q", errBlocked, address)
 	}
 	return checkPublic(ap.Addr())
 }

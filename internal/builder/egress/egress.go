@@ -8,6 +8,7 @@ package egress
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -75,7 +76,7 @@ func (p *Proxy) allowed(addr string) error {
 	}
 	host, port, err := net.SplitHostPort(addr)
 	if err != nil || !slices.Contains([]string{"80", "443"}, port) {
-		return fmt.Errorf("builds may not reach %q: only ports 80 and 443, and the npm registry", addr)
+		return fmt.Errorf("%w %q: only ports 80 and 443, and the npm registry", errBlocked, addr)
 	}
 	if net.ParseIP(host) == nil {
 		return nil
@@ -111,5 +112,9 @@ func hostPort(u *url.URL) string {
 }
 
 func refuse(w http.ResponseWriter, err error) {
-	http.Error(w, "gitd: "+err.Error(), http.StatusForbidden)
+	code := http.StatusBadGateway
+	if errors.Is(err, errBlocked) {
+		code = http.StatusForbidden
+	}
+	http.Error(w, "gitd: "+err.Error(), code)
 }

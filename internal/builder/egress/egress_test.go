@@ -153,7 +153,7 @@ func TestUpstream(t *testing.T) {
 	if got := <-asked; got != "GET registry.example:80 Basic dTpw" {
 		t.Errorf("upstream was asked %q", got)
 	}
-	if code := connect(t, via.Host, "registry.example:443"); code != http.StatusForbidden {
+	if code := connect(t, via.Host, "registry.example:443"); code != http.StatusBadGateway {
 		t.Errorf("tunnel: %d", code)
 	}
 	if got := <-asked; got != "CONNECT registry.example:443 Basic dTpw" {
