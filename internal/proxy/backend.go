@@ -137,12 +137,18 @@ func (b *backend) close() {
 }
 
 // drain waits until nothing runs on a retired backend. When ctx ends first,
-// it cuts the rest.
+// it cuts the rest and waits for that, which a client can hold up by no more
+// than lastWords.
 func (b *backend) drain(ctx context.Context) {
 	select {
 	case <-b.idle:
+		return
 	case <-ctx.Done():
-		b.cut()
+	}
+	b.cut()
+	select {
+	case <-b.idle:
+	case <-time.After(2 * lastWords):
 		b.transport.CloseIdleConnections()
 	}
 }

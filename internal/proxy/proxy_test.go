@@ -111,25 +111,26 @@ func TestAnswersWithoutApp(t *testing.T) {
 		{"GET", "hangs.localhost", 504, "in time"},
 		{"CONNECT", "refuses.localhost", 405, "No tunnels"},
 	}
-	c := client(t)
 	for _, tt := range tests {
 		for _, accept := range []string{"*/*", "text/html,*/*"} {
 			r := f.request(t, tt.method, tt.host, "/secret?a=b", nil)
 			r.Header.Set("Accept", accept)
-			if tt.method == http.MethodConnect {
-				r.URL.Opaque = ""
-			}
-			res, body := do(t, c, r)
-			if res.StatusCode != tt.status || !strings.Contains(body, tt.want) {
-				t.Errorf("%s %s: %d %q, want %d %q", tt.method, tt.host, res.StatusCode, body, tt.status, tt.want)
-			}
-			if strings.Contains(res.Header.Get("Content-Type"), "html") && strings.Contains(body, "<script") {
-				t.Errorf("%s: not escaped: %s", tt.host, body)
-			}
-			if (res.StatusCode == 503) != (res.Header.Get("Retry-After") != "") {
-				t.Errorf("%s: Retry-After %q with status %d", tt.host, res.Header.Get("Retry-After"), res.StatusCode)
-			}
+			checkAnswer(t, r, tt.status, tt.want)
 		}
+	}
+}
+
+func checkAnswer(t *testing.T, r *http.Request, status int, want string) {
+	t.Helper()
+	res, body := do(t, client(t), r)
+	if res.StatusCode != status || !strings.Contains(body, want) {
+		t.Errorf("%s %s: %d %q, want %d %q", r.Method, r.Host, res.StatusCode, body, status, want)
+	}
+	if strings.Contains(res.Header.Get("Content-Type"), "html") && strings.Contains(body, "<script") {
+		t.Errorf("%s: not escaped: %s", r.Host, body)
+	}
+	if (res.StatusCode == 503) != (res.Header.Get("Retry-After") != "") {
+		t.Errorf("%s: Retry-After %q with status %d", r.Host, res.Header.Get("Retry-After"), res.StatusCode)
 	}
 }
 
@@ -220,14 +221,10 @@ func TestStream(t *testing.T) {
 }
 
 // TestBothDirections: the app answers while the client still sends, each
-// piece in turn. Then the app refuses an upload that it does not read.
+// piece in turn.
 func TestBothDirections(t *testing.T) {
 	f := newFront(t, Config{})
 	f.app(t, "shop", func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/refuse" {
-			w.WriteHeader(http.StatusRequestEntityTooLarge)
-			return
-		}
 		rc := http.NewResponseController(w)
 		rc.EnableFullDuplex() //nolint:errcheck // as Node does
 		rc.Flush()            //nolint:errcheck // the reader notices
@@ -241,9 +238,9 @@ func TestBothDirections(t *testing.T) {
 			}
 		}
 	})
-	c := client(t)
 	r, w := io.Pipe()
-	res, err := c.Do(f.request(t, "POST", "shop.localhost", "/echo", r))
+	defer w.Close()
+	res, err := client(t).Do(f.request(t, "POST", "shop.localhost", "/", r))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -258,14 +255,27 @@ func TestBothDirections(t *testing.T) {
 			t.Fatalf("echo %q, %v", back, err)
 		}
 	}
-	w.Close()
-	for range 3 { // the client's later requests are not disturbed
-		res, _ := do(t, c, f.request(t, "POST", "shop.localhost", "/refuse", strings.NewReader(strings.Repeat("x", 1<<20))))
-		if res.StatusCode != http.StatusRequestEntityTooLarge {
-			t.Errorf("refused upload: status %d", res.StatusCode)
+}
+
+// TestRefusedUpload: the app answers without reading what is sent to it, and
+// the client's later requests are not disturbed.
+func TestRefusedUpload(t *testing.T) {
+	f := newFront(t, Config{})
+	f.app(t, "shop", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/refuse" {
+			w.WriteHeader(http.StatusRequestEntityTooLarge)
+			return
 		}
-		if res, _ := do(t, c, f.request(t, "POST", "shop.localhost", "/echo", strings.NewReader("x"))); res.StatusCode != 200 {
-			t.Errorf("after it: status %d", res.StatusCode)
+		io.Copy(w, r.Body) //nolint:errcheck // compared below
+	})
+	c := client(t)
+	for _, size := range []int{1, 100 << 10, 1 << 20} {
+		res, _ := do(t, c, f.request(t, "POST", "shop.localhost", "/refuse", strings.NewReader(strings.Repeat("x", size))))
+		if res.StatusCode != http.StatusRequestEntityTooLarge {
+			t.Errorf("refused upload of %d: status %d", size, res.StatusCode)
+		}
+		if res, body := do(t, c, f.request(t, "POST", "shop.localhost", "/", strings.NewReader("x"))); res.StatusCode != 200 || body != "x" {
+			t.Errorf("after it: status %d, %q", res.StatusCode, body)
 		}
 	}
 }

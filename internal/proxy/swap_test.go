@@ -2,8 +2,6 @@ package proxy
 
 import (
 	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -106,6 +104,21 @@ func (l *load) run(exchange func() (version int, err error)) {
 	})
 }
 
+// start begins one of each kind of client, and two of the most usual kind.
+func (l *load) start() {
+	for range 2 {
+		keep := client(l.t)
+		l.run(func() (int, error) { return l.get(keep, "/fast", 0) })
+	}
+	fresh := client(l.t)
+	fresh.Transport.(*http.Transport).DisableKeepAlives = true
+	l.run(func() (int, error) { return l.get(fresh, "/fast", 0) })
+	slow, up := client(l.t), client(l.t)
+	l.run(func() (int, error) { return l.get(slow, "/slow", 4000) })
+	l.run(func() (int, error) { return l.upload(up) })
+	l.run(l.talk)
+}
+
 func (l *load) get(c *http.Client, path string, size int) (int, error) {
 	res, err := c.Do(l.f.request(l.t, "GET", "shop.localhost", path, nil))
 	return answer(res, err, func(body []byte) bool { return len(body) == size })
@@ -195,18 +208,7 @@ func TestSwapLosesNothing(t *testing.T) {
 	f.Switch("shop", first.addr())
 	all := []*release{first}
 
-	for range 2 {
-		keep := client(t)
-		l.run(func() (int, error) { return l.get(keep, "/fast", 0) })
-	}
-	fresh := client(t)
-	fresh.Transport.(*http.Transport).DisableKeepAlives = true
-	l.run(func() (int, error) { return l.get(fresh, "/fast", 0) })
-	slow, up := client(t), client(t)
-	l.run(func() (int, error) { return l.get(slow, "/slow", 4000) })
-	l.run(func() (int, error) { return l.upload(up) })
-	l.run(l.talk)
-
+	l.start()
 	var drains sync.WaitGroup
 	for v := 1; v <= swaps; v++ {
 		seen := l.requests.Load()
@@ -233,117 +235,4 @@ func TestSwapLosesNothing(t *testing.T) {
 		}
 	}
 	t.Logf("%d requests over %d swaps, %d failed", l.requests.Load(), swaps, l.failures.Load())
-}
-
-// TestDrainWaits: the drain returns with the last request, not before.
-func TestDrainWaits(t *testing.T) {
-	f := newFront(t, Config{})
-	arrived, finish := make(chan struct{}), make(chan struct{})
-	f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) {
-		close(arrived)
-		<-finish
-		io.WriteString(w, "old") //nolint:errcheck // compared below
-	})
-	answered := make(chan string, 1)
-	go func() {
-		_, body := do(t, client(t), f.request(t, "GET", "shop.localhost", "/", nil))
-		answered <- body
-	}()
-	<-arrived
-	_, drain := f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "new") }) //nolint:errcheck // compared below
-	drained := make(chan struct{})
-	go func() {
-		drain(t.Context())
-		close(drained)
-	}()
-	if _, body := do(t, client(t), f.request(t, "GET", "shop.localhost", "/", nil)); body != "new" {
-		t.Errorf("after the switch: %q", body)
-	}
-	select {
-	case <-drained:
-		t.Error("drained while a request ran")
-	default:
-	}
-	close(finish)
-	if body := <-answered; body != "old" {
-		t.Errorf("the running request got %q", body)
-	}
-	<-drained
-}
-
-// TestDrainCuts: when its time is up, the drain ends what still runs: a
-// response, and an upgraded connection.
-func TestDrainCuts(t *testing.T) {
-	f := newFront(t, Config{})
-	old := newRelease(1)
-	t.Cleanup(old.server.Close)
-	f.Switch("shop", old.addr())
-	ws, err := dialWebSocket(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ws.Close()
-	if err := echo(ws, "before"); err != nil {
-		t.Fatal(err)
-	}
-	r, w := io.Pipe()
-	defer w.Close()
-	ended := make(chan int, 1)
-	go func() {
-		res, err := client(t).Do(f.request(t, "POST", "shop.localhost", "/upload", r))
-		if err != nil {
-			ended <- 0
-			return
-		}
-		res.Body.Close()
-		ended <- res.StatusCode
-	}()
-	<-old.uploads
-
-	next := newRelease(2)
-	t.Cleanup(next.server.Close)
-	drain := f.Switch("shop", next.addr())
-	if err := echo(ws, "between"); err != nil {
-		t.Errorf("the switch alone broke a connection: %v", err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-	defer cancel()
-	drain(ctx)
-	if !errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		t.Error("drained although two connections were in use")
-	}
-	if err := echo(ws, "after"); err == nil {
-		t.Error("the upgraded connection was not cut")
-	}
-	if status := <-ended; status != http.StatusServiceUnavailable {
-		t.Errorf("the upload ended with status %d", status)
-	}
-}
-
-// TestIdleConnectionsClose: a replaced backend keeps no connection of ours,
-// whether it is drained, down or removed.
-func TestIdleConnectionsClose(t *testing.T) {
-	ends := map[string]func(f *front){
-		"switch": func(f *front) { f.Switch("shop", "127.0.0.1:1")(t.Context()) },
-		"down":   func(f *front) { f.Down("shop", "stopped") },
-		"remove": func(f *front) { f.Remove("shop") },
-	}
-	for name, end := range ends {
-		t.Run(name, func(t *testing.T) {
-			f := newFront(t, Config{})
-			closed := make(chan struct{})
-			s := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
-			s.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-				if state == http.StateClosed {
-					close(closed)
-				}
-			}
-			s.Start()
-			defer s.Close()
-			f.Switch("shop", s.Listener.Addr().String())
-			do(t, client(t), f.request(t, "GET", "shop.localhost", "/", nil))
-			end(f)
-			<-closed
-		})
-	}
 }
