@@ -72,7 +72,7 @@ func (h *host) root() *cobra.Command {
 // can open the socket is.
 func (h *host) forward(cmd *cobra.Command, args []string) error {
 	words := []string{cmd.Name()}
-	cmd.LocalFlags().Visit(func(f *pflag.Flag) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if f.Name != "state" {
 			words = append(words, "--"+f.Name+"="+f.Value.String())
 		}
