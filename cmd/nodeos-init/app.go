@@ -1,0 +1,181 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// command is a program to start.
+type command struct {
+	args []string
+	env  []string
+	dir  string
+}
+
+// process is a started program. Its output ends when all that hold it have
+// ended.
+type process struct {
+	pid    int
+	output []*os.File // read ends: stdout, stderr
+}
+
+// launcher starts programs from a thread of its own, which has given up all
+// privileges that a process can pass on: what a program cannot inherit it
+// cannot regain either.
+type launcher struct {
+	requests chan func()
+}
+
+// newLauncher returns a launcher once its thread is confined.
+func newLauncher() (*launcher, error) {
+	l := &launcher{requests: make(chan func())}
+	ready := make(chan error)
+	go func() {
+		// The runtime does not make other threads from a locked one, so the
+		// confinement stays here and in the children.
+		runtime.LockOSThread()
+		ready <- confineThread()
+		for f := range l.requests {
+			f()
+		}
+	}()
+	return l, <-ready
+}
+
+// confineThread sets no_new_privs and empties the bounding set: a set-user-ID
+// or capability bit in an image then means nothing.
+func confineThread() error {
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("no_new_privs: %w", err)
+	}
+	for c := uintptr(0); ; c++ {
+		err := unix.Prctl(unix.PR_CAPBSET_DROP, c, 0, 0, 0)
+		if errors.Is(err, unix.EINVAL) && c > unix.CAP_CHOWN {
+			return nil // past the last capability that this kernel knows
+		}
+		if err != nil {
+			return fmt.Errorf("drop capability %d: %w", c, err)
+		}
+	}
+}
+
+// start starts c in a session of its own, as user and group id.
+func (l *launcher) start(c command, id uint32) (*process, error) {
+	path, args, err := resolve(c.args, c.env, c.dir)
+	if err != nil {
+		return nil, err
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, err
+	}
+	defer null.Close()
+	p := &process{}
+	files := []uintptr{null.Fd()}
+	for range 2 {
+		r, w, err := os.Pipe()
+		if err != nil {
+			return nil, err
+		}
+		defer w.Close()
+		p.output = append(p.output, r)
+		files = append(files, w.Fd())
+	}
+	done := make(chan struct{})
+	l.requests <- func() {
+		defer close(done)
+		p.pid, err = syscall.ForkExec(path, args, &syscall.ProcAttr{
+			Dir: c.dir, Env: c.env, Files: files,
+			Sys: &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: id, Gid: id}},
+		})
+	}
+	<-done
+	if err != nil {
+		for _, r := range p.output {
+			r.Close()
+		}
+		return nil, fmt.Errorf("%s: %w", args[0], err)
+	}
+	return p, nil
+}
+
+// resolve finds the program that args name, as a shell would, in the PATH of
+// env. Programs from npm name their interpreter as "/usr/bin/env node"; there
+// is no env in the image, so node is started with the script.
+func resolve(args, env []string, dir string) (path string, argv []string, err error) {
+	if len(args) == 0 || args[0] == "" {
+		return "", nil, errors.New("no program to start")
+	}
+	path, err = lookPath(args[0], env, dir)
+	if err != nil {
+		return "", nil, err
+	}
+	if !isNodeScript(path) {
+		return path, args, nil
+	}
+	node, err := lookPath("node", env, dir)
+	if err != nil {
+		return "", nil, fmt.Errorf("%s is a script for node: %w", args[0], err)
+	}
+	return node, append([]string{"node", path}, args[1:]...), nil
+}
+
+func lookPath(name string, env []string, dir string) (string, error) {
+	if strings.Contains(name, "/") {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(dir, name)
+		}
+		return name, executable(name)
+	}
+	for _, folder := range filepath.SplitList(lookup(env, "PATH")) {
+		path := filepath.Join(folder, name)
+		if filepath.IsAbs(path) && executable(path) == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("%s: not found in PATH (%s)", name, lookup(env, "PATH"))
+}
+
+func executable(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o111 == 0 {
+		return fmt.Errorf("%s: is not executable", path)
+	}
+	return nil
+}
+
+func lookup(env []string, name string) string {
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, name+"="); ok {
+			return v
+		}
+	}
+	return ""
+}
+
+// isNodeScript reports whether the file begins with "#!/usr/bin/env node".
+func isNodeScript(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	var head [64]byte
+	n, err := f.Read(head[:])
+	if err != nil {
+		return false
+	}
+	line, _, _ := strings.Cut(string(head[:n]), "\n")
+	interpreter, ok := strings.CutPrefix(strings.TrimSpace(line), "#!")
+	return ok && strings.Join(strings.Fields(interpreter), " ") == "/usr/bin/env node"
+}

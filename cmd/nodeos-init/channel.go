@@ -1,0 +1,69 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"gitd/internal/guest"
+)
+
+// port is the guest's end of the control channel. Its reads wait while no
+// host is connected; so do its writes.
+type port struct {
+	file *os.File
+	raw  syscall.RawConn
+}
+
+// openPort waits for the virtio-serial port called name and opens it.
+func openPort(name string) (*port, error) {
+	dev, err := waitDevice(func() (string, error) {
+		dev, seen, err := deviceByFile(os.DirFS("/sys/class/virtio-ports"), "*/name", name)
+		if errors.Is(err, errNoDevice) {
+			err = fmt.Errorf("control channel %q: %w; there are %q", name, err, seen)
+		}
+		return dev, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile("/dev/"+dev, os.O_RDWR|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("control channel: %w", err)
+	}
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, fmt.Errorf("control channel: %w", err)
+	}
+	return &port{file: f, raw: raw}, nil
+}
+
+// Read returns what the host sends. The driver answers a read with 0 bytes
+// while no host is connected, which os.File would take for the end; the
+// poller's edge tells when one comes.
+func (p *port) Read(b []byte) (n int, err error) {
+	waitErr := p.raw.Read(func(fd uintptr) bool {
+		n, err = unix.Read(int(fd), b)
+		return n > 0 || err != nil && !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR)
+	})
+	return max(n, 0), errors.Join(waitErr, err)
+}
+
+func (p *port) Write(b []byte) (int, error) { return p.file.Write(b) }
+
+// readMessages hands the host's messages to to, for as long as there is a
+// channel.
+func readMessages(p *port, to chan<- guest.Message) {
+	r := guest.NewReader(p)
+	for {
+		m, err := r.Read()
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "nodeos-init: control channel:", err)
+			return
+		}
+		to <- m
+	}
+}

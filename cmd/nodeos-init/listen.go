@@ -1,0 +1,123 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	// How often the sockets are looked at until the app listens: quickly at
+	// first, because a push waits for it.
+	listenPoll     = 20 * time.Millisecond
+	listenPollSlow = 250 * time.Millisecond
+	listenSlowFrom = 20 * time.Second
+
+	// An app that listens somewhere else is told so after this long.
+	listenHint = 3 * time.Second
+)
+
+// awaitListening calls listening once when something accepts connections from
+// the host on port, or hint once when something listens in vain. It returns
+// after listening, or when ctx ends.
+func awaitListening(ctx context.Context, port int, listening func(), hint func(text string)) {
+	began, hinted := time.Now(), false
+	for {
+		sockets := listeningSockets()
+		if reachable(sockets, port) {
+			if ctx.Err() == nil {
+				listening()
+			}
+			return
+		}
+		waited := time.Since(began)
+		if text := advice(sockets, port); !hinted && waited > listenHint && text != "" {
+			hint(text)
+			hinted = true
+		}
+		pause := listenPoll
+		if waited > listenSlowFrom {
+			pause = listenPollSlow
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// reachable reports whether the host can connect to port.
+func reachable(sockets []netip.AddrPort, port int) bool {
+	return slices.ContainsFunc(sockets, func(s netip.AddrPort) bool {
+		return int(s.Port()) == port && !s.Addr().IsLoopback()
+	})
+}
+
+// advice says what is wrong with where the app listens, or nothing.
+func advice(sockets []netip.AddrPort, port int) string {
+	for _, s := range sockets {
+		if int(s.Port()) == port {
+			return fmt.Sprintf("the app listens on %s, which cannot be reached from outside: listen on 0.0.0.0 or ::, port process.env.PORT", s)
+		}
+	}
+	for _, s := range sockets {
+		if !s.Addr().IsLoopback() {
+			return fmt.Sprintf("the app listens on port %d and not on %d: listen on process.env.PORT", s.Port(), port)
+		}
+	}
+	return ""
+}
+
+func listeningSockets() []netip.AddrPort {
+	var all []netip.AddrPort
+	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+		// Without IPv6 in the kernel there is no tcp6.
+		if b, err := os.ReadFile(name); err == nil {
+			all = append(all, parseSockets(string(b))...)
+		}
+	}
+	return all
+}
+
+// parseSockets returns the listening sockets of a /proc/net/tcp or tcp6.
+func parseSockets(text string) []netip.AddrPort {
+	const local, state, listen = 1, 3, "0A"
+	var sockets []netip.AddrPort
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) <= state || fields[state] != listen {
+			continue
+		}
+		if s, ok := parseSocket(fields[local]); ok {
+			sockets = append(sockets, s)
+		}
+	}
+	return sockets
+}
+
+// parseSocket reads "0100007F:1F90". The kernel prints an address as 32-bit
+// words in the order of the machine's bytes, which is little-endian on all
+// that gitd runs on.
+func parseSocket(text string) (netip.AddrPort, bool) {
+	addr, port, _ := strings.Cut(text, ":")
+	b, err := hex.DecodeString(addr)
+	if err != nil || len(b)%4 != 0 {
+		return netip.AddrPort{}, false
+	}
+	for word := range slices.Chunk(b, 4) {
+		slices.Reverse(word)
+	}
+	ip, ok := netip.AddrFromSlice(b)
+	p, err := strconv.ParseUint(port, 16, 16)
+	if !ok || err != nil {
+		return netip.AddrPort{}, false
+	}
+	return netip.AddrPortFrom(ip.Unmap(), uint16(p)), true
+}

@@ -1,0 +1,72 @@
+// Nodeos-init is the first process of a NodeOS machine.
+//
+// It owns everything between the kernel and the app: modules, disks, mounts,
+// the network, the app's process as an ordinary user, its output, and a clean
+// power-off. It does not decide what to run: argv, environment and addresses
+// come from the host over the control channel (internal/guest), and nothing
+// is read from the image or the kernel's command line.
+package main
+
+import (
+	"fmt"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gitd/internal/guest"
+)
+
+func main() {
+	kernel := sinceBoot()
+	out := newOutbox()
+	err := run(out, int(kernel.Milliseconds()))
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "nodeos-init:", err)
+		out.put(guest.Message{Kind: guest.KindFailed, Failed: err.Error()})
+	}
+	out.flush(flushLimit)
+	powerOff()
+}
+
+// run boots the guest and supervises the app until the machine shall end.
+func run(out *outbox, kernelMillis int) error {
+	if os.Getpid() != 1 {
+		return fmt.Errorf("must be process 1 of a virtual machine, and is %d", os.Getpid())
+	}
+	if err := mountAll(); err != nil {
+		return err
+	}
+	port, err := openPort(guest.Port)
+	if err != nil {
+		return err
+	}
+	out.put(guest.Message{Kind: guest.KindBooted, Booted: &guest.Booted{
+		KernelMillis: kernelMillis,
+		InitMillis:   int(sinceBoot().Milliseconds()),
+		Kernel:       kernelRelease(),
+	}})
+	go out.send(port)
+	s := newSupervisor(out, machine{})
+	go readMessages(port, s.messages)
+	watchSignals(s)
+	watchPowerButtons(s.stops)
+	return s.run()
+}
+
+// sinceBoot is the time since the kernel started.
+func sinceBoot() time.Duration {
+	var ts unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &ts); err != nil {
+		return 0
+	}
+	return time.Duration(ts.Nano())
+}
+
+func kernelRelease() string {
+	var u unix.Utsname
+	if err := unix.Uname(&u); err != nil {
+		return "unknown"
+	}
+	return unix.ByteSliceToString(u.Release[:])
+}

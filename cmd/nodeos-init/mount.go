@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// appID is the user and group that the app runs as. The builder packs the
+// layers with this owner.
+const appID = 1000
+
+const (
+	hardened = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
+	plain    = unix.MS_NOSUID | unix.MS_NODEV
+)
+
+// mountPoint is one mount(2) call.
+type mountPoint struct {
+	source, target, kind string
+	flags                uintptr
+	options              string
+	create               bool // the target is made first
+}
+
+// systemMounts come before the disks. Memory that the app can fill is bounded
+// by each tmpfs's size; a tmpfs without one may take half the memory.
+func systemMounts() []mountPoint {
+	return []mountPoint{
+		{source: "devtmpfs", target: "/dev", kind: "devtmpfs", flags: unix.MS_NOSUID | unix.MS_NOEXEC, options: "mode=0755"},
+		{source: "shm", target: "/dev/shm", kind: "tmpfs", flags: hardened, options: "mode=1777,size=25%", create: true},
+		{source: "proc", target: "/proc", kind: "proc", flags: hardened, options: "hidepid=2"},
+		{source: "sysfs", target: "/sys", kind: "sysfs", flags: hardened | unix.MS_RDONLY},
+		{source: "run", target: "/run", kind: "tmpfs", flags: hardened, options: "mode=0755,size=1m"},
+		{source: "tmp", target: "/tmp", kind: "tmpfs", flags: plain, options: "mode=1777,size=25%"},
+		{source: "layers", target: layersDir, kind: "tmpfs", flags: plain, options: "mode=0700,size=25%"},
+	}
+}
+
+func (m mountPoint) mount() error {
+	if m.create {
+		if err := os.Mkdir(m.target, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	err := unix.Mount(m.source, m.target, m.kind, m.flags, m.options)
+	// A kernel with CONFIG_DEVTMPFS_MOUNT has mounted /dev already.
+	if err != nil && !(m.kind == "devtmpfs" && errors.Is(err, unix.EBUSY)) {
+		return fmt.Errorf("mount %s on %s: %w", m.source, m.target, err)
+	}
+	return nil
+}
+
+// mountAll brings up the whole file system, from either way of being started:
+// on an initramfs with the modules of a stock kernel, or on the base itself.
+func mountAll() error {
+	if _, err := os.Stat(moduleOrder); err == nil {
+		if err := leaveInitramfs(); err != nil {
+			return fmt.Errorf("initramfs: %w", err)
+		}
+	}
+	for _, m := range systemMounts() {
+		if err := m.mount(); err != nil {
+			return err
+		}
+	}
+	for name, target := range map[string]string{"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"} {
+		if err := os.Symlink("/proc/self/fd"+target, "/dev/"+name); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
+	return mountApp()
+}

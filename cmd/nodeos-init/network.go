@@ -1,0 +1,94 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"gitd/internal/guest"
+)
+
+// The base has a symlink to it at /etc/resolv.conf.
+const resolvConf = "/run/resolv.conf"
+
+// configureNetwork brings up the loopback and the machine's one interface.
+func configureNetwork(n guest.Network) error {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return fmt.Errorf("network: %w", err)
+	}
+	for _, link := range links {
+		loopback := link.Attrs().Flags&net.FlagLoopback != 0
+		if !loopback {
+			if err := addAddresses(link, n); err != nil {
+				return fmt.Errorf("network: %s: %w", link.Attrs().Name, err)
+			}
+		}
+		if err := netlink.LinkSetUp(link); err != nil {
+			return fmt.Errorf("network: %s up: %w", link.Attrs().Name, err)
+		}
+	}
+	// Routes need an interface that is up.
+	for _, gateway := range []string{n.Gateway, n.Gateway6} {
+		if err := addGateway(gateway); err != nil {
+			return fmt.Errorf("network: %w", err)
+		}
+	}
+	text, err := resolver(n.DNS)
+	if err != nil {
+		return fmt.Errorf("network: %w", err)
+	}
+	return os.WriteFile(resolvConf, []byte(text), 0o644)
+}
+
+func addAddresses(link netlink.Link, n guest.Network) error {
+	for _, text := range []string{n.Address, n.Address6} {
+		if text == "" {
+			continue
+		}
+		addr, err := netlink.ParseAddr(text)
+		if err != nil {
+			return fmt.Errorf("address %q: %w", text, err)
+		}
+		// Nobody else has the address: it is the host's choice. Waiting for
+		// duplicates would keep an IPv6 address unusable for a second.
+		if addr.IP.To4() == nil {
+			addr.Flags |= unix.IFA_F_NODAD
+		}
+		if err := netlink.AddrAdd(link, addr); err != nil && !errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("address %q: %w", text, err)
+		}
+	}
+	return nil
+}
+
+func addGateway(text string) error {
+	if text == "" {
+		return nil
+	}
+	gw := net.ParseIP(text)
+	if gw == nil {
+		return fmt.Errorf("gateway %q is not an address", text)
+	}
+	if err := netlink.RouteAdd(&netlink.Route{Gw: gw}); err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("gateway %q: %w", text, err)
+	}
+	return nil
+}
+
+// resolver is a resolv.conf.
+func resolver(servers []string) (string, error) {
+	var b strings.Builder
+	for _, s := range servers {
+		if net.ParseIP(s) == nil {
+			return "", fmt.Errorf("DNS server %q is not an address", s)
+		}
+		fmt.Fprintf(&b, "nameserver %s\n", s)
+	}
+	return b.String(), nil
+}

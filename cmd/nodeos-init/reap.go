@@ -1,0 +1,75 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"gitd/internal/guest"
+)
+
+// death is an ended child.
+type death struct {
+	pid    int
+	status unix.WaitStatus
+}
+
+// reap collects every child that ends, the orphans that process 1 inherits
+// included, and reports them all to to. Nothing else in this program may
+// wait for a child.
+func reap(to chan<- death) {
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, unix.SIGCHLD)
+	go func() {
+		for range children {
+			for {
+				var d death
+				pid, err := unix.Wait4(-1, &d.status, unix.WNOHANG, nil)
+				if errors.Is(err, unix.EINTR) {
+					continue
+				}
+				if err != nil || pid <= 0 {
+					break
+				}
+				d.pid = pid
+				to <- d
+			}
+		}
+	}()
+}
+
+// exited describes how the app ended, for people and for programs.
+func exited(status unix.WaitStatus, outOfMemory bool) *guest.Exited {
+	if !status.Signaled() {
+		e := &guest.Exited{Code: status.ExitStatus(), Reason: "exit code " + strconv.Itoa(status.ExitStatus())}
+		if e.Code == 0 {
+			e.Reason += ": it ended by itself; a server goes on"
+		}
+		return e
+	}
+	e := &guest.Exited{Code: -1, Signal: unix.SignalName(status.Signal())}
+	e.Reason = "ended by " + e.Signal
+	switch {
+	case outOfMemory && status.Signal() == unix.SIGKILL:
+		e.Reason += ": the machine ran out of memory"
+	case status.Signal() == unix.SIGABRT:
+		// What V8 does when its heap is full.
+		e.Reason += ": it aborted; Node does that when its heap is full"
+	}
+	return e
+}
+
+// parseOOMKills reads the counter of processes that were killed for their
+// memory from a /proc/vmstat.
+func parseOOMKills(vmstat string) string {
+	for line := range strings.Lines(vmstat) {
+		if n, ok := strings.CutPrefix(line, "oom_kill "); ok {
+			return strings.TrimSpace(n)
+		}
+	}
+	return ""
+}

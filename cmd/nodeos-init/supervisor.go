@@ -1,0 +1,242 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gitd/internal/guest"
+)
+
+const (
+	restartFirst = time.Second
+	restartMost  = 30 * time.Second
+	// An app that ran this long starts again with the first pause.
+	settled = time.Minute
+	// The app's last lines are read within this after its end.
+	drainLimit = time.Second
+)
+
+// host is what the supervisor does to the machine it runs in.
+type host interface {
+	// prepare sets up clock, name, network and limits, and returns what
+	// starts the app. A warning is what could not be done and is not fatal.
+	prepare(s *guest.Start) (starter, []string, error)
+	// killAll ends what the app has left behind.
+	killAll()
+}
+
+// starter starts the app.
+type starter func(c command) (*process, error)
+
+// supervisor runs the app. All of its state belongs to the goroutine of run.
+type supervisor struct {
+	out       *outbox
+	host      host
+	messages  chan guest.Message
+	stops     chan time.Duration // grace
+	deaths    chan death
+	listening chan *running
+
+	begin    *guest.Start // nil until the host has sent it
+	starter  starter
+	app      *running // nil while none runs
+	ever     bool     // the app listened once
+	restarts int
+	pause    time.Duration
+	restart  <-chan time.Time
+	kill     <-chan time.Time
+	stopping bool
+}
+
+// running is one run of the app.
+type running struct {
+	*process
+	since     time.Time
+	listens   bool
+	unwatch   context.CancelFunc
+	output    sync.WaitGroup
+	killsSeen string
+}
+
+func newSupervisor(out *outbox, h host) *supervisor {
+	return &supervisor{
+		out: out, host: h,
+		messages: make(chan guest.Message), stops: make(chan time.Duration),
+		deaths: make(chan death), listening: make(chan *running),
+	}
+}
+
+// run serves until the machine shall end. A nil error is an orderly end.
+func (s *supervisor) run() error {
+	reap(s.deaths)
+	for {
+		var err error
+		over := false
+		select {
+		case m := <-s.messages:
+			over, err = s.message(m)
+		case grace := <-s.stops:
+			over = s.stop(grace)
+		case d := <-s.deaths:
+			over = s.died(d)
+		case r := <-s.listening:
+			s.listens(r)
+		case <-s.restart:
+			s.restart = nil
+			s.restarts++
+			over = s.startApp()
+		case <-s.kill:
+			s.signal(unix.SIGKILL)
+		}
+		if over || err != nil {
+			return err
+		}
+	}
+}
+
+// message handles one message; over says that the machine shall end.
+func (s *supervisor) message(m guest.Message) (over bool, err error) {
+	switch m.Kind {
+	case guest.KindHello:
+		s.hello()
+	case guest.KindStop:
+		return s.stop(time.Duration(m.Stop.GraceMillis) * time.Millisecond), nil
+	case guest.KindStart:
+		if s.begin != nil {
+			s.out.log("a second start was ignored")
+			return false, nil
+		}
+		s.begin = m.Start
+		var warnings []string
+		s.starter, warnings, err = s.host.prepare(m.Start)
+		for _, w := range warnings {
+			s.out.log("%s", w)
+		}
+		if err != nil {
+			return true, err
+		}
+		return s.startApp(), nil
+	}
+	return false, nil
+}
+
+// hello tells a host that has just connected what it may have missed.
+func (s *supervisor) hello() {
+	states := []guest.Message{{Kind: guest.KindBooted, Booted: &guest.Booted{Kernel: kernelRelease()}}}
+	if s.app != nil && s.app.listens {
+		states = append(states, guest.Message{Kind: guest.KindListening})
+	}
+	s.out.putFirst(states...)
+}
+
+// startApp starts the app; over says that it cannot and never could.
+func (s *supervisor) startApp() (over bool) {
+	p, err := s.starter(command{args: s.begin.Args, env: s.begin.Env, dir: appDir})
+	if err != nil {
+		return s.ended(&guest.Exited{Code: 127, Reason: "cannot be started: " + err.Error()}, 0)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &running{process: p, since: time.Now(), unwatch: cancel, killsSeen: oomKills()}
+	s.app = r
+	for i, stream := range []string{"stdout", "stderr"} {
+		r.output.Go(func() { capture(p.output[i], func(text string) { s.out.line(stream, text) }) })
+	}
+	go awaitListening(ctx, s.begin.Port,
+		func() {
+			select {
+			case s.listening <- r:
+			case <-ctx.Done():
+			}
+		},
+		func(hint string) { s.out.log("%s", hint) })
+	return false
+}
+
+func (s *supervisor) listens(r *running) {
+	if s.app != r {
+		return
+	}
+	r.listens, s.ever = true, true
+	s.out.put(guest.Message{Kind: guest.KindListening})
+}
+
+// died notes the end of a child; over says that the machine shall end.
+func (s *supervisor) died(d death) (over bool) {
+	r := s.app
+	if r == nil || d.pid != r.pid {
+		return false // an orphan
+	}
+	s.app, s.kill = nil, nil
+	r.unwatch()
+	s.host.killAll()
+	waitOutput(&r.output)
+	e := exited(d.status, oomKills() != r.killsSeen)
+	if s.stopping {
+		e.Reason = "stopped on request"
+	}
+	return s.ended(e, time.Since(r.since))
+}
+
+// ended reports the app's end after ran, and plans its restart. An app that
+// never listened is not started again: its release has failed.
+func (s *supervisor) ended(e *guest.Exited, ran time.Duration) (over bool) {
+	e.Restarts = s.restarts
+	s.out.put(guest.Message{Kind: guest.KindExited, Exited: e})
+	if s.stopping || !s.ever {
+		return true
+	}
+	if s.pause = min(2*s.pause, restartMost); s.pause == 0 || ran > settled {
+		s.pause = restartFirst
+	}
+	s.out.log("the app starts again in %s", s.pause)
+	s.restart = time.After(s.pause)
+	return false
+}
+
+// stop asks the app to end; over says that there is none.
+func (s *supervisor) stop(grace time.Duration) (over bool) {
+	s.stopping, s.restart = true, nil
+	if s.app == nil {
+		return true
+	}
+	s.signal(unix.SIGTERM)
+	s.kill = time.After(grace)
+	return false
+}
+
+// signal sends sig to the app's process group.
+func (s *supervisor) signal(sig unix.Signal) {
+	if s.app == nil {
+		return
+	}
+	if err := unix.Kill(-s.app.pid, sig); err != nil {
+		fmt.Fprintf(os.Stderr, "nodeos-init: send %s to the app: %v\n", unix.SignalName(sig), err)
+	}
+}
+
+// waitOutput waits until all output has been read, which a process that
+// survived killAll could delay.
+func waitOutput(all *sync.WaitGroup) {
+	done := make(chan struct{})
+	go func() {
+		all.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-time.After(drainLimit):
+	}
+}
+
+func oomKills() string {
+	b, err := os.ReadFile("/proc/vmstat")
+	if err != nil {
+		return ""
+	}
+	return parseOOMKills(string(b))
+}
