@@ -1,0 +1,10 @@
+// Package templates is the data that gitd carries in itself: the libvirt
+// domain of a machine and the starter apps. It owns the files and no code.
+package templates
+
+import "embed"
+
+// FS holds domain.xml.tmpl and apps/.
+//
+//go:embed domain.xml.tmpl all:apps
+var FS embed.FS
