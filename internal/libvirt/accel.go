@@ -1,0 +1,107 @@
+package libvirt
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"regexp"
+	"slices"
+)
+
+const (
+	accelAuto = "auto"
+	accelKVM  = "kvm"
+	accelQEMU = "qemu"
+)
+
+// host is what the choice of an accelerator depends on.
+type host struct {
+	offered []string // of the domain types kvm and qemu, those that libvirt can run
+	local   bool     // the rest describes the machine that libvirt runs on
+	cpuinfo []byte
+	kvm     error // why QEMU's user cannot open /dev/kvm; nil: it can
+}
+
+// hardwareFlag is in /proc/cpuinfo of an x86 that virtualises. A container or
+// a virtual machine may show /dev/kvm without it, and then QEMU hangs.
+var hardwareFlag = regexp.MustCompile(`(?m)^flags\s*:.*\b(vmx|svm)\b`)
+
+// choose returns the domain type to use, and why it is not KVM.
+func (h host) choose(want string) (accel, why string, err error) {
+	why = h.noKVM()
+	switch want {
+	case "", accelAuto:
+		if why != "" {
+			return accelQEMU, why, nil
+		}
+		return accelKVM, "", nil
+	case accelKVM:
+		// What the host's files say is a guess, and this is an order.
+		if !slices.Contains(h.offered, accelKVM) {
+			return "", "", fmt.Errorf("KVM was asked for and cannot be used: %s; use --accel auto", why)
+		}
+		return accelKVM, "", nil
+	case accelQEMU:
+		return accelQEMU, "it was asked for", nil
+	default:
+		return "", "", fmt.Errorf("accelerator %q is unknown: use auto, kvm or qemu", want)
+	}
+}
+
+// noKVM says why KVM does not work, or nothing.
+func (h host) noKVM() string {
+	switch {
+	case h.local && h.kvm != nil:
+		return h.kvm.Error()
+	case h.local && !hardwareFlag.Match(h.cpuinfo):
+		return "the processor shows neither vmx nor svm"
+	case !slices.Contains(h.offered, accelKVM):
+		return "libvirt does not offer it"
+	}
+	return ""
+}
+
+// chooseAccel asks libvirt and the host. Libvirt starts QEMU to know what it
+// can do, which takes seconds, and keeps the answer.
+func (d *Driver) chooseAccel(uri, want string) (string, error) {
+	h := host{local: isLocal(uri)}
+	var refused error
+	for _, kind := range []string{accelQEMU, accelKVM} {
+		// Not GetCapabilities: it starts the emulators of every architecture.
+		if _, err := d.conn.GetDomainCapabilities("", "x86_64", "q35", kind, 0); err != nil {
+			refused = errors.Join(refused, err)
+		} else {
+			h.offered = append(h.offered, kind)
+		}
+	}
+	if len(h.offered) == 0 {
+		return "", fmt.Errorf("libvirt cannot run x86_64 machines here: %w; is qemu-system-x86 installed? scripts/setup installs it", refused)
+	}
+	if h.local {
+		// A file that cannot be read is as good as an empty one.
+		h.cpuinfo, _ = os.ReadFile("/proc/cpuinfo") //nolint:errcheck
+		h.kvm = d.qemu.openKVM()
+	}
+	accel, why, err := h.choose(want)
+	if err == nil && accel != accelKVM {
+		d.log.Warn().Str("because", why).Msg("machines are emulated, which is slow: no KVM")
+	}
+	return accel, err
+}
+
+// isLocal reports whether uri is a libvirt on this machine.
+func isLocal(uri string) bool {
+	u, err := url.Parse(uri)
+	return err == nil && u.Host == ""
+}
+
+// firmware is qboot where it is, which starts a kernel 0.2 s sooner than
+// SeaBIOS.
+func firmware(uri string) string {
+	const qboot = "/usr/share/qemu/qboot.rom"
+	if _, err := os.Stat(qboot); err != nil || !isLocal(uri) {
+		return ""
+	}
+	return qboot
+}

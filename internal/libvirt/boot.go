@@ -1,0 +1,193 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"libvirt.org/go/libvirt"
+
+	"gitd/internal/deploy"
+	"gitd/internal/guest"
+)
+
+// A port that looked free can be taken before QEMU has it.
+const portTries = 3
+
+// Boot implements deploy.Driver.
+func (d *Driver) Boot(ctx context.Context, spec deploy.MachineSpec, w deploy.Watch) (deploy.Machine, error) {
+	start, err := startMessage(spec)
+	if err != nil {
+		return deploy.Machine{}, err
+	}
+	m := newMachine(spec.ID, w, d.console(spec.ID), d.log)
+	m.start = start
+	if err := d.add(m); err != nil {
+		return deploy.Machine{}, err
+	}
+	got, err := d.boot(ctx, spec, m)
+	if err != nil {
+		d.forget(m)
+		m.leave()
+		return deploy.Machine{}, errors.Join(fmt.Errorf("boot machine %s: %w", spec.ID, err), d.removeFiles(spec.ID))
+	}
+	return got, nil
+}
+
+func (d *Driver) boot(ctx context.Context, spec deploy.MachineSpec, m *machine) (deploy.Machine, error) {
+	if err := d.makeFiles(spec.ID); err != nil {
+		return deploy.Machine{}, err
+	}
+	dom, net, err := d.create(ctx, spec, m)
+	if err != nil {
+		return deploy.Machine{}, err
+	}
+	defer free(dom)
+	c, err := openChannel(d.conn, dom)
+	if err == nil && ctx.Err() != nil {
+		err = errors.Join(ctx.Err(), c.Close())
+	}
+	if err != nil {
+		return deploy.Machine{}, errors.Join(err, destroy(dom))
+	}
+	m.connect(c, d.forget)
+	return deploy.Machine{ID: spec.ID, App: spec.App, Release: spec.Release, Addr: net.addr(), Started: m.since}, nil
+}
+
+// create starts the domain on a free port.
+func (d *Driver) create(ctx context.Context, spec deploy.MachineSpec, m *machine) (*libvirt.Domain, userNetwork, error) {
+	var clash error
+	for range portTries {
+		if err := ctx.Err(); err != nil {
+			return nil, userNetwork{}, err
+		}
+		net, err := newUserNetwork(spec.Port)
+		if err != nil {
+			return nil, net, err
+		}
+		text, err := d.domain(spec, net, m.since).xml()
+		if err != nil {
+			return nil, net, err
+		}
+		m.start.Network = net.guest()
+		dom, err := d.conn.DomainCreateXML(text, 0)
+		if err == nil || !isPortClash(err) {
+			return dom, net, err
+		}
+		clash = err
+	}
+	return nil, userNetwork{}, clash
+}
+
+// startMessage checks spec and says what the guest is to do.
+func startMessage(spec deploy.MachineSpec) (*guest.Start, error) {
+	if err := checkSpec(spec); err != nil {
+		return nil, fmt.Errorf("boot machine %q: %w", spec.ID, err)
+	}
+	s := &guest.Start{Args: spec.Args, Port: spec.Port, Hostname: spec.Hostname, UnixNano: time.Now().UnixNano()}
+	for name, value := range spec.Env {
+		s.Env = append(s.Env, name+"="+value)
+	}
+	slices.Sort(s.Env)
+	// The network is added later, and is small.
+	if _, err := guest.Encode(guest.Message{Kind: guest.KindStart, Start: s}); err != nil {
+		return nil, fmt.Errorf("boot machine %s: arguments and config: %w", spec.ID, err)
+	}
+	return s, nil
+}
+
+func checkSpec(spec deploy.MachineSpec) error {
+	switch {
+	case !machineID.MatchString(spec.ID):
+		return errors.New("the id is not made of lower-case letters, digits and '-'")
+	case spec.MemoryMiB <= 0 || spec.CPUs <= 0:
+		return fmt.Errorf("%d MiB of memory and %d CPUs are not enough", spec.MemoryMiB, spec.CPUs)
+	case len(spec.Disks) == 0 || len(spec.Disks) > mostDisks:
+		return fmt.Errorf("%d disks; there must be 1 to %d", len(spec.Disks), mostDisks)
+	case spec.Port <= 0 || spec.Port > 65535:
+		return fmt.Errorf("port %d is none", spec.Port)
+	}
+	paths := []string{spec.Kernel}
+	for _, disk := range spec.Disks {
+		paths = append(paths, disk.Path)
+	}
+	for _, p := range paths {
+		if !filepath.IsAbs(p) {
+			return fmt.Errorf("path %q is not absolute", p)
+		}
+	}
+	return nil
+}
+
+// makeFiles makes STATE/machines/ID with the console's log in it, which
+// QEMU's user must be able to write.
+func (d *Driver) makeFiles(id string) error {
+	if err := os.Mkdir(d.state.Machine(id), 0o711); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(d.console(id), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if d.qemu == nil || d.qemu.Name == "" {
+		return nil
+	}
+	return f.Chown(d.qemu.UID, d.qemu.GID)
+}
+
+// removeFiles removes what a machine leaves on the host.
+func (d *Driver) removeFiles(id string) error {
+	err := os.RemoveAll(d.state.Machine(id))
+	if d.embedded {
+		// Libvirt keeps QEMU's log of each domain for ever.
+		if e := os.Remove(filepath.Join(d.state.Libvirt(), "log/qemu", id+".log")); !errors.Is(e, os.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return err
+}
+
+// add makes m known, so that no event of its domain is missed.
+func (d *Driver) add(m *machine) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.machines[m.id] != nil {
+		return fmt.Errorf("machine %s runs already, or is watched already", m.id)
+	}
+	d.machines[m.id] = m
+	return nil
+}
+
+// forget is the opposite of add.
+func (d *Driver) forget(m *machine) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.machines[m.id] == m {
+		delete(d.machines, m.id)
+	}
+}
+
+func (d *Driver) watched(id string) *machine {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.machines[id]
+}
+
+// lifecycle is called by the event loop for every domain of the connection.
+func (d *Driver) lifecycle(id string, e *libvirt.DomainEventLifecycle) {
+	m := d.watched(id)
+	if m == nil {
+		return
+	}
+	switch e.Event {
+	case libvirt.DOMAIN_EVENT_SHUTDOWN:
+		m.powerOff()
+	case libvirt.DOMAIN_EVENT_STOPPED, libvirt.DOMAIN_EVENT_CRASHED:
+		m.end(ending{e.Event, e.Detail})
+	}
+}

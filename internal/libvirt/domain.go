@@ -1,0 +1,183 @@
+package libvirt
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/xml"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"text/template"
+	"time"
+
+	"libvirt.org/go/libvirt"
+
+	"gitd/internal/deploy"
+	"gitd/internal/guest"
+	"gitd/templates"
+)
+
+// namespace of our element in a domain's metadata. The number is that of its
+// form.
+const namespace = "urn:gitd:machine:1"
+
+// machineID is what a machine may be called: a libvirt domain's name, a
+// folder and a host name.
+var machineID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
+
+// domain is what templates/domain.xml.tmpl is filled with.
+type domain struct {
+	Type      string // libvirt's: kvm or qemu
+	ID        string
+	Namespace string
+	Owner     string
+	App       string
+	Release   int
+	HostPort  int
+	Started   string // RFC 3339
+	MemoryMiB int
+	CPUs      int
+	CPUMode   string
+
+	Firmware      string // empty: QEMU's own
+	Kernel        string
+	Initrd        string // empty: none
+	CommandLine   string
+	Disks         []disk
+	ChannelName   string
+	ChannelSocket string // empty: where libvirt puts it
+	Console       string
+	Netdev        string // QEMU's -netdev
+}
+
+type disk struct {
+	deploy.Disk
+	Target string // vda, vdb, …
+	Slot   int
+}
+
+// Disks have the slots below the other devices'.
+const (
+	firstDiskSlot = 2
+	mostDisks     = 6
+)
+
+func (d *Driver) domain(spec deploy.MachineSpec, net userNetwork, started time.Time) domain {
+	dom := domain{
+		Type: d.accel, ID: spec.ID, Namespace: namespace, Owner: d.owner,
+		App: spec.App, Release: spec.Release, HostPort: net.hostPort, Started: started.UTC().Format(time.RFC3339),
+		MemoryMiB: spec.MemoryMiB, CPUs: spec.CPUs, CPUMode: cpuMode(d.accel),
+		Firmware: d.firmware, Kernel: spec.Kernel, Initrd: spec.Initrd,
+		CommandLine: commandLine(d.accel, spec.Initrd != ""),
+		ChannelName: guest.Port, ChannelSocket: d.channelSocket(spec.ID),
+		Console: d.console(spec.ID), Netdev: net.netdev(),
+	}
+	for i, disk := range diskTargets(spec.Disks) {
+		disk.Slot = firstDiskSlot + i
+		dom.Disks = append(dom.Disks, disk)
+	}
+	return dom
+}
+
+func diskTargets(disks []deploy.Disk) []disk {
+	all := make([]disk, len(disks))
+	for i, d := range disks {
+		all[i] = disk{Disk: d, Target: "vd" + string(rune('a'+i))}
+	}
+	return all
+}
+
+func cpuMode(accel string) string {
+	if accel == accelKVM {
+		return "host-passthrough"
+	}
+	return "maximum"
+}
+
+// commandLine is the kernel's. Nothing of the app is on it.
+func commandLine(accel string, stock bool) string {
+	// The serial port and not hvc0: it shows a panic before the modules of a
+	// stock kernel are there, and costs no time.
+	args := []string{"console=ttyS0", "quiet", "panic=-1"}
+	if !stock {
+		args = append(args, "root=/dev/vda", "rootfstype=erofs", "ro")
+	}
+	if accel != accelKVM {
+		// Saves the calibration of a timer, 120 ms; on real hardware an idle
+		// guest would cost more.
+		args = append(args, "nolapic_timer")
+	}
+	return strings.Join(args, " ")
+}
+
+// channelSocket is empty where libvirt chooses.
+func (d *Driver) channelSocket(id string) string {
+	if !d.embedded {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(id))
+	return filepath.Join(channelDir(d.state.Libvirt()), hex.EncodeToString(sum[:8]))
+}
+
+func (d *Driver) console(id string) string {
+	return filepath.Join(d.state.Machine(id), "console.log")
+}
+
+func (dom domain) xml() (string, error) {
+	t, err := template.New("domain.xml.tmpl").Funcs(template.FuncMap{"xml": escape}).ParseFS(templates.FS, "domain.xml.tmpl")
+	if err != nil {
+		return "", err
+	}
+	var b bytes.Buffer
+	if err := t.Execute(&b, dom); err != nil {
+		return "", fmt.Errorf("domain XML: %w", err)
+	}
+	return b.String(), nil
+}
+
+// escape makes any string safe between quotes and between tags. Characters
+// that XML cannot hold become U+FFFD.
+func escape(s string) (string, error) {
+	var b strings.Builder
+	err := xml.EscapeText(&b, []byte(s))
+	return b.String(), err
+}
+
+// mark reads our element from a domain. ErrNotFound: it is not ours.
+func (d *Driver) mark(dom *libvirt.Domain) (deploy.Machine, error) {
+	id, err := dom.GetName()
+	if err != nil {
+		return deploy.Machine{}, err
+	}
+	text, err := dom.GetMetadata(libvirt.DOMAIN_METADATA_ELEMENT, namespace, libvirt.DOMAIN_AFFECT_CURRENT)
+	switch {
+	case isCode(err, libvirt.ERR_NO_DOMAIN_METADATA), isCode(err, libvirt.ERR_NO_DOMAIN):
+		return deploy.Machine{}, deploy.ErrNotFound
+	case err != nil:
+		return deploy.Machine{}, fmt.Errorf("domain %q: %w", id, err)
+	}
+	return parseMark(id, d.owner, text)
+}
+
+func parseMark(id, owner, text string) (deploy.Machine, error) {
+	var mark struct {
+		XMLName  xml.Name  `xml:"machine"`
+		Owner    string    `xml:"owner,attr"`
+		App      string    `xml:"app,attr"`
+		Release  int       `xml:"release,attr"`
+		HostPort int       `xml:"host-port,attr"`
+		Started  time.Time `xml:"started,attr"`
+	}
+	if err := xml.Unmarshal([]byte(text), &mark); err != nil {
+		return deploy.Machine{}, fmt.Errorf("domain %q: its gitd metadata: %w", id, err)
+	}
+	if mark.Owner != owner {
+		return deploy.Machine{}, deploy.ErrNotFound
+	}
+	return deploy.Machine{
+		ID: id, App: mark.App, Release: mark.Release,
+		Addr: userNetwork{hostPort: mark.HostPort}.addr(), Started: mark.Started,
+	}, nil
+}

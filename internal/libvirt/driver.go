@@ -1,0 +1,182 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"github.com/rs/zerolog"
+	"libvirt.org/go/libvirt"
+
+	"gitd/internal/deploy"
+)
+
+// Config says where machines run.
+type Config struct {
+	URI   string          // libvirt's; empty: the QEMU driver within this process, rooted at State.Libvirt()
+	State deploy.StateDir // for the machines' files, and the owner's mark
+	Accel string          // "auto" (or empty), "kvm" or "qemu" (emulation)
+	Log   zerolog.Logger
+}
+
+// Driver is a deploy.Driver on one libvirt connection.
+type Driver struct {
+	conn     *libvirt.Connect
+	callback int // of lifecycle events
+	state    deploy.StateDir
+	owner    string // marks our domains
+	embedded bool
+	accel    string
+	firmware string
+	qemu     *account // whom QEMU runs as, where this process decides it
+	log      zerolog.Logger
+
+	mu       sync.Mutex
+	machines map[string]*machine // those with a watch, by id
+}
+
+var _ deploy.Driver = (*Driver)(nil)
+
+// New connects to libvirt and asks it once what it can do, so that the first
+// push does not wait for that. It starts libvirt's event loop, which runs to
+// the end of the process.
+func New(ctx context.Context, cfg Config) (*Driver, error) {
+	owner, err := filepath.Abs(string(cfg.State))
+	if err != nil {
+		return nil, err
+	}
+	d := &Driver{
+		state: cfg.State, owner: owner, embedded: cfg.URI == "" || strings.HasPrefix(cfg.URI, "qemu:///embed"),
+		log: cfg.Log, machines: map[string]*machine{},
+	}
+	uri := cfg.URI
+	if uri == "" {
+		uri = embedURI(cfg.State)
+	}
+	if d.embedded {
+		if d.qemu, err = prepareEmbedded(uri); err != nil {
+			return nil, err
+		}
+		if err := d.qemu.shareKVM(cfg.Log); err != nil {
+			return nil, err
+		}
+	}
+	if err := startEventLoop(cfg.Log, filepath.Join(deploy.StateDir(owner).Libvirt(), "libvirt.log")); err != nil {
+		return nil, fmt.Errorf("libvirt's event loop: %w", err)
+	}
+	if d.conn, err = connect(ctx, uri); err != nil {
+		return nil, err
+	}
+	if err := d.attach(ctx, uri, cfg.Accel); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// attach listens to the connection and learns what it can do.
+func (d *Driver) attach(_ context.Context, uri, accel string) (err error) {
+	d.callback, err = d.conn.DomainEventLifecycleRegister(nil, func(_ *libvirt.Connect, dom *libvirt.Domain, e *libvirt.DomainEventLifecycle) {
+		if name, err := dom.GetName(); err == nil {
+			d.lifecycle(name, e)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("libvirt's lifecycle events: %w", err)
+	}
+	if !d.embedded {
+		d.watchConnection()
+	}
+	if d.accel, err = d.chooseAccel(uri, accel); err != nil {
+		return err
+	}
+	d.firmware = firmware(uri)
+	if d.qemu != nil && d.qemu.Name != "" {
+		d.log.Debug().Str("user", d.qemu.Name).Msg("QEMU runs as an unprivileged user")
+	}
+	return nil
+}
+
+// watchConnection says so when a remote libvirt is lost.
+func (d *Driver) watchConnection() {
+	err := d.conn.RegisterCloseCallback(func(_ *libvirt.Connect, reason libvirt.ConnectCloseReason) {
+		if reason != libvirt.CONNECT_CLOSE_REASON_CLIENT {
+			d.log.Error().Int("reason", int(reason)).Msg("the connection to libvirt is lost; machines go on, restart gitd to see them again")
+		}
+	})
+	if err != nil {
+		d.log.Debug().Err(err).Msg("libvirt does not report a lost connection")
+	}
+}
+
+// Accel is how machines run: "kvm" or "qemu" (emulation).
+func (d *Driver) Accel() string { return d.accel }
+
+// Emulated reports whether machines run without hardware virtualisation,
+// which makes everything in them about ten times slower.
+func (d *Driver) Emulated() bool { return d.accel != accelKVM }
+
+// Close lets go of the machines and of libvirt. Machines go on.
+func (d *Driver) Close() error {
+	d.mu.Lock()
+	left := d.machines
+	d.machines = map[string]*machine{}
+	d.mu.Unlock()
+	for _, m := range left {
+		m.leave()
+	}
+	var err error
+	if d.callback != 0 {
+		err = d.conn.DomainEventDeregister(d.callback)
+	}
+	if _, closeErr := d.conn.Close(); closeErr != nil {
+		err = errors.Join(err, closeErr)
+	}
+	return err
+}
+
+// List implements deploy.Driver.
+func (d *Driver) List(context.Context) ([]deploy.Machine, error) {
+	domains, err := d.conn.ListAllDomains(libvirt.CONNECT_LIST_DOMAINS_ACTIVE)
+	if err != nil {
+		return nil, fmt.Errorf("list domains: %w", err)
+	}
+	var ours []deploy.Machine
+	for _, dom := range domains {
+		m, err := d.mark(&dom)
+		if err == nil {
+			ours = append(ours, m)
+		} else if !errors.Is(err, deploy.ErrNotFound) {
+			d.log.Warn().Err(err).Msg("domain cannot be read")
+		}
+		free(&dom)
+	}
+	return ours, nil
+}
+
+// find returns one of our running domains. The caller frees it.
+func (d *Driver) find(id string) (*libvirt.Domain, deploy.Machine, error) {
+	dom, err := d.conn.LookupDomainByName(id)
+	if isCode(err, libvirt.ERR_NO_DOMAIN) {
+		return nil, deploy.Machine{}, fmt.Errorf("machine %s: %w", id, deploy.ErrNotFound)
+	}
+	if err != nil {
+		return nil, deploy.Machine{}, fmt.Errorf("machine %s: %w", id, err)
+	}
+	m, err := d.mark(dom)
+	if err != nil {
+		free(dom)
+		return nil, m, fmt.Errorf("machine %s: %w", id, err)
+	}
+	return dom, m, nil
+}
+
+func isCode(err error, code libvirt.ErrorNumber) bool {
+	var e libvirt.Error
+	return errors.As(err, &e) && e.Code == code
+}
+
+// free drops a reference, which can fail for an invalid one only.
+func free(dom *libvirt.Domain) { dom.Free() } //nolint:errcheck

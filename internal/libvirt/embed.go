@@ -1,0 +1,171 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"libvirt.org/go/libvirt"
+
+	"gitd/internal/deploy"
+)
+
+const (
+	// qemuUser is whom QEMU runs as when this process is root; scripts/setup
+	// adds it, under the name that Debian's libvirt uses.
+	qemuUser  = "libvirt-qemu"
+	qemuGroup = "kvm"
+
+	// A unix socket's path has at most 107 bytes, and the monitor of a machine
+	// is at ROOT/lib/qemu/domain-NNNNN-20 bytes of name/monitor.sock.
+	socketPath  = 107
+	longestSock = len("/lib/qemu/domain-12345-12345678901234567890/monitor.sock")
+)
+
+// account is whom QEMU runs as. An empty Name is this process's own.
+type account struct {
+	Name   string
+	UID    int
+	GID    int
+	Groups []int
+}
+
+func embedURI(state deploy.StateDir) string {
+	return (&url.URL{Scheme: "qemu", Path: "/embed", RawQuery: "root=" + url.QueryEscape(state.Libvirt())}).String()
+}
+
+// embedRoot returns the folder that an embedded driver lives in.
+func embedRoot(uri string) (string, error) {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return "", fmt.Errorf("libvirt URI %q: %w", uri, err)
+	}
+	root := u.Query().Get("root")
+	if !filepath.IsAbs(root) {
+		return "", fmt.Errorf("libvirt URI %q: root must be an absolute path", uri)
+	}
+	if len(root)+longestSock > socketPath {
+		return "", fmt.Errorf("the path %s has %d bytes, and %d are the most that leave room for QEMU's sockets: choose a shorter --state",
+			root, len(root), socketPath-longestSock)
+	}
+	return root, nil
+}
+
+// prepareEmbedded writes the configuration of the embedded driver.
+func prepareEmbedded(uri string) (*account, error) {
+	root, err := embedRoot(uri)
+	if err != nil {
+		return nil, err
+	}
+	who := &account{UID: os.Getuid(), GID: os.Getgid()}
+	if who.UID == 0 {
+		if who, err = lookupAccount(qemuUser, qemuGroup); err != nil {
+			return nil, fmt.Errorf("the user that QEMU runs as: %w; run scripts/setup, which adds it", err)
+		}
+	}
+	for _, dir := range []string{filepath.Join(root, "etc"), channelDir(root)} {
+		if err := os.MkdirAll(dir, 0o711); err != nil {
+			return nil, err
+		}
+	}
+	if err := os.WriteFile(filepath.Join(root, "etc/qemu.conf"), []byte(qemuConf(who)), 0o600); err != nil {
+		return nil, err
+	}
+	return who, nil
+}
+
+// channelDir holds the control channels' sockets. Libvirt's own place for
+// them has names that are longer than a socket's may be.
+func channelDir(root string) string { return filepath.Join(root, "c") }
+
+// qemuConf is libvirt's qemu.conf. Images are shared by machines and keep
+// their owner: QEMU's user can read them anyhow.
+func qemuConf(who *account) string {
+	var b strings.Builder
+	b.WriteString("# Written by gitd at each start.\n")
+	if who.Name != "" {
+		fmt.Fprintf(&b, "user = %q\ngroup = %q\ndynamic_ownership = 0\n", who.Name, qemuGroup)
+	}
+	// There is no virtlogd here.
+	b.WriteString("stdio_handler = \"file\"\n")
+	return b.String()
+}
+
+func lookupAccount(name, group string) (*account, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return nil, err
+	}
+	g, err := user.LookupGroup(group)
+	if err != nil {
+		return nil, err
+	}
+	a := &account{Name: name}
+	ids, err := u.GroupIds()
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range append(ids, g.Gid) {
+		n, err := strconv.Atoi(id)
+		if err != nil {
+			return nil, err
+		}
+		a.Groups = append(a.Groups, n)
+	}
+	a.UID, err = strconv.Atoi(u.Uid)
+	a.GID = a.Groups[len(a.Groups)-1]
+	return a, err
+}
+
+// connect opens uri and explains why it cannot.
+func connect(ctx context.Context, uri string) (*libvirt.Connect, error) {
+	type result struct {
+		conn *libvirt.Connect
+		err  error
+	}
+	done := make(chan result, 1)
+	go func() {
+		conn, err := libvirt.NewConnect(uri)
+		done <- result{conn, err}
+	}()
+	select {
+	case r := <-done:
+		if r.err != nil {
+			return nil, fmt.Errorf("connect to libvirt at %s: %w%s", uri, r.err, connectHint(uri, r.err))
+		}
+		return r.conn, nil
+	case <-ctx.Done():
+		go func() {
+			if r := <-done; r.err == nil {
+				r.conn.Close() //nolint:errcheck // nobody has used it
+			}
+		}()
+		return nil, fmt.Errorf("connect to libvirt at %s: %w", uri, ctx.Err())
+	}
+}
+
+// connectHint says what to do about a failed connection.
+func connectHint(uri string, err error) string {
+	var e libvirt.Error
+	embedded := strings.HasPrefix(uri, "qemu:///embed")
+	missing := []libvirt.ErrorNumber{libvirt.ERR_NO_CONNECT, libvirt.ERR_CONFIG_UNSUPPORTED, libvirt.ERR_INVALID_CONN, libvirt.ERR_NO_SUPPORT}
+	switch {
+	case !errors.As(err, &e):
+		return "; is libvirt installed? scripts/setup installs it"
+	case embedded && strings.Contains(e.Message, "driver.pid"):
+		return "; another gitd runs on this state folder: stop it, or choose another --state"
+	case embedded && slices.Contains(missing, e.Code):
+		return "; libvirt's QEMU driver is missing (libvirt-daemon-driver-qemu): run scripts/setup"
+	case embedded:
+		return ""
+	default:
+		return "; does that libvirt run, and may this user use it?"
+	}
+}

@@ -1,0 +1,213 @@
+package libvirt
+
+import (
+	"bytes"
+	"debug/elf"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/cavaliergopher/cpio"
+
+	"gitd/internal/deploy"
+)
+
+// stockKernel is where scripts/setup leaves Debian's kernel.
+const stockKernel = "/usr/lib/gitd/kernel"
+
+// image is a bootable machine whose app is testdata/app in place of Node.
+type image struct{ kernel, initrd, root, app, deps string }
+
+func newImage(t *testing.T) image {
+	t.Helper()
+	if _, err := os.Stat(stockKernel); err != nil {
+		t.Skipf("%v: run scripts/setup", err)
+	}
+	dir := t.TempDir()
+	openToQEMU(t, dir)
+	img := image{
+		kernel: filepath.Join(stockKernel, "vmlinuz"), initrd: filepath.Join(dir, "initrd"),
+		root: filepath.Join(dir, "root.erofs"), app: filepath.Join(dir, "app.erofs"), deps: filepath.Join(dir, "deps.erofs"),
+	}
+	init := goBuild(t, dir, "init", "gitd/cmd/nodeos-init")
+	app := goBuild(t, dir, "server", "./testdata/app")
+	writeInitrd(t, img.initrd, init)
+	pack(t, img.root, rootTree(t, init, app))
+	pack(t, img.app, tree(t, map[string]string{"package.json": "{}", "node_modules/own/index.js": "the app's"}))
+	pack(t, img.deps, tree(t, map[string]string{"node_modules/dep/index.js": "a dependency's"}))
+	return img
+}
+
+// openToQEMU lets QEMU's user reach dir, which is below a private folder.
+func openToQEMU(t *testing.T, dir string) {
+	t.Helper()
+	for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func goBuild(t *testing.T, dir, name, pkg string) string {
+	t.Helper()
+	out := filepath.Join(dir, name)
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", out, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if b, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("go build %s: %v\n%s", pkg, err, b)
+	}
+	return out
+}
+
+func tree(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		p := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func rootTree(t *testing.T, init, app string) string {
+	t.Helper()
+	dir := tree(t, map[string]string{"etc/passwd": "root:x:0:0::/:\napp:x:1000:1000::/app:\n", "etc/hosts": "127.0.0.1 localhost\n"})
+	for _, d := range []string{"app", "dev", "layers", "proc", "run", "sys", "tmp", "usr/bin", "sbin"} {
+		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for from, to := range map[string]string{init: "sbin/init", app: "usr/bin/server"} {
+		b, err := os.ReadFile(from)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, to), b, 0o755)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("/run/resolv.conf", filepath.Join(dir, "etc/resolv.conf")); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+func pack(t *testing.T, dst, dir string) {
+	t.Helper()
+	if b, err := exec.CommandContext(t.Context(), "mkfs.erofs", "--all-root", dst, dir).CombinedOutput(); err != nil {
+		t.Fatalf("mkfs.erofs: %v\n%s", err, b)
+	}
+	if err := os.Chmod(dst, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func writeInitrd(t *testing.T, dst, init string) {
+	t.Helper()
+	var b bytes.Buffer
+	w := cpio.NewWriter(&b)
+	add := func(name string, mode cpio.FileMode, data []byte) {
+		if err := w.WriteHeader(&cpio.Header{Name: name, Mode: mode, Size: int64(len(data))}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.Write(data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(name string) []byte {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	add("init", cpio.TypeReg|0o755, read(init))
+	add("modules", cpio.TypeDir|0o755, nil)
+	var order strings.Builder
+	for _, m := range modules(t) {
+		add("modules/"+filepath.Base(m), cpio.TypeReg|0o644, read(m))
+		fmt.Fprintln(&order, filepath.Base(m))
+	}
+	add("modules/order", cpio.TypeReg|0o644, []byte(order.String()))
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(dst, b.Bytes(), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// modules are the files of the modules a machine needs, in loading order.
+func modules(t *testing.T) []string {
+	t.Helper()
+	files := map[string]string{}
+	err := filepath.WalkDir(filepath.Join(stockKernel, "modules"), func(p string, _ fs.DirEntry, err error) error {
+		if name, ok := strings.CutSuffix(filepath.Base(p), ".ko"); ok {
+			files[strings.ReplaceAll(name, "-", "_")] = p
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var order []string
+	var add func(name string)
+	add = func(name string) {
+		file := files[name]
+		delete(files, name)
+		if file == "" {
+			return // built in, or there already
+		}
+		for _, dep := range depends(t, file) {
+			add(dep)
+		}
+		order = append(order, file)
+	}
+	for _, name := range []string{"virtio_pci", "virtio_blk", "erofs", "overlay", "virtio_console", "virtio_net", "virtio_rng", "button", "evdev"} {
+		add(name)
+	}
+	return order
+}
+
+func depends(t *testing.T, file string) []string {
+	t.Helper()
+	f, err := elf.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	info, err := f.Section(".modinfo").Data()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for field := range strings.SplitSeq(string(info), "\x00") {
+		if list, ok := strings.CutPrefix(field, "depends="); ok {
+			return strings.Split(strings.ReplaceAll(list, "-", "_"), ",")
+		}
+	}
+	return nil
+}
+
+// newState is a state folder with a path short enough for sockets.
+func newState(t *testing.T) deploy.StateDir {
+	t.Helper()
+	dir, err := os.MkdirTemp("/tmp", "gl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	state := deploy.StateDir(dir)
+	if err := state.Create(); err != nil {
+		t.Fatal(err)
+	}
+	return state
+}

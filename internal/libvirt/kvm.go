@@ -1,0 +1,91 @@
+package libvirt
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"slices"
+	"strconv"
+	"syscall"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sys/unix"
+)
+
+const kvmDevice = "/dev/kvm"
+
+// openKVM reports why QEMU cannot open /dev/kvm.
+func (a *account) openKVM() error {
+	if a == nil || a.Name == "" {
+		if err := unix.Access(kvmDevice, unix.R_OK|unix.W_OK); err != nil {
+			return fmt.Errorf("%s: %w", kvmDevice, err)
+		}
+		return nil
+	}
+	st, err := stat(kvmDevice)
+	if err != nil {
+		return err
+	}
+	if !a.mayOpen(st.Mode, int(st.Uid), int(st.Gid)) {
+		return fmt.Errorf("%s cannot be opened by the user %s", kvmDevice, a.Name)
+	}
+	return nil
+}
+
+// mayOpen reports whether a may read and write a file with this mode and
+// owner.
+func (a *account) mayOpen(mode uint32, uid, gid int) bool {
+	switch {
+	case a.UID == uid:
+		return mode&0o600 == 0o600
+	case a.GID == gid || slices.Contains(a.Groups, gid):
+		return mode&0o060 == 0o060
+	default:
+		return mode&0o006 == 0o006
+	}
+}
+
+// shareKVM gives /dev/kvm to QEMU's group if it belongs to nobody in
+// particular: to root alone, as on a host without udev, or to a number of
+// another system, as in a container. It is what Debian's udev rule does.
+//
+// It matters even where KVM does not work. Libvirt asks QEMU what it can do
+// with the right to open any file, then finds that QEMU's user could not have
+// opened this one, throws the answer away and asks again: 20 times, 80 s, for
+// one start of a machine.
+func (a *account) shareKVM(log zerolog.Logger) error {
+	if a.Name == "" || a.openKVM() == nil {
+		return nil
+	}
+	st, err := stat(kvmDevice)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := user.LookupGroupId(strconv.Itoa(int(st.Gid))); st.Gid != 0 && err == nil {
+		log.Warn().Int("group", int(st.Gid)).Msgf("%s is for another group than QEMU's; add the user %s to it, or machines start slowly", kvmDevice, a.Name)
+		return nil
+	}
+	if err := errors.Join(os.Chown(kvmDevice, -1, a.GID), os.Chmod(kvmDevice, 0o660)); err != nil {
+		log.Warn().Err(err).Msgf("%s cannot be given to QEMU's group; machines start slowly", kvmDevice)
+		return nil
+	}
+	log.Info().Msgf("gave %s to the group %s", kvmDevice, qemuGroup)
+	return nil
+}
+
+func stat(path string) (*syscall.Stat_t, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil, fmt.Errorf("stat %s: %w", path, errors.ErrUnsupported)
+	}
+	return st, nil
+}

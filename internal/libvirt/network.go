@@ -1,0 +1,49 @@
+package libvirt
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+
+	"gitd/internal/guest"
+)
+
+// userNetwork is QEMU's user-mode network: it needs no privileges on the
+// host, where the machine is a port on the loopback. Other kinds of network
+// would stand beside it with the same three methods.
+type userNetwork struct {
+	hostPort  int // on 127.0.0.1
+	guestPort int
+}
+
+// newUserNetwork finds a free port on the host. Another process may take it
+// before QEMU does: see isPortClash.
+func newUserNetwork(guestPort int) (userNetwork, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return userNetwork{}, fmt.Errorf("find a free port: %w", err)
+	}
+	defer l.Close()
+	return userNetwork{hostPort: l.Addr().(*net.TCPAddr).Port, guestPort: guestPort}, nil
+}
+
+// netdev is the value of QEMU's -netdev. IPv6 is off: it has a second way to
+// the host's loopback, and no route to anywhere on most hosts.
+func (n userNetwork) netdev() string {
+	return fmt.Sprintf("user,id=n0,ipv6=off,hostfwd=tcp:127.0.0.1:%d-:%d", n.hostPort, n.guestPort)
+}
+
+// guest is what QEMU's network looks like from inside.
+func (n userNetwork) guest() guest.Network {
+	return guest.Network{Address: "10.0.2.15/24", Gateway: "10.0.2.2", DNS: []string{"10.0.2.3"}}
+}
+
+func (n userNetwork) addr() string {
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(n.hostPort))
+}
+
+// isPortClash reports whether QEMU did not start because the port was taken.
+func isPortClash(err error) bool {
+	return err != nil && strings.Contains(err.Error(), "Could not set up host forwarding rule")
+}

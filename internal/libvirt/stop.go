@@ -1,0 +1,116 @@
+package libvirt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"libvirt.org/go/libvirt"
+
+	"gitd/internal/deploy"
+	"gitd/internal/guest"
+)
+
+// What the guest needs beyond the app's grace to power off, emulated.
+const powerOffTime = 5 * time.Second
+
+// Adopt implements deploy.Driver.
+func (d *Driver) Adopt(_ context.Context, id string, w deploy.Watch) (deploy.Machine, error) {
+	dom, got, err := d.find(id)
+	if err != nil {
+		return got, err
+	}
+	defer free(dom)
+	m := newMachine(id, w, d.console(id), d.log)
+	m.since, m.booted = got.Started, true
+	if err := d.add(m); err != nil {
+		return got, err
+	}
+	if err := d.greet(dom, m); err != nil {
+		d.forget(m)
+		m.leave()
+		return got, fmt.Errorf("adopt machine %s: %w", id, err)
+	}
+	return got, nil
+}
+
+// greet opens the channel of a machine that runs, and asks for its state.
+func (d *Driver) greet(dom *libvirt.Domain, m *machine) error {
+	c, err := openChannel(d.conn, dom)
+	if err != nil {
+		return err
+	}
+	m.connect(c, d.forget)
+	return m.write(guest.Message{Kind: guest.KindHello})
+}
+
+// Stop implements deploy.Driver.
+func (d *Driver) Stop(ctx context.Context, id string, grace time.Duration) error {
+	dom, _, err := d.find(id)
+	if errors.Is(err, deploy.ErrNotFound) {
+		return d.removeFilesOf(id)
+	}
+	if err != nil {
+		return err
+	}
+	defer free(dom)
+	if grace > 0 {
+		if err := d.ask(ctx, id, grace); err != nil {
+			d.log.Warn().Err(err).Str("machine", id).Msg("machine does not power off, and is ended")
+		}
+	}
+	if err := destroy(dom); err != nil {
+		return fmt.Errorf("stop machine %s: %w", id, err)
+	}
+	return d.removeFilesOf(id)
+}
+
+// removeFilesOf checks id first: it becomes a path.
+func (d *Driver) removeFilesOf(id string) error {
+	if !machineID.MatchString(id) {
+		return nil
+	}
+	return d.removeFiles(id)
+}
+
+// ask asks the guest to power off, and waits until it has or its time is over.
+func (d *Driver) ask(ctx context.Context, id string, grace time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, grace+powerOffTime)
+	defer cancel()
+	m := d.watched(id)
+	if m == nil {
+		if _, err := d.Adopt(ctx, id, func(deploy.Event) {}); err != nil {
+			return err
+		}
+		if m = d.watched(id); m == nil {
+			return nil // it has just ended
+		}
+	}
+	sent := make(chan error, 1)
+	go func() {
+		sent <- m.write(guest.Message{Kind: guest.KindStop, Stop: &guest.Stop{GraceMillis: int(grace.Milliseconds())}})
+	}()
+	for {
+		select {
+		case err := <-sent:
+			if err != nil {
+				return fmt.Errorf("ask it to stop: %w", err)
+			}
+			sent = nil
+		case <-m.powered:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// destroy ends a domain at once. One that is gone is no error.
+func destroy(dom *libvirt.Domain) error {
+	err := dom.Destroy()
+	if isCode(err, libvirt.ERR_NO_DOMAIN) || isCode(err, libvirt.ERR_OPERATION_INVALID) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,61 @@
+// App stands for Node and a user's app in the tests of the driver.
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	if os.Getenv("DRIVERTEST") == "exit" {
+		fmt.Fprintln(os.Stderr, "cannot find the database")
+		os.Exit(3)
+	}
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	go func() {
+		<-stop
+		fmt.Println("asked to stop")
+		os.Exit(0)
+	}()
+	fmt.Println("starting")
+	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello from the machine") })
+	http.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { os.Exit(7) })
+	http.HandleFunc("/file", func(w http.ResponseWriter, r *http.Request) { file(w, r.FormValue("name")) })
+	http.HandleFunc("/write", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, os.WriteFile(r.FormValue("name"), []byte("written"), 0o644))
+	})
+	http.HandleFunc("/connect", func(w http.ResponseWriter, r *http.Request) { connect(w, r.FormValue("addr")) })
+	http.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Join(os.Environ(), "\n")) })
+	http.HandleFunc("/flood", func(http.ResponseWriter, *http.Request) {
+		for i := range 20000 {
+			fmt.Println("flood", i, strings.Repeat("x", 200))
+		}
+	})
+	fmt.Fprintln(os.Stderr, http.ListenAndServe(":"+os.Getenv("PORT"), nil))
+	os.Exit(1)
+}
+
+func file(w http.ResponseWriter, name string) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		fmt.Fprintln(w, err)
+	}
+	w.Write(b)
+}
+
+func connect(w http.ResponseWriter, addr string) {
+	c, err := net.DialTimeout("tcp", addr, 3*time.Second)
+	if err != nil {
+		fmt.Fprintln(w, err)
+		return
+	}
+	c.Close()
+	fmt.Fprintln(w, "connected")
+}
