@@ -50,6 +50,7 @@ type domain struct {
 	ChannelSocket string // empty: where libvirt puts it
 	Console       string
 	Netdev        string // QEMU's -netdev
+	KeepOwner     bool   // tell libvirt to leave the images' owner alone
 }
 
 type disk struct {
@@ -73,6 +74,9 @@ func (d *Driver) domain(spec deploy.MachineSpec, net userNetwork, started time.T
 		CommandLine: commandLine(d.accel, spec.Initrd != ""),
 		ChannelName: guest.Port, ChannelSocket: d.channelSocket(spec.ID),
 		Console: d.console(spec.ID), Netdev: net.netdev(),
+		// The embedded driver is told by qemuConf; as an ordinary user it
+		// knows no owners at all, and refuses the label.
+		KeepOwner: !d.embedded,
 	}
 	for i, disk := range diskTargets(spec.Disks) {
 		disk.Slot = firstDiskSlot + i

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/sys/unix"
 	"libvirt.org/go/libvirt"
 
 	"gitd/internal/deploy"
@@ -22,6 +23,8 @@ const (
 	// adds it, under the name that Debian's libvirt uses.
 	qemuUser  = "libvirt-qemu"
 	qemuGroup = "kvm"
+
+	cgroups = "/sys/fs/cgroup"
 
 	// A unix socket's path has at most 107 bytes, and the monitor of a machine
 	// is at ROOT/lib/qemu/domain-NNNNN-20 bytes of name/monitor.sock.
@@ -91,7 +94,12 @@ func qemuConf(who *account) string {
 	var b strings.Builder
 	b.WriteString("# Written by gitd at each start.\n")
 	if who.Name != "" {
-		fmt.Fprintf(&b, "user = %q\ngroup = %q\ndynamic_ownership = 0\n", who.Name, qemuGroup)
+		fmt.Fprintf(&b, "user = %q\ngroup = %q\ndynamic_ownership = 0\nremember_owner = 0\n", who.Name, qemuGroup)
+	}
+	// In a container the control groups can be seen and not changed, and
+	// libvirt would fail where it could do without.
+	if unix.Access(cgroups, unix.W_OK) != nil {
+		b.WriteString("cgroup_controllers = []\n")
 	}
 	// There is no virtlogd here.
 	b.WriteString("stdio_handler = \"file\"\n")
