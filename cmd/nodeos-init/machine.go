@@ -29,6 +29,9 @@ func (machine) prepare(s *guest.Start) (starter, []string, error) {
 	if err := configureNetwork(s.Network); err != nil {
 		return nil, warnings, err
 	}
+	if err := closeAddresses(s.Network); err != nil {
+		warnings = append(warnings, fmt.Sprintf("the app can reach services on the loopback of the host: the filter against it does not work in this kernel: %v", err))
+	}
 	if err := setLimits(); err != nil {
 		return nil, warnings, err
 	}

@@ -48,6 +48,7 @@ func run(out *outbox, kernelMillis int) error {
 	}})
 	go out.send(port)
 	s := newSupervisor(out, machine{})
+	reap(s.deaths)
 	go readMessages(port, s.messages)
 	watchSignals(s)
 	watchPowerButtons(s.stops)

@@ -71,9 +71,9 @@ func newSupervisor(out *outbox, h host) *supervisor {
 	}
 }
 
-// run serves until the machine shall end. A nil error is an orderly end.
+// run serves until the machine shall end. A nil error is an orderly end. Who
+// feeds messages, stops and deaths is the caller's business.
 func (s *supervisor) run() error {
-	reap(s.deaths)
 	for {
 		var err error
 		over := false

@@ -71,6 +71,9 @@ type Network struct {
 	Address6 string   `json:"address6,omitempty"`
 	Gateway6 string   `json:"gateway6,omitempty"`
 	DNS      []string `json:"dns,omitempty"`
+	// Closed are IPv4 prefixes to which the guest opens no connections, DNS to
+	// the servers above excepted: where the host's own services would answer.
+	Closed []string `json:"closed,omitempty"`
 }
 
 // Stop asks the app to end: SIGTERM, then after GraceMillis SIGKILL.

@@ -34,9 +34,15 @@ func (n userNetwork) netdev() string {
 	return fmt.Sprintf("user,id=n0,ipv6=off,hostfwd=tcp:127.0.0.1:%d-:%d", n.hostPort, n.guestPort)
 }
 
-// guest is what QEMU's network looks like from inside.
+// guest is what QEMU's network looks like from inside. The gateway's address
+// is the host's loopback, and that of the DNS server, on other ports, is
+// wherever the host has its own. QEMU can close either only together with the
+// way to everywhere else (restrict=on), so the guest's init does.
 func (n userNetwork) guest() guest.Network {
-	return guest.Network{Address: "10.0.2.15/24", Gateway: "10.0.2.2", DNS: []string{"10.0.2.3"}}
+	return guest.Network{
+		Address: "10.0.2.15/24", Gateway: "10.0.2.2", DNS: []string{"10.0.2.3"},
+		Closed: []string{"10.0.2.0/24", "255.255.255.255/32"},
+	}
 }
 
 func (n userNetwork) addr() string {

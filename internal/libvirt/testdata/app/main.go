@@ -13,6 +13,8 @@ import (
 )
 
 func main() {
+	// Before the signal package changes the signals of this very process.
+	status, _ := os.ReadFile("/proc/self/status")
 	if os.Getenv("DRIVERTEST") == "exit" {
 		fmt.Fprintln(os.Stderr, "cannot find the database")
 		os.Exit(3)
@@ -32,6 +34,7 @@ func main() {
 		fmt.Fprintln(w, os.WriteFile(r.FormValue("name"), []byte("written"), 0o644))
 	})
 	http.HandleFunc("/connect", func(w http.ResponseWriter, r *http.Request) { connect(w, r.FormValue("addr")) })
+	http.HandleFunc("/status", func(w http.ResponseWriter, _ *http.Request) { w.Write(status) })
 	http.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Join(os.Environ(), "\n")) })
 	http.HandleFunc("/flood", func(http.ResponseWriter, *http.Request) {
 		for i := range 20000 {

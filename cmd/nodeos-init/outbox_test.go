@@ -1,0 +1,90 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"gitd/internal/guest"
+)
+
+func texts(t *testing.T, b []byte) []string {
+	t.Helper()
+	r := guest.NewReader(bytes.NewReader(b))
+	var all []string
+	for {
+		m, err := r.Read()
+		if err != nil {
+			if r.Skipped > 0 {
+				t.Errorf("%d lines were no message", r.Skipped)
+			}
+			return all
+		}
+		text := string(m.Kind)
+		if m.Log != nil {
+			text += " " + m.Log.Line
+			if m.Log.Dropped > 0 {
+				text += fmt.Sprintf(" (%d dropped)", m.Log.Dropped)
+			}
+		}
+		all = append(all, text)
+	}
+}
+
+// TestOutboxKeepsStates: without a host lines are dropped, the oldest first,
+// and states never.
+func TestOutboxKeepsStates(t *testing.T) {
+	o := newOutbox()
+	o.line("stdout", "first")
+	o.put(guest.Message{Kind: guest.KindListening})
+	for i := range outboxLines + 5 {
+		o.line("stdout", fmt.Sprint(i))
+	}
+	o.put(guest.Message{Kind: guest.KindExited, Exited: &guest.Exited{}})
+	var b bytes.Buffer
+	go o.send(&b)
+	o.flush(time.Minute)
+	got := texts(t, b.Bytes())
+	if len(got) != outboxLines+2 || got[0] != "listening" || got[1] != "log 5 (6 dropped)" || got[len(got)-1] != "exited" {
+		t.Errorf("%d messages: %q … %q", len(got), got[:3], got[len(got)-2:])
+	}
+}
+
+func TestOutboxBoundsBytes(t *testing.T) {
+	o := newOutbox()
+	line := strings.Repeat("x", guest.MaxLine)
+	for range 100 {
+		o.line("stdout", line)
+	}
+	if o.bytes > outboxBytes || o.lines != outboxBytes/guest.MaxLine {
+		t.Errorf("%d lines with %d bytes are kept", o.lines, o.bytes)
+	}
+}
+
+func TestOutboxPutFirst(t *testing.T) {
+	o := newOutbox()
+	o.line("stdout", "old")
+	o.putFirst(guest.Message{Kind: guest.KindBooted, Booted: &guest.Booted{}}, guest.Message{Kind: guest.KindListening})
+	var b bytes.Buffer
+	go o.send(&b)
+	o.flush(time.Minute)
+	if got := texts(t, b.Bytes()); strings.Join(got, ",") != "booted,listening,log old" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestOutboxWithoutHost: a host that does not read delays a power-off by no
+// more than the limit, and nobody who puts.
+func TestOutboxWithoutHost(t *testing.T) {
+	o := newOutbox()
+	r, w := io.Pipe()
+	defer r.Close()
+	go o.send(w)
+	for range 10 * outboxLines {
+		o.line("stdout", "x")
+	}
+	o.flush(time.Millisecond)
+}
