@@ -14,6 +14,7 @@ type Push struct {
 	Started  time.Time
 	Commands []Command
 	Shallow  bool // the client's history is cut off
+	Atomic   bool // all refs move, or none
 }
 
 // Command asks for one ref to move.
@@ -71,7 +72,29 @@ func judge(p Push, branch string) intent {
 		}
 	}
 	in.judgeTags(tagged)
+	if p.Atomic {
+		in.allOrNone(p)
+	}
 	return in
+}
+
+// allOrNone refuses the whole push if any part of it was refused: git takes
+// back the other refs of an atomic push, but could not take back what was
+// deployed for them.
+func (in *intent) allOrNone(p Push) {
+	refused := false
+	for _, v := range in.verdicts {
+		refused = refused || v.Reject != ""
+	}
+	if !refused {
+		return
+	}
+	in.deploy = nil
+	for _, c := range p.Commands {
+		if in.verdicts[c.Ref].Reject == "" {
+			in.reject(c, "atomic push: another ref was refused")
+		}
+	}
 }
 
 func (in *intent) reject(c Command, format string, args ...any) {

@@ -18,6 +18,7 @@ func TestJudge(t *testing.T) {
 		name     string
 		branch   string // of the app, before
 		shallow  bool
+		atomic   bool
 		commands []Command
 		deploys  string            // ref; empty: nothing
 		trigger  Trigger           //
@@ -48,6 +49,10 @@ func TestJudge(t *testing.T) {
 			deploys: heads + "main", trigger: ByPush},
 		{name: "shallow tag", branch: "main", shallow: true, commands: []Command{tag("v1")},
 			rejects: map[string]string{tags + "v1": "git fetch --unshallow"}},
+		{name: "atomic, one refused", branch: "main", atomic: true, commands: []Command{branch("main"), branch("dev")},
+			rejects: map[string]string{heads + "main": "atomic push", heads + "dev": "only main"}},
+		{name: "atomic, none refused", branch: "main", atomic: true, commands: []Command{branch("main"), tag("v1")},
+			deploys: heads + "main", trigger: ByPush},
 		{name: "notes", branch: "main", commands: []Command{{"refs/notes/x", none, aaa}},
 			rejects: map[string]string{"refs/notes/x": "only branches and tags"}},
 		{name: "our own refs", branch: "main", commands: []Command{{"refs/gitd/x", none, aaa}},
@@ -55,14 +60,17 @@ func TestJudge(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := Push{App: "shop", Commands: tt.commands, Shallow: tt.shallow}
+			p := Push{App: "shop", Commands: tt.commands, Shallow: tt.shallow, Atomic: tt.atomic}
 			in := judge(p, tt.branch)
-			got := ""
+			got, by := "", in.trigger
+			if in.deploy == nil {
+				by = ""
+			}
 			if in.deploy != nil {
 				got = in.deploy.Ref
 			}
-			if got != tt.deploys || in.trigger != tt.trigger {
-				t.Errorf("deploys %q by %q, want %q by %q", got, in.trigger, tt.deploys, tt.trigger)
+			if got != tt.deploys || by != tt.trigger {
+				t.Errorf("deploys %q by %q, want %q by %q", got, by, tt.deploys, tt.trigger)
 			}
 			checkVerdicts(t, p, in, tt.rejects)
 		})

@@ -25,6 +25,7 @@ func (d *Deployer) Receive(p Push, w io.Writer) Outcome {
 	defer d.work.Done()
 	r := NewReport(w)
 	r.since(p.Started)
+	r.note = func(step string) { d.cfg.Log.Debug("step", "app", p.App, "step", step) }
 	r.Lap("receive")
 
 	app, err := d.cfg.Ledger.App(d.life, p.App)

@@ -17,6 +17,7 @@ type Report struct {
 	w     io.Writer
 	last  time.Time
 	steps []Step
+	note  func(step string) // told of each Step; may be nil
 }
 
 // NewReport writes to w; nil discards.
@@ -28,7 +29,12 @@ func NewReport(w io.Writer) *Report {
 }
 
 // Step announces a step: "-----> Building".
-func (r *Report) Step(format string, args ...any) { r.line("-----> ", format, args) }
+func (r *Report) Step(format string, args ...any) {
+	if r.note != nil {
+		r.note(fmt.Sprintf(format, args...))
+	}
+	r.line("-----> ", format, args)
+}
 
 // Detail prints below the current step. A text of several lines is indented
 // as a whole.

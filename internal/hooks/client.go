@@ -32,6 +32,7 @@ const (
 type request struct {
 	Commands []deploy.Command `json:"commands"`
 	Shallow  bool             `json:"shallow"`
+	Atomic   bool             `json:"atomic"`
 }
 
 // Install puts the hooks into dir as links to the gitd binary, which knows
@@ -91,14 +92,15 @@ func Run(ctx context.Context, name string, in io.Reader, out, msg io.Writer) err
 // becomes a verdict: git would only say "hook declined".
 func converse(in io.Reader, out io.Writer, shallow bool, ask func([]byte) ([]byte, error)) error {
 	scan := pktline.NewScanner(in)
-	if err := greet(scan, pktline.NewEncoder(out)); err != nil {
+	atomic, err := greet(scan, pktline.NewEncoder(out))
+	if err != nil {
 		return err
 	}
 	cmds, err := commands(scan)
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(request{Commands: cmds, Shallow: shallow})
+	body, err := json.Marshal(request{Commands: cmds, Shallow: shallow, Atomic: atomic})
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
@@ -29,21 +30,25 @@ const version = "version=1"
 // oid matches an object name as git sends it, SHA-1 or SHA-256.
 var oid = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
-// greet reads git's version line and answers it. No capability is asked for:
-// push options have no meaning here, and git itself handles --atomic.
-func greet(in *pktline.Scanner, out *pktline.Encoder) error {
+// greet reads git's version line and answers it. It reports whether the push
+// is atomic; push options have no meaning here, so they are not asked for.
+func greet(in *pktline.Scanner, out *pktline.Encoder) (atomic bool, err error) {
 	lines, err := section(in, 1)
 	if err != nil {
-		return err
+		return false, err
 	}
-	offered, _, _ := strings.Cut(lines[0], "\x00")
+	offered, capabilities, _ := strings.Cut(lines[0], "\x00")
 	if offered != version {
-		return fmt.Errorf("git speaks proc-receive %q, not %q: git 2.29 or later is needed", offered, version)
+		return false, fmt.Errorf("git speaks proc-receive %q, not %q: git 2.29 or later is needed", offered, version)
 	}
-	if err := out.EncodeString(version + "\n"); err != nil {
-		return err
+	reply := version
+	if atomic = slices.Contains(strings.Fields(capabilities), "atomic"); atomic {
+		reply += "\x00atomic"
 	}
-	return out.Flush()
+	if err := out.EncodeString(reply + "\n"); err != nil {
+		return false, err
+	}
+	return atomic, out.Flush()
 }
 
 // commands reads the refs that the push wants to move.

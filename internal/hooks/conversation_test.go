@@ -83,10 +83,10 @@ func TestConverse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !asked.Shallow || len(asked.Commands) != 1 || asked.Commands[0] != (deploy.Command{Ref: "refs/heads/main", Old: none, New: aaa}) {
+			if !asked.Shallow || !asked.Atomic || len(asked.Commands) != 1 || asked.Commands[0] != (deploy.Command{Ref: "refs/heads/main", Old: none, New: aaa}) {
 				t.Errorf("the daemon was asked %+v", asked)
 			}
-			want := append([]string{"version=1", ""}, append(tt.want, "")...)
+			want := append([]string{"version=1\x00atomic", ""}, append(tt.want, "")...)
 			if got := heard(t, &out); strings.Join(got, "|") != strings.Join(want, "|") {
 				t.Errorf("we said\n%q, want\n%q", got, want)
 			}

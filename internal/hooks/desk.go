@@ -84,7 +84,7 @@ func (d *Desk) receive(e *entry, s control.Streams) int {
 		return 1
 	}
 	p := e.push
-	p.Commands, p.Shallow = req.Commands, req.Shallow
+	p.Commands, p.Shallow, p.Atomic = req.Commands, req.Shallow, req.Atomic
 	outcome := d.core.Receive(p, s.Err)
 	d.mu.Lock()
 	e.summary = outcome.Summary

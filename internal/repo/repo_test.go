@@ -1,0 +1,132 @@
+package repo
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gitd/internal/deploy"
+)
+
+// runGit runs the real git as somebody, outside of our repositories.
+func runGit(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	cmd.Env = append(Env(), "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.org")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %v: %v\n%s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func newRepos(t *testing.T) (*Repos, deploy.StateDir) {
+	t.Helper()
+	state := deploy.StateDir(t.TempDir())
+	if err := state.Create(); err != nil {
+		t.Fatal(err)
+	}
+	r, err := Open(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Ensure(t.Context(), "shop"); err != nil {
+		t.Fatal(err)
+	}
+	return r, state
+}
+
+// commitIn makes a commit in app's repository and returns its name.
+func commitIn(t *testing.T, dir, message string) string {
+	t.Helper()
+	tree := runGit(t, dir, "hash-object", "-w", "-t", "tree", "/dev/null")
+	return runGit(t, dir, "commit-tree", "-m", message, tree)
+}
+
+func TestCommitPeels(t *testing.T) {
+	r, state := newRepos(t)
+	dir := state.Repo("shop")
+	id := commitIn(t, dir, "Say hello\n\nand more")
+	runGit(t, dir, "tag", "-a", "-m", "x", "inner", id)
+	runGit(t, dir, "tag", "-a", "-m", "x", "outer", "inner")
+	for _, name := range []string{id, runGit(t, dir, "rev-parse", "inner"), runGit(t, dir, "rev-parse", "outer")} {
+		c, err := r.Commit(t.Context(), "shop", name)
+		if err != nil || c.ID != id || c.Subject != "Say hello" {
+			t.Errorf("%s: %+v, %v", name, c, err)
+		}
+	}
+	var rejected *deploy.Rejection
+	tree := runGit(t, dir, "rev-parse", id+"^{tree}")
+	if _, err := r.Commit(t.Context(), "shop", tree); !errors.As(err, &rejected) {
+		t.Errorf("a tree: %v", err)
+	}
+	if _, err := r.Commit(t.Context(), "shop", strings.Repeat("1", 40)); err == nil {
+		t.Error("an object that is not there has no error")
+	}
+}
+
+func TestSubjectIsSafeToPrint(t *testing.T) {
+	tests := map[string]string{
+		"one\ntwo":               "one",
+		"\n\n  one":              "one",
+		"red \x1b[31malert\x07":  "red alert",
+		strings.Repeat("a", 100): strings.Repeat("a", 72) + "…",
+		strings.Repeat("ä", 40):  strings.Repeat("ä", 36) + "…",
+		"":                       "",
+	}
+	for in, want := range tests {
+		if got := subject(in); got != want {
+			t.Errorf("subject(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestPoint(t *testing.T) {
+	r, state := newRepos(t)
+	dir := state.Repo("shop")
+	a, b := commitIn(t, dir, "a"), commitIn(t, dir, "b")
+	for _, id := range []string{a, b, a} { // back as well as forth
+		if err := r.Point(t.Context(), "shop", "master", id); err != nil {
+			t.Fatal(err)
+		}
+		if got := runGit(t, dir, "rev-parse", "HEAD"); got != id {
+			t.Errorf("HEAD is %s, want %s", got, id)
+		}
+	}
+}
+
+// TestEnsureKeepsTheHouse: a repository that was made before gets today's
+// settings, and its content stays.
+func TestEnsureKeepsTheHouse(t *testing.T) {
+	r, state := newRepos(t)
+	dir := state.Repo("shop")
+	id := commitIn(t, dir, "a")
+	runGit(t, dir, "config", "receive.fsckObjects", "false")
+	if err := r.Ensure(t.Context(), "shop"); err != nil {
+		t.Fatal(err)
+	}
+	if got := runGit(t, dir, "config", "receive.fsckObjects"); got != "true" {
+		t.Errorf("receive.fsckObjects is %s", got)
+	}
+	if _, err := r.Commit(t.Context(), "shop", id); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "hooks")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("git's own sample hooks are there: %v", err)
+	}
+}
+
+func TestProtocolIsValidated(t *testing.T) {
+	for value, ok := range map[string]bool{
+		"version=2": true, "version=1": true, "version=2:agent=x": true,
+		"": false, "version=9": false, "version=2\nX=1": false, "$(id)": false, "version=2:" + strings.Repeat("a", 99): false,
+	} {
+		if protocol.MatchString(value) != ok {
+			t.Errorf("%q: %v, want %v", value, !ok, ok)
+		}
+	}
+}
