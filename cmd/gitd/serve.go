@@ -119,9 +119,14 @@ func (o *options) url(front net.Listener) func(app string) string {
 
 func (o *options) host(app string) string { return app + "." + o.domain }
 
+// keyAdder is the part of deploy.Keys that a start needs.
+type keyAdder interface {
+	AddKey(ctx context.Context, k deploy.Key) error
+}
+
 // registerAdmins stores the keys of GITD_ADMIN_KEYS, one a line. A key's
 // comment is its owner's name.
-func (o *options) registerAdmins(ctx context.Context, keys deploy.Keys) error {
+func (o *options) registerAdmins(ctx context.Context, keys keyAdder) error {
 	n := 0
 	for line := range strings.SplitSeq(o.adminKeys, "\n") {
 		line = strings.TrimSpace(line)
