@@ -8,6 +8,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -34,19 +35,20 @@ func run(out *outbox, kernelMillis int) error {
 	if os.Getpid() != 1 {
 		return fmt.Errorf("must be process 1 of a virtual machine, and is %d", os.Getpid())
 	}
-	if err := mountAll(); err != nil {
-		return err
-	}
+	mounted := mountAll()
 	port, err := openPort(guest.Port)
 	if err != nil {
-		return err
+		return errors.Join(mounted, err)
+	}
+	go out.send(port)
+	if mounted != nil {
+		return mounted
 	}
 	out.put(guest.Message{Kind: guest.KindBooted, Booted: &guest.Booted{
 		KernelMillis: kernelMillis,
 		InitMillis:   int(sinceBoot().Milliseconds()),
 		Kernel:       kernelRelease(),
 	}})
-	go out.send(port)
 	s := newSupervisor(out, machine{})
 	reap(s.deaths)
 	go readMessages(port, s.messages)

@@ -25,7 +25,7 @@ type Config struct {
 // Driver is a deploy.Driver on one libvirt connection.
 type Driver struct {
 	conn     *libvirt.Connect
-	callback int // of lifecycle events
+	callback *int // of subscribe; nil: none
 	state    deploy.StateDir
 	owner    string // marks our domains
 	embedded bool
@@ -42,7 +42,8 @@ var _ deploy.Driver = (*Driver)(nil)
 
 // New connects to libvirt and asks it once what it can do, so that the first
 // push does not wait for that. It starts libvirt's event loop, which runs to
-// the end of the process.
+// the end of the process; so does the embedded driver, of which a process can
+// have one state folder only.
 func New(ctx context.Context, cfg Config) (*Driver, error) {
 	owner, err := filepath.Abs(string(cfg.State))
 	if err != nil {
@@ -70,15 +71,28 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	if d.conn, err = connect(ctx, uri); err != nil {
 		return nil, err
 	}
-	if err := d.attach(ctx, uri, cfg.Accel); err != nil {
+	if err := d.attach(uri, cfg.Accel); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
 // attach listens to the connection and learns what it can do.
-func (d *Driver) attach(_ context.Context, uri, accel string) (err error) {
-	d.callback, err = d.conn.DomainEventLifecycleRegister(nil, func(_ *libvirt.Connect, dom *libvirt.Domain, e *libvirt.DomainEventLifecycle) {
+func (d *Driver) attach(uri, accel string) (err error) {
+	if err := d.subscribe(); err != nil {
+		return err
+	}
+	if !d.embedded {
+		d.watchConnection()
+	}
+	d.accel, err = d.chooseAccel(uri, accel)
+	d.firmware = firmware(uri)
+	return err
+}
+
+// subscribe has lifecycle called for all domains.
+func (d *Driver) subscribe() error {
+	id, err := d.conn.DomainEventLifecycleRegister(nil, func(_ *libvirt.Connect, dom *libvirt.Domain, e *libvirt.DomainEventLifecycle) {
 		if name, err := dom.GetName(); err == nil {
 			d.lifecycle(name, e)
 		}
@@ -86,16 +100,7 @@ func (d *Driver) attach(_ context.Context, uri, accel string) (err error) {
 	if err != nil {
 		return fmt.Errorf("libvirt's lifecycle events: %w", err)
 	}
-	if !d.embedded {
-		d.watchConnection()
-	}
-	if d.accel, err = d.chooseAccel(uri, accel); err != nil {
-		return err
-	}
-	d.firmware = firmware(uri)
-	if d.qemu != nil && d.qemu.Name != "" {
-		d.log.Debug().Str("user", d.qemu.Name).Msg("QEMU runs as an unprivileged user")
-	}
+	d.callback = &id
 	return nil
 }
 
@@ -128,8 +133,8 @@ func (d *Driver) Close() error {
 		m.leave()
 	}
 	var err error
-	if d.callback != 0 {
-		err = d.conn.DomainEventDeregister(d.callback)
+	if d.callback != nil {
+		err = d.conn.DomainEventDeregister(*d.callback)
 	}
 	if _, closeErr := d.conn.Close(); closeErr != nil {
 		err = errors.Join(err, closeErr)

@@ -1,6 +1,7 @@
 package libvirt
 
 import (
+	"context"
 	"fmt"
 	"sync/atomic"
 	"testing"
@@ -16,16 +17,16 @@ func TestConformance(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots virtual machines")
 	}
-	img, state := newImage(t), newState(t)
-	open := func(t *testing.T) deploy.Driver { return openDriver(t, state) }
+	img := newImage(t)
+	open := func(t *testing.T) deploy.Driver { return openDriver(t) }
 	var n atomic.Int32
 	spec := func(*testing.T) deploy.MachineSpec { return img.spec(fmt.Sprintf("shop-v3-%d", n.Add(1))) }
 	drivertest.Run(t, open, spec)
 }
 
-func openDriver(t *testing.T, state deploy.StateDir) *Driver {
+func openDriver(t *testing.T) *Driver {
 	t.Helper()
-	d, err := New(t.Context(), Config{State: state, Log: zerolog.New(zerolog.NewTestWriter(t)).With().Timestamp().Logger()})
+	d, err := New(context.Background(), Config{State: state, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)})
 	if err != nil {
 		t.Fatal(err)
 	}

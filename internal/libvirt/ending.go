@@ -41,10 +41,8 @@ func (e ending) explain(failed string, console []string) (detail string, abnorma
 		return "it powered off", false
 	case libvirt.DOMAIN_EVENT_STOPPED_DESTROYED:
 		return "it was stopped", false
-	case libvirt.DOMAIN_EVENT_STOPPED_CRASHED:
+	case libvirt.DOMAIN_EVENT_STOPPED_CRASHED, libvirt.DOMAIN_EVENT_STOPPED_FAILED:
 		return "QEMU ended unexpectedly", true
-	case libvirt.DOMAIN_EVENT_STOPPED_FAILED:
-		return "QEMU did not start or failed", true
 	default:
 		return "it ended", true
 	}

@@ -3,6 +3,7 @@ package libvirt
 import (
 	"bytes"
 	"debug/elf"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -36,9 +37,10 @@ func newImage(t *testing.T) image {
 	init := goBuild(t, dir, "init", "gitd/cmd/nodeos-init")
 	app := goBuild(t, dir, "server", "./testdata/app")
 	writeInitrd(t, img.initrd, init)
-	pack(t, img.root, rootTree(t, init, app))
-	pack(t, img.app, tree(t, map[string]string{"package.json": "{}", "node_modules/own/index.js": "the app's"}))
-	pack(t, img.deps, tree(t, map[string]string{"node_modules/dep/index.js": "a dependency's"}))
+	const root, user = 0, 1000
+	pack(t, img.root, root, rootTree(t, init, app))
+	pack(t, img.app, user, tree(t, map[string]string{"package.json": "{}", "node_modules/own/index.js": "the app's"}))
+	pack(t, img.deps, user, tree(t, map[string]string{"node_modules/dep/index.js": "a dependency's"}))
 	return img
 }
 
@@ -101,9 +103,10 @@ func rootTree(t *testing.T, init, app string) string {
 	return dir
 }
 
-func pack(t *testing.T, dst, dir string) {
+func pack(t *testing.T, dst string, owner int, dir string) {
 	t.Helper()
-	if b, err := exec.CommandContext(t.Context(), "mkfs.erofs", "--all-root", dst, dir).CombinedOutput(); err != nil {
+	if b, err := exec.CommandContext(t.Context(), "mkfs.erofs",
+		fmt.Sprint("--force-uid=", owner), fmt.Sprint("--force-gid=", owner), dst, dir).CombinedOutput(); err != nil {
 		t.Fatalf("mkfs.erofs: %v\n%s", err, b)
 	}
 	if err := os.Chmod(dst, 0o644); err != nil {
@@ -197,17 +200,29 @@ func depends(t *testing.T, file string) []string {
 	return nil
 }
 
-// newState is a state folder with a path short enough for sockets.
-func newState(t *testing.T) deploy.StateDir {
-	t.Helper()
+// state is where all machines of these tests are: a process can have one
+// embedded driver only.
+var state deploy.StateDir
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code, err := withState(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+func withState(m *testing.M) (code int, err error) {
+	// A path short enough for sockets.
 	dir, err := os.MkdirTemp("/tmp", "gl")
 	if err != nil {
-		t.Fatal(err)
+		return 1, err
 	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	state := deploy.StateDir(dir)
+	defer os.RemoveAll(dir)
+	state = deploy.StateDir(dir)
 	if err := state.Create(); err != nil {
-		t.Fatal(err)
+		return 1, err
 	}
-	return state
+	return m.Run(), nil
 }

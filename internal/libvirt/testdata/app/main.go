@@ -41,7 +41,7 @@ func main() {
 			fmt.Println("flood", i, strings.Repeat("x", 200))
 		}
 	})
-	fmt.Fprintln(os.Stderr, http.ListenAndServe(":"+os.Getenv("PORT"), nil))
+	fmt.Fprintln(os.Stderr, http.ListenAndServe(os.Getenv("HOST")+":"+os.Getenv("PORT"), nil))
 	os.Exit(1)
 }
 
@@ -54,7 +54,7 @@ func file(w http.ResponseWriter, name string) {
 }
 
 func connect(w http.ResponseWriter, addr string) {
-	c, err := net.DialTimeout("tcp", addr, 3*time.Second)
+	c, err := net.DialTimeout("tcp", addr, time.Second)
 	if err != nil {
 		fmt.Fprintln(w, err)
 		return

@@ -1,0 +1,159 @@
+package libvirt
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"libvirt.org/go/libvirt"
+
+	"gitd/internal/deploy"
+)
+
+func TestChooseAccel(t *testing.T) {
+	const (
+		intel = "processor\t: 0\nflags\t\t: fpu vme vmx sse\n"
+		amd   = "flags\t\t: svm\n"
+		none  = "flags\t\t: fpu novmx vmxfoo\nbugs\t\t: vmx\n"
+	)
+	both, emulation := []string{"qemu", "kvm"}, []string{"qemu"}
+	denied := errors.New("permission denied")
+	for _, tt := range []struct {
+		name string
+		host host
+		want string
+		got  string
+		why  string
+	}{
+		{"KVM works", host{both, true, []byte(intel), nil}, "auto", "kvm", ""},
+		{"on AMD", host{both, true, []byte(amd), nil}, "", "kvm", ""},
+		{"no hardware flag", host{both, true, []byte(none), nil}, "auto", "qemu", "neither vmx nor svm"},
+		{"no cpuinfo", host{both, true, nil, nil}, "auto", "qemu", "neither vmx nor svm"},
+		{"device denied", host{both, true, []byte(intel), denied}, "auto", "qemu", "permission denied"},
+		{"not offered", host{emulation, true, []byte(intel), nil}, "auto", "qemu", "does not offer"},
+		{"remote, offered", host{both, false, nil, denied}, "auto", "kvm", ""},
+		{"remote, not offered", host{emulation, false, nil, nil}, "auto", "qemu", "does not offer"},
+		{"emulation asked for", host{both, true, []byte(intel), nil}, "qemu", "qemu", "asked for"},
+		{"KVM asked for against the signs", host{both, true, []byte(none), nil}, "kvm", "kvm", ""},
+		{"KVM asked for, not offered", host{emulation, true, []byte(intel), nil}, "kvm", "", "cannot be used"},
+		{"nonsense", host{both, true, []byte(intel), nil}, "xen", "", "unknown"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, why, err := tt.host.choose(tt.want)
+			if err != nil {
+				why = err.Error()
+			}
+			if got != tt.got || (err == nil) != (tt.got != "") || !strings.Contains(why, tt.why) || (why == "") != (tt.why == "") {
+				t.Errorf("got %q, %q, %v", got, why, err)
+			}
+		})
+	}
+}
+
+func TestMayOpen(t *testing.T) {
+	qemu := &account{Name: "libvirt-qemu", UID: 64055, GID: 106, Groups: []int{64055}}
+	for _, tt := range []struct {
+		mode     uint32
+		uid, gid int
+		want     bool
+	}{
+		{0o660, 0, 106, true},
+		{0o660, 0, 64055, true},
+		{0o660, 0, 0, false},
+		{0o600, 0, 0, false},
+		{0o600, 0, 106, false},
+		{0o666, 0, 0, true},
+		{0o600, 64055, 0, true},
+		{0o066, 64055, 106, false}, // the owner's bits count, and no others
+		{0o606, 0, 106, false},
+	} {
+		if got := qemu.mayOpen(tt.mode, tt.uid, tt.gid); got != tt.want {
+			t.Errorf("mode %o of %d:%d: %v", tt.mode, tt.uid, tt.gid, got)
+		}
+	}
+}
+
+func TestEmbedRoot(t *testing.T) {
+	root, err := embedRoot(embedURI("/var/lib/a state & more"))
+	if root != "/var/lib/a state & more/libvirt" || err != nil {
+		t.Errorf("got %q, %v", root, err)
+	}
+	if _, err := embedRoot("qemu:///embed"); err == nil {
+		t.Error("no root is no error")
+	}
+	longest := deploy.StateDir("/" + strings.Repeat("x", socketPath-longestSock-len("//libvirt")))
+	if _, err := embedRoot(embedURI(longest)); err != nil {
+		t.Error(err)
+	}
+	if _, err := embedRoot(embedURI(longest + "x")); err == nil || !strings.Contains(err.Error(), "shorter --state") {
+		t.Errorf("a path that is too long: %v", err)
+	}
+	if sock := filepath.Join(channelDir(string(longest)+"/libvirt"), strings.Repeat("0", 16)); len(sock) > socketPath {
+		t.Errorf("the channel's socket has a path of %d bytes", len(sock))
+	}
+}
+
+func TestConnectHint(t *testing.T) {
+	embed := "qemu:///embed?root=/s"
+	for _, tt := range []struct {
+		uri  string
+		err  error
+		want string
+	}{
+		{embed, libvirt.Error{Code: libvirt.ERR_SYSTEM_ERROR, Message: "Failed to acquire pid file '/s/run/driver.pid'"}, "another gitd"},
+		{embed, libvirt.Error{Code: libvirt.ERR_NO_CONNECT, Message: "no connection driver available"}, "libvirt-daemon-driver-qemu"},
+		{embed, libvirt.Error{Code: libvirt.ERR_INTERNAL_ERROR}, ""},
+		{"qemu:///system", libvirt.Error{Code: libvirt.ERR_SYSTEM_ERROR}, "does that libvirt run"},
+		{embed, errors.New("dlopen: no such file"), "is libvirt installed"},
+	} {
+		got := connectHint(tt.uri, tt.err)
+		if !strings.Contains(got, tt.want) || (got == "") != (tt.want == "") {
+			t.Errorf("%s, %v: %q", tt.uri, tt.err, got)
+		}
+	}
+}
+
+func TestEnding(t *testing.T) {
+	stopped := func(detail libvirt.DomainEventStoppedDetailType) ending {
+		return ending{libvirt.DOMAIN_EVENT_STOPPED, int(detail)}
+	}
+	panicked := []string{"[    1.2] x", "[    1.3] Kernel panic - not syncing: VFS: Unable to mount root fs\r", "[    1.4] CPU: 0"}
+	for _, tt := range []struct {
+		name     string
+		how      ending
+		failed   string
+		console  []string
+		detail   string
+		abnormal bool
+	}{
+		{"power-off", stopped(libvirt.DOMAIN_EVENT_STOPPED_SHUTDOWN), "", nil, "it powered off", false},
+		{"destroyed", stopped(libvirt.DOMAIN_EVENT_STOPPED_DESTROYED), "", nil, "it was stopped", false},
+		{"panic", stopped(libvirt.DOMAIN_EVENT_STOPPED_DESTROYED), "", panicked, "the guest's kernel panicked: VFS: Unable to mount root fs", true},
+		{"QEMU killed", stopped(libvirt.DOMAIN_EVENT_STOPPED_CRASHED), "", nil, "QEMU ended unexpectedly", true},
+		{"QEMU failed", stopped(libvirt.DOMAIN_EVENT_STOPPED_FAILED), "", nil, "QEMU ended unexpectedly", true},
+		{"crashed", ending{libvirt.DOMAIN_EVENT_CRASHED, 0}, "", nil, "the guest crashed", true},
+		{"init gave up", stopped(libvirt.DOMAIN_EVENT_STOPPED_SHUTDOWN), "no disk\nmore", panicked, "the guest cannot go on: no disk", true},
+	} {
+		detail, abnormal := tt.how.explain(tt.failed, tt.console)
+		if detail != tt.detail || abnormal != tt.abnormal {
+			t.Errorf("%s: %q, %v", tt.name, detail, abnormal)
+		}
+	}
+}
+
+func TestConsoleTail(t *testing.T) {
+	if got := consoleTail(filepath.Join(t.TempDir(), "none")); got != nil {
+		t.Errorf("no file: %q", got)
+	}
+	name := filepath.Join(t.TempDir(), "console.log")
+	text := "first\n" + strings.Repeat("\r\nx", 3*consoleBytes) + "\nlast words"
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got := consoleTail(name)
+	if len(got) != consoleLines || got[consoleLines-1] != "last words" || got[0] != "x" {
+		t.Errorf("got %d lines, %q", len(got), got)
+	}
+}

@@ -1,0 +1,170 @@
+package libvirt
+
+import (
+	"encoding/xml"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"gitd/internal/deploy"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+func goldenSpec() deploy.MachineSpec {
+	return deploy.MachineSpec{
+		ID: "shop-v3-9f2c", App: "shop", Release: 3, Kernel: "/s/bases/b/kernel", Initrd: "/s/bases/b/initrd", Hostname: "shop",
+		Args: []string{"node", "secret-argument"}, Env: map[string]string{"TOKEN": "secret-value"}, Port: 8080,
+		Disks: []deploy.Disk{
+			{Serial: "base", Path: "/s/bases/b/root.erofs"}, {Serial: "app", Path: "/s/layers/a.erofs"}, {Serial: "deps", Path: "/s/layers/d.erofs"},
+		},
+		Resources: deploy.Resources{MemoryMiB: 128, CPUs: 1},
+	}
+}
+
+func goldenDriver() *Driver {
+	return &Driver{state: "/s", owner: "/s", embedded: true, accel: accelQEMU, firmware: "/usr/share/qemu/qboot.rom"}
+}
+
+func domainXML(t *testing.T, d *Driver, spec deploy.MachineSpec) string {
+	t.Helper()
+	text, err := d.domain(spec, userNetwork{hostPort: 40000, guestPort: 8080}, time.Unix(1750000000, 0)).xml()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestDomainXML(t *testing.T) {
+	const golden = "testdata/domain.xml"
+	got := domainXML(t, goldenDriver(), goldenSpec())
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("the domain differs from %s (rewrite it with -update):\n%s", golden, got)
+	}
+	if strings.Contains(got, "secret") {
+		t.Error("arguments or config are in the domain")
+	}
+}
+
+// TestDomainVariants: what is not there leaves no trace.
+func TestDomainVariants(t *testing.T) {
+	d, spec := goldenDriver(), goldenSpec()
+	d.accel, d.firmware, d.embedded, spec.Initrd = accelKVM, "", false, ""
+	got := domainXML(t, d, spec)
+	for _, not := range []string{"<loader", "<initrd", "nolapic_timer", "bind"} {
+		if strings.Contains(got, not) {
+			t.Errorf("the domain has %s:\n%s", not, got)
+		}
+	}
+	for _, want := range []string{"<domain type='kvm'", "host-passthrough", "root=/dev/vda", "relabel='no'"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the domain lacks %s:\n%s", want, got)
+		}
+	}
+}
+
+// TestDomainXMLIsSafe: no text in a spec becomes markup. The values come back
+// as they were from an XML parser, but for what XML cannot hold.
+func TestDomainXMLIsSafe(t *testing.T) {
+	plain := shape(t, domainXML(t, goldenDriver(), goldenSpec()))
+	for _, bad := range []string{
+		`'/><qemu:arg value='-monitor`, `"</metadata><x>`, "<!--", "]]>", "&amp;&#x27;&lt;", "a\nb\tc\rd", "\x00\x01\x1b", "\xff\xfe", "{{.Owner}}", "日本語",
+	} {
+		d, spec := goldenDriver(), goldenSpec()
+		d.owner, d.firmware = bad, "/"+bad
+		spec.ID, spec.App, spec.Kernel, spec.Initrd = bad, bad, "/"+bad, "/"+bad
+		for i := range spec.Disks {
+			spec.Disks[i] = deploy.Disk{Serial: bad, Path: "/" + bad}
+		}
+		text := domainXML(t, d, spec)
+		if got := shape(t, text); got != plain {
+			t.Errorf("%q changes the domain's elements:\n%s", bad, text)
+		}
+		var parsed struct {
+			Name string `xml:"name"`
+		}
+		if err := xml.Unmarshal([]byte(text), &parsed); err != nil {
+			t.Errorf("%q: %v", bad, err)
+		}
+		if want := strings.ToValidUTF8(bad, "\uFFFD"); !strings.ContainsAny(bad, "\x00\xff") && parsed.Name != want {
+			t.Errorf("name %q came back as %q", bad, parsed.Name)
+		}
+	}
+}
+
+// shape is the names of all elements and attributes, in order.
+func shape(t *testing.T, text string) string {
+	t.Helper()
+	var b strings.Builder
+	dec := xml.NewDecoder(strings.NewReader(text))
+	for {
+		token, err := dec.Token()
+		if errors.Is(err, io.EOF) {
+			return b.String()
+		}
+		if err != nil {
+			t.Fatalf("%v in:\n%s", err, text)
+		}
+		if e, ok := token.(xml.StartElement); ok {
+			b.WriteString("<" + e.Name.Local)
+			for _, a := range e.Attr {
+				b.WriteString(" " + a.Name.Local)
+			}
+		}
+	}
+}
+
+func TestParseMark(t *testing.T) {
+	const good = `<gitd:machine xmlns:gitd="urn:gitd:machine:1" owner="/s" app="shop" release="3" host-port="40000" started="2025-06-15T15:06:40Z"/>`
+	m, err := parseMark("shop-v3-9f2c", "/s", good)
+	want := deploy.Machine{ID: "shop-v3-9f2c", App: "shop", Release: 3, Addr: "127.0.0.1:40000", Started: time.Unix(1750000000, 0).UTC()}
+	if err != nil || m != want {
+		t.Errorf("got %+v, %v", m, err)
+	}
+	if _, err := parseMark("x", "/other", good); !errors.Is(err, deploy.ErrNotFound) {
+		t.Errorf("another owner's machine: %v", err)
+	}
+	for _, bad := range []string{"", "<machine", `<domain owner="/s"/>`, strings.Replace(good, `"3"`, `"three"`, 1), strings.Replace(good, "2025", "soon", 1)} {
+		if _, err := parseMark("x", "/s", bad); err == nil || errors.Is(err, deploy.ErrNotFound) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func TestCheckSpec(t *testing.T) {
+	if err := checkSpec(goldenSpec()); err != nil {
+		t.Error(err)
+	}
+	for name, spoil := range map[string]func(*deploy.MachineSpec){
+		"id with a slash":    func(s *deploy.MachineSpec) { s.ID = "../x" },
+		"id in capitals":     func(s *deploy.MachineSpec) { s.ID = "Shop" },
+		"empty id":           func(s *deploy.MachineSpec) { s.ID = "" },
+		"long id":            func(s *deploy.MachineSpec) { s.ID = strings.Repeat("x", 64) },
+		"no memory":          func(s *deploy.MachineSpec) { s.MemoryMiB = 0 },
+		"no CPU":             func(s *deploy.MachineSpec) { s.CPUs = 0 },
+		"no disk":            func(s *deploy.MachineSpec) { s.Disks = nil },
+		"too many disks":     func(s *deploy.MachineSpec) { s.Disks = make([]deploy.Disk, 7) },
+		"relative disk":      func(s *deploy.MachineSpec) { s.Disks[0].Path = "x" },
+		"relative kernel":    func(s *deploy.MachineSpec) { s.Kernel = "" },
+		"port out of bounds": func(s *deploy.MachineSpec) { s.Port = 65536 },
+	} {
+		spec := goldenSpec()
+		spoil(&spec)
+		if err := checkSpec(spec); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}

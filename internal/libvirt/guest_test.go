@@ -1,0 +1,293 @@
+package libvirt
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"gitd/internal/deploy"
+)
+
+// guestLimit bounds each wait for a guest.
+const guestLimit = time.Minute
+
+// probe is a machine under test and what it has said.
+type probe struct {
+	t      *testing.T
+	m      deploy.Machine
+	mu     sync.Mutex
+	events []deploy.Event
+	more   chan struct{}
+}
+
+func (p *probe) watch(e deploy.Event) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.events = append(p.events, e)
+	close(p.more)
+	p.more = make(chan struct{})
+}
+
+// await waits for the nth event that ok accepts.
+func (p *probe) await(what string, nth int, ok func(deploy.Event) bool) deploy.Event {
+	p.t.Helper()
+	late := time.After(guestLimit)
+	for {
+		p.mu.Lock()
+		events, more, n := p.events, p.more, nth
+		p.mu.Unlock()
+		for _, e := range events {
+			if ok(e) {
+				if n--; n == 0 {
+					return e
+				}
+			}
+		}
+		select {
+		case <-more:
+		case <-late:
+			p.t.Fatalf("no %s within %s: %+v", what, guestLimit, events)
+		}
+	}
+}
+
+func (p *probe) kind(k deploy.EventKind, nth int) deploy.Event {
+	p.t.Helper()
+	return p.await(string(k), nth, func(e deploy.Event) bool { return e.Kind == k })
+}
+
+func (p *probe) line(stream, text string) {
+	p.t.Helper()
+	p.await(stream+" line "+text, 1, func(e deploy.Event) bool {
+		return e.Kind == deploy.EventLog && e.Stream == stream && strings.Contains(e.Line, text)
+	})
+}
+
+func (p *probe) get(path, query string) string {
+	p.t.Helper()
+	client := http.Client{Timeout: guestLimit}
+	res, err := client.Get("http://" + p.m.Addr + path + "?" + query)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(b)
+}
+
+func (p *probe) file(name string) string { return p.get("/file", "name="+url.QueryEscape(name)) }
+
+func boot(t *testing.T, d *Driver, spec deploy.MachineSpec) *probe {
+	t.Helper()
+	p := &probe{t: t, more: make(chan struct{})}
+	m, err := d.Boot(t.Context(), spec, p.watch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.m = m
+	t.Cleanup(func() {
+		// After the test's drivers are closed.
+		d := openDriver(t)
+		if err := d.Stop(context.Background(), m.ID, 0); err != nil {
+			t.Error(err)
+		}
+		closeDriver(t, d)
+	})
+	return p
+}
+
+// TestGuest looks at a machine from the inside.
+func TestGuest(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots a virtual machine")
+	}
+	img, d := newImage(t), openDriver(t)
+	defer func() { closeDriver(t, d) }()
+	p := boot(t, d, img.spec("inside"))
+	p.kind(deploy.EventListening, 1)
+	t.Run("Privileges", func(t *testing.T) { privileges(t, p) })
+	t.Run("Files", func(t *testing.T) { files(t, p) })
+	t.Run("HostIsClosed", func(t *testing.T) { hostIsClosed(t, p) })
+}
+
+func privileges(t *testing.T, p *probe) {
+	status := p.get("/status", "")
+	for _, want := range []string{
+		"Uid:\t1000\t1000\t1000\t1000", "Gid:\t1000\t1000\t1000\t1000", "NoNewPrivs:\t1",
+		"CapPrm:\t0000000000000000", "CapBnd:\t0000000000000000", "SigBlk:\t0000000000000000",
+	} {
+		if !strings.Contains(status, want+"\n") {
+			t.Errorf("status lacks %q:\n%s", want, status)
+		}
+	}
+	if got := p.get("/env", ""); got != "PATH=/usr/bin\nPORT=8080\nSECRET=hush" {
+		t.Errorf("environment %q", got)
+	}
+	if got := p.file("/proc/self/limits"); !strings.Contains(got, "Max open files            1048576              1048576") {
+		t.Errorf("limits:\n%s", got)
+	}
+	if got := p.file("/proc/sys/kernel/hostname"); got != "shop\n" {
+		t.Errorf("host name %q", got)
+	}
+	for _, name := range []string{"/proc/1/environ", "/dev/vda", "/dev/mem", "/layers/app/package.json"} {
+		if got := p.file(name); !strings.Contains(got, "permission denied") && !strings.Contains(got, "no such file") {
+			t.Errorf("the app reads %s: %.60q", name, got)
+		}
+	}
+	if cmdline := p.file("/proc/cmdline"); strings.Contains(cmdline, "hush") {
+		t.Errorf("a secret is on the command line: %s", cmdline)
+	}
+}
+
+func files(t *testing.T, p *probe) {
+	for name, want := range map[string]string{
+		"/app/package.json":              "{}",
+		"/app/node_modules/own/index.js": "the app's",
+		"/app/node_modules/dep/index.js": "a dependency's",
+		"/etc/resolv.conf":               "nameserver 10.0.2.3\n",
+	} {
+		if got := p.file(name); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+	for name, want := range map[string]string{
+		"/app/new": "<nil>", "/app/package.json": "<nil>", "/tmp/x": "<nil>", "/dev/shm/x": "<nil>",
+		"/etc/x": "read-only", "/usr/bin/server": "read-only", "/run/x": "permission denied", "/dev/x": "permission denied",
+	} {
+		if got := p.get("/write", "name="+url.QueryEscape(name)); !strings.Contains(got, want) {
+			t.Errorf("write %s: %q, want %q", name, got, want)
+		}
+	}
+	if got := p.file("/app/new"); got != "written" {
+		t.Errorf("what was written reads %q", got)
+	}
+}
+
+// hostIsClosed: services on the host's loopback are out of reach, by whatever
+// address QEMU's network has for them, and from the app's own port too.
+func hostIsClosed(t *testing.T, p *probe) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	port := l.Addr().(*net.TCPAddr).Port
+	for _, ip := range []string{"10.0.2.2", "10.0.2.3", "10.0.2.4", "255.255.255.255"} {
+		if got := p.get("/connect", fmt.Sprintf("addr=%s:%d", ip, port)); strings.Contains(got, "connected") {
+			t.Errorf("the guest reaches the host's loopback as %s", ip)
+		}
+	}
+	for _, addr := range []string{"127.0.0.1:8080", "10.0.2.15:8080"} {
+		if got := p.get("/connect", "addr="+addr); got != "connected\n" {
+			t.Errorf("the guest does not reach itself as %s: %s", addr, got)
+		}
+	}
+}
+
+// TestGuestOutlivesDriver: while no gitd runs the app is not held up by what
+// it writes, and the next gitd hears what matters.
+func TestGuestOutlivesDriver(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots a virtual machine")
+	}
+	img, d := newImage(t), openDriver(t)
+	p := boot(t, d, img.spec("outlives"))
+	p.kind(deploy.EventListening, 1)
+	closeDriver(t, d)
+	p.get("/flood", "") // 20,000 lines
+
+	d = openDriver(t)
+	defer func() { closeDriver(t, d) }()
+	p.mu.Lock()
+	p.events = nil
+	p.mu.Unlock()
+	if _, err := d.Adopt(t.Context(), p.m.ID, p.watch); err != nil {
+		t.Fatal(err)
+	}
+	p.kind(deploy.EventListening, 1)
+	p.line("init", "lines of output were lost")
+	p.line("stdout", "flood 19999")
+
+	// A crash: the app comes back by itself.
+	client := http.Client{Timeout: guestLimit}
+	if res, err := client.Get("http://" + p.m.Addr + "/crash"); err == nil {
+		res.Body.Close()
+	}
+	if e := p.kind(deploy.EventExited, 1); !strings.Contains(e.Detail, "exit code 7") {
+		t.Errorf("exited: %q", e.Detail)
+	}
+	p.kind(deploy.EventListening, 2)
+
+	// The VM itself is killed.
+	pid, err := os.ReadFile(filepath.Join(state.Libvirt(), "run/qemu", p.m.ID+".pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, err := strconv.Atoi(strings.TrimSpace(string(pid)))
+	if err != nil || n < 2 {
+		t.Fatalf("QEMU's pid file has %q", pid)
+	}
+	if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if e := p.kind(deploy.EventGone, 1); !strings.Contains(e.Detail, "QEMU ended unexpectedly") {
+		t.Errorf("gone: %q", e.Detail)
+	}
+	if err := d.Stop(t.Context(), p.m.ID, 0); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(state.Machine(p.m.ID)); !os.IsNotExist(err) {
+		t.Errorf("the machine's folder is left: %v", err)
+	}
+}
+
+// TestGuestThatCannotBoot: what went wrong is told in words.
+func TestGuestThatCannotBoot(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots virtual machines")
+	}
+	img, d := newImage(t), openDriver(t)
+	defer func() { closeDriver(t, d) }()
+
+	noApp := img.spec("no-app")
+	noApp.Disks = noApp.Disks[:1]
+	noInit := img.spec("no-init")
+	noInit.Initrd, noInit.Disks = img.app, noInit.Disks[:1] // no initramfs, so no root
+	hidden := img.spec("hidden")
+	hidden.Env["HOST"] = "127.0.0.1"
+	for _, tt := range []struct {
+		spec deploy.MachineSpec
+		want string
+	}{
+		{noApp, `the guest cannot go on: disk "app": no such device; there are ["base"]`},
+		{noInit, "the guest's kernel panicked: VFS: Unable to mount root fs"},
+	} {
+		p := boot(t, d, tt.spec)
+		if e := p.kind(deploy.EventGone, 1); !strings.Contains(e.Detail, tt.want) {
+			t.Errorf("gone: %q, want %q", e.Detail, tt.want)
+		}
+	}
+	p := boot(t, d, hidden)
+	p.line("init", "127.0.0.1:8080, which cannot be reached from outside: listen on 0.0.0.0")
+}
+
+func closeDriver(t *testing.T, d *Driver) {
+	t.Helper()
+	if err := d.Close(); err != nil {
+		t.Error(err)
+	}
+}
