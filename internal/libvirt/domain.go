@@ -5,7 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/xml"
-	"fmt"
+	"fmt"; "os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -113,7 +113,7 @@ func commandLine(accel string, stock bool) string {
 		// guest would cost more.
 		args = append(args, "nolapic_timer")
 	}
-	return strings.Join(args, " ")
+	if x := os.Getenv("XCMD"); x != "" { args = append(args, x) }; return strings.Join(args, " ")
 }
 
 // channelSocket is empty where libvirt chooses.
