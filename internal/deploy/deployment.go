@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -24,7 +25,7 @@ type deployment struct {
 // run takes the app's lock and deploys under it.
 func (j *deployment) run(ctx context.Context) error {
 	unlock, err := j.d.locks.acquire(ctx, j.push.App, "a push by "+j.push.Pusher, func(holder string, since time.Time) {
-		j.report.Step("Waiting: %s has been deploying for %s", holder, secs(time.Since(since)))
+		j.report.Step("Waiting: %s has been deploying for %s", holder, took(time.Since(since)))
 	})
 	if err != nil {
 		return err
@@ -203,15 +204,16 @@ func (j *deployment) summary() string {
 	return b.String()
 }
 
-// times is the table of a push in one line.
+// times is the table of a push in one line. Phases that most pushes pass
+// through in no time are named only when they took some.
 func (j *deployment) times() string {
 	var parts []string
 	var total time.Duration
 	for _, s := range j.report.Steps() {
 		total += s.Took
-		if s.Name != "wait" || s.Took > time.Second {
-			parts = append(parts, s.Name+" "+secs(s.Took))
+		if !slices.Contains([]string{"wait", "base", "export", "build"}, s.Name) || s.Took > 100*time.Millisecond {
+			parts = append(parts, s.Name+" "+took(s.Took))
 		}
 	}
-	return strings.Join(append(parts, "total "+secs(total)), " · ")
+	return strings.Join(append(parts, "total "+took(total)), " · ")
 }

@@ -93,5 +93,10 @@ func oneLine(s string) string {
 	return strings.ToValidUTF8(s, "")
 }
 
-// secs prints a duration as people compare them: "0.3s".
-func secs(t time.Duration) string { return fmt.Sprintf("%.1fs", t.Seconds()) }
+// took prints a duration as people compare them: "4.1s", "35ms".
+func took(t time.Duration) string {
+	if t < time.Second {
+		return fmt.Sprintf("%dms", t.Milliseconds())
+	}
+	return fmt.Sprintf("%.1fs", t.Seconds())
+}
