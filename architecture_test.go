@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -114,6 +115,24 @@ func packages(t *testing.T) []goPackage {
 		}
 		if len(p.GoFiles) > 0 {
 			list = append(list, p)
+		}
+	}
+}
+
+// TestDependenciesHaveReasons: each direct dependency has its line in
+// docs/dependencies.md.
+func TestDependenciesHaveReasons(t *testing.T) {
+	doc, err := os.ReadFile("docs/dependencies.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "list", "-m", "-f", "{{if not (or .Indirect .Main)}}{{.Path}}{{end}}", "all").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for _, path := range strings.Fields(string(out)) {
+		if !strings.Contains(string(doc), path) && !strings.Contains(string(doc), "`"+strings.TrimPrefix(path, "github.com/spf13/")+"`") {
+			t.Errorf("docs/dependencies.md has no line for %s", path)
 		}
 	}
 }
