@@ -94,10 +94,17 @@ const (
 	flags    = -28 // 2 bytes, the second of which holds SYN and ACK
 )
 
+// Registers of egressProgram that hold something throughout.
+const (
+	packet = r6
+	dest   = r7 // address
+	proto  = r8
+	length = r9 // of the IP header, in bytes
+)
+
 // egressProgram is the filter: 1 lets a packet pass, 0 drops it.
 func egressProgram(n guest.Network) (program, error) {
 	p := program{}
-	packet, dest, proto, length := r6, r7, r8, r9
 	p.move(packet, r1)
 	p.load(r0, packet, skbProtocol, word)
 	p.jumpUnless(r0, networkOrder16(unix.ETH_P_IP), "pass")
@@ -108,16 +115,27 @@ func egressProgram(n guest.Network) (program, error) {
 		return p, fmt.Errorf("filter: own address %q is no IPv4 prefix", n.Address)
 	}
 	p.jumpIf(dest, networkOrder(own.Addr()), "pass")
-	if err := p.matchPrefixes(dest, n.Closed); err != nil {
+	if err := p.matchPrefixes(n.Closed); err != nil {
 		return p, err
 	}
 	p.jump("pass")
-
 	p.label("closed")
+	p.passAnswers()
+	p.label("new")
+	p.passDNS(n.DNS)
+	p.label("drop")
+	p.exit(0)
+	p.label("pass")
+	p.exit(1)
+	return p, nil
+}
+
+// passAnswers goes on at "new" with what opens a connection.
+func (p *program) passAnswers() {
 	p.load(proto, fp, ipHeader+9, octet)
 	p.load(length, fp, ipHeader, octet)
 	p.and(length, 0xf)
-	p.shiftLeft(length, 2) // the IP header's length, in bytes
+	p.shiftLeft(length, 2)
 	p.readPacket(packet, length, 0, ports, 4)
 	p.jumpIf(proto, unix.IPPROTO_UDP, "new")
 	p.jumpUnless(proto, unix.IPPROTO_TCP, "pass")
@@ -126,24 +144,21 @@ func egressProgram(n guest.Network) (program, error) {
 	p.load(r1, fp, flags+1, octet)
 	p.and(r1, syn|ack)
 	p.jumpUnless(r1, syn, "pass")
+}
 
-	p.label("new")
+// passDNS goes on at "drop" with what does not go to port 53 of a server.
+func (p *program) passDNS(servers []string) {
 	p.load(r1, fp, ports+2, half)
 	p.jumpUnless(r1, networkOrder16(53), "drop")
-	for _, text := range n.DNS {
+	for _, text := range servers {
 		if dns, err := netip.ParseAddr(text); err == nil && dns.Is4() {
 			p.jumpIf(dest, networkOrder(dns), "pass")
 		}
 	}
-	p.label("drop")
-	p.exit(0)
-	p.label("pass")
-	p.exit(1)
-	return p, nil
 }
 
 // matchPrefixes jumps to "closed" if dest is in one of them.
-func (p *program) matchPrefixes(dest register, prefixes []string) error {
+func (p *program) matchPrefixes(prefixes []string) error {
 	for _, text := range prefixes {
 		prefix, err := netip.ParsePrefix(text)
 		if err != nil || !prefix.Addr().Is4() {

@@ -75,6 +75,24 @@ func TestMayOpen(t *testing.T) {
 	}
 }
 
+func TestRootAlone(t *testing.T) {
+	for _, tt := range []struct {
+		mode     uint32
+		uid, gid int
+		want     bool
+	}{
+		{0o600, 0, 0, true},
+		{0o660, 0, 0, true},
+		{0o660, 0, 103, false}, // somebody's group
+		{0o666, 0, 0, false},   // everybody's
+		{0o600, 1000, 0, false},
+	} {
+		if got := rootAlone(tt.mode, tt.uid, tt.gid); got != tt.want {
+			t.Errorf("mode %o of %d:%d: %v", tt.mode, tt.uid, tt.gid, got)
+		}
+	}
+}
+
 func TestEmbedRoot(t *testing.T) {
 	root, err := embedRoot(embedURI("/var/lib/a state & more"))
 	if root != "/var/lib/a state & more/libvirt" || err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -61,9 +62,7 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 		if d.qemu, err = prepareEmbedded(uri); err != nil {
 			return nil, err
 		}
-		if err := d.qemu.shareKVM(cfg.Log); err != nil {
-			return nil, err
-		}
+		d.qemu.shareKVM(cfg.Log)
 	}
 	if err := startEventLoop(cfg.Log, filepath.Join(deploy.StateDir(owner).Libvirt(), "libvirt.log")); err != nil {
 		return nil, fmt.Errorf("libvirt's event loop: %w", err)
@@ -85,9 +84,34 @@ func (d *Driver) attach(uri, accel string) (err error) {
 	if !d.embedded {
 		d.watchConnection()
 	}
-	d.accel, err = d.chooseAccel(uri, accel)
+	if d.accel, err = d.chooseAccel(uri, accel); err != nil {
+		return err
+	}
 	d.firmware = firmware(uri)
-	return err
+	return d.sweep()
+}
+
+// sweep removes the files of machines that ended while nobody looked, with
+// the host for example.
+func (d *Driver) sweep() error {
+	folders, err := os.ReadDir(d.state.Machines())
+	if err != nil {
+		return err
+	}
+	for _, f := range folders {
+		dom, _, err := d.find(f.Name())
+		if err == nil {
+			free(dom)
+			continue
+		}
+		if !errors.Is(err, deploy.ErrNotFound) {
+			return err
+		}
+		if err := d.removeFilesOf(f.Name()); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // subscribe has lifecycle called for all domains.

@@ -3,6 +3,7 @@ package libvirt
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync/atomic"
 	"testing"
 
@@ -40,5 +41,17 @@ func (i image) spec(id string) deploy.MachineSpec {
 		Args: []string{"server"}, Env: map[string]string{"PATH": "/usr/bin", "PORT": "8080", "SECRET": "hush"}, Port: 8080,
 		Disks:     []deploy.Disk{{Serial: "base", Path: i.root}, {Serial: "app", Path: i.app}, {Serial: "deps", Path: i.deps}},
 		Resources: deploy.Resources{MemoryMiB: 128, CPUs: 1},
+	}
+}
+
+// TestSweep: what is left of machines that are no more goes when gitd starts.
+func TestSweep(t *testing.T) {
+	left := state.Machine("left-v1-aa")
+	if err := os.MkdirAll(left, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	closeDriver(t, openDriver(t))
+	if _, err := os.Stat(left); !os.IsNotExist(err) {
+		t.Errorf("%s is still there: %v", left, err)
 	}
 }

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"libvirt.org/go/libvirt"
+
 	"gitd/internal/deploy"
 )
 
@@ -89,6 +91,14 @@ func (p *probe) get(path, query string) string {
 	return string(b)
 }
 
+// end asks for something that the app does not survive.
+func (p *probe) end(path string) {
+	client := http.Client{Timeout: guestLimit}
+	if res, err := client.Get("http://" + p.m.Addr + path); err == nil {
+		res.Body.Close()
+	}
+}
+
 func (p *probe) file(name string) string { return p.get("/file", "name="+url.QueryEscape(name)) }
 
 func boot(t *testing.T, d *Driver, spec deploy.MachineSpec) *probe {
@@ -122,6 +132,8 @@ func TestGuest(t *testing.T) {
 	t.Run("Privileges", func(t *testing.T) { privileges(t, p) })
 	t.Run("Files", func(t *testing.T) { files(t, p) })
 	t.Run("HostIsClosed", func(t *testing.T) { hostIsClosed(t, p) })
+	t.Run("OutOfMemory", func(t *testing.T) { outOfMemory(t, p) })
+	t.Run("PowerButton", func(t *testing.T) { powerButton(t, d, p) })
 }
 
 func privileges(t *testing.T, p *probe) {
@@ -198,6 +210,31 @@ func hostIsClosed(t *testing.T, p *probe) {
 	}
 }
 
+// outOfMemory: the app is killed, and told why; the machine goes on.
+func outOfMemory(t *testing.T, p *probe) {
+	p.end("/eat")
+	if e := p.kind(deploy.EventExited, 1); !strings.Contains(e.Detail, "the machine ran out of memory") {
+		t.Errorf("exited: %q", e.Detail)
+	}
+	p.kind(deploy.EventListening, 2)
+}
+
+// powerButton: a host that shuts its guests down does it so.
+func powerButton(t *testing.T, d *Driver, p *probe) {
+	dom, _, err := d.find(p.m.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer free(dom)
+	if err := dom.ShutdownFlags(libvirt.DOMAIN_SHUTDOWN_ACPI_POWER_BTN); err != nil {
+		t.Fatal(err)
+	}
+	p.line("stdout", "asked to stop")
+	if e := p.kind(deploy.EventGone, 1); e.Detail != "it powered off" {
+		t.Errorf("gone: %q", e.Detail)
+	}
+}
+
 // TestGuestOutlivesDriver: while no gitd runs the app is not held up by what
 // it writes, and the next gitd hears what matters.
 func TestGuestOutlivesDriver(t *testing.T) {
@@ -222,18 +259,26 @@ func TestGuestOutlivesDriver(t *testing.T) {
 	p.line("init", "lines of output were lost")
 	p.line("stdout", "flood 19999")
 
-	// A crash: the app comes back by itself.
-	client := http.Client{Timeout: guestLimit}
-	if res, err := client.Get("http://" + p.m.Addr + "/crash"); err == nil {
-		res.Body.Close()
-	}
+	p.end("/crash") // the app comes back by itself
 	if e := p.kind(deploy.EventExited, 1); !strings.Contains(e.Detail, "exit code 7") {
 		t.Errorf("exited: %q", e.Detail)
 	}
 	p.kind(deploy.EventListening, 2)
+	killQEMU(t, p.m.ID)
+	if e := p.kind(deploy.EventGone, 1); !strings.Contains(e.Detail, "QEMU ended unexpectedly") {
+		t.Errorf("gone: %q", e.Detail)
+	}
+	if err := d.Stop(t.Context(), p.m.ID, 0); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(state.Machine(p.m.ID)); !os.IsNotExist(err) {
+		t.Errorf("the machine's folder is left: %v", err)
+	}
+}
 
-	// The VM itself is killed.
-	pid, err := os.ReadFile(filepath.Join(state.Libvirt(), "run/qemu", p.m.ID+".pid"))
+func killQEMU(t *testing.T, id string) {
+	t.Helper()
+	pid, err := os.ReadFile(filepath.Join(state.Libvirt(), "run/qemu", id+".pid"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -243,15 +288,6 @@ func TestGuestOutlivesDriver(t *testing.T) {
 	}
 	if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
-	}
-	if e := p.kind(deploy.EventGone, 1); !strings.Contains(e.Detail, "QEMU ended unexpectedly") {
-		t.Errorf("gone: %q", e.Detail)
-	}
-	if err := d.Stop(t.Context(), p.m.ID, 0); err != nil {
-		t.Error(err)
-	}
-	if _, err := os.Stat(state.Machine(p.m.ID)); !os.IsNotExist(err) {
-		t.Errorf("the machine's folder is left: %v", err)
 	}
 }
 

@@ -3,11 +3,8 @@ package libvirt
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
-	"os/user"
 	"slices"
-	"strconv"
 	"syscall"
 
 	"github.com/rs/zerolog"
@@ -47,35 +44,37 @@ func (a *account) mayOpen(mode uint32, uid, gid int) bool {
 	}
 }
 
-// shareKVM gives /dev/kvm to QEMU's group if it belongs to nobody in
-// particular: to root alone, as on a host without udev, or to a number of
-// another system, as in a container. It is what Debian's udev rule does.
+// shareKVM gives /dev/kvm to QEMU's group if it belongs to root alone, as on a
+// host without udev: what Debian's udev rule does. A device that somebody has
+// given to a group stays as it is; in a root that shares the host's /dev, the
+// number of that group may have another name.
 //
 // It matters even where KVM does not work. Libvirt asks QEMU what it can do
 // with the right to open any file, then finds that QEMU's user could not have
 // opened this one, throws the answer away and asks again: 20 times, 80 s, for
 // one start of a machine.
-func (a *account) shareKVM(log zerolog.Logger) error {
+func (a *account) shareKVM(log zerolog.Logger) {
 	if a.Name == "" || a.openKVM() == nil {
-		return nil
+		return
 	}
 	st, err := stat(kvmDevice)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
 	if err != nil {
-		return err
+		return // there is none
 	}
-	if _, err := user.LookupGroupId(strconv.Itoa(int(st.Gid))); st.Gid != 0 && err == nil {
-		log.Warn().Int("group", int(st.Gid)).Msgf("%s is for another group than QEMU's; add the user %s to it, or machines start slowly", kvmDevice, a.Name)
-		return nil
+	if !rootAlone(st.Mode, int(st.Uid), int(st.Gid)) {
+		log.Warn().Uint32("group", st.Gid).Msgf("%s is not for the user %s, and machines start slowly: add that user to the device's group", kvmDevice, a.Name)
+		return
 	}
-	if err := errors.Join(os.Chown(kvmDevice, -1, a.GID), os.Chmod(kvmDevice, 0o660)); err != nil {
-		log.Warn().Err(err).Msgf("%s cannot be given to QEMU's group; machines start slowly", kvmDevice)
-		return nil
+	if err := errors.Join(os.Chown(kvmDevice, 0, a.GID), os.Chmod(kvmDevice, 0o660)); err != nil {
+		log.Warn().Err(err).Msgf("%s cannot be given to the group %s, and machines start slowly", kvmDevice, qemuGroup)
+		return
 	}
-	log.Info().Msgf("gave %s to the group %s", kvmDevice, qemuGroup)
-	return nil
+	log.Info().Msgf("gave %s to the group %s: it was root's alone", kvmDevice, qemuGroup)
+}
+
+// rootAlone reports whether nobody but root may use a device.
+func rootAlone(mode uint32, uid, gid int) bool {
+	return uid == 0 && gid == 0 && mode&0o006 == 0
 }
 
 func stat(path string) (*syscall.Stat_t, error) {

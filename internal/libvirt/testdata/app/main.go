@@ -29,6 +29,7 @@ func main() {
 	fmt.Println("starting")
 	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello from the machine") })
 	http.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { os.Exit(7) })
+	http.HandleFunc("/eat", func(http.ResponseWriter, *http.Request) { eat() })
 	http.HandleFunc("/file", func(w http.ResponseWriter, r *http.Request) { file(w, r.FormValue("name")) })
 	http.HandleFunc("/write", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, os.WriteFile(r.FormValue("name"), []byte("written"), 0o644))
@@ -44,6 +45,19 @@ func main() {
 	fmt.Fprintln(os.Stderr, http.ListenAndServe(os.Getenv("HOST")+":"+os.Getenv("PORT"), nil))
 	os.Exit(1)
 }
+
+// eat takes all the memory there is.
+func eat() {
+	for {
+		block := make([]byte, 16<<20)
+		for i := 0; i < len(block); i += 4096 {
+			block[i] = 1
+		}
+		eaten = append(eaten, block)
+	}
+}
+
+var eaten [][]byte
 
 func file(w http.ResponseWriter, name string) {
 	b, err := os.ReadFile(name)
