@@ -406,6 +406,19 @@ func TestRestart(t *testing.T) {
 	w.eventually("the app serves again", func() bool { return w.router.get(t, "shop") == "v1" })
 }
 
+// TestRefFollowsTheLedger: git and gitd were cut off between the swap of a
+// first push and its ref. The branch was recorded after the release once, and
+// such an app refused every later push as stale.
+func TestRefFollowsTheLedger(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1)) // the test's git never moves a ref
+	w.close()
+	w.open()
+	if w.points["main"] != commit(1) {
+		t.Errorf("main is at %q, want %s", w.points["main"], commit(1))
+	}
+}
+
 // TestLostMachineIsReplaced: a machine that ends by itself is started again.
 func TestLostMachineIsReplaced(t *testing.T) {
 	w := newWorld(t)

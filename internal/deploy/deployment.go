@@ -142,14 +142,16 @@ func (j *deployment) candidate(ctx context.Context) (*instance, error) {
 func (j *deployment) swap(ctx context.Context, inst *instance) error {
 	j.report.Step("Switching traffic")
 	j.release.State, j.release.Finished = Live, time.Now()
-	j.report.Lap("swap")
 	j.release.Steps = j.report.Steps()
-	err := j.d.promote(ctx, inst, j.release)
+	err := j.recordBranch(ctx)
+	if err == nil {
+		err = j.d.promote(ctx, inst, j.release)
+	}
 	if err != nil {
 		j.d.stop(context.WithoutCancel(ctx), inst.id(), 0)
 		return err
 	}
-	j.moveRefs(ctx)
+	j.moveToTag(ctx)
 	j.report.Lap("swap")
 	j.d.record(ctx, j.app.Name, j.push.Pusher, "release.live", fmt.Sprintf("v%d %.7s by %s", j.release.Version, j.release.Commit, j.release.Trigger))
 	j.d.cfg.Log.Info("release is live", "app", j.app.Name, "release", j.release.Version,
@@ -157,28 +159,32 @@ func (j *deployment) swap(ctx context.Context, inst *instance) error {
 	return nil
 }
 
-// moveRefs records the branch of a first push. For a tag it moves the deploy
-// branch itself and tells the client so; a branch is moved by git, which
-// alone can do that for a shallow push.
-func (j *deployment) moveRefs(ctx context.Context) {
-	branch := j.want.branch
-	if branch == "" {
-		branch = "main"
+// recordBranch stores the deploy branch of a first push. It comes before the
+// release is live: with a live release and no branch, RepairRefs could not
+// move a ref that git was kept from moving.
+func (j *deployment) recordBranch(ctx context.Context) error {
+	if j.want.branch == "" {
+		j.want.branch = "main" // a tag came first
 	}
-	if j.app.Branch != branch {
-		if err := j.d.cfg.Ledger.SetBranch(ctx, j.app.Name, branch); err != nil {
-			j.d.cfg.Log.Error("deploy branch not recorded", "app", j.app.Name, "error", err)
-		}
+	if j.app.Branch == j.want.branch {
+		return nil
 	}
+	return j.d.cfg.Ledger.SetBranch(ctx, j.app.Name, j.want.branch)
+}
+
+// moveToTag moves the deploy branch to a tag's commit and has git tell the
+// client so. A pushed branch is moved by git itself, which alone can do that
+// for a shallow push.
+func (j *deployment) moveToTag(ctx context.Context) {
 	if j.want.trigger != ByTag {
 		return
 	}
-	if err := j.d.cfg.Repos.Point(ctx, j.app.Name, branch, j.release.Commit); err != nil {
+	if err := j.d.cfg.Repos.Point(ctx, j.app.Name, j.want.branch, j.release.Commit); err != nil {
 		j.d.cfg.Log.Error("branch not moved to the tag", "app", j.app.Name, "error", err)
 	}
 	j.verdict = &Verdict{
 		Ref:   j.want.deploy.Ref,
-		Moved: &Command{Ref: heads + branch, Old: j.before, New: j.release.Commit},
+		Moved: &Command{Ref: heads + j.want.branch, Old: j.before, New: j.release.Commit},
 	}
 }
 
