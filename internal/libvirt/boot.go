@@ -33,7 +33,7 @@ func (d *Driver) Boot(ctx context.Context, spec deploy.MachineSpec, w deploy.Wat
 	if err != nil {
 		d.forget(m)
 		m.leave()
-		return deploy.Machine{}, errors.Join(fmt.Errorf("boot machine %s: %w", spec.ID, err), d.removeFiles(spec.ID))
+		return deploy.Machine{}, errors.Join(fmt.Errorf("boot machine %s: %w", spec.ID, plain(err)), d.removeFiles(spec.ID))
 	}
 	return got, nil
 }

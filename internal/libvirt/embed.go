@@ -146,7 +146,7 @@ func connect(ctx context.Context, uri string) (*libvirt.Connect, error) {
 	select {
 	case r := <-done:
 		if r.err != nil {
-			return nil, fmt.Errorf("connect to libvirt at %s: %w%s", uri, r.err, connectHint(uri, r.err))
+			return nil, fmt.Errorf("connect to libvirt at %s: %w%s", uri, plain(r.err), connectHint(uri, r.err))
 		}
 		return r.conn, nil
 	case <-ctx.Done():

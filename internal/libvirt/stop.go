@@ -61,7 +61,7 @@ func (d *Driver) Stop(ctx context.Context, id string, grace time.Duration) error
 		}
 	}
 	if err := destroy(dom); err != nil {
-		return fmt.Errorf("stop machine %s: %w", id, err)
+		return fmt.Errorf("stop machine %s: %w", id, plain(err))
 	}
 	return d.removeFilesOf(id)
 }

@@ -1,0 +1,24 @@
+package libvirt
+
+import (
+	"errors"
+	"strings"
+
+	"libvirt.org/go/libvirt"
+)
+
+// plainError is an error of libvirt as people read it: its message, without
+// the numbers that libvirt's own form puts around it.
+type plainError struct{ cause libvirt.Error }
+
+func (e plainError) Error() string { return "libvirt: " + strings.TrimSpace(e.cause.Message) }
+func (e plainError) Unwrap() error { return e.cause }
+
+// plain makes an error that comes from libvirt readable, and leaves others.
+func plain(err error) error {
+	var e libvirt.Error
+	if errors.As(err, &e) {
+		return plainError{e}
+	}
+	return err
+}

@@ -1,0 +1,21 @@
+package libvirt
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"libvirt.org/go/libvirt"
+)
+
+func TestPlain(t *testing.T) {
+	vir := libvirt.Error{Code: libvirt.ERR_INTERNAL_ERROR, Domain: libvirt.FROM_QEMU, Message: "internal error: no memory\n"}
+	err := plain(fmt.Errorf("create: %w", vir))
+	if err.Error() != "libvirt: internal error: no memory" || !isCode(err, libvirt.ERR_INTERNAL_ERROR) {
+		t.Errorf("%q", err)
+	}
+	other := errors.New("disk full")
+	if plain(other) != other {
+		t.Error("an error of somebody else is changed")
+	}
+}
