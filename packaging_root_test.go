@@ -60,12 +60,7 @@ func debianRoot(ctx context.Context, t *testing.T) string {
 		return root
 	}
 	host(ctx, t, "debootstrap", "--variant=minbase", "bookworm", root)
-	sources := "deb http://deb.debian.org/debian bookworm main\n" +
-		"deb http://deb.debian.org/debian bookworm-updates main\n" +
-		"deb http://deb.debian.org/debian-security bookworm-security main\n"
-	if err := os.WriteFile(filepath.Join(root, "etc/apt/sources.list"), []byte(sources), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	addUpdates(t, filepath.Join(root, "etc/apt/sources.list"))
 	// An image comes without an index, so setup must fetch one.
 	for _, leftover := range []string{"var/lib/apt/lists", "var/cache/apt/archives"} {
 		if err := os.RemoveAll(filepath.Join(root, leftover)); err != nil {
@@ -77,6 +72,25 @@ func debianRoot(ctx context.Context, t *testing.T) string {
 		t.Fatal(err)
 	}
 	return root
+}
+
+// addUpdates names the archives of updates beside the one that debootstrap
+// used and wrote down: "deb MIRROR bookworm main".
+func addUpdates(t *testing.T, list string) {
+	t.Helper()
+	text, err := os.ReadFile(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Fields(string(text))
+	if len(words) < 4 || words[0] != "deb" {
+		t.Fatalf("debootstrap wrote %q", text)
+	}
+	mirror := words[1]
+	text = append(text, "deb "+mirror+" bookworm-updates main\ndeb "+mirror+"-security bookworm-security main\n"...)
+	if err := os.WriteFile(list, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // host runs a command of this host in a mount namespace of its own:

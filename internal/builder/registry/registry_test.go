@@ -215,7 +215,7 @@ func TestStaleMetadata(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	for _, u := range []string{"", "registry.npmjs.org", "ftp://x/", "http://", "http://[::1", "file:///etc"} {
+	for _, u := range []string{"", "registry.example.org", "ftp://x/", "http://", "http://[::1", "file:///etc"} {
 		if _, err := New(u, "", ""); err == nil {
 			t.Errorf("%q was taken", u)
 		}
