@@ -49,19 +49,16 @@ func (d *Deployer) healthy(ctx context.Context, inst *instance, r *Report) error
 	}
 	bound, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	select {
-	case <-inst.listening:
-	case <-inst.ended:
-		return d.ended(inst)
-	case <-bound.Done():
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return Reject(fmt.Sprintf("the app did not listen on port %d within %s", guestPort, limit),
-			"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
+	late := Reject(fmt.Sprintf("the app did not listen on port %d within %s", guestPort, limit),
+		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
+	if err := d.await(ctx, bound, inst, inst.booted, late); err != nil {
+		return err
 	}
 	if b := inst.bootDetail(); b != "" {
 		r.Detail("%s", b)
+	}
+	if err := d.await(ctx, bound, inst, inst.listening, late); err != nil {
+		return err
 	}
 	r.Lap("boot")
 	err := newProber(d.cfg.Host(inst.release.App), inst.release.Manifest.Health.Path).
@@ -76,6 +73,22 @@ func (d *Deployer) healthy(ctx context.Context, inst *instance, r *Report) error
 		return d.ended(inst)
 	default:
 		return Reject(fmt.Sprintf("health check failed for %s: %v", limit, err), "")
+	}
+}
+
+// await waits for an event of a candidate, for its end, or for the end of its
+// time (bound), for which the answer is late.
+func (d *Deployer) await(ctx, bound context.Context, inst *instance, event <-chan struct{}, late *Rejection) error {
+	select {
+	case <-event:
+		return nil
+	case <-inst.ended:
+		return d.ended(inst)
+	case <-bound.Done():
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return late
 	}
 }
 

@@ -14,6 +14,7 @@ type instance struct {
 	release Release
 	out     Output
 
+	booted    chan struct{} // closed by EventBooted, or by the first EventListening
 	listening chan struct{} // closed by the first EventListening
 	ended     chan struct{} // closed by EventGone, or by an exit before listening
 
@@ -21,14 +22,17 @@ type instance struct {
 	machine Machine
 	tail    []string
 	why     string // why it ended
-	booted  string // the guest's own account of its boot
+	boot    string // the guest's own account of its boot
 	over    bool   // EventGone has come
 	gone    func(reason string)
 }
 
 // newInstance makes an instance for one machine of r.
 func newInstance(r Release, out Output) *instance {
-	return &instance{release: r, out: out, listening: make(chan struct{}), ended: make(chan struct{})}
+	return &instance{
+		release: r, out: out,
+		booted: make(chan struct{}), listening: make(chan struct{}), ended: make(chan struct{}),
+	}
 }
 
 // watch is the instance's Watch: it only notes and forwards.
@@ -37,8 +41,10 @@ func (i *instance) watch(e Event) {
 	defer i.mu.Unlock()
 	switch e.Kind {
 	case EventBooted:
-		i.booted = e.Detail
+		i.boot = e.Detail
+		closeOnce(i.booted)
 	case EventListening:
+		closeOnce(i.booted)
 		closeOnce(i.listening)
 	case EventExited:
 		i.say(e, "the app ended: "+e.Detail)
@@ -96,7 +102,7 @@ func (i *instance) reason() string {
 func (i *instance) bootDetail() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.booted
+	return i.boot
 }
 
 // named tells the instance which machine it is.
