@@ -49,14 +49,15 @@ func (d *Deployer) healthy(ctx context.Context, inst *instance, r *Report) error
 	}
 	bound, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	late := Reject(fmt.Sprintf("the app did not listen on port %d within %s", guestPort, limit),
-		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
+	late := Reject(fmt.Sprintf("the machine did not boot within %s", limit), "this is the server's fault: its operator finds more in gitd's log")
 	if err := d.await(ctx, bound, inst, inst.booted, late); err != nil {
 		return err
 	}
 	if b := inst.bootDetail(); b != "" {
 		r.Detail("%s", b)
 	}
+	late = Reject(fmt.Sprintf("the app did not listen on port %d within %s", guestPort, limit),
+		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
 	if err := d.await(ctx, bound, inst, inst.listening, late); err != nil {
 		return err
 	}
