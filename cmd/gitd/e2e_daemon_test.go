@@ -28,6 +28,7 @@ type daemonKey struct{}
 // for.
 type testDaemon struct {
 	state string
+	home  string // of the ordinary user, if there is one
 	cmd   *exec.Cmd
 	ended chan struct{}
 
@@ -162,6 +163,7 @@ func (d *testDaemon) becomeUser(cmd *exec.Cmd) error {
 	if err != nil {
 		return err
 	}
+	d.home = home
 	state := filepath.Join(home, "gitd")
 	if out, err := exec.Command("cp", "-r", d.state, state).CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: %s", err, out)
@@ -269,4 +271,7 @@ func (d *testDaemon) cleanup() {
 		syscall.Kill(pid, syscall.SIGKILL) //nolint:errcheck // it may have ended
 	}
 	os.RemoveAll(d.state)
+	if d.home != "" {
+		os.RemoveAll(d.home)
+	}
 }
