@@ -42,7 +42,7 @@ func Open(state deploy.StateDir) (*Repos, error) {
 	return &Repos{state: state, git: path}, nil
 }
 
-// settings of every repository, written at each Ensure so that older ones
+// settings of every repository, checked at each Ensure so that older ones
 // follow. The reasons:
 //   - procReceiveRefs: our hook gives the verdict for every ref
 //   - fsckObjects: objects come from anyone with a key
@@ -71,8 +71,28 @@ func (r *Repos) Ensure(ctx context.Context, app string) error {
 			return err
 		}
 	}
+	return r.configure(ctx, dir)
+}
+
+// configure writes the settings that a repository does not have yet. They are
+// read at once and mostly left alone: a process of git for each of them took
+// most of the time that a push spends before its objects arrive.
+func (r *Repos) configure(ctx context.Context, dir string) error {
+	have, err := r.output(ctx, dir, "config", "--local", "--list", "--null")
+	if err != nil {
+		return err
+	}
+	current := map[string]string{}
+	for entry := range strings.SplitSeq(have, "\x00") {
+		key, value, _ := strings.Cut(entry, "\n")
+		current[key] = value
+	}
 	for _, s := range r.settings() {
 		key, value, _ := strings.Cut(s, "=")
+		// git lists its keys in lower case.
+		if got, ok := current[strings.ToLower(key)]; ok && got == value {
+			continue
+		}
 		if err := r.run(ctx, dir, "config", key, value); err != nil {
 			return err
 		}
@@ -120,17 +140,23 @@ func (r *Repos) Point(ctx context.Context, app, branch, commit string) error {
 	return r.run(ctx, dir, "symbolic-ref", "HEAD", "refs/heads/"+branch)
 }
 
-// run runs one short git command.
+// run runs one short git command for its effect.
 func (r *Repos) run(ctx context.Context, dir string, args ...string) error {
+	_, err := r.output(ctx, dir, args...)
+	return err
+}
+
+// output runs one short git command and returns what it printed.
+func (r *Repos) output(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, r.git, args...)
 	cmd.Dir = dir
 	cmd.Env = Env()
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(stderr.String()))
+		return "", fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(stderr.String()))
 	}
-	return nil
+	return stdout.String(), nil
 }
 
 // Env is the whole environment git runs in: nothing of the client's, nothing
