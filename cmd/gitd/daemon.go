@@ -70,7 +70,6 @@ type daemon struct {
 	desk   *hooks.Desk
 	door   *server.Server
 	svc    cli.Services
-	build  *builder.Builder
 	halt   atomic.Bool // stop the machines too
 	grace  time.Duration
 	logs   *applog.Store
@@ -87,7 +86,8 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	if err := o.registerAdmins(ctx, d.ledger); err != nil {
 		return nil, err
 	}
-	if d.build, err = o.builder(log); err != nil {
+	build, err := o.builder(log)
+	if err != nil {
 		return nil, err
 	}
 	repos, err := repo.Open(state)
@@ -104,7 +104,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	d.logs = applog.Open(state.Log)
 	url := o.url(l.http)
 	d.core = deploy.New(deploy.Config{
-		State: state, Ledger: d.ledger, Builder: d.build, Driver: d.driver, Router: d.front, Repos: repos,
+		State: state, Ledger: d.ledger, Builder: build, Driver: d.driver, Router: d.front, Repos: repos,
 		Output: d.logs, Log: slog.New(zerolog.NewSlogHandler(log)), Host: o.host, URL: url,
 		Defaults:    deploy.Resources{MemoryMiB: o.memory, CPUs: 1},
 		BootTimeout: o.bootLimit, DrainTimeout: o.drainLimit, StopGrace: o.stopGrace,

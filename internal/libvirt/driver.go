@@ -143,10 +143,6 @@ func (d *Driver) watchConnection() {
 // Accel is how machines run: "kvm" or "qemu" (emulation).
 func (d *Driver) Accel() string { return d.accel }
 
-// Emulated reports whether machines run without hardware virtualisation,
-// which makes everything in them about ten times slower.
-func (d *Driver) Emulated() bool { return d.accel != accelKVM }
-
 // Close lets go of the machines and of libvirt. Machines go on.
 func (d *Driver) Close() error {
 	d.mu.Lock()
