@@ -114,12 +114,12 @@ func (d *Deployer) spec(rel Release) (MachineSpec, error) {
 		Args: expand(m.Start, env), Env: env, Port: guestPort,
 		Resources: m.Resources.or(d.cfg.Defaults),
 		Disks: []Disk{
-			{"base", d.cfg.State.Root(m.Base)},
-			{"app", d.cfg.State.Layer(m.App.Digest)},
+			{Serial: "base", Path: d.cfg.State.Root(m.Base)},
+			{Serial: "app", Path: d.cfg.State.Layer(m.App.Digest)},
 		},
 	}
 	if m.Deps.Digest != "" {
-		s.Disks = append(s.Disks, Disk{"deps", d.cfg.State.Layer(m.Deps.Digest)})
+		s.Disks = append(s.Disks, Disk{Serial: "deps", Path: d.cfg.State.Layer(m.Deps.Digest)})
 	}
 	if initrd := d.cfg.State.Initrd(m.Base); exists(initrd) {
 		s.Initrd = initrd

@@ -19,7 +19,8 @@ type MachineSpec struct {
 	Release  int
 	Kernel   string // host path
 	Initrd   string // host path; empty: none
-	Disks    []Disk // in order; all read-only
+	Disks    []Disk // in order; each is read-only unless it is Writable
+	Mounts   []Mount
 	Hostname string
 	Args     []string          // argv of the app, expanded
 	Env      map[string]string // complete environment, PORT included
@@ -27,10 +28,17 @@ type MachineSpec struct {
 	Resources
 }
 
-// Disk is one read-only disk image. The guest finds it by its serial.
+// Disk is one disk image. The guest finds it by its serial.
 type Disk struct {
-	Serial string // "base", "deps" or "app"
-	Path   string // host path
+	Serial   string // "base", "deps", "app", or "vol-NAME" for a volume
+	Path     string // host path
+	Writable bool   // of a volume; its file belongs to one machine at a time
+}
+
+// Mount says where the app finds a writable disk.
+type Mount struct {
+	Serial string // of a Disk; its file system is ext4
+	Path   string // absolute, in the guest; made when it is missing
 }
 
 // EventKind tells what happened in or to a machine.
@@ -38,10 +46,12 @@ type EventKind string
 
 // What a driver reports of a machine.
 const (
-	EventBooted    EventKind = "booted"    // init runs and has its disks; Detail: time spent in the kernel and init
-	EventListening EventKind = "listening" // the app accepts connections on Port
+	EventBooted    EventKind = "booted"    // init runs and has its disks; Detail: time spent in the kernel and init. Boot
+	EventListening EventKind = "listening" // the app accepts connections on Port. Boot
 	EventExited    EventKind = "exited"    // the app's process ended; Detail says how
 	EventLog       EventKind = "log"       // a line of output; Stream and Line
+	EventStats     EventKind = "stats"     // what the machine uses; Stats. Every few seconds
+	EventHung      EventKind = "hung"      // the guest has said nothing for too long; Detail. Stop is what helps
 	EventGone      EventKind = "gone"      // the machine has ended; the last event. Detail says why
 )
 
@@ -53,8 +63,39 @@ type Event struct {
 	Stream string // "stdout", "stderr" (the app), "init" or "console"
 	Line   string
 	Detail string
+	Boot   *BootTimes // of EventBooted and EventListening; nil: not known
+	Stats  *Stats     // of EventStats
 }
 
-// Watch receives a machine's events, in order, from one goroutine. It must
-// return quickly: while it runs, the machine's channel is not read.
+// BootTimes says where the time of one boot went, from the call of Boot to
+// the app's first accepted connection. A phase that is not known (yet) is 0.
+type BootTimes struct {
+	Host     time.Duration // the driver and QEMU, until the machine's processor runs
+	Firmware time.Duration // until the kernel's clock runs: firmware, and unpacking a packed kernel
+	Kernel   time.Duration // until init's first instruction
+	Init     time.Duration // until init starts the app: modules, disks, network, the host's answer
+	Node     time.Duration // until the app's own files are read; 0 where that was not seen
+	App      time.Duration // until it listens
+}
+
+// Total is the time of all phases together.
+func (b BootTimes) Total() time.Duration {
+	return b.Host + b.Firmware + b.Kernel + b.Init + b.Node + b.App
+}
+
+// Stats is what a machine uses, as its guest says.
+type Stats struct {
+	MemoryTotal int64         // bytes that the guest's kernel has
+	MemoryUsed  int64         // bytes that are neither free nor could be freed at once
+	AppRSS      int64         // bytes of memory in the app's processes, what they share counted for each
+	CPU         time.Duration // of processor time since the app's start, all its processes together
+	Load        float64       // runnable tasks, averaged over a minute
+	OpenFiles   int           // of the app's processes
+	Processes   int           // of the app
+	Uptime      time.Duration // of the guest's kernel
+	Dropped     int64         // lines of output lost since the boot, because more was written than could be sent
+}
+
+// Watch receives a machine's events, in order, one at a time. It must return
+// quickly: while it runs, the machine's channel is not read.
 type Watch func(Event)
