@@ -58,13 +58,13 @@ func (h *host) root() *cobra.Command {
 		h.state = abs
 		return err
 	}
-	root.AddCommand(h.serve(), h.baseBuild())
-	for _, cmd := range cli.Commands(cli.Services{Version: buildVersion()}, cli.Caller{Name: "host", Out: h.out}) {
+	cli.AddCommands(root, cli.Services{Version: buildVersion()}, cli.Caller{Name: "host", Out: h.out})
+	for _, cmd := range root.Commands() {
 		if cmd.Name() != "version" {
 			cmd.RunE = h.forward
 		}
-		root.AddCommand(cmd)
 	}
+	root.AddCommand(h.serve(), h.baseBuild())
 	return root
 }
 

@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -24,37 +23,10 @@ const (
 	exitUsage  = 2
 )
 
-// Logs reads what apps said.
-type Logs interface {
-	// Tail returns the last n lines of app, the oldest first.
-	Tail(app string, n int) ([]deploy.Line, error)
-	// Follow sends the last n lines and then live ones until ctx ends.
-	Follow(ctx context.Context, app string, n int) (<-chan deploy.Line, error)
-}
-
-// Services is what the commands act on.
-type Services struct {
-	Ledger  deploy.Ledger
-	Keys    deploy.Keys
-	Logs    Logs
-	URL     func(app string) string
-	Version string
-	Halt    func() // begins to stop the machines and the daemon
-}
-
-// Caller is who runs a command and with what.
-type Caller struct {
-	Name  string // of the key, or "host"
-	Admin bool
-	In    io.Reader
-	Out   io.Writer
-	Err   io.Writer
-}
-
 // Run executes one command line and returns its exit code.
 func Run(ctx context.Context, s Services, c Caller, args []string) int {
 	root := &cobra.Command{Use: "gitd", Short: "push Node.js apps into virtual machines of their own"}
-	root.AddCommand(Commands(s, c)...)
+	AddCommands(root, s, c)
 	return Execute(ctx, root, c, args)
 }
 

@@ -49,7 +49,9 @@ func TestExitCodes(t *testing.T) {
 // TestEveryCommandExplainsItself: a command without words for `help` is not
 // finished.
 func TestEveryCommandExplainsItself(t *testing.T) {
-	for _, cmd := range Commands(Services{}, Caller{}) {
+	root := &cobra.Command{Use: "gitd"}
+	AddCommands(root, Services{}, Caller{})
+	for _, cmd := range root.Commands() {
 		if cmd.Short == "" || cmd.Args == nil || (cmd.RunE == nil && cmd.Run == nil) {
 			t.Errorf("%s lacks a description, an argument check or its work", cmd.Name())
 		}

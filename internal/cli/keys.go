@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
@@ -32,14 +31,11 @@ func (t *tree) keys() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if *asJSON {
-			return writeJSON(t.Out, keyRows(list))
-		}
 		rows := [][]string{{"NAME", "ROLE", "FINGERPRINT", "ADDED", "LAST USED"}}
 		for _, k := range list {
 			rows = append(rows, []string{k.Name, role(k), k.Fingerprint, ago(k.Added), ago(k.LastUsed)})
 		}
-		return table(t.Out, rows)
+		return t.list(*asJSON, keyRows(list), rows)
 	}
 	return cmd
 }
@@ -125,11 +121,4 @@ func role(k deploy.Key) string {
 		return "admin"
 	}
 	return "deploy"
-}
-
-func ago(t time.Time) string {
-	if t.IsZero() {
-		return "-"
-	}
-	return humanize.Time(t)
 }

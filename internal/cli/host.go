@@ -1,0 +1,29 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func (t *tree) halt() *cobra.Command {
+	cmd := &cobra.Command{Use: "halt", Short: "stop every machine and gitd itself; the next start brings them back", Args: args(cobra.NoArgs)}
+	cmd.RunE = func(*cobra.Command, []string) error {
+		if err := t.admin(); err != nil {
+			return err
+		}
+		t.Halt()
+		fmt.Fprintln(t.Out, "stopping: the machines first, then gitd")
+		return nil
+	}
+	return cmd
+}
+
+func (t *tree) version() *cobra.Command {
+	cmd := &cobra.Command{Use: "version", Short: "print the version", Args: args(cobra.NoArgs)}
+	cmd.RunE = func(*cobra.Command, []string) error {
+		_, err := fmt.Fprintln(t.Out, "gitd", t.Version)
+		return err
+	}
+	return cmd
+}

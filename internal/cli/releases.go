@@ -1,0 +1,70 @@
+package cli
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gitd/internal/deploy"
+)
+
+func (t *tree) releases() *cobra.Command {
+	cmd := &cobra.Command{Use: "releases APP", Short: "list the releases of an app, the newest first", Args: args(cobra.ExactArgs(1))}
+	asJSON := jsonFlag(cmd)
+	limit := cmd.Flags().IntP("num", "n", 15, "how many; 0: all")
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if _, err := t.Ledger.App(cmd.Context(), a[0]); err != nil {
+			return noApp(a[0], err)
+		}
+		list, err := t.Ledger.Releases(cmd.Context(), a[0], max(*limit, 0))
+		if err != nil {
+			return err
+		}
+		return t.list(*asJSON, releaseRows(list), releaseTable(list))
+	}
+	return cmd
+}
+
+func releaseTable(list []deploy.Release) [][]string {
+	rows := [][]string{{"RELEASE", "STATE", "COMMIT", "BY", "TRIGGER", "TOOK", "WHEN", "WHAT"}}
+	for _, r := range list {
+		what := r.Subject
+		if r.Reason != "" {
+			what = r.Reason
+		}
+		rows = append(rows, []string{version(r.Version), string(r.State), commit(r.Commit),
+			r.Pusher, string(r.Trigger), took(r), ago(r.Created), what})
+	}
+	return rows
+}
+
+type releaseRow struct {
+	Version  int           `json:"version"`
+	State    deploy.State  `json:"state"`
+	Commit   string        `json:"commit"`
+	Subject  string        `json:"subject"`
+	Pusher   string        `json:"pusher"`
+	Trigger  string        `json:"trigger"`
+	Reason   string        `json:"reason,omitempty"`
+	Created  time.Time     `json:"created"`
+	Finished time.Time     `json:"finished,omitzero"`
+	Steps    []deploy.Step `json:"steps,omitempty"`
+	Node     string        `json:"node,omitempty"`
+}
+
+func releaseRows(list []deploy.Release) []releaseRow {
+	rows := []releaseRow{}
+	for _, r := range list {
+		rows = append(rows, releaseRow{r.Version, r.State, r.Commit, r.Subject, r.Pusher, string(r.Trigger),
+			r.Reason, r.Created, r.Finished, r.Steps, r.Manifest.Node})
+	}
+	return rows
+}
+
+func took(r deploy.Release) string {
+	if r.Finished.IsZero() {
+		return "-"
+	}
+	return fmt.Sprintf("%.1fs", r.Finished.Sub(r.Created).Seconds())
+}

@@ -1,0 +1,98 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"gitd/internal/deploy"
+)
+
+// Logs reads what apps said.
+type Logs interface {
+	// Tail returns the last n lines of app, the oldest first.
+	Tail(app string, n int) ([]deploy.Line, error)
+	// Follow sends the last n lines and then live ones until ctx ends.
+	Follow(ctx context.Context, app string, n int) (<-chan deploy.Line, error)
+}
+
+// Services is what the commands act on.
+type Services struct {
+	Ledger  deploy.Ledger
+	Keys    deploy.Keys
+	Logs    Logs
+	URL     func(app string) string
+	Version string
+	Halt    func() // begins to stop the machines and the daemon
+}
+
+// Caller is who runs a command and with what.
+type Caller struct {
+	Name     string // of the key, or "host"
+	Admin    bool
+	In       io.Reader
+	Out      io.Writer
+	Err      io.Writer
+	Terminal *Terminal // what Out is shown on; nil: no terminal
+}
+
+// Size is that of a terminal, in columns and rows of characters.
+type Size struct{ Width, Height int }
+
+// Terminal is what a person looks at.
+type Terminal struct {
+	Size
+	Resized <-chan Size // later sizes; nil: it keeps its size
+}
+
+// The groups of `help`, in its order.
+const (
+	groupApps   = "apps"
+	groupDeploy = "deploy"
+	groupLook   = "look"
+	groupPeople = "people"
+	groupHost   = "host"
+)
+
+// AddCommands fills root with the tree: one level, each command with a colon
+// form ("keys:add") as Heroku's and Dokku's users type it.
+func AddCommands(root *cobra.Command, s Services, c Caller) {
+	t := &tree{s, c}
+	root.AddGroup(
+		&cobra.Group{ID: groupApps, Title: "Apps"},
+		&cobra.Group{ID: groupDeploy, Title: "Releases"},
+		&cobra.Group{ID: groupLook, Title: "What runs"},
+		&cobra.Group{ID: groupPeople, Title: "People and keys"},
+		&cobra.Group{ID: groupHost, Title: "The host"},
+	)
+	root.AddCommand(group(groupApps, t.apps())...)
+	root.AddCommand(group(groupDeploy, t.releases())...)
+	root.AddCommand(group(groupLook, t.logs())...)
+	root.AddCommand(group(groupPeople, t.keys(), t.keysAdd())...)
+	root.AddCommand(group(groupHost, t.halt(), t.version())...)
+}
+
+func group(id string, cmds ...*cobra.Command) []*cobra.Command {
+	for _, c := range cmds {
+		c.GroupID = id
+	}
+	return cmds
+}
+
+// tree is what every command is a method of.
+type tree struct {
+	Services
+	Caller
+}
+
+// errAdmin is the answer to a command that the caller may not run.
+var errAdmin = errors.New("only an administrator may do this")
+
+func (t *tree) admin() error {
+	if !t.Admin {
+		return errAdmin
+	}
+	return nil
+}
