@@ -72,3 +72,16 @@ func TestParseOOMKills(t *testing.T) {
 		}
 	}
 }
+
+func TestCheckVolumePath(t *testing.T) {
+	for p, ok := range map[string]bool{
+		"/data": true, "/app/data": true, "/app/a/b": true, "/tmp/x": true, "/database": true, "/usrx": true,
+		"": false, "/": false, "/app": false, "data": false, "/app/../etc": false, "/app/": false, "//data": false,
+		"/proc": false, "/proc/1": false, "/sys": false, "/dev/shm": false, "/usr": false, "/usr/bin": false,
+		"/etc": false, "/layers/app": false, "/run": false, "/lib64": false,
+	} {
+		if err := checkVolumePath(p); (err == nil) != ok {
+			t.Errorf("%q: %v", p, err)
+		}
+	}
+}

@@ -14,11 +14,13 @@ import (
 const maxFiles = 1 << 20
 
 // machine is the host of the supervisor in a guest: process 1 of a kernel.
-type machine struct{}
+type machine struct {
+	volumes []string // where they are mounted
+}
 
-func (machine) killAll() { killAll() }
+func (m *machine) killAll() { killAll() }
 
-func (machine) prepare(s *guest.Start) (starter, []string, error) {
+func (m *machine) prepare(s *guest.Start) (starter, []string, error) {
 	var warnings []string
 	if err := setClock(time.Unix(0, s.UnixNano)); err != nil {
 		warnings = append(warnings, err.Error())
@@ -33,6 +35,10 @@ func (machine) prepare(s *guest.Start) (starter, []string, error) {
 		warnings = append(warnings, fmt.Sprintf("the app can reach services on the loopback of the host: the filter against it does not work in this kernel: %v", err))
 	}
 	if err := setLimits(); err != nil {
+		return nil, warnings, err
+	}
+	var err error
+	if m.volumes, err = mountVolumes(s.Mounts); err != nil {
 		return nil, warnings, err
 	}
 	l, err := newLauncher()

@@ -49,12 +49,15 @@ func run(out *outbox, kernelMillis int) error {
 		InitMillis:   int(sinceBoot().Milliseconds()),
 		Kernel:       kernelRelease(),
 	}})
-	s := newSupervisor(out, machine{})
+	vm := &machine{}
+	s := newSupervisor(out, vm)
 	reap(s.deaths)
 	go readMessages(port, s.messages)
 	watchSignals(s)
 	watchPowerButtons(s.stops)
-	return s.run()
+	err = s.run()
+	unmountVolumes(vm.volumes)
+	return err
 }
 
 // sinceBoot is the time since the kernel started.

@@ -25,7 +25,7 @@ func nodeRoot(node Toolchain, init string) (tree, error) {
 	const roots = "/etc/ssl/certs/ca-certificates.crt"
 	t.file(roots, 0o644, roots, "host: "+roots)
 	t.settings(node.Node)
-	for _, dir := range []string{"app", "dev", "layers", "proc", "run", "sys"} {
+	for _, dir := range []string{"app", "data", "dev", "layers", "proc", "run", "sys"} {
 		t.folder(dir, 0o755)
 	}
 	t.folder("tmp", fs.ModeSticky|0o777)

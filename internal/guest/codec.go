@@ -131,6 +131,14 @@ func (m Message) complete() bool {
 		return m.Exited != nil
 	case KindLog:
 		return m.Log != nil
+	case KindTime:
+		return m.Time != nil
+	case KindAck:
+		return m.Ack != nil
+	case KindBeat:
+		return m.Beat != nil
+	case KindStats:
+		return m.Stats != nil
 	}
 	return true
 }

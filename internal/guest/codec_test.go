@@ -17,6 +17,7 @@ func samples() []Message {
 		{Kind: KindStart, Start: &Start{
 			Args: []string{"node", "server.js"}, Env: []string{"A=line\nbreak", "B=\"<&>\""}, Port: 8080, Hostname: "shop",
 			Network:  Network{Address: "10.0.2.15/24", Gateway: "10.0.2.2", DNS: []string{"10.0.2.3"}, Closed: []string{"10.0.2.0/24"}},
+			Mounts:   []Mount{{Serial: "vol-data", Path: "/app/data"}},
 			UnixNano: 1,
 		}},
 		{Kind: KindStop, Stop: &Stop{GraceMillis: 10000}},
@@ -25,6 +26,11 @@ func samples() []Message {
 		{Kind: KindExited, Exited: &Exited{Code: -1, Signal: "SIGKILL", Reason: "ended by SIGKILL", Restarts: 2}},
 		{Kind: KindLog, Log: &Log{Stream: "stdout", Line: "hello \u2028 world", UnixNano: 5, Dropped: 3}},
 		{Kind: KindFailed, Failed: "no disk"},
+		{Kind: KindTime, Time: &Clock{UnixNano: 7}},
+		{Kind: KindAck, Ack: &Ack{Seq: 1 << 63}},
+		{Kind: KindBeat, Beat: &Clock{UnixNano: 8}},
+		{Kind: KindListening, Listening: &Listening{StartMillis: 1, CodeMillis: 2, ListenMillis: 3}},
+		{Kind: KindStats, Stats: &Stats{MemoryTotal: 1 << 27, Load: 0.5, OpenFiles: 20}},
 	}
 }
 
@@ -71,6 +77,7 @@ func TestReaderSkips(t *testing.T) {
 		{"booted without its part", `{"v":1,"kind":"booted"}` + "\n", 1},
 		{"exited without its part", `{"v":1,"kind":"exited"}` + "\n", 1},
 		{"log without its part", `{"v":1,"kind":"log"}` + "\n", 1},
+		{"time, ack, beat and stats without theirs", `{"v":1,"kind":"time"}` + "\n" + `{"v":1,"kind":"ack"}` + "\n" + `{"v":1,"kind":"beat"}` + "\n" + `{"v":1,"kind":"stats"}` + "\n", 4},
 		{"binary", "\x00\xff\xfe\n", 1},
 		{"a line that is too long", strings.Repeat("x", MaxMessage) + "\n", 1},
 		{"a message that is too long", `{"v":1,"kind":"failed","failed":"` + strings.Repeat("x", MaxMessage) + `"}` + "\n", 1},

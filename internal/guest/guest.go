@@ -7,11 +7,26 @@
 // virtio-serial port named Port).
 package guest
 
+import "time"
+
 // Port is the name of the virtio-serial port.
 const Port = "org.nodeos.ctl.0"
 
-// Version of the messages. Each side refuses a message of another version.
+// Version of the messages. Each side skips a message of another version.
+//
+// It changes only when a message changes its meaning. New kinds and fields do
+// not change it: either side ignores those that it does not know, and does not
+// expect what the other has not announced (Booted.BeatMillis, Log.Seq). So a
+// machine that an older gitd has booted is understood by a newer one; one of
+// another version answers nothing, is found hung, and replaced.
 const Version = 1
+
+// BeatPeriod is how often a guest shows that it is alive, and StatsPeriod how
+// often it says what it uses.
+const (
+	BeatPeriod  = 5 * time.Second
+	StatsPeriod = 10 * time.Second
+)
 
 // MaxMessage is the longest encoded message, newline included, in bytes.
 // Longer ones are refused by the writer and skipped by the reader.
@@ -25,9 +40,11 @@ type Kind string
 
 // Host → guest.
 const (
-	KindHello Kind = "hello" // the host has (re)connected: report your state
+	KindHello Kind = "hello" // the host has (re)connected: report your state, and what was not acknowledged
 	KindStart Kind = "start" // start the app; once
 	KindStop  Kind = "stop"  // end the app, then power off
+	KindTime  Kind = "time"  // the host's clock: your own is off
+	KindAck   Kind = "ack"   // lines up to this one have arrived
 )
 
 // Guest → host.
@@ -36,20 +53,27 @@ const (
 	KindListening Kind = "listening" // the app accepts connections on its port
 	KindExited    Kind = "exited"    // the app's process ended
 	KindLog       Kind = "log"       // a line of output
+	KindBeat      Kind = "beat"      // init is alive; every BeatPeriod
+	KindStats     Kind = "stats"     // what the machine uses; every StatsPeriod and after hello
 	KindFailed    Kind = "failed"    // init cannot go on; it powers off
 )
 
 // Message is one line on the channel. Of the pointers, only the one that
 // belongs to Kind is set.
 type Message struct {
-	V      int     `json:"v"`
-	Kind   Kind    `json:"kind"`
-	Start  *Start  `json:"start,omitempty"`
-	Stop   *Stop   `json:"stop,omitempty"`
-	Booted *Booted `json:"booted,omitempty"`
-	Exited *Exited `json:"exited,omitempty"`
-	Log    *Log    `json:"log,omitempty"`
-	Failed string  `json:"failed,omitempty"`
+	V         int        `json:"v"`
+	Kind      Kind       `json:"kind"`
+	Start     *Start     `json:"start,omitempty"`
+	Stop      *Stop      `json:"stop,omitempty"`
+	Time      *Clock     `json:"time,omitempty"`
+	Ack       *Ack       `json:"ack,omitempty"`
+	Booted    *Booted    `json:"booted,omitempty"`
+	Listening *Listening `json:"listening,omitempty"` // nil: an older guest, or one that was asked again
+	Exited    *Exited    `json:"exited,omitempty"`
+	Log       *Log       `json:"log,omitempty"`
+	Beat      *Clock     `json:"beat,omitempty"`
+	Stats     *Stats     `json:"stats,omitempty"`
+	Failed    string     `json:"failed,omitempty"`
 }
 
 // Start is everything the guest must know; nothing else reaches it. Env may
@@ -60,7 +84,14 @@ type Start struct {
 	Port     int      `json:"port"` // where the app must listen
 	Hostname string   `json:"hostname"`
 	Network  Network  `json:"network"`
+	Mounts   []Mount  `json:"mounts,omitempty"`
 	UnixNano int64    `json:"unix_nano"` // the host's clock
+}
+
+// Mount is a writable disk with an ext4 file system, for the app alone.
+type Mount struct {
+	Serial string `json:"serial"` // of the disk
+	Path   string `json:"path"`   // absolute; missing folders are made
 }
 
 // Network is the address of the guest's one interface. Addresses are in CIDR
@@ -81,11 +112,31 @@ type Stop struct {
 	GraceMillis int `json:"grace_ms"`
 }
 
+// Clock is the sender's time of day.
+type Clock struct {
+	UnixNano int64 `json:"unix_nano"`
+}
+
+// Ack names the last line that has arrived: it and those before it need not be
+// kept for another host.
+type Ack struct {
+	Seq uint64 `json:"seq"`
+}
+
 // Booted tells where the time went, in milliseconds since the kernel started.
 type Booted struct {
-	KernelMillis int    `json:"kernel_ms"` // until init ran
-	InitMillis   int    `json:"init_ms"`   // until the disks were mounted
-	Kernel       string `json:"kernel"`    // release, as uname -r prints it
+	KernelMillis int    `json:"kernel_ms"`         // until init ran
+	InitMillis   int    `json:"init_ms"`           // until the disks were mounted
+	Kernel       string `json:"kernel"`            // release, as uname -r prints it
+	BeatMillis   int    `json:"beat_ms,omitempty"` // the period of its beats; 0: it sends none
+}
+
+// Listening tells where the time went after that, in milliseconds since the
+// kernel started.
+type Listening struct {
+	StartMillis  int `json:"start_ms"`          // until the app's program was started
+	CodeMillis   int `json:"code_ms,omitempty"` // until it opened the first file of the app; 0: not seen
+	ListenMillis int `json:"listen_ms"`         // until it accepted connections
 }
 
 // Exited tells how the app's process ended.
@@ -98,8 +149,23 @@ type Exited struct {
 
 // Log is one line of output, without its newline.
 type Log struct {
-	Stream   string `json:"stream"` // "stdout", "stderr" or "init"
+	Seq      uint64 `json:"seq,omitempty"` // 1, 2, …; 0: an older guest, which keeps no lines
+	Stream   string `json:"stream"`        // "stdout", "stderr" or "init"
 	Line     string `json:"line"`
 	UnixNano int64  `json:"unix_nano"`
 	Dropped  int    `json:"dropped,omitempty"` // lines lost before this one
+}
+
+// Stats is what the machine uses. Sizes are in bytes; the app is all processes
+// but init and the kernel's own.
+type Stats struct {
+	MemoryTotal  int64   `json:"memory_total"`
+	MemoryUsed   int64   `json:"memory_used"` // total without what is available
+	AppRSS       int64   `json:"app_rss"`
+	CPUMillis    int64   `json:"cpu_ms"` // processor time of the app since its start
+	Load         float64 `json:"load"`   // average of a minute
+	OpenFiles    int     `json:"open_files"`
+	Processes    int     `json:"processes"`
+	UptimeMillis int64   `json:"uptime_ms"`
+	Dropped      int64   `json:"dropped"` // lines lost since the boot
 }

@@ -39,7 +39,7 @@ func (d *Driver) Boot(ctx context.Context, spec deploy.MachineSpec, w deploy.Wat
 }
 
 func (d *Driver) boot(ctx context.Context, spec deploy.MachineSpec, m *machine) (deploy.Machine, error) {
-	if err := d.makeFiles(spec.ID); err != nil {
+	if err := errors.Join(d.makeFiles(spec.ID), d.shareVolumes(spec.Disks)); err != nil {
 		return deploy.Machine{}, err
 	}
 	dom, net, err := d.create(ctx, spec, m)
@@ -89,6 +89,9 @@ func startMessage(spec deploy.MachineSpec) (*guest.Start, error) {
 		return nil, fmt.Errorf("boot machine %q: %w", spec.ID, err)
 	}
 	s := &guest.Start{Args: spec.Args, Port: spec.Port, Hostname: spec.Hostname, UnixNano: time.Now().UnixNano()}
+	for _, m := range spec.Mounts {
+		s.Mounts = append(s.Mounts, guest.Mount(m))
+	}
 	for name, value := range spec.Env {
 		s.Env = append(s.Env, name+"="+value)
 	}
@@ -120,6 +123,26 @@ func checkSpec(spec deploy.MachineSpec) error {
 			return fmt.Errorf("path %q is not absolute", p)
 		}
 	}
+	return checkSerials(spec)
+}
+
+// longestSerial is virtio's: a longer one would be cut, and not found.
+const longestSerial = 20
+
+// checkSerials sees to it that each disk and each mount is found.
+func checkSerials(spec deploy.MachineSpec) error {
+	writable := map[string]bool{}
+	for _, disk := range spec.Disks {
+		if _, twice := writable[disk.Serial]; twice || disk.Serial == "" || len(disk.Serial) > longestSerial {
+			return fmt.Errorf("disk serial %q: it must be the only one, of 1 to %d bytes", disk.Serial, longestSerial)
+		}
+		writable[disk.Serial] = disk.Writable
+	}
+	for _, m := range spec.Mounts {
+		if !writable[m.Serial] {
+			return fmt.Errorf("there is no writable disk %q to mount at %s", m.Serial, m.Path)
+		}
+	}
 	return nil
 }
 
@@ -138,6 +161,23 @@ func (d *Driver) makeFiles(id string) error {
 		return nil
 	}
 	return f.Chown(d.qemu.UID, d.qemu.GID)
+}
+
+// shareVolumes gives the writable disks to QEMU's user, where this process
+// decides who that is; a libvirtd does it itself.
+func (d *Driver) shareVolumes(disks []deploy.Disk) error {
+	if d.qemu == nil || d.qemu.Name == "" {
+		return nil
+	}
+	for _, disk := range disks {
+		if !disk.Writable {
+			continue
+		}
+		if err := os.Chown(disk.Path, d.qemu.UID, d.qemu.GID); err != nil {
+			return fmt.Errorf("volume %s: %w", disk.Serial, err)
+		}
+	}
+	return nil
 }
 
 // removeFiles removes what a machine leaves on the host.

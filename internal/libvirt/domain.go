@@ -59,11 +59,17 @@ type disk struct {
 	Slot   int
 }
 
-// Disks have the slots below the other devices'.
-const (
-	firstDiskSlot = 2
-	mostDisks     = 6
-)
+// mostDisks is the image's three and nine volumes.
+const mostDisks = 12
+
+// diskSlot is the PCI slot of the ith disk: the other devices are at 8 and 9,
+// and from 16.
+func diskSlot(i int) int {
+	if i < 6 {
+		return 2 + i
+	}
+	return 4 + i
+}
 
 func (d *Driver) domain(spec deploy.MachineSpec, net userNetwork, started time.Time) domain {
 	dom := domain{
@@ -79,7 +85,7 @@ func (d *Driver) domain(spec deploy.MachineSpec, net userNetwork, started time.T
 		KeepOwner: !d.embedded,
 	}
 	for i, disk := range diskTargets(spec.Disks) {
-		disk.Slot = firstDiskSlot + i
+		disk.Slot = diskSlot(i)
 		dom.Disks = append(dom.Disks, disk)
 	}
 	return dom

@@ -63,7 +63,11 @@ func TestDomainXML(t *testing.T) {
 func TestDomainVariants(t *testing.T) {
 	d, spec := goldenDriver(), goldenSpec()
 	d.accel, d.firmware, d.embedded, spec.Initrd = accelKVM, "", false, ""
+	spec.Disks = append(spec.Disks, deploy.Disk{Serial: "vol-data", Path: "/s/volumes/data", Writable: true})
 	got := domainXML(t, d, spec)
+	if n, owned := strings.Count(got, "<readonly/>"), strings.Count(got, "relabel='no'"); n != 3 || owned != 3 {
+		t.Errorf("%d of 4 disks are read-only, %d keep their owner; want 3:\n%s", n, owned, got)
+	}
 	for _, not := range []string{"<loader", "<initrd", "nolapic_timer", "bind"} {
 		if strings.Contains(got, not) {
 			t.Errorf("the domain has %s:\n%s", not, got)
@@ -156,8 +160,13 @@ func TestCheckSpec(t *testing.T) {
 		"no memory":          func(s *deploy.MachineSpec) { s.MemoryMiB = 0 },
 		"no CPU":             func(s *deploy.MachineSpec) { s.CPUs = 0 },
 		"no disk":            func(s *deploy.MachineSpec) { s.Disks = nil },
-		"too many disks":     func(s *deploy.MachineSpec) { s.Disks = make([]deploy.Disk, 7) },
+		"too many disks":     func(s *deploy.MachineSpec) { s.Disks = make([]deploy.Disk, 13) },
 		"relative disk":      func(s *deploy.MachineSpec) { s.Disks[0].Path = "x" },
+		"two of one serial":  func(s *deploy.MachineSpec) { s.Disks[0].Serial = "app" },
+		"no serial":          func(s *deploy.MachineSpec) { s.Disks[0].Serial = "" },
+		"long serial":        func(s *deploy.MachineSpec) { s.Disks[0].Serial = strings.Repeat("x", 21) },
+		"mount of no disk":   func(s *deploy.MachineSpec) { s.Mounts = []deploy.Mount{{Serial: "vol-data", Path: "/data"}} },
+		"read-only mount":    func(s *deploy.MachineSpec) { s.Mounts = []deploy.Mount{{Serial: "app", Path: "/data"}} },
 		"relative kernel":    func(s *deploy.MachineSpec) { s.Kernel = "" },
 		"port out of bounds": func(s *deploy.MachineSpec) { s.Port = 65536 },
 	} {
