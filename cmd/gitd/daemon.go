@@ -104,7 +104,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	d.logs = applog.Open(state.Log)
 	url := o.url(l.http)
 	d.core = deploy.New(deploy.Config{
-		State: state, Ledger: d.ledger, Builder: build, Driver: d.driver, Router: d.front, Repos: repos,
+		State: state, Ledger: d.ledger, Settings: d.ledger, Builder: build, Driver: d.driver, Router: d.front, Repos: repos,
 		Output: d.logs, Log: slog.New(zerolog.NewSlogHandler(log)), Host: o.host, URL: url,
 		Defaults:    deploy.Resources{MemoryMiB: o.memory, CPUs: 1},
 		BootTimeout: o.bootLimit, DrainTimeout: o.drainLimit, StopGrace: o.stopGrace,

@@ -51,7 +51,7 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 	if isUnknown(err) {
 		err = usage(cmd, err)
 	}
-	for l := range strings.SplitSeq(err.Error(), "\n") {
+	for l := range strings.SplitSeq(words(err), "\n") {
 		fmt.Fprintf(c.Err, " !     %s\n", deploy.Printable(l))
 	}
 	var u *usageError
@@ -59,6 +59,19 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// words are what an error says to a person. A rejection speaks for itself,
+// with its hint and without those who passed it on.
+func words(err error) string {
+	var r *deploy.Rejection
+	if !errors.As(err, &r) {
+		return err.Error()
+	}
+	if r.Hint == "" {
+		return r.Reason
+	}
+	return r.Reason + "\n" + r.Hint
 }
 
 // Silent is an error that has been told already: it only carries an exit

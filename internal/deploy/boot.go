@@ -17,7 +17,7 @@ const guestPort = 8080
 // boot starts a machine of rel and waits until it is healthy. When it is
 // not, the pusher sees the machine's last lines, and the machine is gone.
 func (d *Deployer) boot(ctx context.Context, rel Release, r *Report) (*instance, error) {
-	spec, err := d.spec(rel)
+	spec, err := d.spec(ctx, rel)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (d *Deployer) ended(inst *instance) error {
 }
 
 // spec says how to boot rel.
-func (d *Deployer) spec(rel Release) (MachineSpec, error) {
+func (d *Deployer) spec(ctx context.Context, rel Release) (MachineSpec, error) {
 	m := rel.Manifest
 	if err := d.cfg.State.Kept(m); err != nil {
 		return MachineSpec{}, fmt.Errorf("the image of v%d is not complete: %w", rel.Version, err)
@@ -107,12 +107,19 @@ func (d *Deployer) spec(rel Release) (MachineSpec, error) {
 	if err != nil {
 		return MachineSpec{}, err
 	}
-	env := d.environment(rel)
+	env, err := d.environment(ctx, rel)
+	if err != nil {
+		return MachineSpec{}, err
+	}
+	set, err := d.cfg.Settings.Resources(ctx, rel.App)
+	if err != nil {
+		return MachineSpec{}, err
+	}
 	s := MachineSpec{
 		ID: id, App: rel.App, Release: rel.Version,
 		Kernel: d.cfg.State.Kernel(m.Base), Hostname: rel.App,
 		Args: expand(m.Start, env), Env: env, Port: guestPort,
-		Resources: m.Resources.or(d.cfg.Defaults),
+		Resources: set.or(m.Resources).or(d.cfg.Defaults),
 		Disks: []Disk{
 			{Serial: "base", Path: d.cfg.State.Root(m.Base)},
 			{Serial: "app", Path: d.cfg.State.Layer(m.App.Digest)},
@@ -127,15 +134,23 @@ func (d *Deployer) spec(rel Release) (MachineSpec, error) {
 	return s, nil
 }
 
-// environment is all that the app finds in process.env.
-func (d *Deployer) environment(rel Release) map[string]string {
+// environment is all that the app finds in process.env. Config goes before
+// what the repository says, and before neither goes what gitd promises.
+func (d *Deployer) environment(ctx context.Context, rel Release) (map[string]string, error) {
+	vars, err := d.cfg.Settings.Vars(ctx, rel.App)
+	if err != nil {
+		return nil, err
+	}
 	env := map[string]string{
-		"HOME": "/app", "PATH": "/usr/bin:/app/node_modules/.bin", "USER": "app",
-		"NODE_ENV": "production", "PORT": strconv.Itoa(guestPort),
-		"NODEOS_APP": rel.App, "NODEOS_RELEASE": "v" + strconv.Itoa(rel.Version), "NODEOS_COMMIT": rel.Commit,
+		"HOME": "/app", "PATH": "/usr/bin:/app/node_modules/.bin", "USER": "app", "NODE_ENV": "production",
 	}
 	maps.Copy(env, rel.Manifest.Env)
-	return env
+	maps.Copy(env, vars)
+	maps.Copy(env, map[string]string{
+		"PORT":       strconv.Itoa(guestPort),
+		"NODEOS_APP": rel.App, "NODEOS_RELEASE": "v" + strconv.Itoa(rel.Version), "NODEOS_COMMIT": rel.Commit,
+	})
+	return env, nil
 }
 
 // expand fills $NAME and ${NAME} in a start command. The builder lets plain

@@ -59,7 +59,7 @@ func (w *world) open() {
 	}
 	w.ledger, w.router = l, &fakeRouter{to: map[string]string{}, down: map[string]string{}}
 	w.core = deploy.New(deploy.Config{
-		State: w.state, Ledger: l, Builder: w, Driver: w.driver, Router: w.router, Repos: w, Output: discard{},
+		State: w.state, Ledger: l, Settings: l, Builder: w, Driver: w.driver, Router: w.router, Repos: w, Output: discard{},
 		Log:         slog.New(slog.DiscardHandler),
 		Host:        func(app string) string { return app + ".localhost" },
 		URL:         func(app string) string { return "http://" + app + ".localhost/" },

@@ -1,6 +1,8 @@
 // Package ledger is gitd's durable truth: one SQLite database with the apps,
-// their releases and machines, the keys and the audit. It implements
-// deploy.Ledger and deploy.Keys.
+// their releases, machines and settings, the keys and the audit. It implements
+// deploy.Ledger, deploy.Keys and deploy.Settings. Config values are sealed
+// with a key in a file beside the database, so that a copy of the database
+// alone reveals none.
 //
 // It owns the schema, its migrations, and the promise that a change is on
 // disk when the method that made it returns. It does not own what a change
@@ -35,11 +37,14 @@ type Ledger struct {
 	// sleep-and-retry.
 	writer *sql.DB
 	reader *sql.DB
+	sealer sealer
 }
 
 var (
 	_ deploy.Ledger = (*Ledger)(nil)
 	_ deploy.Keys   = (*Ledger)(nil)
+
+	_ deploy.Settings = (*Ledger)(nil)
 )
 
 // Open opens the ledger at path, or makes a new one that only this user can
@@ -71,8 +76,10 @@ func (l *Ledger) open(ctx context.Context, path string) error {
 	if err := migrate(ctx, l.writer); err != nil {
 		return err
 	}
-	l.reader, err = connect(path, maxReaders, url.Values{"_query_only": {"1"}})
-	return err
+	if l.reader, err = connect(path, maxReaders, url.Values{"_query_only": {"1"}}); err != nil {
+		return err
+	}
+	return l.openSealer(ctx, path+".key")
 }
 
 // connect makes a pool of at most conns connections. They live as long as the

@@ -56,6 +56,12 @@ func missing(t *testing.T, s Store) {
 		"Release of unknown app": func() error { _, err := s.Release(ctx, "nope", 1); return err },
 		"Image":                  func() error { _, err := s.Image(ctx, "shop", Commit("a")); return err },
 		"SaveMachine":            func() error { return s.SaveMachine(ctx, deploy.Machine{ID: "m", App: "shop", Release: 7}) },
+		"Vars":                   func() error { _, err := s.Vars(ctx, "nope"); return err },
+		"SetVars":                func() error { return s.SetVars(ctx, "nope", map[string]string{"A": "1"}, nil) },
+		"Resources":              func() error { _, err := s.Resources(ctx, "nope"); return err },
+		"SetResources":           func() error { return s.SetResources(ctx, "nope", deploy.Resources{CPUs: 1}) },
+		"AddDomain":              func() error { return s.AddDomain(ctx, "nope", "example.org") },
+		"RemoveDomain":           func() error { return s.RemoveDomain(ctx, "shop", "example.org") },
 		"KeyUsed":                func() error { _, err := s.KeyUsed(ctx, "SHA256:nope"); return err },
 	}
 	for name, call := range calls {

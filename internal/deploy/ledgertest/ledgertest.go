@@ -1,5 +1,5 @@
-// Package ledgertest is the conformance suite of deploy.Ledger and
-// deploy.Keys. Whatever implements them, the real ledger or a fake, passes
+// Package ledgertest is the conformance suite of deploy.Ledger, deploy.Keys
+// and deploy.Settings. Whatever implements them, the real ledger or a fake, passes
 // Run.
 //
 // It owns what the contract says. It does not own what only a ledger on disk
@@ -19,6 +19,7 @@ import (
 type Store interface {
 	deploy.Ledger
 	deploy.Keys
+	deploy.Settings
 }
 
 // Run runs the suite. open gives each test an empty store and closes it with
@@ -43,6 +44,10 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"audit", audit},
 		{"keys", keys},
 		{"a key has one owner", oneOwner},
+		{"config", vars},
+		{"config that is refused", refusedVars},
+		{"resources", resources},
+		{"domains", domains},
 		{"an ended context", endedContext},
 		{"versions under concurrency", concurrentVersions},
 		{"promotions under concurrency", concurrentPromotions},

@@ -1,0 +1,93 @@
+package ledgertest
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"gitd/internal/deploy"
+)
+
+func vars(t *testing.T, s Store) {
+	ctx := t.Context()
+	got(s.CreateApp(ctx, "shop"))(t)
+	got(s.CreateApp(ctx, "blog"))(t)
+	same(t, got(s.Vars(ctx, "shop"))(t), map[string]string{})
+
+	pem := "-----BEGIN KEY-----\nMIIB=\r\n\tä\n-----END KEY-----\n"
+	must(t, s.SetVars(ctx, "shop", map[string]string{"KEY": pem, "EMPTY": "", "A": "1"}, nil))
+	must(t, s.SetVars(ctx, "blog", map[string]string{"A": "blog's"}, nil))
+	must(t, s.SetVars(ctx, "shop", map[string]string{"A": "2", "B": "x"}, []string{"EMPTY", "NEVER_SET"}))
+	same(t, got(s.Vars(ctx, "shop"))(t), map[string]string{"KEY": pem, "A": "2", "B": "x"})
+	same(t, got(s.Vars(ctx, "blog"))(t), map[string]string{"A": "blog's"})
+
+	must(t, s.SetVars(ctx, "shop", map[string]string{"B": "set and unset: set"}, []string{"B", "KEY"}))
+	same(t, got(s.Vars(ctx, "shop"))(t), map[string]string{"A": "2", "B": "set and unset: set"})
+}
+
+// refusedVars: a change that is refused changes nothing, and its error holds
+// no value.
+func refusedVars(t *testing.T, s Store) {
+	ctx := t.Context()
+	got(s.CreateApp(ctx, "shop"))(t)
+	const secret = "hunter2"
+	must(t, s.SetVars(ctx, "shop", map[string]string{"A": strings.Repeat("x", deploy.MaxVars/2)}, nil))
+	before := got(s.Vars(ctx, "shop"))(t)
+	for name, value := range map[string]string{
+		"PORT": secret, "1X": secret, "B": secret + "\x00", "C": secret + "\xff", "D": secret + strings.Repeat("x", deploy.MaxVars/2),
+	} {
+		err := s.SetVars(ctx, "shop", map[string]string{"OK": secret, name: value}, []string{"A"}[:0])
+		var rejected *deploy.Rejection
+		if !errors.As(err, &rejected) || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: %v, want a rejection without the value", name, err)
+		}
+	}
+	same(t, got(s.Vars(ctx, "shop"))(t), before)
+	must(t, s.SetVars(ctx, "shop", map[string]string{"D": strings.Repeat("x", deploy.MaxVars/2)}, []string{"A"}))
+}
+
+func resources(t *testing.T, s Store) {
+	ctx := t.Context()
+	got(s.CreateApp(ctx, "shop"))(t)
+	same(t, got(s.Resources(ctx, "shop"))(t), deploy.Resources{})
+	must(t, s.SetResources(ctx, "shop", deploy.Resources{MemoryMiB: 256}))
+	same(t, got(s.Resources(ctx, "shop"))(t), deploy.Resources{MemoryMiB: 256})
+	must(t, s.SetResources(ctx, "shop", deploy.Resources{CPUs: 2}))
+	same(t, got(s.Resources(ctx, "shop"))(t), deploy.Resources{CPUs: 2})
+	for _, r := range []deploy.Resources{{MemoryMiB: 1}, {MemoryMiB: -128}, {MemoryMiB: 1 << 30}, {CPUs: -1}, {CPUs: 9999}} {
+		if err := s.SetResources(ctx, "shop", r); err == nil {
+			t.Errorf("%+v was set", r)
+		}
+	}
+	same(t, got(s.Resources(ctx, "shop"))(t), deploy.Resources{CPUs: 2})
+}
+
+func domains(t *testing.T, s Store) {
+	ctx := t.Context()
+	got(s.CreateApp(ctx, "shop"))(t)
+	got(s.CreateApp(ctx, "blog"))(t)
+	must(t, s.AddDomain(ctx, "shop", "www.example.org"))
+	must(t, s.AddDomain(ctx, "shop", "example.org"))
+	must(t, s.AddDomain(ctx, "shop", "example.org"))
+	must(t, s.AddDomain(ctx, "blog", "blog.example.org"))
+	shop := []deploy.Domain{{App: "shop", Host: "example.org"}, {App: "shop", Host: "www.example.org"}}
+	same(t, got(s.Domains(ctx, "shop"))(t), shop)
+	same(t, got(s.Domains(ctx, ""))(t), append([]deploy.Domain{{App: "blog", Host: "blog.example.org"}}, shop...))
+
+	var rejected *deploy.Rejection
+	err := s.AddDomain(ctx, "blog", "example.org")
+	if !errors.As(err, &rejected) || strings.Contains(err.Error(), "shop") {
+		t.Errorf("a second owner: %v, want a rejection that does not say whose it is", err)
+	}
+	if err := s.AddDomain(ctx, "blog", "../etc"); err == nil {
+		t.Error("a path is a domain")
+	}
+	if err := s.RemoveDomain(ctx, "blog", "example.org"); !errors.Is(err, deploy.ErrNotFound) {
+		t.Errorf("another app's domain: %v, want ErrNotFound", err)
+	}
+	must(t, s.RemoveDomain(ctx, "shop", "example.org"))
+	must(t, s.AddDomain(ctx, "blog", "example.org"))
+	if list := got(s.Domains(ctx, "nope"))(t); len(list) != 0 {
+		t.Errorf("an unknown app has %v", list)
+	}
+}

@@ -1,0 +1,99 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+
+	"gitd/internal/deploy"
+)
+
+// Vars are the variables of app, opened.
+func (l *Ledger) Vars(ctx context.Context, app string) (map[string]string, error) {
+	if _, err := l.App(ctx, app); err != nil {
+		return nil, err
+	}
+	return l.readVars(ctx, l.reader, app)
+}
+
+// SetVars changes the variables of app, all or none.
+func (l *Ledger) SetVars(ctx context.Context, app string, set map[string]string, unset []string) error {
+	return l.change(ctx, fmt.Sprintf("set the config of app %q", app), func(ctx context.Context, tx *sql.Tx) error {
+		var known string
+		if err := tx.QueryRowContext(ctx, `SELECT name FROM apps WHERE name = ?`, app).Scan(&known); err != nil {
+			return notFound(err)
+		}
+		for _, name := range unset {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM vars WHERE app = ? AND name = ?`, app, name); err != nil {
+				return err
+			}
+		}
+		// The limit is that of all of them: check what they come to.
+		all, err := l.readVars(ctx, tx, app)
+		if err != nil {
+			return err
+		}
+		for name, value := range set {
+			all[name] = value
+		}
+		if err := deploy.CheckVars(all); err != nil {
+			return err
+		}
+		return l.writeVars(ctx, tx, app, set)
+	})
+}
+
+func (l *Ledger) readVars(ctx context.Context, db querier, app string) (map[string]string, error) {
+	rows, err := list(ctx, db, "vars", scanVar, `SELECT name, sealed FROM vars WHERE app = ?`, app)
+	if err != nil {
+		return nil, err
+	}
+	vars := map[string]string{}
+	for _, r := range rows {
+		value, err := l.sealer.open(r.sealed, app, r.name)
+		if err != nil {
+			return nil, fmt.Errorf("ledger: config variable %s of app %q: %w", r.name, app, err)
+		}
+		vars[r.name] = value
+	}
+	return vars, nil
+}
+
+func (l *Ledger) writeVars(ctx context.Context, tx *sql.Tx, app string, set map[string]string) error {
+	for name, value := range set {
+		sealed, err := l.sealer.seal(value, app, name)
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO vars (app, name, sealed) VALUES (?, ?, ?)
+			ON CONFLICT (app, name) DO UPDATE SET sealed = excluded.sealed`, app, name, sealed)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// moveVars seals the variables of an app that is being renamed for its new
+// name, in the transaction that renames it.
+func (l *Ledger) moveVars(ctx context.Context, tx *sql.Tx, from, to string) error {
+	vars, err := l.readVars(ctx, tx, from)
+	if err != nil {
+		return err
+	}
+	if _, err := tx.ExecContext(ctx, `DELETE FROM vars WHERE app = ?`, from); err != nil {
+		return err
+	}
+	return l.writeVars(ctx, tx, to, vars)
+}
+
+type sealedVar struct {
+	name   string
+	sealed []byte
+}
+
+func scanVar(row scanner) (sealedVar, error) {
+	var v sealedVar
+	err := row.Scan(&v.name, &v.sealed)
+	return v, err
+}
