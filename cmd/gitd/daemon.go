@@ -102,16 +102,17 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	}
 	d.front = proxy.New(proxy.Config{Domain: o.domain, Log: log})
 	d.logs = applog.Open(state.Log)
+	builds := applog.OpenBuilds(state.BuildLog)
 	url := o.url(l.http)
 	d.core = deploy.New(deploy.Config{
 		State: state, Ledger: d.ledger, Settings: d.ledger, Builder: build, Driver: d.driver, Router: d.front, Repos: repos,
-		Output: d.logs, Log: slog.New(zerolog.NewSlogHandler(log)), Host: o.host, URL: url,
+		Output: d.logs, BuildLogs: builds, Log: slog.New(zerolog.NewSlogHandler(log)), Host: o.host, URL: url,
 		Defaults:    deploy.Resources{MemoryMiB: o.memory, CPUs: 1},
 		BootTimeout: o.bootLimit, DrainTimeout: o.drainLimit, StopGrace: o.stopGrace,
 	})
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
 	d.svc = cli.Services{
-		Ledger: d.ledger, Keys: d.ledger, Logs: d.logs, URL: url, Version: buildVersion(),
+		Ledger: d.ledger, Keys: d.ledger, Logs: d.logs, Builds: builds, URL: url, Version: buildVersion(),
 		Halt: func() { d.halt.Store(true); stop() },
 	}
 	key, err := server.HostKey(state.HostKey())

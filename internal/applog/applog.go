@@ -8,6 +8,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"sync"
 
 	"gitd/internal/deploy"
@@ -65,6 +67,21 @@ func (s *Store) Tail(app string, n int) ([]deploy.Line, error) {
 		return nil, err
 	}
 	return st.tail(n, nil)
+}
+
+// TailRelease is Tail for what one release of app said. It reads the whole
+// log, some 30 MiB at most.
+func (s *Store) TailRelease(app string, release, n int) ([]deploy.Line, error) {
+	st, err := s.stream(app)
+	if err != nil {
+		return nil, err
+	}
+	all, err := st.tail(math.MaxInt, nil)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(l deploy.Line) bool { return l.Release != release })
+	return all[max(0, len(all)-max(n, 0)):], nil
 }
 
 // Follow sends the last n lines of app, the oldest first, and then each line

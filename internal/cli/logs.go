@@ -1,49 +1,132 @@
 package cli
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"gitd/internal/deploy"
 )
 
+// logOptions are the flags of `logs`.
+type logOptions struct {
+	follow  bool
+	num     int
+	release string
+	build   bool
+}
+
 func (t *tree) logs() *cobra.Command {
-	cmd := &cobra.Command{Use: "logs APP [-t] [-n N]", DisableFlagsInUseLine: true, Short: "show what an app said", Args: args(cobra.ExactArgs(1))}
-	follow := cmd.Flags().BoolP("tail", "t", false, "go on with new lines, through swaps, until interrupted")
-	num := cmd.Flags().IntP("num", "n", 100, "how many lines")
+	cmd := &cobra.Command{
+		Use: "logs APP [-t] [-n N] [--release vN] [--build]", DisableFlagsInUseLine: true,
+		Short: "show what an app said, or what its build printed", Args: args(cobra.ExactArgs(1)),
+		Example: "logs shop -t\nlogs shop -n 500 --release v12\nlogs shop --build",
+	}
+	var o logOptions
+	cmd.Flags().BoolVarP(&o.follow, "tail", "t", false, "go on with new lines, through swaps, until interrupted")
+	cmd.Flags().IntVarP(&o.num, "num", "n", 100, "how many lines")
+	cmd.Flags().StringVar(&o.release, "release", "", "of this release only, for example v12")
+	cmd.Flags().BoolVar(&o.build, "build", false, "what the deployment printed, the newest or that of --release")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		if _, err := t.Ledger.App(cmd.Context(), a[0]); err != nil {
 			return noApp(a[0], err)
 		}
-		if *follow {
-			lines, err := t.Logs.Follow(cmd.Context(), a[0], max(*num, 0))
-			if err != nil {
-				return err
-			}
-			for l := range lines {
-				if err := writeLine(t.Out, l); err != nil {
-					return err
-				}
-			}
-			return nil
+		release, err := parseVersion(o.release)
+		switch {
+		case err != nil:
+			return usage(cmd, err)
+		case o.build:
+			return t.showBuild(cmd.Context(), a[0], release)
+		case o.follow:
+			return t.followLog(cmd.Context(), a[0], release, max(o.num, 0))
+		default:
+			return t.showLog(a[0], release, max(o.num, 0))
 		}
-		lines, err := t.Logs.Tail(a[0], max(*num, 0))
-		if err != nil {
-			return err
-		}
-		for _, l := range lines {
-			if err := writeLine(t.Out, l); err != nil {
-				return err
-			}
-		}
-		return nil
 	}
 	return cmd
 }
 
-func writeLine(w io.Writer, l deploy.Line) error {
-	_, err := fmt.Fprintf(w, "%s v%d %s: %s\n", l.Time.UTC().Format("2006-01-02T15:04:05.000Z"), l.Release, l.Stream, deploy.Printable(l.Text))
+// parseVersion reads "v12" or "12"; an empty text is 0: none was named.
+func parseVersion(s string) (int, error) {
+	if s == "" {
+		return 0, nil
+	}
+	v, err := strconv.Atoi(strings.TrimPrefix(s, "v"))
+	if err != nil || v < 1 {
+		return 0, fmt.Errorf("%.20q is no release; they are named v1, v2, …", s)
+	}
+	return v, nil
+}
+
+func (t *tree) showLog(app string, release, num int) error {
+	lines, err := t.Logs.Tail(app, num)
+	if release > 0 {
+		lines, err = t.Logs.TailRelease(app, release, num)
+	}
+	if err != nil {
+		return err
+	}
+	for _, l := range lines {
+		if err := t.logLine(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tree) followLog(ctx context.Context, app string, release, num int) error {
+	lines, err := t.Logs.Follow(ctx, app, num)
+	if err != nil {
+		return err
+	}
+	for l := range lines {
+		if release > 0 && l.Release != release {
+			continue
+		}
+		if err := t.logLine(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *tree) logLine(l deploy.Line) error {
+	head := fmt.Sprintf("%s v%d %s:", l.Time.UTC().Format("2006-01-02T15:04:05.000Z"), l.Release, l.Stream)
+	if t.Terminal != nil {
+		head = sgr("2", head)
+	}
+	_, err := fmt.Fprintf(t.Out, "%s %s\n", head, deploy.Printable(l.Text))
 	return err
+}
+
+// showBuild prints what the deployment of a release printed; release 0 is the
+// newest of which something was kept.
+func (t *tree) showBuild(ctx context.Context, app string, release int) error {
+	versions := []int{release}
+	if release == 0 {
+		list, err := t.Ledger.Releases(ctx, app, 0)
+		if err != nil {
+			return err
+		}
+		versions = versions[:0]
+		for _, r := range list {
+			versions = append(versions, r.Version)
+		}
+	}
+	for _, v := range versions {
+		text, err := t.Builds.Text(app, v)
+		if errors.Is(err, deploy.ErrNotFound) {
+			continue
+		}
+		if err == nil {
+			_, err = io.WriteString(t.Out, text)
+		}
+		return err
+	}
+	return deploy.Reject("no build output is kept of that", "`releases "+app+"` lists what there was; the newest 50 keep theirs")
 }

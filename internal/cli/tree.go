@@ -14,8 +14,16 @@ import (
 type Logs interface {
 	// Tail returns the last n lines of app, the oldest first.
 	Tail(app string, n int) ([]deploy.Line, error)
+	// TailRelease is Tail for what one release said.
+	TailRelease(app string, release, n int) ([]deploy.Line, error)
 	// Follow sends the last n lines and then live ones until ctx ends.
 	Follow(ctx context.Context, app string, n int) (<-chan deploy.Line, error)
+}
+
+// Builds reads what deployments printed.
+type Builds interface {
+	// Text returns deploy.ErrNotFound when nothing was kept of a release.
+	Text(app string, release int) (string, error)
 }
 
 // Services is what the commands act on.
@@ -23,6 +31,7 @@ type Services struct {
 	Ledger  deploy.Ledger
 	Keys    deploy.Keys
 	Logs    Logs
+	Builds  Builds
 	URL     func(app string) string
 	Version string
 	Halt    func() // begins to stop the machines and the daemon

@@ -9,15 +9,16 @@ import (
 
 // Config is what a Deployer works with. Every field is required.
 type Config struct {
-	State    StateDir
-	Ledger   Ledger
-	Settings Settings
-	Builder  Builder
-	Driver   Driver
-	Router   Router
-	Repos    Repos
-	Output   Output
-	Log      *slog.Logger
+	State     StateDir
+	Ledger    Ledger
+	Settings  Settings
+	Builder   Builder
+	Driver    Driver
+	Router    Router
+	Repos     Repos
+	Output    Output
+	BuildLogs BuildLogs
+	Log       *slog.Logger
 
 	Host     func(app string) string // the name an app is served under
 	URL      func(app string) string // where people find it

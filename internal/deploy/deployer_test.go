@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"gitd/internal/applog"
 	"gitd/internal/deploy"
 	"gitd/internal/ledger"
 )
@@ -31,6 +32,7 @@ type world struct {
 	t      *testing.T
 	state  deploy.StateDir
 	ledger *ledger.Ledger
+	builds applog.Builds
 	driver *fakeDriver
 	router *fakeRouter
 	build  func(ctx context.Context, src deploy.Source, r *deploy.Report) (deploy.Manifest, error)
@@ -44,6 +46,7 @@ func newWorld(t *testing.T) *world {
 	if err := w.state.Create(); err != nil {
 		t.Fatal(err)
 	}
+	w.builds = applog.OpenBuilds(w.state.BuildLog)
 	w.driver = &fakeDriver{machines: map[string]*fakeMachine{}, app: healthy}
 	w.build = w.goodBuild
 	w.open()
@@ -59,7 +62,7 @@ func (w *world) open() {
 	}
 	w.ledger, w.router = l, &fakeRouter{to: map[string]string{}, down: map[string]string{}}
 	w.core = deploy.New(deploy.Config{
-		State: w.state, Ledger: l, Settings: l, Builder: w, Driver: w.driver, Router: w.router, Repos: w, Output: discard{},
+		State: w.state, Ledger: l, Settings: l, Builder: w, Driver: w.driver, Router: w.router, Repos: w, Output: discard{}, BuildLogs: w.builds,
 		Log:         slog.New(slog.DiscardHandler),
 		Host:        func(app string) string { return app + ".localhost" },
 		URL:         func(app string) string { return "http://" + app + ".localhost/" },

@@ -115,9 +115,21 @@ func (j *deployment) start(ctx context.Context, commit Commit) error {
 	if j.release, err = j.d.cfg.Ledger.AddRelease(ctx, rel); err != nil {
 		return err
 	}
+	j.keepOutput()
 	j.d.cfg.Log.Info("deployment started", "app", rel.App, "release", j.release.Version,
 		"commit", rel.Commit, "pusher", rel.Pusher, "trigger", string(rel.Trigger))
 	return nil
+}
+
+// keepOutput has the text of this deployment kept from here on, where
+// `logs --build` finds it.
+func (j *deployment) keepOutput() {
+	w, err := j.d.cfg.BuildLogs.Begin(j.release.App, j.release.Version)
+	if err != nil {
+		j.d.cfg.Log.Error("build output is not kept", "app", j.release.App, "error", err)
+		return
+	}
+	j.report.keep(w)
 }
 
 // candidate builds the image if need be and boots it until it is healthy.
@@ -205,6 +217,8 @@ func (j *deployment) failed(cause error) {
 func (j *deployment) summary() string {
 	var b strings.Builder
 	r := NewReport(&b)
+	r.keep(j.report.takeKept())
+	defer r.endKeep()
 	r.Detail("%s", j.times())
 	r.Done("v%d is live at %s", j.release.Version, j.d.cfg.URL(j.app.Name))
 	return b.String()

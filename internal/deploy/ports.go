@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"io"
 	"time"
 )
 
@@ -127,6 +128,15 @@ type Line struct {
 // Output keeps what the apps say. Append never blocks for long.
 type Output interface {
 	Append(app string, l Line)
+}
+
+// BuildLogs keeps what each deployment printed, bounded.
+type BuildLogs interface {
+	// Begin starts the text of a release. Writes to it never fail.
+	Begin(app string, release int) (io.WriteCloser, error)
+	// Forget removes the texts of an app; Rename gives them to another name.
+	Forget(app string) error
+	Rename(from, to string) error
 }
 
 // Commit is a commit in an app's repository.

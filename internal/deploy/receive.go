@@ -44,6 +44,7 @@ func (d *Deployer) Receive(p Push, w io.Writer) Outcome {
 
 func (d *Deployer) receive(p Push, in *intent, r *Report) Outcome {
 	job := &deployment{d: d, push: p, want: in, report: r}
+	defer r.endKeep()
 	err := job.run(d.life)
 	if err != nil {
 		reason := d.explain(p.App, err, r)

@@ -15,6 +15,7 @@ import (
 type Report struct {
 	mu    sync.Mutex
 	w     io.Writer
+	kept  io.WriteCloser // gets the same text; may be nil
 	last  time.Time
 	steps []Step
 	note  func(step string) // told of each Step; may be nil
@@ -72,6 +73,29 @@ func (r *Report) since(t time.Time) {
 	}
 }
 
+// keep has w get everything from here on too, until endKeep.
+func (r *Report) keep(w io.WriteCloser) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept = w
+}
+
+func (r *Report) endKeep() {
+	if w := r.takeKept(); w != nil {
+		w.Close() //nolint:errcheck // see the type's comment
+	}
+}
+
+// takeKept ends keep and leaves it to the caller to close what was written
+// to; nil when nothing was.
+func (r *Report) takeKept() io.WriteCloser {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w := r.kept
+	r.kept = nil
+	return w
+}
+
 // Steps returns the phases so far, in order of their first Lap.
 func (r *Report) Steps() []Step {
 	r.mu.Lock()
@@ -91,6 +115,9 @@ func (r *Report) line(prefix, format string, args []any) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	io.WriteString(r.w, b.String()) //nolint:errcheck // see the type's comment
+	if r.kept != nil {
+		io.WriteString(r.kept, b.String()) //nolint:errcheck // see the type's comment
+	}
 }
 
 // Printable drops control characters, escape sequences included: lines come

@@ -26,6 +26,7 @@ func (d StateDir) Machine(id string) string { return d.join("machines", id) }
 func (d StateDir) HostKey() string          { return d.join("ssh", "host_ed25519") }
 func (d StateDir) Libvirt() string          { return d.join("libvirt") }
 func (d StateDir) Log(app string) string    { return d.join("logs", app+".log") }
+func (d StateDir) BuildLog(a string) string { return d.join("logs", a+".builds") }
 
 // The files of a base, in Base(id). A stock kernel has an initrd, a minimal
 // one does not.

@@ -1,0 +1,141 @@
+package applog
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gitd/internal/deploy"
+)
+
+const (
+	maxBuild  = 512 << 10 // bytes of one deployment's text that are kept as they come
+	buildTail = 64 << 10  // bytes of its end that are kept when it is longer
+	maxBuilds = 50        // texts of one app; the oldest go
+)
+
+// Builds keeps what each deployment printed, one file a release. It implements
+// deploy.BuildLogs.
+type Builds struct {
+	dir func(app string) string
+}
+
+var _ deploy.BuildLogs = Builds{}
+
+// OpenBuilds keeps the texts of an app in the folder dir(app), which is made
+// when it is needed.
+func OpenBuilds(dir func(app string) string) Builds { return Builds{dir} }
+
+// Begin starts the text of a release. Writing never fails: the end of a disk
+// must not be the end of a deployment.
+func (b Builds) Begin(app string, release int) (io.WriteCloser, error) {
+	if err := deploy.CheckName(app); err != nil { // it becomes a path
+		return nil, err
+	}
+	if err := os.MkdirAll(b.dir(app), 0o700); err != nil {
+		return nil, err
+	}
+	b.dropOld(app)
+	f, err := os.OpenFile(b.path(app, release), os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	return &buildWriter{file: f}, nil
+}
+
+// Text is what the deployment of a release printed, or has printed so far.
+// deploy.ErrNotFound: nothing was kept.
+func (b Builds) Text(app string, release int) (string, error) {
+	if err := deploy.CheckName(app); err != nil {
+		return "", err
+	}
+	text, err := os.ReadFile(b.path(app, release))
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("build output of v%d: %w", release, deploy.ErrNotFound)
+	}
+	return string(text), err
+}
+
+// Forget removes the texts of an app.
+func (b Builds) Forget(app string) error {
+	if err := deploy.CheckName(app); err != nil {
+		return err
+	}
+	return os.RemoveAll(b.dir(app))
+}
+
+// Rename gives the texts of an app to its new name.
+func (b Builds) Rename(from, to string) error {
+	if err := errors.Join(deploy.CheckName(from), deploy.CheckName(to)); err != nil {
+		return err
+	}
+	if err := os.Rename(b.dir(from), b.dir(to)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+func (b Builds) path(app string, release int) string {
+	return filepath.Join(b.dir(app), "v"+strconv.Itoa(release)+".log")
+}
+
+// dropOld leaves room for one more. What cannot be removed is left.
+func (b Builds) dropOld(app string) {
+	entries, err := os.ReadDir(b.dir(app))
+	if err != nil {
+		return
+	}
+	var versions []int
+	for _, e := range entries {
+		number, _ := strings.CutPrefix(strings.TrimSuffix(e.Name(), ".log"), "v")
+		if v, err := strconv.Atoi(number); err == nil {
+			versions = append(versions, v)
+		}
+	}
+	slices.Sort(versions)
+	for _, v := range versions[:max(0, len(versions)-maxBuilds+1)] {
+		os.Remove(b.path(app, v)) //nolint:errcheck // see above
+	}
+}
+
+// buildWriter writes up to maxBuild bytes and remembers the last of the rest:
+// why a build failed stands at its end.
+type buildWriter struct {
+	file    *os.File
+	written int
+	left    int // bytes that are not in the file
+	tail    []byte
+}
+
+// Write implements io.Writer.
+func (w *buildWriter) Write(p []byte) (int, error) {
+	n := len(p)
+	if w.left == 0 && w.written+n <= maxBuild {
+		w.file.Write(p) //nolint:errcheck // see Begin
+		w.written += n
+		return n, nil
+	}
+	w.left += n
+	w.tail = append(w.tail, p...)
+	if over := len(w.tail) - buildTail; over > 0 {
+		w.tail = append(w.tail[:0], w.tail[over:]...)
+	}
+	return n, nil
+}
+
+// Close writes the end of a text that was too long.
+func (w *buildWriter) Close() error {
+	if w.left > 0 {
+		if out := w.left - len(w.tail); out > 0 {
+			fmt.Fprintf(w.file, " !     %d bytes are left out here\n", out) //nolint:errcheck // see Begin
+		}
+		w.file.Write(w.tail) //nolint:errcheck // see Begin
+	}
+	return w.file.Close()
+}

@@ -1,0 +1,105 @@
+package applog
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gitd/internal/deploy"
+)
+
+func buildsIn(dir string) Builds {
+	return OpenBuilds(func(app string) string { return filepath.Join(dir, app+".builds") })
+}
+
+func keep(t *testing.T, b Builds, app string, release int, parts ...string) {
+	t.Helper()
+	w, err := b.Begin(app, release)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range parts {
+		if n, err := w.Write([]byte(p)); n != len(p) || err != nil {
+			t.Fatalf("%d, %v", n, err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestBuilds(t *testing.T) {
+	b := buildsIn(t.TempDir())
+	keep(t, b, "shop", 1, "-----> one\n", "-----> two\n")
+	keep(t, b, "shop", 2, "other")
+	keep(t, b, "blog", 1, "blog's")
+	if text, err := b.Text("shop", 1); err != nil || text != "-----> one\n-----> two\n" {
+		t.Errorf("%q, %v", text, err)
+	}
+	if info, err := os.Stat(b.path("shop", 1)); err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if err := b.Rename("shop", "store"); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := b.Text("store", 2); err != nil || text != "other" {
+		t.Errorf("renamed: %q, %v", text, err)
+	}
+	if err := errors.Join(b.Forget("store"), b.Forget("store"), b.Rename("store", "shop")); err != nil {
+		t.Error(err)
+	}
+	for _, app := range []string{"shop", "store"} {
+		if _, err := b.Text(app, 1); !errors.Is(err, deploy.ErrNotFound) {
+			t.Errorf("%s: %v, want ErrNotFound", app, err)
+		}
+	}
+	if text, err := b.Text("blog", 1); err != nil || text != "blog's" {
+		t.Errorf("another app's: %q, %v", text, err)
+	}
+	for _, name := range []string{"", "../x", "/etc"} {
+		_, begin := b.Begin(name, 1)
+		_, read := b.Text(name, 1)
+		if begin == nil || read == nil || b.Forget(name) == nil || b.Rename("blog", name) == nil {
+			t.Errorf("%q is an app", name)
+		}
+	}
+}
+
+// TestLongBuild: a build that prints without end keeps its beginning and its
+// end, where the reason of a failure stands, and no more.
+func TestLongBuild(t *testing.T) {
+	b := buildsIn(t.TempDir())
+	line := strings.Repeat("x", 1023) + "\n"
+	parts := []string{"first\n"}
+	for range 2 * maxBuild / len(line) {
+		parts = append(parts, line)
+	}
+	keep(t, b, "shop", 1, append(parts, "npm ci exited 1\n")...)
+	text, err := b.Text("shop", 1)
+	if err != nil || len(text) > maxBuild+buildTail+100 {
+		t.Errorf("%d bytes, %v", len(text), err)
+	}
+	if !strings.HasPrefix(text, "first\n") || !strings.HasSuffix(text, line+"npm ci exited 1\n") || !strings.Contains(text, "bytes are left out here") {
+		t.Errorf("begins %.20q, ends %q", text, text[len(text)-40:])
+	}
+}
+
+func TestOldBuildsGo(t *testing.T) {
+	b := buildsIn(t.TempDir())
+	for v := range maxBuilds + 5 {
+		keep(t, b, "shop", v+1, "x")
+	}
+	kept := 0
+	for v := range maxBuilds + 5 {
+		if _, err := b.Text("shop", v+1); err == nil {
+			kept++
+		} else if v+1 > 5 {
+			t.Errorf("v%d: %v", v+1, err)
+		}
+	}
+	if kept != maxBuilds {
+		t.Errorf("%d are kept, want %d", kept, maxBuilds)
+	}
+}

@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// assignment is one entry of a .env file in the grammar of npm's dotenv,
+// which is what wrote and reads the files that people import: an optional
+// export, a name, and a value that is quoted (and then may have several
+// lines) or goes to the end of the line or to a comment.
+//
+// The parsers for Go were measured and left: godotenv expands "$" (a password
+// pa$Word becomes "paord") and quotes the file in its errors, envparse knows no
+// value of several lines.
+var assignment = regexp.MustCompile("^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*" +
+	"('[^']*'|\"(?:\\\\.|[^\"\\\\])*\"|`[^`]*`|[^#'\"`\r\n][^#\r\n]*)?[ \t]*(?:#[^\r\n]*)?(?:\r?\n|$)")
+
+// nothing is a line without an entry.
+var nothing = regexp.MustCompile("^[ \t]*(?:#[^\r\n]*)?(?:\r?\n|$)")
+
+// parseDotenv reads a .env file. A later entry of a name wins. Errors name
+// the line and never what stands in it.
+func parseDotenv(text string) (map[string]string, error) {
+	vars := map[string]string{}
+	rest := strings.TrimPrefix(text, "\ufeff")
+	for line := 1; rest != ""; {
+		m := assignment.FindStringSubmatch(rest)
+		if m != nil {
+			vars[m[1]] = unquote(m[2])
+		} else if m = nothing.FindStringSubmatch(rest); m == nil {
+			return nil, fmt.Errorf("line %d is not NAME=value; a value of several lines stands in quotes", line)
+		}
+		line += strings.Count(m[0], "\n")
+		rest = rest[len(m[0]):]
+	}
+	return vars, nil
+}
+
+// unquote takes a value's quotes away. As in dotenv, \n and \r mean something
+// in double quotes only, and there nothing else is an escape, with the one
+// exception that dotenv lacks: \" and \\ can be written.
+func unquote(v string) string {
+	v = strings.TrimSpace(v)
+	if len(v) < 2 || v[0] != v[len(v)-1] || !strings.ContainsRune("'\"`", rune(v[0])) {
+		return v
+	}
+	quote, v := v[0], v[1:len(v)-1]
+	v = strings.ReplaceAll(v, "\r\n", "\n")
+	if quote == '"' {
+		v = strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\"`, `"`, `\\`, `\`).Replace(v)
+	}
+	return v
+}
