@@ -1,0 +1,101 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// swaps is how many pushes TestLoad makes under load.
+var swaps = flag.Int("swaps", 3, "pushes that TestLoad makes under load")
+
+// TestLoad pushes a real app again and again while clients of all kinds use
+// it: no request fails, and what is asked after a push has ended is answered
+// by the new release. Between two pushes the same load runs without one, to
+// compare with.
+func TestLoad(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots virtual machines")
+	}
+	r := newRig(t, filepath.Join(bin, "gitd"), "")
+	r.serve()
+	r.admit()
+	r.repo("load", "testdata/load")
+	if version, _ := pushed(t, r, "load"); version != 1 {
+		t.Fatalf("the first release is v%d", version)
+	}
+	l := startLoad(r, "load")
+	for i := range *swaps {
+		r.edit("load", fmt.Sprint("change ", i), map[string]string{"change.txt": fmt.Sprint(i)})
+		start := time.Now()
+		version, took := pushed(t, r, "load")
+		l.swapped(start, time.Now(), version)
+		time.Sleep(min(took, 5*time.Second)) // the same load, and no push
+	}
+	results := l.stop()
+	t.Logf("%d swaps\n%s", *swaps, table(results))
+	for _, res := range results {
+		if res.err != nil {
+			t.Errorf("%s, begun %s after the load and %s long: %v", res.kind, res.begun.Sub(l.begun), res.took, res.err)
+		}
+	}
+	r.halt()
+}
+
+var liveLine = regexp.MustCompile(`=====> v(\d+) is live`)
+
+// pushed pushes main of an app and returns the version that is live then.
+func pushed(t *testing.T, r *rig, app string, refs ...string) (int, time.Duration) {
+	t.Helper()
+	if refs == nil {
+		refs = []string{"main"}
+	}
+	start := time.Now()
+	p := r.push(app, refs...)
+	<-p.done
+	took := time.Since(start)
+	m := liveLine.FindStringSubmatch(p.out.String())
+	if p.err != nil || m == nil {
+		t.Fatalf("push: %v\n%s\n%s", p.err, p.out, r.tail(20))
+	}
+	version, err := strconv.Atoi(m[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return version, took
+}
+
+// table compares each kind of request during pushes with itself between
+// them.
+func table(results []result) string {
+	var b strings.Builder
+	b.WriteString("| request | sent | failed | p50, p99 while swapping | p50, p99 without |\n|---|---|---|---|---|\n")
+	sent, failed := 0, 0
+	for _, k := range kinds {
+		var swapping, without []time.Duration
+		n, bad := 0, 0
+		for _, res := range results {
+			if res.kind != k.name {
+				continue
+			}
+			n++
+			switch {
+			case res.err != nil:
+				bad++
+			case res.swapping:
+				swapping = append(swapping, res.took)
+			default:
+				without = append(without, res.took)
+			}
+		}
+		fmt.Fprintf(&b, "| %s | %d | %d | %s | %s |\n", k.name, n, bad, quantiles(swapping), quantiles(without))
+		sent, failed = sent+n, failed+bad
+	}
+	fmt.Fprintf(&b, "| **all** | %d | %d | | |\n", sent, failed)
+	return b.String()
+}

@@ -1,0 +1,371 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// rig is a gitd with a warm base, a key that may push, and what the tests
+// in Go need to drive it as people do.
+type rig struct {
+	t       *testing.T
+	program string   // the gitd to run
+	state   string   // its state folder
+	work    string   // repositories, keys
+	args    []string // more flags of serve
+	env     []string // of git and ssh
+	*journal
+	cmd       *exec.Cmd
+	ended     chan struct{}
+	ssh, http string // addresses; kept from one start to the next
+}
+
+// newRig makes a state folder and starts nothing. The state is made in a
+// folder below parent; empty: /tmp. Sockets below it need a short path.
+func newRig(t *testing.T, program, parent string, args ...string) *rig {
+	t.Helper()
+	warm := warmState(t)
+	state, err := os.MkdirTemp(cmpOr(parent, "/tmp"), "gr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{t: t, program: program, state: state, work: t.TempDir(), args: args, journal: newJournal(), ssh: "127.0.0.1:0", http: "127.0.0.1:0"}
+	t.Cleanup(r.cleanup)
+	if err := os.Chmod(state, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	// Links where that works: on the same file system.
+	how := "-al"
+	if parent != "" {
+		how = "-a"
+	}
+	r.must(exec.Command("cp", how, filepath.Join(warm, "bases"), filepath.Join(warm, "cache"), state))
+	if err := keygen(r.work, "id"); err != nil {
+		t.Fatal(err)
+	}
+	r.env = []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + r.work, "GIT_CONFIG_NOSYSTEM=1",
+		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.org",
+		"GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.org",
+		"GIT_SSH_COMMAND=ssh " + sshOptions(r.work) + " -i " + r.work + "/id",
+	}
+	return r
+}
+
+func cmpOr(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
+
+// must runs a short command and returns what it printed.
+func (r *rig) must(cmd *exec.Cmd) string {
+	r.t.Helper()
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		r.t.Fatalf("%s: %v\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return string(out)
+}
+
+// serve starts gitd and waits until it is ready. env is added to its own.
+func (r *rig) serve(env ...string) {
+	r.t.Helper()
+	args := append([]string{"serve", "--log-level", "debug", "--ssh", r.ssh, "--http", r.http}, r.args...)
+	cmd := exec.Command(r.program, args...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.state, "GITD_STATE=" + r.state}, env...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	mark := r.mark()
+	if err := cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	r.cmd, r.ended = cmd, make(chan struct{})
+	ended := r.ended
+	go func() {
+		r.read(stderr)
+		cmd.Wait() //nolint:errcheck // it may be killed
+		close(ended)
+	}()
+	ready, err := r.wait(`"message":"ready"`, mark, r.ended)
+	if err != nil {
+		r.t.Fatalf("%v\n%s", err, r.tail(50))
+	}
+	var fields struct{ SSH, HTTP string }
+	if err := json.Unmarshal([]byte(ready), &fields); err != nil {
+		r.t.Fatal(err)
+	}
+	r.ssh, r.http = fields.SSH, fields.HTTP
+}
+
+// kill ends gitd as a power cut would.
+func (r *rig) kill() {
+	r.t.Helper()
+	if err := r.cmd.Process.Kill(); err != nil {
+		r.t.Fatal(err)
+	}
+	<-r.ended
+}
+
+// alive reports whether gitd runs.
+func (r *rig) alive() bool {
+	select {
+	case <-r.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// halt stops the machines and gitd.
+func (r *rig) halt() {
+	r.t.Helper()
+	r.gitd("halt")
+	<-r.ended
+}
+
+// gitd runs a command on the host.
+func (r *rig) gitd(args ...string) string {
+	r.t.Helper()
+	out, err := r.try(args...)
+	if err != nil {
+		r.t.Fatalf("%v\n%s", err, r.tail(30))
+	}
+	return out
+}
+
+func (r *rig) try(args ...string) (string, error) {
+	cmd := exec.Command(r.program, args...)
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "GITD_STATE=" + r.state}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if err := cmd.Run(); err != nil {
+		return "", fmt.Errorf("gitd %s: %w: %s", strings.Join(args, " "), err, stderr.String())
+	}
+	return stdout.String(), nil
+}
+
+// admit lets the rig's key in.
+func (r *rig) admit() {
+	r.t.Helper()
+	cmd := exec.Command(r.program, "keys:add", "ada", "--admin")
+	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "GITD_STATE=" + r.state}
+	key, err := os.Open(filepath.Join(r.work, "id.pub"))
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	defer key.Close()
+	cmd.Stdin = key
+	r.must(cmd)
+}
+
+// repo makes the working copy app from a folder of files, with one commit.
+func (r *rig) repo(app, from string) {
+	r.t.Helper()
+	dir := filepath.Join(r.work, app)
+	if err := os.CopyFS(dir, os.DirFS(from)); err != nil {
+		r.t.Fatal(err)
+	}
+	r.git(app, "init", "-q", "-b", "main")
+	r.git(app, "remote", "add", "nodeos", "ssh://nodeos@"+r.ssh+"/"+app)
+	r.git(app, "add", ".")
+	r.git(app, "commit", "-qm", "first")
+}
+
+// git runs git in a working copy.
+func (r *rig) git(app string, args ...string) string {
+	r.t.Helper()
+	return r.must(r.gitCommand(app, args...))
+}
+
+func (r *rig) gitCommand(app string, args ...string) *exec.Cmd {
+	cmd := exec.Command("git", args...)
+	cmd.Dir, cmd.Env = filepath.Join(r.work, app), r.env
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with its ssh, for a kill
+	return cmd
+}
+
+// edit writes files of a working copy and commits them.
+func (r *rig) edit(app, message string, files map[string]string) {
+	r.t.Helper()
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(r.work, app, name), []byte(text), 0o644); err != nil {
+			r.t.Fatal(err)
+		}
+	}
+	r.git(app, "add", ".")
+	r.git(app, "commit", "-qm", message)
+}
+
+// client makes HTTP requests to apps: a connection for each request, or
+// connections that are kept.
+func (r *rig) client(keep bool) *http.Client {
+	tr := &http.Transport{DisableKeepAlives: !keep, MaxIdleConnsPerHost: 64}
+	r.t.Cleanup(tr.CloseIdleConnections)
+	tr.DialContext = (&net.Dialer{Timeout: 10 * time.Second}).DialContext
+	return &http.Client{Transport: tr, Timeout: eventLimit}
+}
+
+// request asks an app, by its name, at the front door.
+func (r *rig) request(method, app, path string, body io.Reader) (*http.Request, error) {
+	req, err := http.NewRequest(method, "http://"+r.http+path, body)
+	if err == nil {
+		req.Host = app + ".localhost"
+	}
+	return req, err
+}
+
+// get returns the status and the body of an answer.
+func (r *rig) get(c *http.Client, app, path string) (int, string, error) {
+	req, err := r.request(http.MethodGet, app, path, nil)
+	if err != nil {
+		return 0, "", err
+	}
+	res, err := c.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return res.StatusCode, string(b), err
+}
+
+// process is one process of the host.
+type process struct {
+	pid  int
+	name string
+	line string // its arguments
+}
+
+// processes are those that have this gitd's state folder in their
+// arguments or as their folder: QEMU, git, builds; not gitd itself.
+func (r *rig) processes() []process {
+	var found []process
+	all, _ := filepath.Glob("/proc/[0-9]*")
+	for _, dir := range all {
+		pid, _ := strconv.Atoi(filepath.Base(dir))
+		if pid == r.cmd.Process.Pid || pid == os.Getpid() {
+			continue
+		}
+		text, err := os.ReadFile(dir + "/cmdline")
+		if err != nil || len(text) == 0 {
+			continue // it has ended
+		}
+		cwd, _ := os.Readlink(dir + "/cwd")
+		line := strings.ReplaceAll(string(text), "\x00", " ")
+		if strings.Contains(line, r.state+"/") || strings.HasPrefix(cwd, r.state+"/") {
+			name, _, _ := strings.Cut(string(text), "\x00")
+			found = append(found, process{pid, filepath.Base(name), line})
+		}
+	}
+	return found
+}
+
+// qemus are the machines that run, by QEMU's own word.
+func (r *rig) qemus() []process {
+	var found []process
+	for _, p := range r.processes() {
+		if strings.HasPrefix(p.name, "qemu-system") {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// eventually waits until check returns nil. It looks after each line of the
+// log, and every 20 ms: the end of a process is no line.
+func (r *rig) eventually(check func() error) error {
+	limit := time.After(eventLimit)
+	for {
+		err := check()
+		if err == nil {
+			return nil
+		}
+		r.mu.Lock()
+		more := r.more
+		r.mu.Unlock()
+		select {
+		case <-more:
+		case <-time.After(20 * time.Millisecond):
+		case <-limit:
+			return fmt.Errorf("for %s: %w", eventLimit, err)
+		}
+	}
+}
+
+// cleanup leaves no process and no file behind, whatever the test did.
+func (r *rig) cleanup() {
+	r.journal.freeAll()
+	if r.cmd != nil {
+		r.cmd.Process.Kill() //nolint:errcheck // it may have ended
+		<-r.ended
+		for _, p := range r.processes() {
+			syscall.Kill(p.pid, syscall.SIGKILL) //nolint:errcheck // it may have ended
+		}
+	}
+	os.RemoveAll(r.state)
+}
+
+// push is a git push that runs.
+type push struct {
+	cmd  *exec.Cmd
+	out  *lines
+	done chan struct{}
+	err  error // once done is closed
+}
+
+// lines collects output; what it has so far can be read at any time.
+type lines struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// push starts git push of what refs name.
+func (r *rig) push(app string, refs ...string) *push {
+	r.t.Helper()
+	p := &push{cmd: r.gitCommand(app, append([]string{"push", "nodeos"}, refs...)...), out: &lines{}, done: make(chan struct{})}
+	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
+	if err := p.cmd.Start(); err != nil {
+		r.t.Fatal(err)
+	}
+	go func() {
+		p.err = p.cmd.Wait()
+		close(p.done)
+	}()
+	return p
+}
+
+// kill ends the client with its ssh.
+func (p *push) kill() {
+	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // it may have ended
+	<-p.done
+}
