@@ -78,7 +78,7 @@ func AddCommands(root *cobra.Command, s Services, c Caller) {
 	)
 	root.AddCommand(group(groupApps, t.apps())...)
 	root.AddCommand(group(groupDeploy, t.releases())...)
-	root.AddCommand(group(groupLook, t.logs())...)
+	root.AddCommand(group(groupLook, t.logs(), t.overview())...)
 	root.AddCommand(group(groupPeople, t.keys(), t.keysAdd())...)
 	root.AddCommand(group(groupHost, t.halt(), t.version())...)
 }

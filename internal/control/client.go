@@ -29,6 +29,8 @@ func Do(ctx context.Context, path string, c Call, s Streams) (int, error) {
 		return 1, err
 	}
 	defer conn.Close()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	stop := context.AfterFunc(ctx, func() { conn.Close() })
 	defer stop()
 	enc := &sender{enc: json.NewEncoder(conn)}
@@ -36,6 +38,7 @@ func Do(ctx context.Context, path string, c Call, s Streams) (int, error) {
 		return 1, err
 	}
 	go sendInput(enc, s.In)
+	go sendSizes(ctx, enc, s.Resized)
 	return replies(json.NewDecoder(conn), s)
 }
 
@@ -53,6 +56,19 @@ func sendInput(enc *sender, in io.Reader) {
 		}
 	}
 	enc.send(frame{EOF: true}) //nolint:errcheck // the reader of replies sees a lost connection
+}
+
+func sendSizes(ctx context.Context, enc *sender, sizes <-chan Size) {
+	for {
+		select {
+		case size, ok := <-sizes:
+			if !ok || enc.send(frame{Size: &size}) != nil {
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
 }
 
 func replies(dec *json.Decoder, s Streams) (int, error) {

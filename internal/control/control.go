@@ -22,13 +22,20 @@ import (
 type Call struct {
 	Name string   `json:"name"` // "cli" or the name of a hook
 	Args []string `json:"args,omitempty"`
-	Tty  bool     `json:"tty,omitempty"` // the caller's standard output is a terminal
+	Size *Size    `json:"size,omitempty"` // of the terminal that is the caller's standard output; nil: it is none
+}
+
+// Size is that of a terminal, in columns and rows of characters.
+type Size struct {
+	Width  int `json:"width"`
+	Height int `json:"height"`
 }
 
 // Streams are the caller's.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
+	Resized  <-chan Size // later sizes of the terminal; may be nil
 }
 
 // frame is one JSON line in either direction. The first frame from the
@@ -37,6 +44,7 @@ type frame struct {
 	Call *Call  `json:"call,omitempty"`
 	In   []byte `json:"in,omitempty"`
 	EOF  bool   `json:"eof,omitempty"` // no more In
+	Size *Size  `json:"size,omitempty"`
 	Out  []byte `json:"out,omitempty"`
 	Err  []byte `json:"err,omitempty"`
 	Exit *int   `json:"exit,omitempty"`
@@ -92,26 +100,35 @@ func serve(ctx context.Context, conn net.Conn, h Handler) {
 	}
 	out := &sender{enc: json.NewEncoder(conn)}
 	in, w := io.Pipe()
+	sizes := make(chan Size, 1)
 	go func() {
 		defer cancel()
-		receive(dec, w)
+		receive(dec, w, sizes)
 	}()
-	code := h(ctx, *first.Call, Streams{In: in, Out: out.stream(outStream), Err: out.stream(errStream)})
+	code := h(ctx, *first.Call, Streams{In: in, Out: out.stream(outStream), Err: out.stream(errStream), Resized: sizes})
 	in.Close()
 	out.send(frame{Exit: &code})
 }
 
-// receive feeds the caller's input to w and returns when the caller is gone.
-func receive(dec *json.Decoder, w *io.PipeWriter) {
+// receive feeds the caller's input to w, and its terminal's newest size to
+// sizes, and returns when the caller is gone.
+func receive(dec *json.Decoder, w *io.PipeWriter, sizes chan Size) {
 	for {
 		var f frame
 		if err := dec.Decode(&f); err != nil {
 			w.CloseWithError(io.ErrUnexpectedEOF)
 			return
 		}
-		if f.EOF {
+		switch {
+		case f.EOF:
 			w.Close()
-		} else {
+		case f.Size != nil:
+			select {
+			case <-sizes: // nobody took the one before
+			default:
+			}
+			sizes <- *f.Size
+		default:
 			w.Write(f.In) //nolint:errcheck // a handler that reads no more is no error
 		}
 	}

@@ -117,3 +117,35 @@ func TestStaleSocketIsReplaced(t *testing.T) {
 	}
 	l.Close()
 }
+
+// TestResize: a terminal's size and its changes reach the call, whether the
+// call reads its input or not.
+func TestResize(t *testing.T) {
+	path := listen(t, func(_ context.Context, c Call, s Streams) int {
+		if c.Size == nil || *c.Size != (Size{80, 24}) {
+			return 8
+		}
+		for size := range s.Resized {
+			if size == (Size{132, 50}) {
+				return 0
+			}
+		}
+		return 9
+	})
+	sizes := make(chan Size, 3)
+	for _, w := range []int{81, 82, 132} {
+		sizes <- Size{w, 50}
+	}
+	code, err := Do(t.Context(), path, Call{Name: "cli", Size: &Size{80, 24}}, Streams{In: neverRead{t.Context()}, Resized: sizes})
+	if code != 0 || err != nil {
+		t.Errorf("code %d, %v", code, err)
+	}
+}
+
+// neverRead is a person who types nothing.
+type neverRead struct{ context.Context }
+
+func (r neverRead) Read([]byte) (int, error) {
+	<-r.Done()
+	return 0, io.EOF
+}

@@ -2,11 +2,15 @@ package ledger
 
 import (
 	"bytes"
+	"context"
 	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"gitd/internal/deploy"
 )
 
 const secret = "correct-horse-battery-staple"
@@ -105,25 +109,25 @@ func TestMovedValueDoesNotOpen(t *testing.T) {
 	}
 }
 
-// TestRenamedApp: the values go with the app, and only there.
+// TestRenamedApp: the values go with the app, and open under its new name
+// only.
 func TestRenamedApp(t *testing.T) {
 	l := openAt(t, sealedIn(t))
 	ctx := t.Context()
-	tx, err := l.writer.BeginTx(ctx, nil)
+	err := l.change(ctx, "rename", func(ctx context.Context, tx *sql.Tx) error {
+		return l.moveVars(ctx, tx, "shop", "store", func() error {
+			_, err := tx.ExecContext(ctx, `UPDATE apps SET name = 'store' WHERE name = 'shop'`)
+			return err
+		})
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.moveVars(ctx, tx, "shop", "blog"); err != nil {
-		t.Fatal(err)
-	}
-	if err := tx.Commit(); err != nil {
-		t.Fatal(err)
-	}
-	if vars, err := l.Vars(ctx, "blog"); err != nil || vars["TOKEN"] != secret || len(vars) != 2 {
+	if vars, err := l.Vars(ctx, "store"); err != nil || vars["TOKEN"] != secret || len(vars) != 2 {
 		t.Errorf("under the new name: %d, %v", len(vars), err)
 	}
-	if vars, err := l.Vars(ctx, "shop"); err != nil || len(vars) != 0 {
-		t.Errorf("under the old name: %d, %v", len(vars), err)
+	if _, err := l.Vars(ctx, "shop"); !errors.Is(err, deploy.ErrNotFound) {
+		t.Errorf("under the old name: %v", err)
 	}
 }
 

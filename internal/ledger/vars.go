@@ -75,13 +75,13 @@ func (l *Ledger) writeVars(ctx context.Context, tx *sql.Tx, app string, set map[
 }
 
 // moveVars seals the variables of an app that is being renamed for its new
-// name, in the transaction that renames it.
-func (l *Ledger) moveVars(ctx context.Context, tx *sql.Tx, from, to string) error {
+// name, in the transaction that renames it: rename is that.
+func (l *Ledger) moveVars(ctx context.Context, tx *sql.Tx, from, to string, rename func() error) error {
 	vars, err := l.readVars(ctx, tx, from)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.ExecContext(ctx, `DELETE FROM vars WHERE app = ?`, from); err != nil {
+	if err := rename(); err != nil {
 		return err
 	}
 	return l.writeVars(ctx, tx, to, vars)

@@ -1,0 +1,247 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
+
+	"gitd/internal/deploy"
+)
+
+// shelf is a source with apps of a test's choice.
+type shelf struct {
+	rows []overviewRow
+	err  error
+	logs chan deploy.Line
+	ctx  context.Context // of the log that was opened last
+}
+
+func (s *shelf) overviewRows(context.Context) ([]overviewRow, error) { return s.rows, s.err }
+
+func (s *shelf) openLog(ctx context.Context, app string) (<-chan deploy.Line, error) {
+	s.ctx = ctx
+	return s.logs, s.err
+}
+
+func apps(n int) []overviewRow {
+	var rows []overviewRow
+	for i := range n {
+		rows = append(rows, overviewRow{App: fmt.Sprintf("app%02d", i), State: "running", Release: i + 1, Memory: 90 << 20, Limit: 128 << 20, Requests: 1234})
+	}
+	return rows
+}
+
+// seen is what is on the screen, without colours.
+func seen(s *screen) string { return ansi.Strip(s.View().Content) }
+
+func press(s *screen, keys ...string) tea.Cmd {
+	var cmd tea.Cmd
+	for _, k := range keys {
+		cmd = s.press(k)
+	}
+	return cmd
+}
+
+func started(from *shelf, size Size) *screen {
+	s := newScreen(context.Background(), from, size)
+	s.Update(s.read())
+	return s
+}
+
+func TestScreenShowsTheApps(t *testing.T) {
+	s := started(&shelf{rows: apps(3)}, Size{80, 24})
+	got := seen(s)
+	for _, want := range []string{"gitd: 3 apps", "APP", "app00", "running", "v3", "90M/128M", "1,234"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	for from, want := range map[*shelf]string{
+		{}:                        "No app yet",
+		{err: errors.New("gone")}: "gone",
+	} {
+		if got := seen(started(from, Size{80, 24})); !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+// TestScreenStaysInItsTerminal: whatever size, nothing is wider or longer.
+func TestScreenStaysInItsTerminal(t *testing.T) {
+	from := &shelf{rows: apps(50), logs: make(chan deploy.Line, 1)}
+	for _, size := range []Size{{80, 24}, {20, 5}, {1, 1}, {0, 0}, {300, 100}} {
+		s := started(from, size)
+		press(s, "end")
+		check := func(what string) {
+			lines := strings.Split(seen(s), "\n")
+			if len(lines) > max(1, size.Height) {
+				t.Errorf("%s, %v: %d lines", what, size, len(lines))
+			}
+			for _, l := range lines {
+				if ansi.StringWidth(l) > size.Width {
+					t.Errorf("%s, %v: %q", what, size, l)
+				}
+			}
+		}
+		check("apps")
+		if size.Height > 4 && !strings.Contains(seen(s), "app49"[:min(5, size.Width)]) {
+			t.Errorf("%v: the chosen app is not visible:\n%s", size, seen(s))
+		}
+		press(s, "enter")
+		s.Update(linesMsg{pane: s.log, lines: []deploy.Line{{Text: strings.Repeat("wide ", 100)}}})
+		check("log")
+	}
+}
+
+// TestScreenKeepsItsPlace: the cursor stays on its app when others come and
+// go, and on the screen when its app goes.
+func TestScreenKeepsItsPlace(t *testing.T) {
+	from := &shelf{rows: apps(5)}
+	s := started(from, Size{80, 24})
+	press(s, "down", "down", "down")
+	from.rows = from.rows[2:]
+	s.Update(s.read())
+	if got := s.rows[s.cursor].App; got != "app03" {
+		t.Errorf("the cursor is on %s", got)
+	}
+	from.rows = from.rows[:1]
+	s.Update(s.read())
+	press(s, "up", "up", "down", "down", "down")
+	if s.cursor != 0 {
+		t.Errorf("the cursor is on %d of 1", s.cursor)
+	}
+	from.rows = nil
+	s.Update(s.read())
+	if cmd := press(s, "down", "end", "enter"); cmd != nil || s.log != nil {
+		t.Error("a log of no app was opened")
+	}
+}
+
+func TestScreenFollowsALog(t *testing.T) {
+	from := &shelf{rows: apps(2), logs: make(chan deploy.Line, 10)}
+	s := started(from, Size{80, 10})
+	wait := press(s, "down", "enter")
+	for i := range 5 {
+		from.logs <- deploy.Line{Time: time.Unix(0, 0), Release: 2, Stream: "stdout", Text: fmt.Sprintf("line %d\x1b[2J", i)}
+	}
+	s.Update(wait())
+	if got := seen(s); !strings.Contains(got, "log of app01: live") || !strings.Contains(got, "v2 stdout: line 4") {
+		t.Errorf("\n%s", got)
+	}
+	for i := range 3 * paneLines {
+		s.Update(linesMsg{pane: s.log, lines: []deploy.Line{{Text: fmt.Sprint("more ", i)}}})
+	}
+	if len(s.log.text) > paneLines {
+		t.Errorf("%d lines are kept", len(s.log.text))
+	}
+	press(s, "pgup")
+	before := strings.SplitN(seen(s), "\n", 2)[1]
+	s.Update(linesMsg{pane: s.log, lines: []deploy.Line{{Text: "new"}}})
+	if after := strings.SplitN(seen(s), "\n", 2)[1]; after != before {
+		t.Errorf("what is being read moved:\n%s\nto\n%s", before, after)
+	}
+	press(s, "end")
+	if !strings.Contains(seen(s), "new") {
+		t.Errorf("the end is not shown:\n%s", seen(s))
+	}
+	old := s.log
+	if cmd := press(s, "q"); cmd != nil || s.log != nil || from.ctx.Err() == nil {
+		t.Error("q does not close the log, and nothing else")
+	}
+	s.Update(linesMsg{pane: old, lines: []deploy.Line{{Text: "late"}}})
+	if !strings.Contains(seen(s), "gitd: 2 apps") {
+		t.Errorf("\n%s", seen(s))
+	}
+}
+
+// TestWatch runs the program itself: it draws, follows its reader's keys and
+// terminal, and leaves the terminal as it was.
+func TestWatch(t *testing.T) {
+	in, keys := io.Pipe()
+	out := &watched{more: make(chan struct{}, 1)}
+	tr := &tree{Caller: Caller{In: in, Out: out, Terminal: &Terminal{Size: Size{80, 24}, Resized: make(chan Size)}}}
+	done := make(chan error, 1)
+	go func() { done <- tr.watchFrom(t.Context(), &shelf{rows: apps(2)}) }()
+	out.until(t, "app01")
+	if _, err := keys.Write([]byte("q")); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("q does not leave")
+	}
+	text := out.String()
+	if !strings.Contains(text, "\x1b[?1049h") || strings.LastIndex(text, "\x1b[?1049l") < strings.LastIndex(text, "\x1b[?1049h") {
+		t.Errorf("the screen before it does not come back: %q", text)
+	}
+	if strings.LastIndex(text, "\x1b[?25h") < strings.LastIndex(text, "\x1b[?25l") {
+		t.Error("the cursor stays hidden")
+	}
+}
+
+// TestWatchEndsWithItsReader: a connection that is lost leaves no program.
+func TestWatchEndsWithItsReader(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	in, _ := io.Pipe()
+	out := &watched{more: make(chan struct{}, 1)}
+	tr := &tree{Caller: Caller{In: in, Out: out, Terminal: &Terminal{Size: Size{80, 24}}}}
+	done := make(chan error, 1)
+	go func() { done <- tr.watchFrom(ctx, &shelf{rows: apps(2)}) }()
+	out.until(t, "app01")
+	cancel()
+	select {
+	case err := <-done:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it goes on")
+	}
+}
+
+// watched is a terminal whose text can be waited for.
+type watched struct {
+	mu   sync.Mutex
+	text strings.Builder
+	more chan struct{}
+}
+
+func (w *watched) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	select {
+	case w.more <- struct{}{}:
+	default:
+	}
+	return w.text.Write(p)
+}
+
+func (w *watched) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+func (w *watched) until(t *testing.T, want string) {
+	t.Helper()
+	limit := time.After(time.Minute)
+	for !strings.Contains(w.String(), want) {
+		select {
+		case <-w.more:
+		case <-limit:
+			t.Fatalf("no %q in %q", want, w.String())
+		}
+	}
+}
