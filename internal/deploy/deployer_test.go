@@ -150,6 +150,15 @@ func (r *fakeRouter) Switch(app, addr string) func(context.Context) {
 	return func(context.Context) {}
 }
 
+func (r *fakeRouter) Hold(app string, _ time.Duration) func(context.Context) {
+	r.Down(app, "held")
+	return func(context.Context) {}
+}
+
+func (r *fakeRouter) Names(string, []string) {}
+
+func (r *fakeRouter) Counts(string) deploy.Counts { return deploy.Counts{} }
+
 func (r *fakeRouter) Down(app, reason string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -42,10 +42,31 @@ type Router interface {
 	// until no request runs on the backend that was replaced, or ctx ends;
 	// it is never nil.
 	Switch(app, addr string) (drain func(ctx context.Context))
+	// Hold keeps new requests for app waiting, each for no longer than limit,
+	// until the next Switch, which lets them go to the new machine, or until
+	// Down or Remove, which answer them. The returned drain waits for what
+	// runs on the backend that served app, as that of Switch does.
+	Hold(app string, limit time.Duration) (drain func(ctx context.Context))
 	// Down makes the front door answer 503 for app, with reason.
 	Down(app, reason string)
-	// Remove forgets app: 404 from now on.
+	// Remove forgets app and its names: 404 from now on.
 	Remove(app string)
+	// Names are the hosts that app has beside its own name, from now on. One
+	// that CheckHost refuses or that another app has is not taken.
+	Names(app string, hosts []string)
+	// Counts is what the front door has seen of app since gitd's start.
+	Counts(app string) Counts
+}
+
+// Counts are the requests for one app.
+type Counts struct {
+	Requests int64 // all that have come, those that run or wait included
+	Active   int   // run now, upgraded connections included
+	Held     int   // wait for the next machine
+	// Answers are the requests that have ended, by the class of their status:
+	// Answers[2] had 200 to 299. Answers[0] had none: the client had gone, or
+	// the connection to the app broke.
+	Answers [6]int64
 }
 
 // Ledger is the durable truth. Each method is one transaction that is on disk

@@ -79,9 +79,11 @@ func newTransport(responseTimeout time.Duration) *http.Transport {
 	}
 }
 
-// serve forwards one request. The request ends early with the client or when
-// the backend is cut.
-func (b *backend) serve(w http.ResponseWriter, r *http.Request) {
+// serve forwards one request that was counted here, and releases it. The
+// request ends early with the client or when the backend is cut. An error
+// means that nothing of it was sent and nothing was answered.
+func (b *backend) serve(w http.ResponseWriter, r *http.Request) (unsent error) {
+	defer b.release()
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	r = r.WithContext(ctx)
@@ -99,6 +101,7 @@ func (b *backend) serve(w http.ResponseWriter, r *http.Request) {
 		back.finish()
 	}()
 	b.proxy.ServeHTTP(back, r)
+	return back.unsent
 }
 
 // acquire counts a request. Only the table calls it, and only for a backend

@@ -42,7 +42,7 @@ func rewriteTo(addr string) func(*httputil.ProxyRequest) {
 	}
 }
 
-// failed answers a request that got no response.
+// failed answers a request that got no response, unless it can be sent again.
 func failed(log zerolog.Logger) func(http.ResponseWriter, *http.Request, error) {
 	return func(w http.ResponseWriter, r *http.Request, err error) {
 		cut := errors.Is(context.Cause(r.Context()), errCut)
@@ -51,8 +51,18 @@ func failed(log zerolog.Logger) func(http.ResponseWriter, *http.Request, error) 
 		}
 		// No path in the log: it may hold what is nobody's business.
 		log.Warn().Err(err).Str("method", r.Method).Bool("cut", cut).Msg("app does not answer")
+		if back, ok := w.(*reply); ok && !cut && noConnection(err) {
+			back.unsent = err
+			return
+		}
 		write(w, r, failure(err, cut))
 	}
+}
+
+// noConnection reports that a request failed before any of it was sent.
+func noConnection(err error) bool {
+	var op *net.OpError
+	return errors.As(err, &op) && op.Op == "dial"
 }
 
 func failure(err error, cut bool) page {

@@ -15,18 +15,29 @@ const (
 	hostApp                     // a name that an app could have
 )
 
-// appOf finds the app that a Host header names, given the domain in lower
-// case. Case, one trailing dot and any port are of no meaning.
-func appOf(host, domain string) (app string, kind hostKind) {
+// appOf finds the app that a Host header names. Case, one trailing dot and any
+// port are of no meaning.
+func (p *Proxy) appOf(host string) (app string, kind hostKind) {
 	name, ok := withoutPort(host)
 	if !ok {
 		return "", hostUnknown
 	}
 	name = strings.TrimSuffix(lowerASCII(name), ".")
+	if app, kind := below(name, p.domain); kind != hostUnknown {
+		return app, kind
+	}
+	if app, ok := p.table.byName(name); ok {
+		return app, hostApp
+	}
+	return "", hostUnknown
+}
+
+// below finds the app whose own name below the domain name is.
+func below(name, domain string) (app string, kind hostKind) {
 	if name == domain {
 		return "", hostBare
 	}
-	app, ok = strings.CutSuffix(name, "."+domain)
+	app, ok := strings.CutSuffix(name, "."+domain)
 	if !ok || deploy.CheckName(app) != nil {
 		return "", hostUnknown
 	}

@@ -50,7 +50,8 @@ func TestAppOf(t *testing.T) {
 		{"\u212aey.localhost", "localhost", "", hostUnknown}, // the Kelvin sign
 	}
 	for _, tt := range tests {
-		if app, kind := appOf(tt.host, tt.domain); app != tt.app || kind != tt.kind {
+		p := New(Config{Domain: tt.domain, Log: zerolog.Nop()})
+		if app, kind := p.appOf(tt.host); app != tt.app || kind != tt.kind {
 			t.Errorf("appOf(%q, %q) = %q, %d, want %q, %d", tt.host, tt.domain, app, kind, tt.app, tt.kind)
 		}
 	}
@@ -64,7 +65,7 @@ func FuzzHost(f *testing.F) {
 	}
 	p := New(Config{Domain: "localhost", Log: zerolog.Nop()})
 	f.Fuzz(func(t *testing.T, host string) {
-		app, kind := appOf(host, "localhost")
+		app, kind := p.appOf(host)
 		if (kind == hostApp) != (deploy.CheckName(app) == nil) {
 			t.Fatalf("appOf(%q) = %q, %d", host, app, kind)
 		}
@@ -107,9 +108,9 @@ func BenchmarkRoute(b *testing.B) {
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
-			app, _ := appOf(hosts[i%len(hosts)], p.domain)
-			backend, _, _ := p.table.acquire(app)
-			backend.release()
+			app, _ := p.appOf(hosts[i%len(hosts)])
+			at, _ := p.table.acquire(app)
+			at.backend.release()
 		}
 	})
 }

@@ -34,6 +34,9 @@ var pageHTML = template.Must(template.New("page").Parse(`<!doctype html>
 // that curl shows something to read.
 func write(w http.ResponseWriter, r *http.Request, p page) {
 	h := w.Header()
+	if p.Status == http.StatusServiceUnavailable {
+		h.Set("Retry-After", retryAfter)
+	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")

@@ -2,8 +2,9 @@
 // machine of the app that its Host header names, and moves an app to another
 // machine without losing a request.
 //
-// It owns the routing table, the count of requests on each backend, and what
-// a client sees when no app answers. It does not own which machine is live or
+// It owns the routing table, the count of requests on each backend, the
+// requests that wait for an app's next machine, and what a client sees when no
+// app answers. It does not own which machine is live or
 // healthy: the core says so through deploy.Router.
 package proxy
 
@@ -13,6 +14,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -45,7 +47,11 @@ type Proxy struct {
 	domain  string
 	log     zerolog.Logger
 	table   table
+	room    waitingRoom
 	backend backendConfig
+
+	ending context.Context // ends when the daemon begins to
+	end    context.CancelFunc
 }
 
 var (
@@ -61,8 +67,10 @@ func New(cfg Config) *Proxy {
 	p := &Proxy{
 		domain: strings.ToLower(strings.Trim(cfg.Domain, ".")),
 		log:    cfg.Log,
-		table:  table{apps: map[string]route{}},
+		table:  newTable(),
+		room:   waitingRoom{ofApp: map[string]int{}},
 	}
+	p.ending, p.end = context.WithCancel(context.Background())
 	p.backend = backendConfig{
 		responseTimeout: cfg.ResponseTimeout,
 		// A client can cause such a line with each request.
@@ -78,6 +86,17 @@ func New(cfg Config) *Proxy {
 func (p *Proxy) Switch(app, addr string) (drain func(ctx context.Context)) {
 	old := p.table.set(app, route{backend: newBackend(app, addr, p.backend)})
 	p.log.Debug().Str("app", app).Str("addr", addr).Msg("traffic switched")
+	return draining(old)
+}
+
+// Hold implements deploy.Router.
+func (p *Proxy) Hold(app string, limit time.Duration) (drain func(ctx context.Context)) {
+	old := p.table.set(app, route{hold: newHold(limit)})
+	p.log.Debug().Str("app", app).Dur("limit", limit).Msg("requests are held")
+	return draining(old)
+}
+
+func draining(old *backend) func(ctx context.Context) {
 	if old == nil {
 		return func(context.Context) {}
 	}
@@ -91,39 +110,68 @@ func (p *Proxy) Down(app, reason string) { p.table.set(app, route{reason: reason
 // Remove implements deploy.Router.
 func (p *Proxy) Remove(app string) { p.table.remove(app) }
 
-// ServeHTTP sends a request to the app that it is for.
-func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	app, kind := appOf(r.Host, p.domain)
-	if kind != hostApp {
-		p.noApp(w, r, kind)
-		return
-	}
-	if r.Method == http.MethodConnect {
-		write(w, r, page{http.StatusMethodNotAllowed, "No tunnels", "CONNECT is not served here."})
-		return
-	}
-	b, reason, known := p.table.acquire(app)
-	switch {
-	case !known:
-		p.noApp(w, r, hostUnknown)
-	case b == nil:
-		w.Header().Set("Retry-After", retryAfter)
-		write(w, r, page{http.StatusServiceUnavailable, "This app is not running", "It cannot answer now: " + reason + "."})
-	default:
-		defer b.release()
-		b.serve(w, r)
+// Names implements deploy.Router.
+func (p *Proxy) Names(app string, hosts []string) {
+	good := slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return deploy.CheckHost(h, p.domain) != nil })
+	taken := p.table.setNames(app, good)
+	if len(good) < len(hosts) || len(taken) > 0 {
+		p.log.Warn().Str("app", app).Strs("hosts", hosts).Strs("taken", taken).Msg("not all names of an app are served")
 	}
 }
 
-func (p *Proxy) noApp(w http.ResponseWriter, r *http.Request, kind hostKind) {
-	if kind == hostBare {
-		write(w, r, page{http.StatusOK, "gitd",
-			"This server runs Node.js apps, each in a virtual machine of its own, at NAME." + p.domain +
-				". To run one here, push its repository with git."})
+// ServeHTTP sends a request to the app that it is for.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	app, kind := p.appOf(r.Host)
+	count := p.table.counter(app)
+	switch {
+	case kind != hostApp || count == nil:
+		write(w, r, p.noApp(kind))
+		return
+	case r.Method == http.MethodConnect:
+		write(w, r, page{http.StatusMethodNotAllowed, "No tunnels", "CONNECT is not served here."})
 		return
 	}
+	answer := &noted{ResponseWriter: w}
+	end := count.begin()
+	defer func() { end(answer.status) }()
+	p.forward(answer, r, app)
+}
+
+// forward sends r to the place of app. What could not be sent at all, because
+// nothing accepts connections there, is sent again if the app has moved
+// meanwhile.
+func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, app string) {
+	var before *backend
+	var unsent error
+	for {
+		b, answer := p.place(r, app)
+		switch {
+		case answer != nil:
+			write(w, r, *answer)
+			return
+		case b == nil:
+			panic(http.ErrAbortHandler) // the client is gone: close its connection
+		case b == before:
+			b.release()
+			write(w, r, failure(unsent, false))
+			return
+		}
+		if unsent = b.serve(w, r); unsent == nil {
+			return
+		}
+		before = b
+	}
+}
+
+// noApp is what a host is told at which no app is served.
+func (p *Proxy) noApp(kind hostKind) page {
+	if kind == hostBare {
+		return page{http.StatusOK, "gitd",
+			"This server runs Node.js apps, each in a virtual machine of its own, at NAME." + p.domain +
+				". To run one here, push its repository with git."}
+	}
 	// The host is not repeated: it is the client's text, not ours.
-	write(w, r, page{http.StatusNotFound, "There is no app here", "Apps are served at NAME." + p.domain + "."})
+	return page{http.StatusNotFound, "There is no app here", "Apps are served at NAME." + p.domain + "."}
 }
 
 // Serve answers on l until ctx ends, then lets running requests end for a
@@ -154,6 +202,7 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 }
 
 func (p *Proxy) shutdown(srv *http.Server) {
+	p.end() // nobody can wait for the next machine of an app
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownLimit)
 	defer cancel()
 	if err := srv.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {

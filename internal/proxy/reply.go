@@ -27,6 +27,7 @@ type reply struct {
 	sent        atomic.Bool // the request has been read to its end
 	closing     bool        // the response closes the connection
 	interrupted bool        // the reading of the request was ended
+	unsent      error       // why nothing was sent; nothing was answered then
 }
 
 // newReply takes over the body of r.
@@ -36,7 +37,7 @@ func newReply(w http.ResponseWriter, r *http.Request) *reply {
 		p.sent.Store(true)
 		return p
 	}
-	r.Body = &watchedBody{r.Body, &p.sent}
+	r.Body = &watchedBody{ReadCloser: r.Body, ended: &p.sent}
 	return p
 }
 
@@ -72,16 +73,37 @@ func (p *reply) finish() {
 	}
 }
 
+// watchedBody is the request's body for one attempt to send it. A body of
+// which nothing was read stays open when that attempt closes it: it is whole,
+// and can be sent elsewhere.
 type watchedBody struct {
 	io.ReadCloser
 	ended *atomic.Bool
+	state atomic.Int32
 }
+
+const (
+	bodyWhole int32 = iota
+	bodyBegun
+	bodyLeft // closed while it was whole
+)
 
 // Read implements io.Reader.
 func (b *watchedBody) Read(p []byte) (int, error) {
+	if !b.state.CompareAndSwap(bodyWhole, bodyBegun) && b.state.Load() == bodyLeft {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
 		b.ended.Store(true)
 	}
 	return n, err
+}
+
+// Close implements io.Closer.
+func (b *watchedBody) Close() error {
+	if b.state.CompareAndSwap(bodyWhole, bodyLeft) || b.state.Load() == bodyLeft {
+		return nil
+	}
+	return b.ReadCloser.Close()
 }

@@ -1,0 +1,56 @@
+package proxy
+
+import (
+	"net/http"
+	"sync/atomic"
+
+	"gitd/internal/deploy"
+)
+
+// counter counts the requests of one app, over all its machines.
+type counter struct {
+	requests atomic.Int64
+	active   atomic.Int64 // held ones included
+	answers  [6]atomic.Int64
+}
+
+// begin counts a request; end takes the status of its answer, 0 for none.
+func (c *counter) begin() (end func(status int)) {
+	c.requests.Add(1)
+	c.active.Add(1)
+	return func(status int) {
+		c.active.Add(-1)
+		c.answers[min(max(status/100, 0), 5)].Add(1)
+	}
+}
+
+// Counts implements deploy.Router.
+func (p *Proxy) Counts(app string) deploy.Counts {
+	c := p.table.counter(app)
+	if c == nil {
+		return deploy.Counts{}
+	}
+	n := deploy.Counts{Requests: c.requests.Load(), Held: p.room.held(app)}
+	n.Active = max(0, int(c.active.Load())-n.Held)
+	for i := range c.answers {
+		n.Answers[i] = c.answers[i].Load()
+	}
+	return n
+}
+
+// noted remembers the status of an answer.
+type noted struct {
+	http.ResponseWriter
+	status int
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (n *noted) WriteHeader(status int) {
+	if status >= 200 || status == http.StatusSwitchingProtocols {
+		n.status = status
+	}
+	n.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController flush and hijack.
+func (n *noted) Unwrap() http.ResponseWriter { return n.ResponseWriter }

@@ -1,0 +1,63 @@
+package proxy
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"gitd/internal/deploy"
+)
+
+func TestCounts(t *testing.T) {
+	f := newFront(t, Config{})
+	if got := f.Counts("nobody"); got != (deploy.Counts{}) {
+		t.Errorf("an unknown app has %+v", got)
+	}
+	arrived := make(chan struct{})
+	h := func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/hang":
+			close(arrived)
+			<-r.Context().Done()
+		case "/broken":
+			panic(http.ErrAbortHandler)
+		case "/moved":
+			w.WriteHeader(http.StatusFound)
+		case "/missing":
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}
+	f.app(t, "shop", h)
+	for _, path := range []string{"/", "/", "/moved", "/missing", "/broken"} {
+		do(t, client(t), f.request(t, "GET", "shop.localhost", path, nil))
+	}
+	ctx, leave := context.WithCancel(t.Context())
+	left := asks(t, f.request(t, "GET", "shop.localhost", "/hang", nil).WithContext(ctx))
+	<-arrived
+	if got := f.Counts("shop"); got.Active != 1 || got.Requests != 6 {
+		t.Errorf("while one runs: %+v", got)
+	}
+	f.Hold("shop", forever)
+	held := asks(t, f.request(t, "GET", "shop.localhost", "/", nil))
+	awaitHeld(t, f, "shop", 1)
+	if got := f.Counts("shop"); got.Active != 1 || got.Held != 1 {
+		t.Errorf("while one waits: %+v", got)
+	}
+	f.Down("shop", "stopped")
+	<-held
+	leave()
+	<-left
+	// The end of the request that was left is seen when its handler returns.
+	want := deploy.Counts{Requests: 7, Answers: [6]int64{1, 0, 2, 1, 1, 2}}
+	for f.Counts("shop").Active > 0 {
+		if t.Context().Err() != nil {
+			break
+		}
+	}
+	if got := f.Counts("shop"); got != want {
+		t.Errorf("at the end: %+v, want %+v", got, want)
+	}
+	if f.app(t, "shop", h); f.Counts("shop") != want {
+		t.Error("another machine starts from zero")
+	}
+}
