@@ -112,7 +112,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	})
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
 	d.svc = cli.Services{
-		Ledger: d.ledger, Keys: d.ledger, Logs: d.logs, Builds: builds, URL: url, Version: buildVersion(),
+		Ledger: d.ledger, People: d.ledger, Logs: d.logs, Builds: builds, URL: url, Version: buildVersion(),
 		Halt: func() { d.halt.Store(true); stop() },
 	}
 	key, err := server.HostKey(state.HostKey())
@@ -174,7 +174,7 @@ func (d *daemon) call(ctx context.Context, c control.Call, s control.Streams) in
 	case hooks.ProcReceive, hooks.PostReceive:
 		return d.desk.Handle(ctx, c, s)
 	case "cli":
-		return cli.Run(ctx, d.svc, cli.Caller{Name: "host", Admin: true, In: s.In, Out: s.Out, Err: s.Err}, c.Args)
+		return cli.Run(ctx, d.svc, cli.Caller{Actor: deploy.Host(), In: s.In, Out: s.Out, Err: s.Err}, c.Args)
 	default:
 		return 2
 	}

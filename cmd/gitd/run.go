@@ -58,7 +58,7 @@ func (h *host) root() *cobra.Command {
 		h.state = abs
 		return err
 	}
-	cli.AddCommands(root, cli.Services{Version: buildVersion()}, cli.Caller{Name: "host", Out: h.out})
+	cli.AddCommands(root, cli.Services{Version: buildVersion()}, cli.Caller{Actor: deploy.Host(), Out: h.out})
 	for _, cmd := range root.Commands() {
 		if cmd.Name() != "version" {
 			cmd.RunE = h.forward

@@ -119,9 +119,9 @@ func (o *options) url(front net.Listener) func(app string) string {
 
 func (o *options) host(app string) string { return app + "." + o.domain }
 
-// keyAdder is the part of deploy.Keys that a start needs.
+// keyAdder is the part of deploy.People that a start needs.
 type keyAdder interface {
-	AddKey(ctx context.Context, k deploy.Key) error
+	AddKey(ctx context.Context, k deploy.Key, admin bool) error
 }
 
 // registerAdmins stores the keys of GITD_ADMIN_KEYS, one a line. A key's
@@ -142,8 +142,7 @@ func (o *options) registerAdmins(ctx context.Context, keys keyAdder) error {
 		if err != nil {
 			return fmt.Errorf("GITD_ADMIN_KEYS, key %d: %w", n, err)
 		}
-		k.Admin = true
-		if err := keys.AddKey(ctx, k); err != nil {
+		if err := keys.AddKey(ctx, k, true); err != nil {
 			return fmt.Errorf("GITD_ADMIN_KEYS, key %d: %w", n, err)
 		}
 	}

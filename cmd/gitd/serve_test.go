@@ -80,8 +80,8 @@ func TestRegisterAdmins(t *testing.T) {
 // keyNames notes which administrators are added.
 type keyNames struct{ names []string }
 
-func (k *keyNames) AddKey(_ context.Context, key deploy.Key) error {
-	if key.Admin {
+func (k *keyNames) AddKey(_ context.Context, key deploy.Key, admin bool) error {
+	if admin {
 		k.names = append(k.names, key.Name)
 	}
 	return nil

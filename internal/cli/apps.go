@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"gitd/internal/deploy"
 )
 
 func (t *tree) apps() *cobra.Command {
@@ -39,6 +41,9 @@ func (t *tree) appRows(ctx context.Context) ([]appRow, error) {
 	}
 	rows := []appRow{}
 	for _, a := range apps {
+		if !t.May(a.Name, deploy.RoleView) {
+			continue
+		}
 		row := appRow{Name: a.Name, Release: a.Live, URL: t.URL(a.Name)}
 		if a.Live > 0 {
 			rel, err := t.Ledger.Release(ctx, a.Name, a.Live)

@@ -102,11 +102,3 @@ func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 		return nil
 	}
 }
-
-// noApp is the answer for an app that does not exist.
-func noApp(name string, err error) error {
-	if errors.Is(err, deploy.ErrNotFound) {
-		return fmt.Errorf("there is no app %q; `apps` lists yours, the first push makes one", name)
-	}
-	return err
-}

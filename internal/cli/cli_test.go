@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
+
+	"gitd/internal/deploy"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -26,15 +28,14 @@ func TestExitCodes(t *testing.T) {
 		{"releases", exitUsage, "usage: gitd releases APP"},
 		{"logs a b", exitUsage, "usage: gitd logs APP [-t] [-n N]"},
 		{"logs a -n many", exitUsage, "usage: gitd logs"},
-		{"keys:add", exitUsage, "usage: gitd keys:add NAME [--admin] < key.pub"},
+		{"keys:add", exitUsage, "usage: gitd keys:add NAME [--admin | --app APP --role ROLE]"},
 		{"keys:add eve", exitFailed, "only an administrator"},
-		{"keys", exitFailed, "only an administrator"},
 		{"halt", exitFailed, "only an administrator"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.line, func(t *testing.T) {
 			var out, msg bytes.Buffer
-			c := Caller{Name: "sam", In: strings.NewReader(""), Out: &out, Err: &msg}
+			c := Caller{Actor: deploy.Actor{Name: "sam"}, In: strings.NewReader(""), Out: &out, Err: &msg}
 			code := Run(context.Background(), Services{Version: "v1"}, c, strings.Fields(tt.line))
 			if code != tt.code || !strings.Contains(msg.String(), tt.says) {
 				t.Errorf("exit %d, %q; want %d, %q", code, msg.String(), tt.code, tt.says)

@@ -1,10 +1,10 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"strings"
 	"time"
 
@@ -18,81 +18,79 @@ import (
 // key that anyone uses (16,384 bits) has below 4 KiB.
 const maxKey = 16 << 10
 
-var keyName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$`)
-
 func (t *tree) keys() *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "list the keys that may log in", Args: args(cobra.NoArgs)}
+	cmd := &cobra.Command{Use: "keys", Short: "list your keys, or everyone's for an administrator", Args: args(cobra.NoArgs)}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := t.admin(); err != nil {
-			return err
-		}
-		list, err := t.Keys.Keys(cmd.Context())
+		list, err := t.keyRows(cmd.Context())
 		if err != nil {
 			return err
 		}
-		rows := [][]string{{"NAME", "ROLE", "FINGERPRINT", "ADDED", "LAST USED"}}
+		rows := [][]string{{"NAME", "ROLE", "FINGERPRINT", "ADDED", "EXPIRES", "LAST USED", "FROM"}}
 		for _, k := range list {
-			rows = append(rows, []string{k.Name, role(k), k.Fingerprint, ago(k.Added), ago(k.LastUsed)})
+			rows = append(rows, []string{k.Name, k.Role, k.Fingerprint, ago(k.Added), ago(k.Expires), ago(k.LastUsed), orDash(k.LastFrom)})
 		}
-		return t.list(*asJSON, keyRows(list), rows)
+		return t.list(*asJSON, list, rows)
 	}
 	return cmd
 }
 
 type keyRow struct {
 	Name        string    `json:"name"`
-	Role        string    `json:"role"`
+	Role        string    `json:"role"` // "admin", "user", or "deploy on shop" for a deploy key
+	App         string    `json:"app,omitempty"`
 	Fingerprint string    `json:"fingerprint"`
 	Added       time.Time `json:"added"`
+	Expires     time.Time `json:"expires,omitzero"`
 	LastUsed    time.Time `json:"last_used,omitzero"`
+	LastFrom    string    `json:"last_from,omitempty"`
 }
 
-func keyRows(list []deploy.Key) []keyRow {
+// keyRows are the keys that the caller may know of.
+func (t *tree) keyRows(ctx context.Context) ([]keyRow, error) {
+	list, err := t.People.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	users, err := t.People.Users(ctx)
+	if err != nil {
+		return nil, err
+	}
+	admins := map[string]bool{}
+	for _, u := range users {
+		admins[u.Name] = u.Admin
+	}
 	rows := []keyRow{}
 	for _, k := range list {
-		rows = append(rows, keyRow{k.Name, role(k), k.Fingerprint, k.Added, k.LastUsed})
+		if t.mayKnow(k) {
+			rows = append(rows, keyRow{k.Name, keyRole(k, admins[k.Name]), k.Only.App, k.Fingerprint, k.Added, k.Expires, k.LastUsed, k.LastFrom})
+		}
 	}
-	return rows
+	return rows, nil
 }
 
-func (t *tree) keysAdd() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "keys:add NAME [--admin] < key.pub", DisableFlagsInUseLine: true,
-		Short: "let a public key (on standard input) log in", Args: args(cobra.ExactArgs(1)),
+// mayKnow: an administrator knows of every key, others of their own, and a
+// deploy key of itself.
+func (t *tree) mayKnow(k deploy.Key) bool {
+	return t.Admin || k.Name == t.Name && (t.Only == deploy.Limit{} || k.Fingerprint == t.Key)
+}
+
+func keyRole(k deploy.Key, admin bool) string {
+	switch {
+	case k.Only != deploy.Limit{}:
+		return k.Only.Role.String() + " on " + k.Only.App
+	case admin:
+		return "admin"
+	default:
+		return "user"
 	}
-	admin := cmd.Flags().Bool("admin", false, "as an administrator")
-	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if err := t.admin(); err != nil {
-			return err
-		}
-		text, err := io.ReadAll(io.LimitReader(t.In, maxKey))
-		if err != nil {
-			return err
-		}
-		k, err := ParseKey(a[0], string(text))
-		if err != nil {
-			return err
-		}
-		k.Admin = *admin
-		if err := t.Keys.AddKey(cmd.Context(), k); err != nil {
-			return err
-		}
-		if err := t.Ledger.Record(cmd.Context(), deploy.Entry{Time: k.Added, Actor: t.Name, Action: "key.add",
-			Detail: fmt.Sprintf("%s %s %s", k.Name, role(k), k.Fingerprint)}); err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(t.Out, "%s (%s) may log in with %s\n", k.Name, role(k), k.Fingerprint)
-		return err
-	}
-	return cmd
 }
 
 // ParseKey reads one public key in authorized_keys form for name. Options
 // and comments are dropped: they have no meaning here.
 func ParseKey(name, text string) (deploy.Key, error) {
-	if !keyName.MatchString(name) {
-		return deploy.Key{}, fmt.Errorf("invalid name %q: use letters, digits and . _ @ -", name)
+	if err := deploy.CheckUserName(name); err != nil {
+		return deploy.Key{}, err
 	}
 	if strings.TrimSpace(text) == "" {
 		return deploy.Key{}, errors.New("no public key on standard input; add `< ~/.ssh/id_ed25519.pub`")
@@ -107,6 +105,11 @@ func ParseKey(name, text string) (deploy.Key, error) {
 	if len(strings.TrimSpace(string(rest))) > 0 {
 		return deploy.Key{}, errors.New("more than one key; add them one at a time")
 	}
+	return NewKey(name, key)
+}
+
+// NewKey is a key for name, if keys of its kind may log in.
+func NewKey(name string, key ssh.PublicKey) (deploy.Key, error) {
 	if err := AcceptableKey(key); err != nil {
 		return deploy.Key{}, err
 	}
@@ -116,9 +119,11 @@ func ParseKey(name, text string) (deploy.Key, error) {
 	}, nil
 }
 
-func role(k deploy.Key) string {
-	if k.Admin {
-		return "admin"
+// readKey reads the public key on standard input.
+func (t *tree) readKey(name string) (deploy.Key, error) {
+	text, err := io.ReadAll(io.LimitReader(t.In, maxKey))
+	if err != nil {
+		return deploy.Key{}, err
 	}
-	return "deploy"
+	return ParseKey(name, string(text))
 }

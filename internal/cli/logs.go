@@ -33,8 +33,8 @@ func (t *tree) logs() *cobra.Command {
 	cmd.Flags().StringVar(&o.release, "release", "", "of this release only, for example v12")
 	cmd.Flags().BoolVar(&o.build, "build", false, "what the deployment printed, the newest or that of --release")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.Ledger.App(cmd.Context(), a[0]); err != nil {
-			return noApp(a[0], err)
+		if _, err := t.app(cmd.Context(), a[0], deploy.RoleView); err != nil {
+			return err
 		}
 		release, err := parseVersion(o.release)
 		switch {

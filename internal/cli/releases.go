@@ -14,8 +14,8 @@ func (t *tree) releases() *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	limit := cmd.Flags().IntP("num", "n", 15, "how many; 0: all")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.Ledger.App(cmd.Context(), a[0]); err != nil {
-			return noApp(a[0], err)
+		if _, err := t.app(cmd.Context(), a[0], deploy.RoleView); err != nil {
+			return err
 		}
 		list, err := t.Ledger.Releases(cmd.Context(), a[0], max(*limit, 0))
 		if err != nil {

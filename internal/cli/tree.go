@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -29,18 +28,20 @@ type Builds interface {
 // Services is what the commands act on.
 type Services struct {
 	Ledger  deploy.Ledger
-	Keys    deploy.Keys
+	People  deploy.People
 	Logs    Logs
 	Builds  Builds
 	URL     func(app string) string
 	Version string
 	Halt    func() // begins to stop the machines and the daemon
+	// Recheck is called when someone may less than before: it ends their
+	// connections.
+	Recheck func()
 }
 
 // Caller is who runs a command and with what.
 type Caller struct {
-	Name     string // of the key, or "host"
-	Admin    bool
+	deploy.Actor
 	In       io.Reader
 	Out      io.Writer
 	Err      io.Writer
@@ -79,7 +80,7 @@ func AddCommands(root *cobra.Command, s Services, c Caller) {
 	root.AddCommand(group(groupApps, t.apps())...)
 	root.AddCommand(group(groupDeploy, t.releases())...)
 	root.AddCommand(group(groupLook, t.logs(), t.overview())...)
-	root.AddCommand(group(groupPeople, t.keys(), t.keysAdd())...)
+	root.AddCommand(group(groupPeople, t.keys(), t.keysAdd(), t.keysRemove())...)
 	root.AddCommand(group(groupHost, t.halt(), t.version())...)
 }
 
@@ -94,14 +95,4 @@ func group(id string, cmds ...*cobra.Command) []*cobra.Command {
 type tree struct {
 	Services
 	Caller
-}
-
-// errAdmin is the answer to a command that the caller may not run.
-var errAdmin = errors.New("only an administrator may do this")
-
-func (t *tree) admin() error {
-	if !t.Admin {
-		return errAdmin
-	}
-	return nil
 }

@@ -117,26 +117,6 @@ type Entry struct {
 	Detail string
 }
 
-// Key is a public key that may log in.
-type Key struct {
-	Name        string // whose it is
-	Fingerprint string // "SHA256:…", as ssh-keygen -l prints it
-	Public      string // authorized_keys form, without options and comment
-	Admin       bool
-	Added       time.Time
-	LastUsed    time.Time // zero: never
-}
-
-// Keys is the ledger's key store.
-type Keys interface {
-	// AddKey stores k. The same key under the same name is updated; under
-	// another name it is an error that names the owner.
-	AddKey(ctx context.Context, k Key) error
-	Keys(ctx context.Context) ([]Key, error)
-	// KeyUsed finds the key with this fingerprint and notes the time.
-	KeyUsed(ctx context.Context, fingerprint string) (Key, error)
-}
-
 // Line is one line of an app's output.
 type Line struct {
 	Time    time.Time

@@ -10,49 +10,88 @@ import (
 	"gitd/internal/deploy"
 )
 
-const keyColumns = `fingerprint, name, public, admin, added, last_used`
+const (
+	keyColumns = `fingerprint, name, public, only_app, only_role, added, expires, last_used, last_from`
+	selectKeys = `SELECT ` + keyColumns + ` FROM keys `
+)
 
-// AddKey stores k. The same key under the same name is updated, and keeps
-// when it was added and used; under another name it is an error that names
-// the owner.
-func (l *Ledger) AddKey(ctx context.Context, k deploy.Key) error {
+// AddKey stores k, and its owner where there is none yet. The same key under
+// the same name is updated, and keeps when it was added and used; under
+// another name it is an error that names the owner.
+func (l *Ledger) AddKey(ctx context.Context, k deploy.Key, admin bool) error {
 	return l.change(ctx, "add key "+k.Fingerprint, func(ctx context.Context, tx *sql.Tx) error {
-		err := one(tx.ExecContext(ctx, `INSERT INTO keys (`+keyColumns+`) VALUES (?, ?, ?, ?, ?, ?)
-			ON CONFLICT (fingerprint) DO UPDATE SET public = excluded.public, admin = excluded.admin
-			WHERE name = excluded.name`,
-			k.Fingerprint, k.Name, k.Public, k.Admin, instant{k.Added}, instant{k.LastUsed}))
-		if !errors.Is(err, deploy.ErrNotFound) {
-			return err
-		}
-		var owner string
-		if err := tx.QueryRowContext(ctx, `SELECT name FROM keys WHERE fingerprint = ?`, k.Fingerprint).Scan(&owner); err != nil {
-			return err
-		}
-		return fmt.Errorf("it belongs to %q already; a key has one owner", owner)
+		return addKey(ctx, tx, k, admin)
 	})
+}
+
+func addKey(ctx context.Context, tx *sql.Tx, k deploy.Key, admin bool) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO users (name, admin, added) VALUES (?, ?, ?)
+		ON CONFLICT (name) DO UPDATE SET admin = max(admin, excluded.admin)`, k.Name, admin, instant{k.Added})
+	if err != nil {
+		return err
+	}
+	err = one(tx.ExecContext(ctx, `INSERT INTO keys (`+keyColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (fingerprint) DO UPDATE SET public = excluded.public, only_app = excluded.only_app,
+		  only_role = excluded.only_role, expires = excluded.expires
+		WHERE name = excluded.name`,
+		k.Fingerprint, k.Name, k.Public, k.Only.App, int(k.Only.Role), instant{k.Added}, instant{k.Expires}, instant{k.LastUsed}, k.LastFrom))
+	if !errors.Is(err, deploy.ErrNotFound) {
+		return err
+	}
+	owner, err := scanKey(tx.QueryRowContext(ctx, selectKeys+`WHERE fingerprint = ?`, k.Fingerprint))
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("it belongs to %q already: %w", owner.Name, deploy.ErrKeyTaken)
 }
 
 // Keys are sorted by name, then by when they were added.
 func (l *Ledger) Keys(ctx context.Context) ([]deploy.Key, error) {
-	return list(ctx, l.reader, "keys", scanKey, `SELECT `+keyColumns+` FROM keys ORDER BY name, added, fingerprint`)
+	return list(ctx, l.reader, "keys", scanKey, selectKeys+`ORDER BY name, added, fingerprint`)
 }
 
-// KeyUsed finds the key with this fingerprint and notes the time.
-func (l *Ledger) KeyUsed(ctx context.Context, fingerprint string) (deploy.Key, error) {
-	var k deploy.Key
+// Key finds a key by its fingerprint.
+func (l *Ledger) Key(ctx context.Context, fingerprint string) (deploy.Key, error) {
+	k, err := scanKey(l.reader.QueryRowContext(ctx, selectKeys+`WHERE fingerprint = ?`, fingerprint))
+	if err != nil {
+		return deploy.Key{}, fmt.Errorf("key %q: %w", fingerprint, notFound(err))
+	}
+	return k, nil
+}
+
+// KeyUsed finds who the key with this fingerprint is, and notes the time and
+// from where. An expired key is ErrNotFound.
+func (l *Ledger) KeyUsed(ctx context.Context, fingerprint, from string) (deploy.Actor, error) {
+	var a deploy.Actor
 	err := l.change(ctx, "key "+fingerprint, func(ctx context.Context, tx *sql.Tx) error {
-		var err error
-		k, err = scanKey(tx.QueryRowContext(ctx, `UPDATE keys SET last_used = ? WHERE fingerprint = ? RETURNING `+keyColumns,
-			time.Now().UnixNano(), fingerprint))
-		return notFound(err)
+		now := time.Now().UnixNano()
+		k, err := scanKey(tx.QueryRowContext(ctx, `UPDATE keys SET last_used = ?, last_from = ?
+			WHERE fingerprint = ? AND (expires IS NULL OR expires > ?) RETURNING `+keyColumns, now, from, fingerprint, now))
+		if err != nil {
+			return notFound(err)
+		}
+		u, err := findUser(ctx, tx, k.Name)
+		a = u.Actor(k)
+		return err
 	})
-	return k, err
+	return a, err
+}
+
+// RemoveKey removes a key.
+func (l *Ledger) RemoveKey(ctx context.Context, fingerprint string) error {
+	return l.change(ctx, "remove key "+fingerprint, func(ctx context.Context, tx *sql.Tx) error {
+		return keepAdmin(ctx, tx, func() error {
+			return one(tx.ExecContext(ctx, `DELETE FROM keys WHERE fingerprint = ?`, fingerprint))
+		})
+	})
 }
 
 func scanKey(row scanner) (deploy.Key, error) {
 	var k deploy.Key
-	var added, used instant
-	err := row.Scan(&k.Fingerprint, &k.Name, &k.Public, &k.Admin, &added, &used)
-	k.Added, k.LastUsed = added.Time, used.Time
+	var role int
+	var added, expires, used instant
+	err := row.Scan(&k.Fingerprint, &k.Name, &k.Public, &k.Only.App, &role, &added, &expires, &used, &k.LastFrom)
+	k.Only.Role = deploy.Role(role)
+	k.Added, k.Expires, k.LastUsed = added.Time, expires.Time, used.Time
 	return k, err
 }

@@ -1,8 +1,8 @@
 // Package ledger is gitd's durable truth: one SQLite database with the apps,
-// their releases, machines and settings, the keys and the audit. It implements
-// deploy.Ledger, deploy.Keys and deploy.Settings. Config values are sealed
-// with a key in a file beside the database, so that a copy of the database
-// alone reveals none.
+// their releases, machines and settings, the people with their keys and
+// roles, and the audit. It implements deploy.Ledger, deploy.People and
+// deploy.Settings. Config values are sealed with a key in a file beside the
+// database, so that a copy of the database alone reveals none.
 //
 // It owns the schema, its migrations, and the promise that a change is on
 // disk when the method that made it returns. It does not own what a change
@@ -41,9 +41,8 @@ type Ledger struct {
 }
 
 var (
-	_ deploy.Ledger = (*Ledger)(nil)
-	_ deploy.Keys   = (*Ledger)(nil)
-
+	_ deploy.Ledger   = (*Ledger)(nil)
+	_ deploy.People   = (*Ledger)(nil)
 	_ deploy.Settings = (*Ledger)(nil)
 )
 

@@ -132,8 +132,11 @@ func TestUpgradeFromVersion1(t *testing.T) {
 	if list, err := l.Machines(ctx); err != nil || len(list) != 1 || list[0].ID != "shop-v2-0a1b2c" {
 		t.Errorf("machines: %+v, %v", list, err)
 	}
-	if list, err := l.Keys(ctx); err != nil || len(list) != 1 || list[0].Name != "alice" || !list[0].Admin {
+	if list, err := l.Keys(ctx); err != nil || len(list) != 1 || list[0].Name != "alice" {
 		t.Errorf("keys: %+v, %v", list, err)
+	}
+	if u, err := l.User(ctx, "alice"); err != nil || !u.Admin {
+		t.Errorf("user: %+v, %v", u, err)
 	}
 	if list, err := l.Entries(ctx, "shop", 0); err != nil || len(list) != 2 {
 		t.Errorf("entries: %+v, %v", list, err)

@@ -59,17 +59,11 @@ func (s *Server) known(ctx ssh.Context, key ssh.PublicKey) bool {
 }
 
 func (s *Server) registered(ctx context.Context, fingerprint string) bool {
-	keys, err := s.cfg.Services.Keys.Keys(ctx)
-	if err != nil {
+	k, err := s.cfg.Services.People.Key(ctx, fingerprint)
+	if err != nil && !errors.Is(err, deploy.ErrNotFound) {
 		s.cfg.Log.Error().Err(err).Msg("keys cannot be read")
-		return false
 	}
-	for _, k := range keys {
-		if k.Fingerprint == fingerprint {
-			return true
-		}
-	}
-	return false
+	return err == nil && !k.Expired(time.Now())
 }
 
 // refuse tells a client whose keys are unknown what to do. It says nothing
@@ -88,14 +82,18 @@ func (s *Server) refuse(ctx ssh.Context, ask gossh.KeyboardInteractiveChallenge)
 }
 
 // identify finds who proved their key on this connection.
-func (s *Server) identify(sess ssh.Session) (deploy.Key, error) {
+func (s *Server) identify(sess ssh.Session) (deploy.Actor, error) {
 	conn, ok := sess.Context().Value(ssh.ContextKeyConn).(*gossh.ServerConn)
 	if !ok || conn.Permissions == nil || conn.Permissions.Extensions[provedKey] == "" {
-		return deploy.Key{}, errors.New("no key was proved on this connection")
+		return deploy.Actor{}, errors.New("no key was proved on this connection")
 	}
-	k, err := s.cfg.Services.Keys.KeyUsed(sess.Context(), conn.Permissions.Extensions[provedKey])
+	from, _, err := net.SplitHostPort(sess.RemoteAddr().String())
+	if err != nil {
+		return deploy.Actor{}, err
+	}
+	k, err := s.cfg.Services.People.KeyUsed(sess.Context(), conn.Permissions.Extensions[provedKey], from)
 	if errors.Is(err, deploy.ErrNotFound) {
-		return k, errors.New("this key was removed")
+		return k, errors.New("this key was removed, or has expired")
 	}
 	if err != nil {
 		s.cfg.Log.Error().Err(err).Msg("keys cannot be read")

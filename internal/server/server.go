@@ -109,7 +109,7 @@ func (s *Server) session(sess ssh.Session) {
 		exit(sess, code)
 	default:
 		code := cli.Run(sess.Context(), s.cfg.Services, cli.Caller{
-			Name: who.Name, Admin: who.Admin, In: sess, Out: sess, Err: sess.Stderr(),
+			Actor: who, In: sess, Out: sess, Err: sess.Stderr(),
 		}, words)
 		// The name only: arguments may be config values one day.
 		log.Info().Str("command", words[0]).Int("exit", code).Msg("command session")

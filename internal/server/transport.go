@@ -9,12 +9,13 @@ import (
 
 	"github.com/gliderlabs/ssh"
 
+	"gitd/internal/cli"
 	"gitd/internal/deploy"
 	"gitd/internal/repo"
 )
 
 // transport runs git for a client and returns the exit code.
-func (s *Server) transport(sess ssh.Session, who deploy.Key, words []string) int {
+func (s *Server) transport(sess ssh.Session, who deploy.Actor, words []string) int {
 	started := time.Now()
 	r := deploy.NewReport(sess.Stderr())
 	app, err := appName(words)
@@ -46,7 +47,18 @@ func (s *Server) transport(sess ssh.Session, who deploy.Key, words []string) int
 
 // prepare makes the app on its first push, and brings its refs to what the
 // ledger says before git advertises them.
-func (s *Server) prepare(ctx context.Context, c repo.Call, who deploy.Key) error {
+func (s *Server) prepare(ctx context.Context, c repo.Call, who deploy.Actor) error {
+	need := deploy.RoleView
+	if c.Service == repo.ReceivePack {
+		need = deploy.RoleDeploy
+	}
+	// The role comes before the name: see cli.NoApp.
+	if !who.May(c.App, deploy.RoleView) {
+		return cli.NoApp(c.App)
+	}
+	if err := cli.Allowed(who, c.App, need); err != nil {
+		return err
+	}
 	ledger := s.cfg.Services.Ledger
 	_, err := ledger.App(ctx, c.App)
 	switch {
@@ -58,7 +70,7 @@ func (s *Server) prepare(ctx context.Context, c repo.Call, who deploy.Key) error
 			return err
 		}
 	case errors.Is(err, deploy.ErrNotFound):
-		return fmt.Errorf("there is no app %q; a `git push` makes it", c.App)
+		return cli.NoApp(c.App)
 	case err != nil:
 		return err
 	}

@@ -62,7 +62,15 @@ func missing(t *testing.T, s Store) {
 		"SetResources":           func() error { return s.SetResources(ctx, "nope", deploy.Resources{CPUs: 1}) },
 		"AddDomain":              func() error { return s.AddDomain(ctx, "nope", "example.org") },
 		"RemoveDomain":           func() error { return s.RemoveDomain(ctx, "shop", "example.org") },
-		"KeyUsed":                func() error { _, err := s.KeyUsed(ctx, "SHA256:nope"); return err },
+		"KeyUsed":                func() error { _, err := s.KeyUsed(ctx, "SHA256:nope", ""); return err },
+		"Key":                    func() error { _, err := s.Key(ctx, "SHA256:nope"); return err },
+		"RemoveKey":              func() error { return s.RemoveKey(ctx, "SHA256:nope") },
+		"User":                   func() error { _, err := s.User(ctx, "nope"); return err },
+		"SetAdmin":               func() error { return s.SetAdmin(ctx, "nope", true) },
+		"RenameUser":             func() error { return s.RenameUser(ctx, "nope", "other") },
+		"RemoveUser":             func() error { return s.RemoveUser(ctx, "nope") },
+		"Grant":                  func() error { return s.Grant(ctx, deploy.Grant{User: "nope", App: "shop", Role: deploy.RoleView}) },
+		"Revoke":                 func() error { return s.Revoke(ctx, "nope", "shop") },
 	}
 	for name, call := range calls {
 		if err := call(); !errors.Is(err, deploy.ErrNotFound) {

@@ -1,6 +1,6 @@
-// Package ledgertest is the conformance suite of deploy.Ledger, deploy.Keys
-// and deploy.Settings. Whatever implements them, the real ledger or a fake, passes
-// Run.
+// Package ledgertest is the conformance suite of deploy.Ledger, deploy.People
+// and deploy.Settings. Whatever implements them, the real ledger or a fake,
+// passes Run.
 //
 // It owns what the contract says. It does not own what only a ledger on disk
 // can be asked: crashes, damage, upgrades.
@@ -18,7 +18,7 @@ import (
 // Store is what the suite examines.
 type Store interface {
 	deploy.Ledger
-	deploy.Keys
+	deploy.People
 	deploy.Settings
 }
 
@@ -44,6 +44,15 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"audit", audit},
 		{"keys", keys},
 		{"a key has one owner", oneOwner},
+		{"a key that expires", expires},
+		{"a deploy key", deployKey},
+		{"users", users},
+		{"roles", roles},
+		{"the last administrator", lastAdmin},
+		{"an invitation", invitation},
+		{"a void invitation", voidInvitation},
+		{"a claim", claim},
+		{"one code, many hands", manyHands},
 		{"config", vars},
 		{"config that is refused", refusedVars},
 		{"resources", resources},

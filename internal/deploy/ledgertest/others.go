@@ -1,8 +1,6 @@
 package ledgertest
 
 import (
-	"errors"
-	"strings"
 	"testing"
 	"time"
 
@@ -43,49 +41,4 @@ func audit(t *testing.T, s Store) {
 	if list := got(s.Entries(ctx, "nope", 5))(t); len(list) != 0 {
 		t.Errorf("entries of an unknown app: %+v", list)
 	}
-}
-
-func keys(t *testing.T, s Store) {
-	ctx := t.Context()
-	alice := key("alice", "SHA256:aaa")
-	bob := key("bob", "SHA256:bbb")
-	must(t, s.AddKey(ctx, bob))
-	must(t, s.AddKey(ctx, alice))
-	same(t, got(s.Keys(ctx))(t), []deploy.Key{alice, bob})
-
-	before := time.Now().Add(-time.Second)
-	used := got(s.KeyUsed(ctx, alice.Fingerprint))(t)
-	if used.Name != "alice" || used.LastUsed.Before(before) {
-		t.Errorf("used: %+v", used)
-	}
-	again := alice
-	again.Admin, again.Added = true, alice.Added.Add(time.Hour)
-	must(t, s.AddKey(ctx, again))
-	used.Admin = true
-	same(t, got(s.Keys(ctx))(t), []deploy.Key{used, bob})
-
-	second := key("alice", "SHA256:ccc")
-	second.Added = second.Added.Add(time.Hour)
-	must(t, s.AddKey(ctx, second))
-	same(t, got(s.Keys(ctx))(t), []deploy.Key{used, second, bob})
-}
-
-func oneOwner(t *testing.T, s Store) {
-	ctx := t.Context()
-	alice := key("alice", "SHA256:aaa")
-	must(t, s.AddKey(ctx, alice))
-	thief := alice
-	thief.Name, thief.Admin = "mallory", true
-	err := s.AddKey(ctx, thief)
-	if err == nil || !strings.Contains(err.Error(), "alice") {
-		t.Errorf("AddKey under another name: %v, want an error that names the owner", err)
-	}
-	if errors.Is(err, deploy.ErrNotFound) {
-		t.Errorf("a taken key is not a missing one: %v", err)
-	}
-	same(t, got(s.Keys(ctx))(t), []deploy.Key{alice})
-}
-
-func key(name, fingerprint string) deploy.Key {
-	return deploy.Key{Name: name, Fingerprint: fingerprint, Public: "ssh-ed25519 AAAA" + fingerprint[7:], Added: instant(time.Now())}
 }

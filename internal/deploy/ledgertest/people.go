@@ -1,0 +1,182 @@
+package ledgertest
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"gitd/internal/deploy"
+)
+
+func keys(t *testing.T, s Store) {
+	ctx := t.Context()
+	alice := key("alice", "SHA256:aaa")
+	bob := key("bob", "SHA256:bbb")
+	must(t, s.AddKey(ctx, bob, false))
+	must(t, s.AddKey(ctx, alice, true))
+	same(t, got(s.Keys(ctx))(t), []deploy.Key{alice, bob})
+
+	before := time.Now().Add(-time.Second)
+	who := got(s.KeyUsed(ctx, alice.Fingerprint, "192.0.2.1"))(t)
+	if who.Name != "alice" || !who.Admin || who.Key != alice.Fingerprint {
+		t.Errorf("alice's key is %+v", who)
+	}
+	used := got(s.Key(ctx, alice.Fingerprint))(t)
+	if used.LastFrom != "192.0.2.1" || used.LastUsed.Before(before) {
+		t.Errorf("used: %+v", used)
+	}
+
+	// Added again: when it was added and used stays, and nothing is taken.
+	again := alice
+	again.Added = alice.Added.Add(time.Hour)
+	must(t, s.AddKey(ctx, again, false))
+	same(t, got(s.Keys(ctx))(t), []deploy.Key{used, bob})
+	if !got(s.User(ctx, "alice"))(t).Admin {
+		t.Error("a key that is added again takes its owner's rights")
+	}
+
+	second := key("alice", "SHA256:ccc")
+	second.Added = second.Added.Add(time.Hour)
+	must(t, s.AddKey(ctx, second, false))
+	same(t, got(s.Keys(ctx))(t), []deploy.Key{used, second, bob})
+	must(t, s.RemoveKey(ctx, second.Fingerprint))
+	must(t, s.RemoveKey(ctx, bob.Fingerprint))
+	same(t, got(s.Keys(ctx))(t), []deploy.Key{used})
+}
+
+func oneOwner(t *testing.T, s Store) {
+	ctx := t.Context()
+	alice := key("alice", "SHA256:aaa")
+	must(t, s.AddKey(ctx, alice, false))
+	thief := alice
+	thief.Name = "mallory"
+	err := s.AddKey(ctx, thief, true)
+	if !errors.Is(err, deploy.ErrKeyTaken) || !strings.Contains(err.Error(), "alice") {
+		t.Errorf("AddKey under another name: %v, want ErrKeyTaken with the owner's name", err)
+	}
+	same(t, got(s.Keys(ctx))(t), []deploy.Key{alice})
+	if _, err := s.User(ctx, "mallory"); !errors.Is(err, deploy.ErrNotFound) {
+		t.Errorf("the refused key left a user: %v", err)
+	}
+}
+
+func expires(t *testing.T, s Store) {
+	ctx := t.Context()
+	late, soon := key("alice", "SHA256:aaa"), key("alice", "SHA256:bbb")
+	late.Expires, soon.Expires = instant(time.Now().Add(-time.Second)), instant(time.Now().Add(time.Hour))
+	must(t, s.AddKey(ctx, late, false))
+	must(t, s.AddKey(ctx, soon, false))
+	if _, err := s.KeyUsed(ctx, late.Fingerprint, ""); !errors.Is(err, deploy.ErrNotFound) {
+		t.Errorf("an expired key: %v, want ErrNotFound", err)
+	}
+	got(s.KeyUsed(ctx, soon.Fingerprint, ""))(t)
+	if k := got(s.Key(ctx, late.Fingerprint))(t); !k.Expired(time.Now()) || !k.Expires.Equal(late.Expires) {
+		t.Errorf("the expired key is %+v", k)
+	}
+}
+
+// deployKey: the limit of a key outranks whatever its owner may, and ends
+// with the app.
+func deployKey(t *testing.T, s Store) {
+	ctx := t.Context()
+	ci := key("ci", "SHA256:aaa")
+	ci.Only = deploy.Limit{App: "shop", Role: deploy.RoleDeploy}
+	must(t, s.AddKey(ctx, ci, true))
+	a := got(s.KeyUsed(ctx, ci.Fingerprint, ""))(t)
+	if a.Admin || !a.May("shop", deploy.RoleDeploy) || a.May("shop", deploy.RoleAdmin) || a.May("blog", deploy.RoleView) {
+		t.Errorf("a deploy key of an administrator is %+v", a)
+	}
+	if k := got(s.Key(ctx, ci.Fingerprint))(t); k.Only != ci.Only {
+		t.Errorf("its limit is %+v", k.Only)
+	}
+}
+
+func users(t *testing.T, s Store) {
+	ctx := t.Context()
+	must(t, s.AddUser(ctx, "bob", false))
+	must(t, s.AddUser(ctx, "alice", true))
+	if err := s.AddUser(ctx, "bob", true); !errors.Is(err, deploy.ErrNameTaken) {
+		t.Errorf("a second bob: %v, want ErrNameTaken", err)
+	}
+	must(t, s.AddKey(ctx, key("bob", "SHA256:bbb"), false))
+	must(t, s.Grant(ctx, deploy.Grant{User: "bob", App: "shop", Role: deploy.RoleView}))
+	if err := s.RenameUser(ctx, "bob", "alice"); !errors.Is(err, deploy.ErrNameTaken) {
+		t.Errorf("bob becomes alice: %v, want ErrNameTaken", err)
+	}
+	must(t, s.RenameUser(ctx, "bob", "rob"))
+	list := got(s.Users(ctx))(t)
+	if len(list) != 2 || list[0].Name != "alice" || !list[0].Admin || list[1].Name != "rob" || list[1].Admin || list[1].Added.IsZero() {
+		t.Fatalf("users: %+v", list)
+	}
+	same(t, list[1].Grants, []deploy.Grant{{User: "rob", App: "shop", Role: deploy.RoleView}})
+	if a := got(s.KeyUsed(ctx, "SHA256:bbb", ""))(t); a.Name != "rob" {
+		t.Errorf("the key did not follow its owner: %+v", a)
+	}
+	must(t, s.RemoveUser(ctx, "rob"))
+	if list := got(s.Keys(ctx))(t); len(list) != 0 {
+		t.Errorf("a removed user left %+v", list)
+	}
+	// Whoever comes under the name later starts with nothing.
+	must(t, s.AddUser(ctx, "rob", false))
+	if u := got(s.User(ctx, "rob"))(t); len(u.Grants) != 0 {
+		t.Errorf("the next rob has %+v", u.Grants)
+	}
+}
+
+func roles(t *testing.T, s Store) {
+	ctx := t.Context()
+	must(t, s.AddKey(ctx, key("sam", "SHA256:aaa"), false))
+	may := func(app string, r deploy.Role) bool {
+		t.Helper()
+		return got(s.KeyUsed(ctx, "SHA256:aaa", ""))(t).May(app, r)
+	}
+	if may("shop", deploy.RoleView) {
+		t.Error("a new user sees an app")
+	}
+	must(t, s.Grant(ctx, deploy.Grant{User: "sam", App: "shop", Role: deploy.RoleAdmin}))
+	must(t, s.Grant(ctx, deploy.Grant{User: "sam", App: "blog", Role: deploy.RoleView}))
+	must(t, s.Grant(ctx, deploy.Grant{User: "sam", App: "shop", Role: deploy.RoleDeploy}))
+	same(t, got(s.User(ctx, "sam"))(t).Grants, []deploy.Grant{
+		{User: "sam", App: "blog", Role: deploy.RoleView}, {User: "sam", App: "shop", Role: deploy.RoleDeploy}})
+	if !may("shop", deploy.RoleDeploy) || may("shop", deploy.RoleAdmin) || !may("blog", deploy.RoleView) || may("blog", deploy.RoleDeploy) {
+		t.Error("the roles are not what was given last")
+	}
+	must(t, s.Revoke(ctx, "sam", "shop"))
+	if err := s.Revoke(ctx, "sam", "shop"); !errors.Is(err, deploy.ErrNotFound) {
+		t.Errorf("revoked twice: %v, want ErrNotFound", err)
+	}
+	if may("shop", deploy.RoleView) || !may("blog", deploy.RoleView) {
+		t.Error("revoked the wrong role")
+	}
+}
+
+// lastAdmin: someone must be left who can let others in. An administrator
+// with nothing but a deploy key, or without any, cannot.
+func lastAdmin(t *testing.T, s Store) {
+	ctx := t.Context()
+	must(t, s.AddKey(ctx, key("alice", "SHA256:aaa"), true))
+	must(t, s.AddUser(ctx, "zoe", true))
+	limited := key("zoe", "SHA256:bbb")
+	limited.Only = deploy.Limit{App: "shop", Role: deploy.RoleAdmin}
+	must(t, s.AddKey(ctx, limited, false))
+	for what, call := range map[string]func() error{
+		"RemoveKey":  func() error { return s.RemoveKey(ctx, "SHA256:aaa") },
+		"RemoveUser": func() error { return s.RemoveUser(ctx, "alice") },
+		"SetAdmin":   func() error { return s.SetAdmin(ctx, "alice", false) },
+	} {
+		if err := call(); !errors.Is(err, deploy.ErrLastAdmin) {
+			t.Errorf("%s: %v, want ErrLastAdmin", what, err)
+		}
+	}
+	if u := got(s.User(ctx, "alice"))(t); !u.Admin {
+		t.Error("what was refused was done")
+	}
+	must(t, s.AddKey(ctx, key("bob", "SHA256:ccc"), true))
+	must(t, s.SetAdmin(ctx, "alice", false))
+	must(t, s.RemoveUser(ctx, "alice"))
+}
+
+func key(name, fingerprint string) deploy.Key {
+	return deploy.Key{Name: name, Fingerprint: fingerprint, Public: "ssh-ed25519 AAAA" + fingerprint[7:], Added: instant(time.Now())}
+}

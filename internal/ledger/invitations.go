@@ -1,0 +1,85 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"gitd/internal/deploy"
+)
+
+const selectInvitations = `SELECT hash, name, admin, app, role, inviter, created, expires FROM invitations WHERE expires > ? `
+
+// Invite stores an invitation, in place of an open one for the same name.
+func (l *Ledger) Invite(ctx context.Context, i deploy.Invitation) error {
+	return l.change(ctx, "invite "+i.Name, func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM invitations WHERE name = ? OR expires <= ?`, i.Name, instant{time.Now()}); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `INSERT INTO invitations (hash, name, admin, app, role, inviter, created, expires)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			i.Hash, i.Name, i.Admin, i.App, int(i.Role), i.By, instant{i.Created}, instant{i.Expires})
+		return err
+	})
+}
+
+// Invitations are the open ones.
+func (l *Ledger) Invitations(ctx context.Context) ([]deploy.Invitation, error) {
+	return list(ctx, l.reader, "invitations", scanInvitation, selectInvitations+`ORDER BY name`, instant{time.Now()})
+}
+
+// Redeem uses up the invitation with this hash and registers k. Of two who
+// come with the same code, one is the second: the code is gone by then.
+func (l *Ledger) Redeem(ctx context.Context, hash string, k deploy.Key) (deploy.Invitation, error) {
+	var i deploy.Invitation
+	err := l.change(ctx, "redeem an invitation", func(ctx context.Context, tx *sql.Tx) error {
+		var err error
+		i, err = scanInvitation(tx.QueryRowContext(ctx, selectInvitations+`AND hash = ?`, instant{time.Now()}, hash))
+		if errors.Is(err, sql.ErrNoRows) {
+			return deploy.ErrVoid
+		}
+		if err != nil {
+			return err
+		}
+		if err := stillFirst(ctx, tx, i); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM invitations WHERE hash = ?`, hash); err != nil {
+			return err
+		}
+		return welcome(ctx, tx, &i, k)
+	})
+	return i, err
+}
+
+// stillFirst: a claim is void once anyone can log in.
+func stillFirst(ctx context.Context, tx *sql.Tx, i deploy.Invitation) error {
+	var n int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM keys`).Scan(&n)
+	if err == nil && i.Claim() && n > 0 {
+		return fmt.Errorf("a claim is for the first key, and there is one: %w", deploy.ErrVoid)
+	}
+	return err
+}
+
+func welcome(ctx context.Context, tx *sql.Tx, i *deploy.Invitation, k deploy.Key) error {
+	if i.Claim() {
+		i.Name = k.Name
+	}
+	k.Name = i.Name
+	if err := addKey(ctx, tx, k, i.Admin); err != nil || i.App == "" {
+		return err
+	}
+	return grant(ctx, tx, deploy.Grant{User: i.Name, App: i.App, Role: i.Role})
+}
+
+func scanInvitation(row scanner) (deploy.Invitation, error) {
+	var i deploy.Invitation
+	var role int
+	var created, expires instant
+	err := row.Scan(&i.Hash, &i.Name, &i.Admin, &i.App, &role, &i.By, &created, &expires)
+	i.Role, i.Created, i.Expires = deploy.Role(role), created.Time, expires.Time
+	return i, err
+}

@@ -1,0 +1,155 @@
+package ledger
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"gitd/internal/deploy"
+)
+
+const (
+	selectUsers  = `SELECT name, admin, added FROM users `
+	selectGrants = `SELECT name, app, role FROM grants `
+)
+
+// Users are sorted by name.
+func (l *Ledger) Users(ctx context.Context) ([]deploy.User, error) {
+	users, err := list(ctx, l.reader, "users", scanUser, selectUsers+`ORDER BY name`)
+	if err != nil {
+		return nil, err
+	}
+	grants, err := list(ctx, l.reader, "grants", scanGrant, selectGrants+`ORDER BY name, app`)
+	if err != nil {
+		return nil, err
+	}
+	for i, u := range users {
+		for _, g := range grants {
+			if g.User == u.Name {
+				users[i].Grants = append(users[i].Grants, g)
+			}
+		}
+	}
+	return users, nil
+}
+
+// User finds a user by name.
+func (l *Ledger) User(ctx context.Context, name string) (deploy.User, error) {
+	return findUser(ctx, l.reader, name)
+}
+
+func findUser(ctx context.Context, q querier, name string) (deploy.User, error) {
+	u, err := scanUser(q.QueryRowContext(ctx, selectUsers+`WHERE name = ?`, name))
+	if err != nil {
+		return deploy.User{}, fmt.Errorf("user %q: %w", name, notFound(err))
+	}
+	u.Grants, err = list(ctx, q, "grants", scanGrant, selectGrants+`WHERE name = ? ORDER BY app`, name)
+	return u, err
+}
+
+// AddUser stores a user without a key.
+func (l *Ledger) AddUser(ctx context.Context, name string, admin bool) error {
+	return l.change(ctx, "add user "+name, func(ctx context.Context, tx *sql.Tx) error {
+		err := one(tx.ExecContext(ctx, `INSERT INTO users (name, admin, added) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+			name, admin, instant{time.Now()}))
+		if errors.Is(err, deploy.ErrNotFound) {
+			return deploy.ErrNameTaken
+		}
+		return err
+	})
+}
+
+// SetAdmin makes someone an administrator or takes that away.
+func (l *Ledger) SetAdmin(ctx context.Context, name string, admin bool) error {
+	return l.change(ctx, "set the rights of "+name, func(ctx context.Context, tx *sql.Tx) error {
+		return keepAdmin(ctx, tx, func() error {
+			return one(tx.ExecContext(ctx, `UPDATE users SET admin = ? WHERE name = ?`, admin, name))
+		})
+	})
+}
+
+// RenameUser keeps keys and roles: their references follow.
+func (l *Ledger) RenameUser(ctx context.Context, from, to string) error {
+	return l.change(ctx, "rename user "+from, func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := findUser(ctx, tx, to); !errors.Is(err, deploy.ErrNotFound) {
+			return errors.Join(err, deploy.ErrNameTaken)
+		}
+		if _, err := tx.ExecContext(ctx, `DELETE FROM invitations WHERE name = ?`, from); err != nil {
+			return err
+		}
+		return one(tx.ExecContext(ctx, `UPDATE users SET name = ? WHERE name = ?`, to, from))
+	})
+}
+
+// RemoveUser removes the keys, roles and open invitations too.
+func (l *Ledger) RemoveUser(ctx context.Context, name string) error {
+	return l.change(ctx, "remove user "+name, func(ctx context.Context, tx *sql.Tx) error {
+		return keepAdmin(ctx, tx, func() error {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM invitations WHERE name = ?`, name); err != nil {
+				return err
+			}
+			return one(tx.ExecContext(ctx, `DELETE FROM users WHERE name = ?`, name))
+		})
+	})
+}
+
+// Grant gives a role in place of the one before.
+func (l *Ledger) Grant(ctx context.Context, g deploy.Grant) error {
+	return l.change(ctx, "grant "+g.App, func(ctx context.Context, tx *sql.Tx) error { return grant(ctx, tx, g) })
+}
+
+func grant(ctx context.Context, tx *sql.Tx, g deploy.Grant) error {
+	return one(tx.ExecContext(ctx, `INSERT INTO grants (name, app, role) SELECT name, ?, ? FROM users WHERE name = ?
+		ON CONFLICT (name, app) DO UPDATE SET role = excluded.role`, g.App, int(g.Role), g.User))
+}
+
+// Revoke takes a role away.
+func (l *Ledger) Revoke(ctx context.Context, user, app string) error {
+	return l.change(ctx, "revoke "+app, func(ctx context.Context, tx *sql.Tx) error {
+		return one(tx.ExecContext(ctx, `DELETE FROM grants WHERE name = ? AND app = ?`, user, app))
+	})
+}
+
+// keepAdmin makes a change that may not take the last administrator who can
+// log in. A ledger that has none can lose none.
+func keepAdmin(ctx context.Context, tx *sql.Tx, change func() error) error {
+	before, err := admins(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	after, err := admins(ctx, tx)
+	if err == nil && after == 0 && before > 0 {
+		return deploy.ErrLastAdmin
+	}
+	return err
+}
+
+// admins counts the administrators that have a key which lets them in.
+func admins(ctx context.Context, tx *sql.Tx) (int, error) {
+	var n int
+	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE admin AND EXISTS
+		(SELECT 1 FROM keys WHERE keys.name = users.name AND only_app = '' AND (expires IS NULL OR expires > ?))`,
+		instant{time.Now()}).Scan(&n)
+	return n, err
+}
+
+func scanUser(row scanner) (deploy.User, error) {
+	var u deploy.User
+	var added instant
+	err := row.Scan(&u.Name, &u.Admin, &added)
+	u.Added = added.Time
+	return u, err
+}
+
+func scanGrant(row scanner) (deploy.Grant, error) {
+	var g deploy.Grant
+	var role int
+	err := row.Scan(&g.User, &g.App, &role)
+	g.Role = deploy.Role(role)
+	return g, err
+}
