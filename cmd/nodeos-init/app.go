@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,8 +23,10 @@ type command struct {
 // process is a started program. Its output ends when all that hold it have
 // ended.
 type process struct {
-	pid    int
-	output []*os.File // read ends: stdout, stderr
+	pid     int
+	started time.Duration // since the kernel's start
+	output  []*os.File    // read ends: stdout, stderr
+	code    *firstOpen    // of the app's own files
 }
 
 // launcher starts programs from a thread of its own, which has given up all
@@ -41,7 +44,7 @@ func newLauncher() (*launcher, error) {
 		// The runtime does not make other threads from a locked one, so the
 		// confinement stays here and in the children.
 		runtime.LockOSThread()
-		ready <- confineThread()
+		ready <- errors.Join(confineThread(), filterCalls())
 		for f := range l.requests {
 			f()
 		}
@@ -77,7 +80,7 @@ func (l *launcher) start(c command, id uint32) (*process, error) {
 		return nil, err
 	}
 	defer null.Close()
-	p := &process{}
+	p := &process{code: watchFirstOpen(c.dir), started: sinceBoot()}
 	files := []uintptr{null.Fd()}
 	for range 2 {
 		r, w, err := os.Pipe()
@@ -98,6 +101,7 @@ func (l *launcher) start(c command, id uint32) (*process, error) {
 	}
 	<-done
 	if err != nil {
+		p.code.close()
 		for _, r := range p.output {
 			r.Close()
 		}

@@ -92,7 +92,8 @@ func TestLauncher(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Uid: 1000 1000 1000 1000", "Gid: 1000 1000 1000 1000", "Groups:", "NoNewPrivs: 1",
-		"CapPrm: 0000000000000000", "CapEff: 0000000000000000", "CapBnd: 0000000000000000", "SigBlk: 0000000000000000",
+		"CapInh: 0000000000000000", "CapPrm: 0000000000000000", "CapEff: 0000000000000000", "CapBnd: 0000000000000000",
+		"CapAmb: 0000000000000000", "SigBlk: 0000000000000000", "Seccomp: 2",
 	} {
 		if !slices.Contains(status, want) {
 			t.Errorf("status lacks %q:\n%s", want, strings.Join(status, "\n"))
@@ -133,11 +134,11 @@ func TestExited(t *testing.T) {
 		{0, false, 0, "exit code 0: it ended by itself"},
 		{3 << 8, false, 3, "exit code 3"},
 		{kill, false, -1, "ended by SIGKILL"},
-		{kill, true, -1, "ended by SIGKILL: the machine ran out of memory"},
+		{kill, true, -1, "ended by SIGKILL: the machine ran out of memory; it had 88 MiB of the machine's 109 MiB"},
 		{term, true, -1, "ended by SIGTERM"},
-		{abort, false, -1, "SIGABRT: it aborted; Node does that when its heap is full"},
+		{abort, false, -1, "SIGABRT: it aborted, as Node does when its heap is full; it had 88 MiB"},
 	} {
-		e := exited(tt.status, tt.oom)
+		e := exited(death{status: tt.status, usage: unix.Rusage{Maxrss: 88 << 10}}, tt.oom, 109<<20)
 		if e.Code != tt.code || !strings.Contains(e.Reason, tt.reason) {
 			t.Errorf("status %#x: %+v", tt.status, e)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,11 +35,12 @@ func (m *machine) prepare(s *guest.Start) (starter, []string, error) {
 	if err := closeAddresses(s.Network); err != nil {
 		warnings = append(warnings, fmt.Sprintf("the app can reach services on the loopback of the host: the filter against it does not work in this kernel: %v", err))
 	}
-	if err := setLimits(); err != nil {
-		return nil, warnings, err
-	}
 	var err error
 	if m.volumes, err = mountVolumes(s.Mounts); err != nil {
+		return nil, warnings, err
+	}
+	warnings = append(warnings, apply(settings())...)
+	if err := errors.Join(hide(), setLimits()); err != nil {
 		return nil, warnings, err
 	}
 	l, err := newLauncher()
@@ -48,18 +50,20 @@ func (m *machine) prepare(s *guest.Start) (starter, []string, error) {
 	return func(c command) (*process, error) { return l.start(c, appID) }, warnings, nil
 }
 
-// setClock sets the time of day; a guest under emulation may have started
-// with a coarse one.
-func setClock(t time.Time) error {
-	ts := unix.NsecToTimespec(t.UnixNano())
-	if err := unix.ClockSettime(unix.CLOCK_REALTIME, &ts); err != nil {
-		return fmt.Errorf("clock: %w", err)
-	}
-	return nil
-}
+// stats implements host.
+func (*machine) stats(lost int64) *guest.Stats { return gather(lost) }
 
-// setLimits is for what this process starts: limits are inherited.
+// setTime implements host.
+func (*machine) setTime(t time.Time) (said string, err error) { return correctClock(t) }
+
+// setLimits is for what this process starts: limits are inherited. That of
+// processes counts those of the app's user, threads included, so this one is
+// not under it.
 func setLimits() error {
+	most := mostProcesses(slurp("/proc/meminfo"))
+	if err := unix.Setrlimit(unix.RLIMIT_NPROC, &unix.Rlimit{Cur: most, Max: most}); err != nil {
+		return fmt.Errorf("limit of processes: %w", err)
+	}
 	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &unix.Rlimit{Cur: maxFiles, Max: maxFiles}); err != nil {
 		return fmt.Errorf("limit of open files: %w", err)
 	}
@@ -67,4 +71,13 @@ func setLimits() error {
 		return fmt.Errorf("limit of core files: %w", err)
 	}
 	return nil
+}
+
+// mostProcesses bounds a fork bomb: each process costs the kernel some 30 KiB
+// that the app's own memory does not show, so four for each MiB are an eighth
+// of the memory. Node has eleven threads, and four for each worker.
+func mostProcesses(meminfo string) uint64 {
+	const fewest, most = 256, 16384
+	total, _ := parseMemory(meminfo)
+	return uint64(min(max(4*(total>>20), fewest), most))
 }

@@ -44,13 +44,15 @@ func run(out *outbox, kernelMillis int) error {
 	if mounted != nil {
 		return mounted
 	}
-	out.put(guest.Message{Kind: guest.KindBooted, Booted: &guest.Booted{
+	vm := &machine{}
+	s := newSupervisor(out, vm)
+	s.booted = guest.Booted{
 		KernelMillis: kernelMillis,
 		InitMillis:   int(sinceBoot().Milliseconds()),
 		Kernel:       kernelRelease(),
-	}})
-	vm := &machine{}
-	s := newSupervisor(out, vm)
+		BeatMillis:   int(guest.BeatPeriod.Milliseconds()),
+	}
+	out.put(guest.Message{Kind: guest.KindBooted, Booted: &s.booted})
 	reap(s.deaths)
 	go readMessages(port, s.messages)
 	watchSignals(s)

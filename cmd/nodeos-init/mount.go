@@ -26,16 +26,16 @@ type mountPoint struct {
 	create               bool // the target is made first
 }
 
-// systemMounts come before the disks. Memory that the app can fill is bounded
-// by each tmpfs's size; a tmpfs without one may take half the memory.
+// systemMounts come before the disks; see hide for what the app gets to see of
+// them. Memory that the app can fill is bounded by each tmpfs's size; a tmpfs
+// without one may take half the memory.
 func systemMounts() []mountPoint {
 	return []mountPoint{
 		{source: "devtmpfs", target: "/dev", kind: "devtmpfs", flags: unix.MS_NOSUID | unix.MS_NOEXEC, options: "mode=0755"},
-		{source: "shm", target: "/dev/shm", kind: "tmpfs", flags: hardened, options: "mode=1777,size=25%", create: true},
 		{source: "proc", target: "/proc", kind: "proc", flags: hardened, options: "hidepid=2"},
 		{source: "sysfs", target: "/sys", kind: "sysfs", flags: hardened | unix.MS_RDONLY},
 		{source: "run", target: "/run", kind: "tmpfs", flags: hardened, options: "mode=0755,size=1m"},
-		{source: "tmp", target: "/tmp", kind: "tmpfs", flags: plain, options: "mode=1777,size=25%"},
+		{source: "tmp", target: "/tmp", kind: "tmpfs", flags: hardened, options: "mode=1777,size=25%"},
 		{source: "layers", target: layersDir, kind: "tmpfs", flags: plain, options: "mode=0700,size=25%"},
 	}
 }
@@ -64,11 +64,6 @@ func mountAll() error {
 	}
 	for _, m := range systemMounts() {
 		if err := m.mount(); err != nil {
-			return err
-		}
-	}
-	for name, target := range map[string]string{"fd": "", "stdin": "/0", "stdout": "/1", "stderr": "/2"} {
-		if err := os.Symlink("/proc/self/fd"+target, "/dev/"+name); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}

@@ -17,17 +17,24 @@ const (
 	outboxLines = 1000
 	outboxBytes = 256 << 10
 
+	// What has been sent and not acknowledged, for a host that comes after one
+	// that was killed.
+	keptLines = 500
+	keptBytes = 128 << 10
+
 	flushLimit = time.Second
 )
 
-// outbox holds what is to be sent, in order. Nothing that adds to it waits.
+// outbox holds what is to be sent, in order, and the lines of which nobody
+// knows whether they arrived. Nothing that adds to it waits.
 type outbox struct {
 	mu      sync.Mutex
 	changed *sync.Cond
-	queue   []guest.Message
-	lines   int // log messages in queue
-	bytes   int // of their text
-	dropped int // lines lost since the last one that was sent
+	queue   backlog // to be sent
+	kept    backlog // sent, lines only
+	seq     uint64  // of the newest line
+	dropped int     // lines lost since the last one that was sent
+	lost    int64   // lines lost since the start
 	sending bool
 }
 
@@ -37,27 +44,45 @@ func newOutbox() *outbox {
 	return o
 }
 
-// put adds a message.
+// put adds a message. Of beats and stats only the newest one waits.
 func (o *outbox) put(m guest.Message) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if m.Kind == guest.KindLog {
-		o.lines++
-		o.bytes += len(m.Log.Line)
+	switch m.Kind {
+	case guest.KindLog:
+		o.seq++
+		m.Log.Seq = o.seq
+	case guest.KindBeat, guest.KindStats:
+		if o.queue.replace(m) {
+			return
+		}
 	}
-	o.queue = append(o.queue, m)
-	for o.lines > outboxLines || o.bytes > outboxBytes {
-		o.dropLine()
-	}
+	o.queue.add(m)
+	o.trim()
 	o.changed.Broadcast()
 }
 
-// putFirst adds states ahead of everything that waits.
-func (o *outbox) putFirst(states ...guest.Message) {
+// resend is for a host that has just connected: states first, then the lines
+// that the host before has not acknowledged, then what waits.
+func (o *outbox) resend(states ...guest.Message) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.queue = append(states, o.queue...)
+	waiting := append(o.kept.messages, o.queue.messages...)
+	o.kept, o.queue = backlog{}, backlog{}
+	for _, m := range append(states, waiting...) {
+		o.queue.add(m)
+	}
+	o.trim()
 	o.changed.Broadcast()
+}
+
+// acknowledged forgets the lines up to seq.
+func (o *outbox) acknowledged(seq uint64) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for len(o.kept.messages) > 0 && o.kept.messages[0].Log.Seq <= seq {
+		o.kept.take()
+	}
 }
 
 // log adds a line of init's own.
@@ -70,24 +95,20 @@ func (o *outbox) line(stream, text string) {
 	o.put(guest.Message{Kind: guest.KindLog, Log: &guest.Log{Stream: stream, Line: text, UnixNano: time.Now().UnixNano()}})
 }
 
-// dropLine drops the oldest log message.
-func (o *outbox) dropLine() {
-	for i, m := range o.queue {
-		if m.Kind == guest.KindLog {
-			o.forget(m)
-			o.dropped++
-			// States are few, so this moves next to nothing: mostly i is 0.
-			copy(o.queue[1:i+1], o.queue[:i])
-			o.queue[0] = guest.Message{}
-			o.queue = o.queue[1:]
-			return
-		}
+// trim drops the oldest lines while there are too many.
+func (o *outbox) trim() {
+	for o.queue.lines > outboxLines || o.queue.bytes > outboxBytes {
+		o.queue.dropLine()
+		o.dropped++
+		o.lost++
 	}
 }
 
-func (o *outbox) forget(m guest.Message) {
-	o.lines--
-	o.bytes -= len(m.Log.Line)
+// lostLines is how many lines nobody will see.
+func (o *outbox) lostLines() int64 {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.lost
 }
 
 // next waits for a message and takes it.
@@ -96,15 +117,17 @@ func (o *outbox) next() guest.Message {
 	defer o.mu.Unlock()
 	o.sending = false
 	o.changed.Broadcast()
-	for len(o.queue) == 0 {
+	for len(o.queue.messages) == 0 {
 		o.changed.Wait()
 	}
-	m := o.queue[0]
-	o.queue[0] = guest.Message{}
-	o.queue = o.queue[1:]
+	m := o.queue.take()
 	if m.Kind == guest.KindLog {
-		o.forget(m)
-		m.Log.Dropped, o.dropped = o.dropped, 0
+		m.Log.Dropped += o.dropped
+		o.dropped = 0
+		o.kept.add(m)
+		for o.kept.lines > keptLines || o.kept.bytes > keptBytes {
+			o.kept.take()
+		}
 	}
 	o.sending = true
 	return m
@@ -136,7 +159,7 @@ func (o *outbox) flush(limit time.Duration) {
 	defer timer.Stop()
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for (len(o.queue) > 0 || o.sending) && !late {
+	for (len(o.queue.messages) > 0 || o.sending) && !late {
 		o.changed.Wait()
 	}
 }

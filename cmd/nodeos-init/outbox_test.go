@@ -59,15 +59,15 @@ func TestOutboxBoundsBytes(t *testing.T) {
 	for range 100 {
 		o.line("stdout", line)
 	}
-	if o.bytes > outboxBytes || o.lines != outboxBytes/guest.MaxLine {
-		t.Errorf("%d lines with %d bytes are kept", o.lines, o.bytes)
+	if o.queue.bytes > outboxBytes || o.queue.lines != outboxBytes/guest.MaxLine {
+		t.Errorf("%d lines with %d bytes are kept", o.queue.lines, o.queue.bytes)
 	}
 }
 
-func TestOutboxPutFirst(t *testing.T) {
+func TestOutboxResend(t *testing.T) {
 	o := newOutbox()
 	o.line("stdout", "old")
-	o.putFirst(guest.Message{Kind: guest.KindBooted, Booted: &guest.Booted{}}, guest.Message{Kind: guest.KindListening})
+	o.resend(guest.Message{Kind: guest.KindBooted, Booted: &guest.Booted{}}, guest.Message{Kind: guest.KindListening})
 	var b bytes.Buffer
 	go o.send(&b)
 	o.flush(time.Minute)
@@ -87,4 +87,63 @@ func TestOutboxWithoutHost(t *testing.T) {
 		o.line("stdout", "x")
 	}
 	o.flush(time.Millisecond)
+}
+
+// TestOutboxKeepsUnacknowledged: a host that comes after one that was killed
+// gets again, in order, what that one did not acknowledge, and nothing else.
+func TestOutboxKeepsUnacknowledged(t *testing.T) {
+	o := newOutbox()
+	for i := range 5 {
+		o.line("stdout", fmt.Sprint(i+1))
+	}
+	for range 4 {
+		o.next() // to the host before
+	}
+	o.acknowledged(2)
+	o.resend(guest.Message{Kind: guest.KindBooted, Booted: &guest.Booted{}})
+	if got := drain(t, o); got != "booted,log 3,log 4,log 5" {
+		t.Errorf("got %s", got)
+	}
+	o.acknowledged(5)
+	o.resend()
+	if got := drain(t, o); got != "" {
+		t.Errorf("acknowledged lines come again: %s", got)
+	}
+}
+
+// TestOutboxBoundsKept: what is kept for another host is bounded too.
+func TestOutboxBoundsKept(t *testing.T) {
+	o := newOutbox()
+	line := strings.Repeat("x", guest.MaxLine)
+	for range 100 {
+		o.line("stdout", line)
+		o.next()
+	}
+	if o.kept.bytes > keptBytes || o.kept.lines != keptBytes/guest.MaxLine {
+		t.Errorf("%d lines with %d bytes are kept", o.kept.lines, o.kept.bytes)
+	}
+}
+
+// TestOutboxNewestState: while no host reads, beats and stats do not pile up.
+func TestOutboxNewestState(t *testing.T) {
+	o := newOutbox()
+	for i := range 1000 {
+		o.put(guest.Message{Kind: guest.KindBeat, Beat: &guest.Clock{UnixNano: int64(i)}})
+		o.put(guest.Message{Kind: guest.KindStats, Stats: &guest.Stats{}})
+	}
+	if n := len(o.queue.messages); n != 2 || o.queue.messages[0].Beat.UnixNano != 999 {
+		t.Errorf("%d messages wait: %+v", n, o.queue.messages[:1])
+	}
+}
+
+func drain(t *testing.T, o *outbox) string {
+	t.Helper()
+	var b bytes.Buffer
+	w := guest.NewWriter(&b)
+	for len(o.queue.messages) > 0 {
+		if err := w.Write(o.next()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return strings.Join(texts(t, b.Bytes()), ",")
 }

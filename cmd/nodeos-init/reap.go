@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/signal"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 type death struct {
 	pid    int
 	status unix.WaitStatus
+	usage  unix.Rusage
 }
 
 // reap collects every child that ends, the orphans that process 1 inherits
@@ -28,7 +30,7 @@ func reap(to chan<- death) {
 		for range children {
 			for {
 				var d death
-				pid, err := unix.Wait4(-1, &d.status, unix.WNOHANG, nil)
+				pid, err := unix.Wait4(-1, &d.status, unix.WNOHANG, &d.usage)
 				if errors.Is(err, unix.EINTR) {
 					continue
 				}
@@ -42,8 +44,10 @@ func reap(to chan<- death) {
 	}()
 }
 
-// exited describes how the app ended, for people and for programs.
-func exited(status unix.WaitStatus, outOfMemory bool) *guest.Exited {
+// exited describes how the app ended, for people and for programs. memory is
+// the machine's, in bytes.
+func exited(d death, outOfMemory bool, memory int64) *guest.Exited {
+	status := d.status
 	if !status.Signaled() {
 		e := &guest.Exited{Code: status.ExitStatus(), Reason: "exit code " + strconv.Itoa(status.ExitStatus())}
 		if e.Code == 0 {
@@ -53,12 +57,14 @@ func exited(status unix.WaitStatus, outOfMemory bool) *guest.Exited {
 	}
 	e := &guest.Exited{Code: -1, Signal: unix.SignalName(status.Signal())}
 	e.Reason = "ended by " + e.Signal
+	// The largest that it was, in KiB.
+	used := fmt.Sprintf("it had %d MiB of the machine's %d MiB", d.usage.Maxrss>>10, memory>>20)
 	switch {
 	case outOfMemory && status.Signal() == unix.SIGKILL:
-		e.Reason += ": the machine ran out of memory"
+		e.Reason += ": the machine ran out of memory; " + used
 	case status.Signal() == unix.SIGABRT:
 		// What V8 does when its heap is full.
-		e.Reason += ": it aborted; Node does that when its heap is full"
+		e.Reason += ": it aborted, as Node does when its heap is full; " + used
 	}
 	return e
 }

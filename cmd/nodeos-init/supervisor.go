@@ -28,6 +28,10 @@ type host interface {
 	prepare(s *guest.Start) (starter, []string, error)
 	// killAll ends what the app has left behind.
 	killAll()
+	// stats is what the machine uses; lost are the lines that nobody will see.
+	stats(lost int64) *guest.Stats
+	// setTime corrects the clock, and says so.
+	setTime(t time.Time) (said string, err error)
 }
 
 // starter starts the app.
@@ -41,11 +45,12 @@ type supervisor struct {
 	stops     chan time.Duration // grace
 	deaths    chan death
 	listening chan *running
+	booted    guest.Booted // what the host was told
 
 	begin    *guest.Start // nil until the host has sent it
 	starter  starter
-	app      *running // nil while none runs
-	ever     bool     // the app listened once
+	app      *running         // nil while none runs
+	first    *guest.Listening // nil until the app listened once
 	restarts int
 	pause    time.Duration
 	restart  <-chan time.Time
@@ -74,6 +79,9 @@ func newSupervisor(out *outbox, h host) *supervisor {
 // run serves until the machine shall end. A nil error is an orderly end. Who
 // feeds messages, stops and deaths is the caller's business.
 func (s *supervisor) run() error {
+	beat, stats := time.NewTicker(guest.BeatPeriod), time.NewTicker(guest.StatsPeriod)
+	defer beat.Stop()
+	defer stats.Stop()
 	for {
 		var err error
 		over := false
@@ -86,6 +94,10 @@ func (s *supervisor) run() error {
 			over = s.died(d)
 		case r := <-s.listening:
 			s.listens(r)
+		case <-beat.C:
+			s.out.put(guest.Message{Kind: guest.KindBeat, Beat: &guest.Clock{UnixNano: time.Now().UnixNano()}})
+		case <-stats.C:
+			s.out.put(s.statsMessage())
 		case <-s.restart:
 			s.restart = nil
 			s.restarts++
@@ -104,6 +116,10 @@ func (s *supervisor) message(m guest.Message) (over bool, err error) {
 	switch m.Kind {
 	case guest.KindHello:
 		s.hello()
+	case guest.KindAck:
+		s.out.acknowledged(m.Ack.Seq)
+	case guest.KindTime:
+		s.setTime(time.Unix(0, m.Time.UnixNano))
 	case guest.KindStop:
 		return s.stop(time.Duration(m.Stop.GraceMillis) * time.Millisecond), nil
 	case guest.KindStart:
@@ -127,11 +143,25 @@ func (s *supervisor) message(m guest.Message) (over bool, err error) {
 
 // hello tells a host that has just connected what it may have missed.
 func (s *supervisor) hello() {
-	states := []guest.Message{{Kind: guest.KindBooted, Booted: &guest.Booted{Kernel: kernelRelease()}}}
+	states := []guest.Message{{Kind: guest.KindBooted, Booted: &s.booted}}
 	if s.app != nil && s.app.listens {
-		states = append(states, guest.Message{Kind: guest.KindListening})
+		states = append(states, guest.Message{Kind: guest.KindListening, Listening: s.first})
 	}
-	s.out.putFirst(states...)
+	s.out.resend(append(states, s.statsMessage())...)
+}
+
+func (s *supervisor) statsMessage() guest.Message {
+	return guest.Message{Kind: guest.KindStats, Stats: s.host.stats(s.out.lostLines())}
+}
+
+func (s *supervisor) setTime(t time.Time) {
+	said, err := s.host.setTime(t)
+	if err != nil {
+		said = err.Error()
+	}
+	if said != "" {
+		s.out.log("%s", said)
+	}
 }
 
 // startApp starts the app; over says that it cannot and never could.
@@ -161,8 +191,16 @@ func (s *supervisor) listens(r *running) {
 	if s.app != r {
 		return
 	}
-	r.listens, s.ever = true, true
-	s.out.put(guest.Message{Kind: guest.KindListening})
+	r.listens = true
+	m := guest.Message{Kind: guest.KindListening}
+	if s.first == nil {
+		s.first = &guest.Listening{
+			StartMillis: int(r.started.Milliseconds()), CodeMillis: int(time.Duration(r.code.at.Load()).Milliseconds()),
+			ListenMillis: int(sinceBoot().Milliseconds()),
+		}
+		m.Listening = s.first
+	}
+	s.out.put(m)
 }
 
 // died notes the end of a child; over says that the machine shall end.
@@ -173,9 +211,11 @@ func (s *supervisor) died(d death) (over bool) {
 	}
 	s.app, s.kill = nil, nil
 	r.unwatch()
+	r.code.close()
 	s.host.killAll()
 	waitOutput(&r.output)
-	e := exited(d.status, oomKills() != r.killsSeen)
+	memory, _ := parseMemory(slurp("/proc/meminfo"))
+	e := exited(d, oomKills() != r.killsSeen, memory)
 	if s.stopping {
 		e.Reason = "stopped on request"
 	}
@@ -187,7 +227,7 @@ func (s *supervisor) died(d death) (over bool) {
 func (s *supervisor) ended(e *guest.Exited, ran time.Duration) (over bool) {
 	e.Restarts = s.restarts
 	s.out.put(guest.Message{Kind: guest.KindExited, Exited: e})
-	if s.stopping || !s.ever {
+	if s.stopping || s.first == nil {
 		return true
 	}
 	if s.pause = min(2*s.pause, restartMost); s.pause == 0 || ran > settled {
@@ -234,9 +274,5 @@ func waitOutput(all *sync.WaitGroup) {
 }
 
 func oomKills() string {
-	b, err := os.ReadFile("/proc/vmstat")
-	if err != nil {
-		return ""
-	}
-	return parseOOMKills(string(b))
+	return parseOOMKills(slurp("/proc/vmstat"))
 }

@@ -43,12 +43,16 @@ func newStage(t *testing.T) *stage {
 
 func (st *stage) killAll() {}
 
+func (st *stage) stats(lost int64) *guest.Stats { return &guest.Stats{Dropped: lost} }
+
+func (st *stage) setTime(t time.Time) (string, error) { return "set to " + t.UTC().String(), nil }
+
 func (st *stage) prepare(*guest.Start) (starter, []string, error) {
 	return func(command) (*process, error) {
 		if st.fail != nil {
 			return nil, st.fail
 		}
-		p := &process{pid: noSuchPID}
+		p := &process{pid: noSuchPID, code: &firstOpen{}}
 		for range 2 {
 			r, w, err := os.Pipe()
 			if err != nil {

@@ -1,6 +1,9 @@
 package deploy
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Machine is one running VM of a release.
 type Machine struct {
@@ -81,6 +84,20 @@ type BootTimes struct {
 // Total is the time of all phases together.
 func (b BootTimes) Total() time.Duration {
 	return b.Host + b.Firmware + b.Kernel + b.Init + b.Node + b.App
+}
+
+// String is one line for people: "host 0.91s · kernel 583ms". Phases that are
+// not known are left out.
+func (b BootTimes) String() string {
+	var parts []string
+	for _, p := range []Step{
+		{"host", b.Host}, {"firmware", b.Firmware}, {"kernel", b.Kernel}, {"init", b.Init}, {"node", b.Node}, {"app", b.App},
+	} {
+		if p.Took > 0 {
+			parts = append(parts, p.Name+" "+p.Took.Round(time.Millisecond).String())
+		}
+	}
+	return strings.Join(parts, " · ")
 }
 
 // Stats is what a machine uses, as its guest says.

@@ -25,7 +25,7 @@ func (d *Driver) Boot(ctx context.Context, spec deploy.MachineSpec, w deploy.Wat
 		return deploy.Machine{}, err
 	}
 	m := newMachine(spec.ID, w, d.console(spec.ID), d.log)
-	m.start = start
+	m.start, m.paused = start, func() bool { return d.isPaused(spec.ID) }
 	if err := d.add(m); err != nil {
 		return deploy.Machine{}, err
 	}
@@ -46,6 +46,7 @@ func (d *Driver) boot(ctx context.Context, spec deploy.MachineSpec, m *machine) 
 	if err != nil {
 		return deploy.Machine{}, err
 	}
+	m.running = time.Now()
 	defer free(dom)
 	c, err := openChannel(d.conn, dom)
 	if err == nil && ctx.Err() != nil {
@@ -225,6 +226,8 @@ func (d *Driver) lifecycle(id string, e *libvirt.DomainEventLifecycle) {
 		return
 	}
 	switch e.Event {
+	case libvirt.DOMAIN_EVENT_RESUMED:
+		m.tellTime()
 	case libvirt.DOMAIN_EVENT_SHUTDOWN:
 		m.powerOff()
 	case libvirt.DOMAIN_EVENT_STOPPED, libvirt.DOMAIN_EVENT_CRASHED:

@@ -149,9 +149,11 @@ func (d *Driver) Close() error {
 	left := d.machines
 	d.machines = map[string]*machine{}
 	d.mu.Unlock()
+	var all sync.WaitGroup
 	for _, m := range left {
-		m.leave()
+		all.Go(m.leave)
 	}
+	all.Wait()
 	var err error
 	if d.callback != nil {
 		err = d.conn.DomainEventDeregister(*d.callback)

@@ -178,7 +178,7 @@ func files(t *testing.T, p *probe) {
 	}
 	for name, want := range map[string]string{
 		"/app/new": "<nil>", "/app/package.json": "<nil>", "/tmp/x": "<nil>", "/dev/shm/x": "<nil>",
-		"/etc/x": "read-only", "/usr/bin/server": "read-only", "/run/x": "permission denied", "/dev/x": "permission denied",
+		"/etc/x": "read-only", "/usr/bin/server": "read-only", "/run/x": "permission denied", "/dev/x": "read-only",
 	} {
 		if got := p.get("/write", "name="+url.QueryEscape(name)); !strings.Contains(got, want) {
 			t.Errorf("write %s: %q, want %q", name, got, want)
@@ -257,6 +257,9 @@ func TestGuestOutlivesDriver(t *testing.T) {
 	}
 	p.kind(deploy.EventListening, 1)
 	p.line("init", "lines of output were lost")
+	if s := p.kind(deploy.EventStats, 1).Stats; s.Dropped == 0 {
+		t.Errorf("the lost lines are not counted: %+v", s)
+	}
 	p.line("stdout", "flood 19999")
 
 	p.end("/crash") // the app comes back by itself

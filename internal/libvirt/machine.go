@@ -1,7 +1,8 @@
 package libvirt
 
 import (
-	"fmt"
+	"errors"
+	"io"
 	"sync"
 	"time"
 
@@ -20,43 +21,57 @@ type machine struct {
 	console string // path of its console's log
 	log     zerolog.Logger
 	since   time.Time
+	running time.Time // when the machine's processor ran; zero: it was adopted
+	paused  func() bool
+	pulse   pulse
+	acks    acks
 
-	start  *guest.Start // what the guest still waits for
-	booted bool         // the guest has said so
-	failed string       // what its init said before it gave up
+	start    *guest.Start // what the guest still waits for
+	booted   bool         // the guest has said so
+	greeting bool         // adopted, and the guest has not answered yet
+	boot     bootClock
+	failed   string // what its init said before it gave up
 
 	powered chan struct{} // closed when the guest has powered off, or is gone
 	gone    chan struct{} // closed when the machine is gone
 	left    chan struct{} // closed when nobody wants to know any more
 
-	mu      sync.Mutex // guards what follows, and the closing of the three above
-	how     ending
-	channel *channel // nil until the machine runs
+	// Held while a message is handled and while an event is told, so that the
+	// watch is called once at a time. Taken before mu.
+	telling sync.Mutex
+
+	mu   sync.Mutex // guards what follows, and the closing of the three above
+	how  ending
+	conn io.ReadWriteCloser // the control channel; nil until the machine runs
 }
 
 func newMachine(id string, w deploy.Watch, console string, log zerolog.Logger) *machine {
-	return &machine{
+	m := &machine{
 		id: id, watch: w, console: console, log: log.With().Str("machine", id).Logger(), since: time.Now(),
 		powered: make(chan struct{}), gone: make(chan struct{}), left: make(chan struct{}),
 	}
+	m.acks.wake = make(chan struct{}, 1)
+	return m
 }
 
 // connect gives m its channel; follow starts.
-func (m *machine) connect(c *channel, forget func(*machine)) {
+func (m *machine) connect(c io.ReadWriteCloser, forget func(*machine)) {
 	m.mu.Lock()
-	m.channel = c
+	m.conn = c
 	m.mu.Unlock()
 	go m.follow(c, forget)
+	go m.acknowledge()
 }
 
-// write sends a message to the guest, and waits until it can.
+// write sends a message to the guest, and waits until it can: with a guest
+// that does not read, until the channel is closed.
 func (m *machine) write(msg guest.Message) error {
 	b, err := guest.Encode(msg)
 	if err != nil {
 		return err
 	}
 	m.mu.Lock()
-	c := m.channel
+	c := m.conn
 	m.mu.Unlock()
 	if c == nil {
 		return errChannelClosed
@@ -67,17 +82,26 @@ func (m *machine) write(msg guest.Message) error {
 	return err
 }
 
+// send is write for who must not wait.
+func (m *machine) send(msg guest.Message) {
+	go func() {
+		if err := m.write(msg); err != nil && !errors.Is(err, errChannelClosed) {
+			m.log.Warn().Err(err).Str("kind", string(msg.Kind)).Msg("a message did not reach the guest")
+		}
+	}()
+}
+
 // follow turns the guest's messages into events until the machine is gone or
 // let go of.
-func (m *machine) follow(c *channel, forget func(*machine)) {
-	r := guest.NewReader(c)
+func (m *machine) follow(c io.ReadWriteCloser, forget func(*machine)) {
+	r := guest.NewReader(newThrottle(c, m.left, m.gone))
 	for {
 		msg, err := r.Read()
 		if err != nil {
 			m.log.Debug().Err(err).Int("skipped_lines", r.Skipped).Msg("control channel ended")
 			break
 		}
-		m.message(msg)
+		m.handle(msg)
 	}
 	c.Close() //nolint:errcheck // the machine is gone, or this side closed it
 	select {
@@ -85,12 +109,26 @@ func (m *machine) follow(c *channel, forget func(*machine)) {
 		return
 	case <-m.gone:
 	}
+	m.pulse.stop()
 	forget(m)
 	m.sayGone()
 }
 
+// handle handles a message, unless the machine was let go of: what comes now
+// is for the next process, to which the guest will say it again.
+func (m *machine) handle(msg guest.Message) {
+	m.telling.Lock()
+	defer m.telling.Unlock()
+	if !isClosed(m.left) {
+		m.pulse.felt()
+		m.message(msg)
+	}
+}
+
 // sayGone sends the last events.
 func (m *machine) sayGone() {
+	m.telling.Lock()
+	defer m.telling.Unlock()
 	m.mu.Lock()
 	how := m.how
 	m.mu.Unlock()
@@ -104,70 +142,13 @@ func (m *machine) sayGone() {
 	m.event(deploy.Event{Kind: deploy.EventGone, Detail: detail})
 }
 
+// event tells the watch. The caller holds telling.
 func (m *machine) event(e deploy.Event) {
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
 	e.Line, e.Detail = cut(e.Line), cut(e.Detail)
 	m.watch(e)
-}
-
-// message handles one message of the guest, all of which is hostile.
-func (m *machine) message(msg guest.Message) {
-	switch msg.Kind {
-	case guest.KindBooted:
-		m.booted = true
-		m.begin()
-		m.event(deploy.Event{Kind: deploy.EventBooted, Detail: bootDetail(*msg.Booted)})
-	case guest.KindListening:
-		m.event(deploy.Event{Kind: deploy.EventListening})
-	case guest.KindExited:
-		m.event(deploy.Event{Kind: deploy.EventExited, Detail: msg.Exited.Reason})
-	case guest.KindLog:
-		m.line(*msg.Log)
-	case guest.KindFailed:
-		m.failed = msg.Failed
-		m.event(deploy.Event{Kind: deploy.EventLog, Stream: "init", Line: "cannot go on: " + msg.Failed})
-	default:
-		m.log.Debug().Str("kind", cut(string(msg.Kind))).Msg("message of an unknown kind from the guest")
-	}
-}
-
-// begin hands the guest its start message, once, with the time of now.
-func (m *machine) begin() {
-	if m.start == nil {
-		return
-	}
-	m.start.UnixNano = time.Now().UnixNano()
-	err := m.write(guest.Message{Kind: guest.KindStart, Start: m.start})
-	m.start = nil
-	if err != nil {
-		m.log.Error().Err(err).Msg("the start message did not reach the guest")
-	}
-}
-
-func (m *machine) line(l guest.Log) {
-	stream := l.Stream
-	if stream != "stdout" && stream != "stderr" {
-		stream = "init"
-	}
-	if l.Dropped > 0 {
-		m.event(deploy.Event{Kind: deploy.EventLog, Stream: "init", Line: fmt.Sprintf("%d lines of output were lost: more was written than could be kept", l.Dropped)})
-	}
-	// The guest's clock tells when a line was written while no gitd ran; one
-	// that is off is not believed.
-	at := time.Unix(0, l.UnixNano)
-	if now := time.Now(); at.After(now) || at.Before(m.since) {
-		at = now
-	}
-	m.event(deploy.Event{Kind: deploy.EventLog, Time: at, Stream: stream, Line: l.Line})
-}
-
-func bootDetail(b guest.Booted) string {
-	if b.KernelMillis == 0 && b.InitMillis == 0 {
-		return "Linux " + b.Kernel
-	}
-	return fmt.Sprintf("Linux %s: kernel %d ms, init %d ms", b.Kernel, b.KernelMillis, b.InitMillis-b.KernelMillis)
 }
 
 // cut bounds a line.
@@ -191,7 +172,7 @@ func (m *machine) end(how ending) {
 	m.how = how
 	closeOnce(m.powered)
 	closeOnce(m.gone)
-	if c := m.channel; c != nil {
+	if c := m.conn; c != nil {
 		time.AfterFunc(drainLimit, func() { c.Close() }) //nolint:errcheck // the machine is gone
 	}
 }
@@ -200,12 +181,15 @@ func (m *machine) end(how ending) {
 func (m *machine) leave() {
 	m.mu.Lock()
 	closeOnce(m.left)
-	c := m.channel
+	c := m.conn
 	m.mu.Unlock()
-	if c != nil {
-		if err := c.Close(); err != nil {
-			m.log.Debug().Err(err).Msg("close control channel")
-		}
+	m.pulse.stop()
+	if c == nil {
+		return
+	}
+	m.lastAck()
+	if err := c.Close(); err != nil {
+		m.log.Debug().Err(err).Msg("close control channel")
 	}
 }
 

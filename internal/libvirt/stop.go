@@ -23,7 +23,8 @@ func (d *Driver) Adopt(_ context.Context, id string, w deploy.Watch) (deploy.Mac
 	}
 	defer free(dom)
 	m := newMachine(id, w, d.console(id), d.log)
-	m.since, m.booted = got.Started, true
+	m.since, m.booted, m.greeting = got.Started, true, true
+	m.paused = func() bool { return d.isPaused(id) }
 	if err := d.add(m); err != nil {
 		return got, err
 	}
@@ -42,6 +43,8 @@ func (d *Driver) greet(dom *libvirt.Domain, m *machine) error {
 		return err
 	}
 	m.connect(c, d.forget)
+	// One that does not answer hangs, or does not understand this gitd.
+	m.pulse.start(m.hungAfter(int(guest.BeatPeriod.Milliseconds())), m.hung)
 	return m.write(guest.Message{Kind: guest.KindHello})
 }
 

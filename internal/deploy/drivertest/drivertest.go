@@ -89,8 +89,8 @@ func (s *suite) life() {
 	if m.ID != spec.ID || m.App != spec.App || m.Release != spec.Release || m.Started.IsZero() {
 		s.Errorf("Boot returned %+v for %s", m, spec.ID)
 	}
-	first.await(deploy.EventBooted)
-	first.await(deploy.EventListening)
+	s.times(first.await(deploy.EventBooted), deploy.EventBooted)
+	s.times(first.await(deploy.EventListening), deploy.EventListening)
 	s.answers(m)
 	s.lists(m)
 
@@ -105,6 +105,7 @@ func (s *suite) life() {
 		s.Errorf("Adopt returned %+v, Boot %+v", adopted, m)
 	}
 	second.await(deploy.EventListening)
+	s.stats(second.await(deploy.EventStats))
 	s.answers(adopted)
 	if first.has(deploy.EventGone) {
 		s.Error("a closed driver said that the machine is gone")
@@ -117,6 +118,24 @@ func (s *suite) life() {
 	}
 	s.lists()
 	s.stop(m.ID, 5*time.Second) // again: no error
+}
+
+// times: a boot says where its time went.
+func (s *suite) times(e deploy.Event, kind deploy.EventKind) {
+	s.Helper()
+	if e.Boot == nil || e.Boot.Kernel <= 0 || e.Boot.Total() > limit || (kind == deploy.EventListening) != (e.Boot.App > 0) {
+		s.Errorf("%s: boot times %+v", kind, e.Boot)
+	}
+}
+
+// stats: an adopted machine says at once what it uses.
+func (s *suite) stats(e deploy.Event) {
+	s.Helper()
+	u := e.Stats
+	if u == nil || u.MemoryTotal <= 0 || u.MemoryUsed <= 0 || u.MemoryUsed > u.MemoryTotal || u.AppRSS <= 0 ||
+		u.CPU <= 0 || u.OpenFiles <= 0 || u.Processes <= 0 || u.Uptime <= 0 {
+		s.Errorf("stats: %+v", u)
+	}
 }
 
 // appThatExits: the last words arrive, and come before the news of the end.

@@ -1,0 +1,60 @@
+package libvirt
+
+import (
+	"time"
+
+	"gitd/internal/deploy"
+	"gitd/internal/guest"
+)
+
+// longestPhase bounds what a guest can claim.
+const longestPhase = time.Hour
+
+// bootClock puts the phases of one boot together, as far as they are known.
+type bootClock struct {
+	times  deploy.BootTimes
+	kernel time.Duration // the guest's clock when init began
+	known  bool
+}
+
+// booted notes what a guest says when it has its disks. called is when Boot
+// was called, running when the machine's processor ran, which is not known of
+// an adopted machine (zero), and now when the message came. It returns nil if
+// the guest does not say.
+func (c *bootClock) booted(b guest.Booted, called, running, now time.Time) *deploy.BootTimes {
+	if b.KernelMillis <= 0 || b.InitMillis < b.KernelMillis {
+		return nil
+	}
+	c.known = true
+	c.kernel = phase(millis(int64(b.KernelMillis)))
+	c.times.Kernel, c.times.Init = c.kernel, phase(millis(int64(b.InitMillis))-c.kernel)
+	if !running.IsZero() {
+		// The kernel's clock began when that of the guest was 0.
+		began := now.Add(-c.kernel - c.times.Init)
+		c.times.Host = phase(running.Sub(called))
+		c.times.Firmware = began.Sub(running)
+		if c.times.Firmware < 0 {
+			// libvirt took its time to say that the machine runs.
+			c.times.Host, c.times.Firmware = phase(c.times.Host+c.times.Firmware), 0
+		}
+		c.times.Firmware = phase(c.times.Firmware)
+	}
+	t := c.times
+	return &t
+}
+
+// listening notes the rest, and returns all phases, or nil.
+func (c *bootClock) listening(l *guest.Listening) *deploy.BootTimes {
+	if l == nil || !c.known {
+		return nil
+	}
+	start, code, end := millis(int64(l.StartMillis)), millis(int64(l.CodeMillis)), millis(int64(l.ListenMillis))
+	if code < start || code > end {
+		code = start // it was not seen
+	}
+	c.times.Init, c.times.Node, c.times.App = phase(start-c.kernel), phase(code-start), phase(end-code)
+	t := c.times
+	return &t
+}
+
+func phase(d time.Duration) time.Duration { return min(max(d, 0), longestPhase) }

@@ -1,0 +1,352 @@
+package libvirt
+
+import (
+	"bytes"
+	"io"
+	"math"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"gitd/internal/deploy"
+	"gitd/internal/guest"
+)
+
+// fakeGuest is the other end of a machine's channel.
+type fakeGuest struct {
+	*testing.T
+	*machine
+	wire   io.Writer // for what is no message
+	w      *guest.Writer
+	r      *guest.Reader
+	events chan deploy.Event
+}
+
+// newFakeGuest connects a machine to a guest that the test plays.
+func newFakeGuest(t *testing.T) *fakeGuest {
+	t.Helper()
+	events := make(chan deploy.Event, 100)
+	ours, theirs := net.Pipe()
+	m := newMachine("shop-v1-aa", func(e deploy.Event) { events <- e }, "/nonexistent", zerolog.Nop())
+	t.Cleanup(func() {
+		m.leave()
+		theirs.Close()
+	})
+	m.connect(ours, func(*machine) {})
+	return &fakeGuest{T: t, machine: m, wire: theirs, w: guest.NewWriter(theirs), r: guest.NewReader(theirs), events: events}
+}
+
+func (g *fakeGuest) says(all ...guest.Message) {
+	g.Helper()
+	for _, m := range all {
+		if err := g.w.Write(m); err != nil {
+			g.Fatal(err)
+		}
+	}
+}
+
+func (g *fakeGuest) hears(kind guest.Kind) guest.Message {
+	g.Helper()
+	m, err := g.r.Read()
+	if err != nil || m.Kind != kind {
+		g.Fatalf("the guest hears %+v, %v; want %s", m, err, kind)
+	}
+	return m
+}
+
+func line(seq uint64, text string) guest.Message {
+	return guest.Message{Kind: guest.KindLog, Log: &guest.Log{Seq: seq, Stream: "stdout", Line: text}}
+}
+
+func booted(beatMillis int) guest.Message {
+	return guest.Message{Kind: guest.KindBooted, Booted: &guest.Booted{Kernel: "6.1", BeatMillis: beatMillis}}
+}
+
+// TestAdoptedLines: what was under way to the process before is not told
+// twice, and what was told is acknowledged.
+func TestAdoptedLines(t *testing.T) {
+	g := newFakeGuest(t)
+	g.telling.Lock()
+	g.greeting = true
+	g.telling.Unlock()
+	g.says(line(3, "for the process before"), booted(5000), line(2, "two"), line(3, "three"))
+	for _, want := range []string{"", "two", "three"} {
+		if e := <-g.events; e.Line != want {
+			t.Errorf("told %q, want %q", e.Line, want)
+		}
+	}
+	if m := g.hears(guest.KindAck); m.Ack.Seq != 3 {
+		t.Errorf("acknowledged %d, want 3", m.Ack.Seq)
+	}
+}
+
+// TestLastAck: when gitd ends, what it has told is acknowledged, and nothing
+// is told any more.
+func TestLastAck(t *testing.T) {
+	g := newFakeGuest(t)
+	g.says(line(1, "one"))
+	<-g.events
+	go g.leave()
+	if m := g.hears(guest.KindAck); m.Ack.Seq != 1 {
+		t.Errorf("acknowledged %d, want 1", m.Ack.Seq)
+	}
+	if err := g.w.Write(line(2, "two")); err == nil {
+		g.handle(line(2, "two"))
+	}
+	if len(g.events) > 0 {
+		t.Errorf("told after the end: %+v", <-g.events)
+	}
+}
+
+// TestLeaveGuestThatDoesNotRead: it delays the end of gitd a little only.
+func TestLeaveGuestThatDoesNotRead(t *testing.T) {
+	g := newFakeGuest(t)
+	g.says(line(1, "one"))
+	<-g.events
+	g.leave()
+}
+
+// TestOlderGuest: one that was booted by an older gitd numbers no lines and
+// has no pulse. It is understood, and never taken for dead.
+func TestOlderGuest(t *testing.T) {
+	g := newFakeGuest(t)
+	g.pulse.start(time.Hour, g.hung) // as Adopt does
+	g.says(booted(0), line(0, "a line"), guest.Message{Kind: guest.KindListening}, line(0, "more"))
+	var kinds []deploy.EventKind
+	for range 4 {
+		kinds = append(kinds, (<-g.events).Kind)
+	}
+	if want := []deploy.EventKind{deploy.EventBooted, deploy.EventLog, deploy.EventListening, deploy.EventLog}; !slices.Equal(kinds, want) {
+		t.Errorf("got %v", kinds)
+	}
+	g.pulse.mu.Lock()
+	defer g.pulse.mu.Unlock()
+	if g.pulse.timer != nil {
+		t.Error("its pulse is felt")
+	}
+	if _, due := g.acks.due(); due {
+		t.Error("its lines are acknowledged")
+	}
+}
+
+// TestGuestOfAnotherVersion: one whose messages are not understood is hung,
+// which the core answers with another machine.
+func TestGuestOfAnotherVersion(t *testing.T) {
+	g := newFakeGuest(t)
+	g.telling.Lock()
+	g.greeting = true
+	g.telling.Unlock()
+	if _, err := g.wire.Write([]byte(`{"v":2,"kind":"booted","booted":{"kernel":"7.0"}}` + "\n")); err != nil {
+		t.Fatal(err)
+	}
+	g.pulse.start(time.Millisecond, g.hung)
+	if e := <-g.events; e.Kind != deploy.EventHung || !strings.Contains(e.Detail, "another version") {
+		t.Errorf("got %+v", e)
+	}
+}
+
+// TestHung: silence is told again and again, a paused machine is left alone,
+// and a sign of life is enough.
+func TestHung(t *testing.T) {
+	m := newMachine("shop-v1-aa", nil, "", zerolog.Nop())
+	events := make(chan deploy.Event)
+	m.watch = func(e deploy.Event) { events <- e }
+	var mu sync.Mutex
+	paused, asked := false, make(chan struct{}, 100)
+	m.paused = func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		if paused {
+			asked <- struct{}{}
+		}
+		return paused
+	}
+	m.pulse.start(time.Millisecond, m.hung)
+	for range 2 {
+		if e := <-events; e.Kind != deploy.EventHung || e.Detail != "the guest has said nothing for 1ms" {
+			t.Errorf("got %+v", e)
+		}
+	}
+	mu.Lock()
+	paused = true
+	mu.Unlock()
+	for len(asked) < 5 {
+		select {
+		case <-events: // one that was on its way
+		case <-asked:
+			asked <- struct{}{}
+		}
+	}
+	m.pulse.stop()
+}
+
+// TestTimeIsTold: a guest whose clock is off hears the time, another does not.
+func TestTimeIsTold(t *testing.T) {
+	g := newFakeGuest(t)
+	beat := func(off time.Duration) guest.Message {
+		return guest.Message{Kind: guest.KindBeat, Beat: &guest.Clock{UnixNano: time.Now().Add(off).UnixNano()}}
+	}
+	g.says(beat(0), line(1, "in between"))
+	<-g.events
+	g.hears(guest.KindAck)
+	for _, off := range []time.Duration{-time.Hour, time.Hour, math.MinInt64} {
+		g.says(beat(off))
+		if got := time.Unix(0, g.hears(guest.KindTime).Time.UnixNano); time.Since(got).Abs() > guestLimit {
+			t.Errorf("off by %s, it hears %s", off, got)
+		}
+	}
+}
+
+func TestBootClock(t *testing.T) {
+	at := func(ms int) time.Time { return time.Unix(1750000000, 0).Add(time.Duration(ms) * time.Millisecond) }
+	ms := func(n ...int) deploy.BootTimes {
+		var d [6]time.Duration
+		for i := range n {
+			d[i] = time.Duration(n[i]) * time.Millisecond
+		}
+		return deploy.BootTimes{Host: d[0], Firmware: d[1], Kernel: d[2], Init: d[3], Node: d[4], App: d[5]}
+	}
+	for _, tt := range []struct {
+		name    string
+		booted  guest.Booted
+		running time.Time
+		then    *guest.Listening
+		first   deploy.BootTimes
+		all     deploy.BootTimes
+	}{
+		{"a boot", guest.Booted{KernelMillis: 600, InitMillis: 700}, at(900), &guest.Listening{StartMillis: 750, CodeMillis: 1500, ListenMillis: 1600},
+			ms(900, 400, 600, 100), ms(900, 400, 600, 150, 750, 100)},
+		{"libvirt is late", guest.Booted{KernelMillis: 600, InitMillis: 700}, at(1500), &guest.Listening{StartMillis: 750, ListenMillis: 1600},
+			ms(1300, 0, 600, 100), ms(1300, 0, 600, 150, 0, 850)},
+		{"adopted", guest.Booted{KernelMillis: 600, InitMillis: 700}, time.Time{}, &guest.Listening{StartMillis: 750, CodeMillis: 1500, ListenMillis: 1600},
+			ms(0, 0, 600, 100), ms(0, 0, 600, 150, 750, 100)},
+		{"hostile", guest.Booted{KernelMillis: 1, InitMillis: math.MaxInt}, at(900), &guest.Listening{StartMillis: math.MinInt, CodeMillis: math.MaxInt, ListenMillis: -1},
+			deploy.BootTimes{Host: 0, Firmware: 0, Kernel: time.Millisecond, Init: longestPhase}, deploy.BootTimes{Kernel: time.Millisecond}},
+	} {
+		var c bootClock
+		if got := c.booted(tt.booted, at(0), tt.running, at(2000)); got == nil || *got != tt.first {
+			t.Errorf("%s: booted: %v, want %v", tt.name, got, tt.first)
+		}
+		if got := c.listening(tt.then); got == nil || *got != tt.all {
+			t.Errorf("%s: listening: %v, want %v", tt.name, got, tt.all)
+		}
+	}
+	var c bootClock
+	if c.booted(guest.Booted{Kernel: "6.1"}, at(0), at(1), at(2)) != nil || c.listening(&guest.Listening{}) != nil || c.listening(nil) != nil {
+		t.Error("a guest that does not say has boot times")
+	}
+}
+
+// TestThrottle: however long a guest floods, and with whatever, this process
+// reads the burst and then no more than its rate.
+func TestThrottle(t *testing.T) {
+	for name, flood := range map[string]string{
+		"long lines": strings.Repeat("x", 9999) + "\n", "no lines": "x", "short lines": "{}\n", "empty lines": "\n",
+	} {
+		clock := time.Unix(0, 0)
+		th := newThrottle(&endless{text: []byte(flood)}, nil, nil)
+		th.at, th.now, th.wait = clock, func() time.Time { return clock }, func(d time.Duration) { clock = clock.Add(d) }
+		var read, lines int
+		buf := make([]byte, 1<<20)
+		const seconds = 10
+		for clock.Before(time.Unix(seconds, 0)) {
+			n, err := th.Read(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			read += n
+			lines += bytes.Count(buf[:n], []byte{'\n'})
+		}
+		const may = burstBytes + seconds*bytesPerSecond
+		if cost := read + lineCost*lines; cost > may+2*readBytes*(lineCost+1) || cost < may*9/10 {
+			t.Errorf("%s: read %d bytes in %d lines, which cost %d of %d", name, read, lines, cost, may)
+		}
+	}
+}
+
+// endless repeats a text.
+type endless struct {
+	text []byte
+	at   int
+}
+
+func (e *endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = e.text[e.at]
+		e.at = (e.at + 1) % len(e.text)
+	}
+	return len(p), nil
+}
+
+// FuzzMachine: whatever a guest sends, the watch hears bounded events of known
+// kinds, one at a time, and the end last.
+func FuzzMachine(f *testing.F) {
+	for _, m := range []guest.Message{
+		booted(5000), booted(math.MaxInt), line(1, "x"), line(math.MaxUint64, "\x1b[31m"),
+		{Kind: guest.KindListening, Listening: &guest.Listening{StartMillis: -1, CodeMillis: 1, ListenMillis: math.MaxInt}},
+		{Kind: guest.KindExited, Exited: &guest.Exited{Reason: "exit code 1"}},
+		{Kind: guest.KindBeat, Beat: &guest.Clock{UnixNano: math.MinInt64}},
+		{Kind: guest.KindStats, Stats: &guest.Stats{MemoryTotal: -1, CPUMillis: math.MaxInt64, Load: -1}},
+		{Kind: guest.KindFailed, Failed: "no disk"}, {Kind: guest.KindStart, Start: &guest.Start{}}, {Kind: "weather"},
+	} {
+		b, err := guest.Encode(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b, true)
+		f.Add(append(b[:len(b)/2:len(b)/2], b...), false)
+	}
+	f.Fuzz(func(t *testing.T, sent []byte, adopted bool) {
+		var events []deploy.Event
+		busy := false
+		m := newMachine("shop-v1-aa", nil, "/nonexistent", zerolog.Nop())
+		m.watch = func(e deploy.Event) {
+			if busy {
+				t.Fatal("the watch was called while it ran")
+			}
+			busy = true
+			events = append(events, e)
+			busy = false
+		}
+		m.booted, m.greeting = adopted, adopted
+		m.start = &guest.Start{}
+		m.conn = &bytesChannel{Reader: bytes.NewReader(sent)}
+		m.end(ending{})
+		m.follow(m.conn, func(*machine) {})
+		checkEvents(t, events, len(sent))
+	})
+}
+
+func checkEvents(t *testing.T, events []deploy.Event, sent int) {
+	known := []deploy.EventKind{deploy.EventBooted, deploy.EventListening, deploy.EventExited, deploy.EventLog, deploy.EventStats}
+	last := len(events) - 1
+	// A line with a loss is two events, and no message is shorter than this.
+	if most := 2*(sent/len(`{"v":1,"kind":"x"}`)) + 1; len(events) > most {
+		t.Fatalf("%d bytes became %d events", sent, len(events))
+	}
+	for i, e := range events {
+		if known := slices.Contains(known, e.Kind); known == (i == last) || (i == last) != (e.Kind == deploy.EventGone) {
+			t.Fatalf("event %d of %d: %+v", i, last, e)
+		}
+		if len(e.Line) > guest.MaxLine || len(e.Detail) > guest.MaxLine || len(e.Stream) > 10 || e.Time.IsZero() {
+			t.Fatalf("event %+v", e)
+		}
+		if b := e.Boot; b != nil && (b.Total() < 0 || b.Total() > 6*longestPhase) {
+			t.Fatalf("boot times %+v", b)
+		}
+		if s := e.Stats; (s == nil) != (e.Kind != deploy.EventStats) || s != nil && (s.CPU < 0 || s.Load < 0 || s.MemoryTotal < 0) {
+			t.Fatalf("stats %+v", s)
+		}
+	}
+}
+
+// bytesChannel is a guest that has said something and does not listen.
+type bytesChannel struct{ *bytes.Reader }
+
+func (bytesChannel) Write(b []byte) (int, error) { return 0, errChannelClosed }
+func (bytesChannel) Close() error                { return nil }

@@ -1,0 +1,121 @@
+package libvirt
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"gitd/internal/deploy"
+	"gitd/internal/guest"
+)
+
+// clockSlack is how far a guest's clock may be off before it is told the time.
+// A message under way counts as an error of the clock, so it is not small.
+const clockSlack = 2 * time.Second
+
+// message handles one message of the guest, all of which is hostile.
+func (m *machine) message(msg guest.Message) {
+	switch msg.Kind {
+	case guest.KindBooted:
+		m.hasBooted(*msg.Booted)
+	case guest.KindListening:
+		m.event(deploy.Event{Kind: deploy.EventListening, Boot: m.boot.listening(msg.Listening)})
+	case guest.KindExited:
+		m.event(deploy.Event{Kind: deploy.EventExited, Detail: msg.Exited.Reason})
+	case guest.KindLog:
+		m.line(*msg.Log)
+	case guest.KindBeat:
+		m.compareClocks(time.Unix(0, msg.Beat.UnixNano))
+	case guest.KindStats:
+		m.event(deploy.Event{Kind: deploy.EventStats, Stats: stats(*msg.Stats)})
+	case guest.KindFailed:
+		m.failed = msg.Failed
+		m.event(deploy.Event{Kind: deploy.EventLog, Stream: "init", Line: "cannot go on: " + msg.Failed})
+	default:
+		m.log.Debug().Str("kind", cut(string(msg.Kind))).Msg("message of an unknown kind from the guest")
+	}
+}
+
+// hasBooted comes once from a guest that boots, and once from one that was
+// adopted, as its answer.
+func (m *machine) hasBooted(b guest.Booted) {
+	m.booted, m.greeting = true, false
+	if b.BeatMillis > 0 {
+		m.pulse.start(m.hungAfter(b.BeatMillis), m.hung)
+	} else {
+		m.pulse.stop() // an older guest, which has no pulse to feel
+	}
+	m.begin()
+	times := m.boot.booted(b, m.since, m.running, time.Now())
+	m.event(deploy.Event{Kind: deploy.EventBooted, Detail: bootDetail(b.Kernel, times), Boot: times})
+}
+
+// begin hands the guest its start message, once, with the time of now.
+func (m *machine) begin() {
+	if m.start == nil {
+		return
+	}
+	m.start.UnixNano = time.Now().UnixNano()
+	m.send(guest.Message{Kind: guest.KindStart, Start: m.start})
+	m.start = nil
+}
+
+// line tells a line of output. While an adopted guest has not answered, its
+// lines are what was meant for the process before: it says them again.
+func (m *machine) line(l guest.Log) {
+	if l.Seq > 0 && m.greeting {
+		return
+	}
+	stream := l.Stream
+	if stream != "stdout" && stream != "stderr" {
+		stream = "init"
+	}
+	if l.Dropped > 0 {
+		m.event(deploy.Event{Kind: deploy.EventLog, Stream: "init", Line: fmt.Sprintf("%d lines of output were lost: more was written than could be kept", l.Dropped)})
+	}
+	// The guest's clock tells when a line was written while no gitd ran; one
+	// that is off is not believed.
+	at := time.Unix(0, l.UnixNano)
+	if now := time.Now(); at.After(now) || at.Before(m.since) {
+		at = now
+	}
+	m.event(deploy.Event{Kind: deploy.EventLog, Time: at, Stream: stream, Line: l.Line})
+	m.acks.saw(l.Seq)
+}
+
+// compareClocks tells the guest the time if its own is off: it drifts, and it
+// stands still while the machine is paused.
+func (m *machine) compareClocks(theirs time.Time) {
+	if time.Since(theirs).Abs() > clockSlack {
+		m.tellTime()
+	}
+}
+
+func (m *machine) tellTime() {
+	m.send(guest.Message{Kind: guest.KindTime, Time: &guest.Clock{UnixNano: time.Now().UnixNano()}})
+}
+
+// stats keeps a guest's figures within what they can be.
+func stats(s guest.Stats) *deploy.Stats {
+	load := s.Load
+	if math.IsNaN(load) || load < 0 {
+		load = 0
+	}
+	return &deploy.Stats{
+		MemoryTotal: max(s.MemoryTotal, 0), MemoryUsed: max(s.MemoryUsed, 0), AppRSS: max(s.AppRSS, 0),
+		CPU: millis(s.CPUMillis), Load: load, OpenFiles: max(s.OpenFiles, 0), Processes: max(s.Processes, 0),
+		Uptime: millis(s.UptimeMillis), Dropped: max(s.Dropped, 0),
+	}
+}
+
+// millis is a guest's figure as a time of 0 or more that fits.
+func millis(n int64) time.Duration {
+	return time.Duration(min(max(n, 0), math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
+}
+
+func bootDetail(kernel string, t *deploy.BootTimes) string {
+	if t == nil {
+		return "Linux " + kernel
+	}
+	return "Linux " + kernel + ": " + t.String()
+}
