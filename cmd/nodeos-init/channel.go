@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"syscall"
 
@@ -55,8 +57,8 @@ func (p *port) Read(b []byte) (n int, err error) {
 func (p *port) Write(b []byte) (int, error) { return p.file.Write(b) }
 
 // readMessages hands the host's messages to to, for as long as there is a
-// channel.
-func readMessages(p *port, to chan<- guest.Message) {
+// channel, or until ctx ends.
+func readMessages(ctx context.Context, p io.Reader, to chan<- guest.Message) {
 	r := guest.NewReader(p)
 	for {
 		m, err := r.Read()
@@ -64,6 +66,10 @@ func readMessages(p *port, to chan<- guest.Message) {
 			fmt.Fprintln(os.Stderr, "nodeos-init: control channel:", err)
 			return
 		}
-		to <- m
+		select {
+		case to <- m:
+		case <-ctx.Done():
+			return
+		}
 	}
 }

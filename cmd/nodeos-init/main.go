@@ -8,6 +8,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -54,7 +55,7 @@ func run(out *outbox, kernelMillis int) error {
 	}
 	out.put(guest.Message{Kind: guest.KindBooted, Booted: &s.booted})
 	reap(s.deaths)
-	go readMessages(port, s.messages)
+	go readMessages(context.Background(), port, s.messages)
 	watchSignals(s)
 	watchPowerButtons(s.stops)
 	err = s.run()

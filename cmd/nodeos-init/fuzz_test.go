@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+	"time"
+
+	"gitd/internal/guest"
+)
+
+// quietHost is a host of the supervisor that can start nothing.
+type quietHost struct{}
+
+func (quietHost) killAll() {}
+
+func (quietHost) stats(int64) *guest.Stats { return &guest.Stats{} }
+
+func (quietHost) setTime(time.Time) (string, error) { return "", nil }
+
+// prepare looks at all that a start message says, and changes nothing.
+func (quietHost) prepare(s *guest.Start) (starter, []string, error) {
+	if p, err := egressProgram(s.Network); err == nil {
+		if _, err := p.assemble(); err != nil {
+			return nil, nil, err
+		}
+	}
+	if _, err := resolver(s.Network.DNS); err != nil {
+		return nil, nil, err
+	}
+	for _, m := range s.Mounts {
+		if err := checkVolumePath(m.Path); err != nil {
+			return nil, nil, err
+		}
+	}
+	return func(c command) (*process, error) {
+		_, _, err := resolve(c.args, c.env, "/nonexistent")
+		return nil, errors.Join(errors.New("nothing runs here"), err)
+	}, nil, nil
+}
+
+// FuzzHost: whatever the host sends, init goes on or ends in order, and what
+// it answers is messages.
+func FuzzHost(f *testing.F) {
+	for _, m := range []guest.Message{
+		{Kind: guest.KindHello}, {Kind: guest.KindStop, Stop: &guest.Stop{GraceMillis: -1}},
+		{Kind: guest.KindTime, Time: &guest.Clock{UnixNano: -1}}, {Kind: guest.KindAck, Ack: &guest.Ack{Seq: 1 << 63}},
+		{Kind: guest.KindStart, Start: &guest.Start{
+			Args: []string{"node", "x"}, Env: []string{"PATH=/bin", "="}, Port: -1, Mounts: []guest.Mount{{Serial: "vol-x", Path: "/data"}},
+			Network: guest.Network{Address: "10.0.2.15/24", DNS: []string{"10.0.2.3"}, Closed: []string{"10.0.2.0/24"}},
+		}},
+		{Kind: guest.KindBooted, Booted: &guest.Booted{}}, {Kind: "weather"},
+	} {
+		b, err := guest.Encode(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(b)
+		f.Add(append([]byte(`{"v":1,"kind":"hello"}`+"\n"), b...))
+	}
+	f.Fuzz(func(t *testing.T, sent []byte) {
+		out := newOutbox()
+		s := newSupervisor(out, quietHost{})
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			readMessages(ctx, bytes.NewReader(sent), s.messages)
+			select {
+			case s.stops <- 0:
+			case <-ctx.Done():
+			}
+		}()
+		s.run() //nolint:errcheck // a start that is refused is an end in order
+		cancel()
+		var said bytes.Buffer
+		w := guest.NewWriter(&said)
+		for len(out.queue.messages) > 0 {
+			if err := w.Write(out.next()); err != nil && !errors.Is(err, guest.ErrTooLong) {
+				t.Fatal(err)
+			}
+		}
+		r := guest.NewReader(&said)
+		for {
+			if _, err := r.Read(); errors.Is(err, io.EOF) {
+				break
+			}
+		}
+		if r.Skipped > 0 {
+			t.Fatalf("%d lines of the answer are no message", r.Skipped)
+		}
+	})
+}
