@@ -174,7 +174,9 @@ func (d *daemon) call(ctx context.Context, c control.Call, s control.Streams) in
 	case hooks.ProcReceive, hooks.PostReceive:
 		return d.desk.Handle(ctx, c, s)
 	case "cli":
-		return cli.Run(ctx, d.svc, cli.Caller{Actor: deploy.Host(), In: s.In, Out: s.Out, Err: s.Err}, c.Args)
+		return cli.Run(ctx, d.svc, cli.Caller{
+			Actor: deploy.Host(), In: s.In, Out: s.Out, Err: s.Err, Terminal: shown(ctx, c, s.Resized),
+		}, c.Args)
 	default:
 		return 2
 	}

@@ -78,8 +78,9 @@ func (h *host) forward(cmd *cobra.Command, args []string) error {
 		}
 	})
 	words = append(append(words, "--"), args...)
-	socket := deploy.StateDir(h.state).Socket()
-	code, err := control.Do(cmd.Context(), socket, control.Call{Name: "cli", Args: words}, control.Streams{In: h.in, Out: h.out, Err: h.err})
+	call, streams := control.Call{Name: "cli", Args: words}, control.Streams{In: h.in, Out: h.out, Err: h.err}
+	defer h.terminal(cmd, &call, &streams)()
+	code, err := control.Do(cmd.Context(), deploy.StateDir(h.state).Socket(), call, streams)
 	if err != nil && cmd.Context().Err() == nil {
 		return err
 	}

@@ -15,6 +15,9 @@ import (
 // refresh is how often the overview looks again.
 const refresh = time.Second
 
+// OverviewName is the command that draws on its caller's terminal.
+const OverviewName = "overview"
+
 // openLog implements source.
 func (t *tree) openLog(ctx context.Context, app string) (<-chan deploy.Line, error) {
 	return t.Logs.Follow(ctx, app, paneLines/2)
@@ -35,7 +38,7 @@ func (t *tree) overviewRows(ctx context.Context) ([]overviewRow, error) {
 
 func (t *tree) overview() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "overview", Short: "watch your apps in this terminal: arrow keys, enter for an app's log, q leaves",
+		Use: OverviewName, Short: "watch your apps in this terminal: arrow keys, enter for an app's log, q leaves",
 		Example: "ssh -t -p 2222 nodeos@HOST", Args: args(cobra.NoArgs),
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

@@ -51,6 +51,21 @@ type Caller struct {
 // Size is that of a terminal, in columns and rows of characters.
 type Size struct{ Width, Height int }
 
+// The largest terminal that is drawn on, and the one of a client that does
+// not know its own: sizes come from outside, and a screen is kept in memory.
+const (
+	maxWidth, maxHeight   = 500, 200
+	someWidth, someHeight = 80, 24
+)
+
+// TerminalSize is a size that can be drawn on.
+func TerminalSize(width, height int) Size {
+	if width <= 0 || height <= 0 {
+		return Size{someWidth, someHeight}
+	}
+	return Size{min(width, maxWidth), min(height, maxHeight)}
+}
+
 // Terminal is what a person looks at.
 type Terminal struct {
 	Size

@@ -71,7 +71,7 @@ func New(cfg Config) *Server {
 		KeyboardInteractiveHandler: s.refuse,
 		ServerConfigCallback:       s.config,
 		ConnCallback:               limitHandshake,
-		PtyCallback:                func(ssh.Context, ssh.Pty) bool { return false },
+		PtyCallback:                func(ssh.Context, ssh.Pty) bool { return true },
 		ConnectionFailedCallback: func(c net.Conn, err error) {
 			cfg.Log.Debug().Str("from", c.RemoteAddr().String()).Err(err).Msg("no login")
 		},
@@ -97,33 +97,27 @@ func (s *Server) session(sess ssh.Session) {
 		fail(sess, "%v", err)
 		return
 	}
-	words := sess.Command()
+	words, caller := sess.Command(), caller(sess, who)
+	if len(words) == 0 && caller.Terminal != nil {
+		words = []string{"overview"}
+	}
 	log := s.cfg.Log.With().Str("who", who.Name).Str("from", sess.RemoteAddr().String()).Logger()
 	switch {
 	case len(words) == 0:
-		fail(sess, "there is no shell here, %s. Deploy with `git push`, or run one command:\n%s", who.Name, hint(sess))
+		deploy.NewReport(sess.Stderr()).Warn("there is no shell here, %s. Deploy with `git push`, or run one of these commands:", who.Name)
+		cli.Run(sess.Context(), s.cfg.Services, caller, []string{"help"})
+		exit(sess, 2)
 	case words[0] == "git-receive-pack", words[0] == "git-upload-pack":
 		start := time.Now()
 		code := s.transport(sess, who, words)
 		log.Info().Strs("command", words).Int("exit", code).Dur("took_ms", time.Since(start)).Msg("git session")
 		exit(sess, code)
 	default:
-		code := cli.Run(sess.Context(), s.cfg.Services, cli.Caller{
-			Actor: who, In: sess, Out: sess, Err: sess.Stderr(),
-		}, words)
+		code := cli.Run(sess.Context(), s.cfg.Services, caller, words)
 		// The name only: arguments may be config values one day.
 		log.Info().Str("command", words[0]).Int("exit", code).Msg("command session")
 		exit(sess, code)
 	}
-}
-
-// hint is the line to type, for the address that the client came to.
-func hint(sess ssh.Session) string {
-	host, port, err := net.SplitHostPort(sess.LocalAddr().String())
-	if err != nil {
-		return "ssh nodeos@HOST help"
-	}
-	return fmt.Sprintf("ssh -p %s %s@%s help", port, deploy.Printable(sess.User()), host)
 }
 
 func fail(sess ssh.Session, format string, args ...any) {

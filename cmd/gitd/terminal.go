@@ -1,0 +1,82 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+
+	"github.com/charmbracelet/x/term"
+	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
+
+	"gitd/internal/cli"
+	"gitd/internal/control"
+)
+
+// terminal adds the terminal on standard output, if that is one, to a call,
+// and hands its keys to a command that draws on it. restore must be called.
+func (h *host) terminal(cmd *cobra.Command, call *control.Call, streams *control.Streams) (restore func()) {
+	out, ok := h.out.(*os.File)
+	if !ok || !term.IsTerminal(out.Fd()) {
+		return func() {}
+	}
+	size := sizeOf(out)
+	call.Size = &size
+	in, ok := h.in.(*os.File)
+	if cmd.Name() != cli.OverviewName || !ok {
+		return func() {}
+	}
+	before, err := term.MakeRaw(in.Fd())
+	if err != nil {
+		return func() {} // it is not a terminal: its keys come line by line
+	}
+	changed, sizes := make(chan os.Signal, 1), make(chan control.Size)
+	signal.Notify(changed, unix.SIGWINCH)
+	streams.Resized = sizes
+	go func() {
+		defer close(sizes)
+		for range changed {
+			select {
+			case sizes <- sizeOf(out):
+			case <-cmd.Context().Done():
+				return
+			}
+		}
+	}()
+	return func() {
+		signal.Stop(changed)
+		close(changed)
+		term.Restore(in.Fd(), before) //nolint:errcheck // nothing is left to try
+	}
+}
+
+func sizeOf(f *os.File) control.Size {
+	width, height, err := term.GetSize(f.Fd())
+	if err != nil {
+		width, height = 0, 0 // the daemon knows what to make of it
+	}
+	return control.Size{Width: width, Height: height}
+}
+
+// shown is the terminal of a call, for the commands, until ctx ends.
+func shown(ctx context.Context, c control.Call, resized <-chan control.Size) *cli.Terminal {
+	if c.Size == nil {
+		return nil
+	}
+	sizes := make(chan cli.Size)
+	go func() {
+		for {
+			select {
+			case s := <-resized:
+				select {
+				case sizes <- cli.TerminalSize(s.Width, s.Height):
+				case <-ctx.Done():
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return &cli.Terminal{Size: cli.TerminalSize(c.Size.Width, c.Size.Height), Resized: sizes}
+}

@@ -1,0 +1,37 @@
+package server
+
+import (
+	"github.com/gliderlabs/ssh"
+
+	"gitd/internal/cli"
+	"gitd/internal/deploy"
+)
+
+// caller is who runs a command, with the terminal that they asked for.
+func caller(sess ssh.Session, who deploy.Actor) cli.Caller {
+	c := cli.Caller{Actor: who, In: sess, Out: sess, Err: sess.Stderr()}
+	pty, resized, ok := sess.Pty()
+	if !ok {
+		return c
+	}
+	// A terminal shows both, and only Out has its line ends translated.
+	c.Err = sess
+	c.Terminal = &cli.Terminal{Size: cli.TerminalSize(pty.Window.Width, pty.Window.Height), Resized: sizes(resized)}
+	return c
+}
+
+// sizes passes on the newest size of a terminal. It takes every one, whether
+// or not the command looks: the session's other requests wait behind them.
+func sizes(resized <-chan ssh.Window) <-chan cli.Size {
+	out := make(chan cli.Size, 1)
+	go func() {
+		for w := range resized {
+			select {
+			case <-out: // nobody took the one before
+			default:
+			}
+			out <- cli.TerminalSize(w.Width, w.Height)
+		}
+	}()
+	return out
+}
