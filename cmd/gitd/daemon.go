@@ -107,8 +107,8 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	d.core = deploy.New(deploy.Config{
 		State: state, Ledger: d.ledger, Settings: d.ledger, Builder: build, Driver: d.driver, Router: d.front, Repos: repos,
 		Output: d.logs, BuildLogs: builds, Log: slog.New(zerolog.NewSlogHandler(log)), Host: o.host, URL: url,
-		Defaults:    deploy.Resources{MemoryMiB: o.memory, CPUs: 1},
-		BootTimeout: o.bootLimit, DrainTimeout: o.drainLimit, StopGrace: o.stopGrace,
+		Defaults: deploy.Resources{MemoryMiB: o.memory, CPUs: 1},
+		Builds:   o.builds, BootTimeout: o.bootLimit, DrainTimeout: o.drainLimit, HoldTimeout: o.holdLimit, StopGrace: o.stopGrace,
 	})
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
 	d.svc = cli.Services{

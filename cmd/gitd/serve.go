@@ -38,6 +38,8 @@ type options struct {
 	memory     int
 	bootLimit  time.Duration
 	drainLimit time.Duration
+	holdLimit  time.Duration
+	builds     int
 	stopGrace  time.Duration
 	buildLimit time.Duration
 	logLevel   string
@@ -57,6 +59,8 @@ func (h *host) serve() *cobra.Command {
 	f.IntVar(&o.memory, "memory", 128, "default memory of a machine, MiB")
 	f.DurationVar(&o.bootLimit, "boot-timeout", 60*time.Second, "from boot to the first good answer of a new release")
 	f.DurationVar(&o.drainLimit, "drain-timeout", 30*time.Second, "for requests that still run on a replaced machine")
+	f.DurationVar(&o.holdLimit, "hold-timeout", 30*time.Second, "for requests that wait while an app with a volume is replaced")
+	f.IntVar(&o.builds, "builds", 0, "builds that run side by side; 0: as many as there are cores")
 	f.DurationVar(&o.stopGrace, "stop-grace", 10*time.Second, "between SIGTERM and SIGKILL for an app")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

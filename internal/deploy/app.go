@@ -12,7 +12,20 @@ type App struct {
 	Branch  string // the deploy branch, "main" or "master"; set by the first push
 	Live    int    // version of the live release; 0: none yet
 	Created time.Time
+	Stopped bool   // by someone, until someone starts it or deploys
+	Lock    Lock   // refuses deployments
+	Was     string // the name before a rename whose files have not followed yet
 }
+
+// Lock is why an app takes no deployments.
+type Lock struct {
+	By     string
+	Reason string
+	Since  time.Time // zero: it is not locked
+}
+
+// Held reports whether the lock is set.
+func (l Lock) Held() bool { return !l.Since.IsZero() }
 
 // appName is a DNS label of at most 40 bytes that starts with a letter: it
 // becomes a folder, a host name and part of a libvirt domain name unchanged.

@@ -16,14 +16,10 @@ const guestPort = 8080
 
 // boot starts a machine of rel and waits until it is healthy. When it is
 // not, the pusher sees the machine's last lines, and the machine is gone.
-func (d *Deployer) boot(ctx context.Context, rel Release, r *Report) (*instance, error) {
-	spec, err := d.spec(ctx, rel)
-	if err != nil {
-		return nil, err
-	}
+func (d *Deployer) boot(ctx context.Context, spec MachineSpec, rel Release, r *Report) (*instance, error) {
 	r.Step("Booting v%d: %d MiB, %d CPU", rel.Version, spec.MemoryMiB, spec.CPUs)
 	inst := newInstance(rel, d.cfg.Output)
-	inst.named(Machine{ID: spec.ID})
+	inst.named(Machine{ID: spec.ID, App: rel.App, Release: rel.Version})
 	m, err := d.cfg.Driver.Boot(ctx, spec, inst.watch)
 	if err != nil {
 		return nil, fmt.Errorf("boot v%d: %w", rel.Version, err)
@@ -33,7 +29,7 @@ func (d *Deployer) boot(ctx context.Context, rel Release, r *Report) (*instance,
 		for _, l := range inst.lastLines() {
 			r.Detail("  | %s", l)
 		}
-		d.stop(context.WithoutCancel(ctx), m.ID, 0)
+		d.stop(context.WithoutCancel(ctx), m.ID, 0) //nolint:errcheck // logged; the next start removes it
 		return nil, err
 	}
 	return inst, nil

@@ -92,7 +92,8 @@ func (w *world) pushRef(c deploy.Command) (reject, out string) {
 		w.t.Fatal(err)
 	}
 	var b bytes.Buffer
-	o := w.core.Receive(deploy.Push{App: "shop", Pusher: "ada", Started: time.Now(), Commands: []deploy.Command{c}}, &b)
+	o := w.core.Receive(deploy.Push{App: "shop", By: deploy.Actor{Name: "ada"}, Started: time.Now(), Commands: []deploy.Command{c}}, &b)
+	o.Settle()
 	if len(o.Verdicts) != 1 || o.Verdicts[0].Ref != c.Ref {
 		w.t.Fatalf("verdicts %+v for %s", o.Verdicts, c.Ref)
 	}
@@ -132,9 +133,15 @@ func (w *world) Point(_ context.Context, _, branch, commit string) error {
 	return nil
 }
 
+func (w *world) Remove(context.Context, string) error { return nil }
+
+func (w *world) Rename(context.Context, string, string) error { return nil }
+
 type discard struct{}
 
-func (discard) Append(string, deploy.Line) {}
+func (discard) Append(string, deploy.Line)  {}
+func (discard) Forget(string) error         { return nil }
+func (discard) Rename(string, string) error { return nil }
 
 // fakeRouter routes by map.
 type fakeRouter struct {

@@ -1,123 +1,109 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
-// deployment is one run: a push on its way to being live.
+// deployment is one run: a release on its way to being live. It holds its
+// app's queue from enter on.
 type deployment struct {
 	d      *Deployer
-	push   Push
-	want   *intent
+	k      *keeper
+	turn   *turn
+	by     Actor
 	report *Report
 
-	app     App
-	before  string // commit of the release that was live at the start; zeros: none
+	app     App    // as it was when the deployment's turn came
+	branch  string // becomes the app's deploy branch; empty: that does not change
 	release Release
-	verdict *Verdict // when it differs from what judge said
 }
 
-// run takes the app's lock and deploys under it.
-func (j *deployment) run(ctx context.Context) error {
-	unlock, err := j.d.locks.acquire(ctx, j.push.App, "a push by "+j.push.Pusher, func(holder string, since time.Time) {
-		j.report.Step("Waiting: %s has been deploying for %s", holder, took(time.Since(since)))
+// deploymentOf makes a deployment for app, asked for by somebody.
+func (d *Deployer) deploymentOf(by Actor, app, what string, r *Report) *deployment {
+	k := d.keeper(app)
+	return &deployment{d: d, k: k, by: by, report: r, turn: &turn{app: app, by: by.Name, what: what}}
+}
+
+// replacing has the deployment take the place of older ones, and give its own
+// to a newer.
+func (j *deployment) replacing() *deployment {
+	j.turn.replace, j.turn.yields = true, true
+	return j
+}
+
+// enter waits for the deployment's turn and reads where the app stands. The
+// context it returns ends when another deployment takes its place. leave must
+// be called, once the app's git refs agree with the ledger.
+func (j *deployment) enter() (ctx context.Context, leave func(), err error) {
+	ctx, j.turn.cancel = context.WithCancelCause(j.d.life)
+	leave = sync.OnceFunc(func() {
+		j.k.queue.leave(j.turn)
+		j.turn.cancel(nil)
 	})
-	if err != nil {
-		return err
+	if err := j.k.queue.join(ctx, j.turn, j.told("Waiting: number %d in the queue of the app. It has: %s")); err != nil {
+		leave()
+		return nil, nil, err
 	}
-	defer unlock()
 	j.report.Lap("wait")
-	if err := j.look(ctx); err != nil {
-		return err
-	}
-	commit, err := j.d.cfg.Repos.Commit(ctx, j.push.App, j.want.deploy.New)
-	if err != nil {
-		return err
-	}
-	if commit.ID == j.before {
-		return j.alreadyLive(ctx)
-	}
-	return j.deploy(ctx, commit)
-}
-
-// look reads where the app stands, now that nobody else can move it.
-func (j *deployment) look(ctx context.Context) error {
-	var err error
-	if j.app, err = j.d.cfg.Ledger.App(ctx, j.push.App); err != nil {
-		return err
-	}
-	j.before = strings.Repeat("0", len(j.want.deploy.New))
-	if j.app.Live == 0 {
-		return nil
-	}
-	live, err := j.d.cfg.Ledger.Release(ctx, j.app.Name, j.app.Live)
-	if err != nil {
-		return err
-	}
-	j.before = live.Commit
-	if c := j.want.deploy; j.want.trigger == ByPush && c.Old != live.Commit && c.New != live.Commit {
-		return Reject(
-			fmt.Sprintf("%s moved to %.7s (v%d, pushed by %s) meanwhile", j.app.Branch, live.Commit, live.Version, live.Pusher),
-			"git pull, then push again")
-	}
-	return nil
-}
-
-// alreadyLive: the same commit was pushed twice at once, or a tag names what
-// runs. There is nothing to do and nothing for git to move.
-func (j *deployment) alreadyLive(ctx context.Context) error {
-	live, err := j.d.cfg.Ledger.Release(ctx, j.app.Name, j.app.Live)
-	if err != nil {
-		return err
-	}
-	j.release = live
-	j.verdict = &Verdict{Ref: j.want.deploy.Ref}
-	j.report.Detail("v%d already runs this commit", live.Version)
-	return nil
-}
-
-func (j *deployment) deploy(ctx context.Context, commit Commit) error {
-	if err := j.start(ctx, commit); err != nil {
-		return err
-	}
-	inst, err := j.candidate(ctx)
-	if err == nil {
-		err = j.swap(ctx, inst)
+	if j.app, err = j.d.cfg.Ledger.App(ctx, j.turn.app); errors.Is(err, ErrNotFound) {
+		err = Reject(fmt.Sprintf("there is no app %q any more", j.turn.app), "`apps` lists yours")
 	}
 	if err != nil {
-		j.failed(err)
+		leave()
+		return nil, nil, err
 	}
-	return err
+	return ctx, leave, nil
 }
 
-// start puts the new release into the ledger, with the stored image of its
-// commit where there is one.
-func (j *deployment) start(ctx context.Context, commit Commit) error {
-	rel := Release{
-		App: j.app.Name, Commit: commit.ID, Subject: commit.Subject,
-		Pusher: j.push.Pusher, Trigger: j.want.trigger, State: Building, Created: time.Now(),
-	}
-	if j.want.trigger == ByTag {
-		switch kept, err := j.d.cfg.Ledger.Image(ctx, j.app.Name, commit.ID); {
-		case err == nil && j.d.cfg.State.Kept(kept.Manifest) == nil:
-			rel.Manifest = kept.Manifest
-			j.report.Step("Rolling back to v%d (%.7s): its image is kept, no build", kept.Version, commit.ID)
-		case err != nil && !errors.Is(err, ErrNotFound):
-			return err
+// told prints a place in a queue whenever it is another one.
+func (j *deployment) told(format string) func(waiting) {
+	last := ""
+	return func(w waiting) {
+		var who, now []string
+		for _, h := range w.holders {
+			who = append(who, h.App+h.What+h.By)
+			now = append(now, h.String())
+		}
+		if key := fmt.Sprint(w.position, who); key != last {
+			last = key
+			j.report.Step(format, w.position, strings.Join(now, "; "))
 		}
 	}
+}
+
+// unlocked refuses a deployment of a locked app.
+func (j *deployment) unlocked() error {
+	l := j.app.Lock
+	if !l.Held() {
+		return nil
+	}
+	return Reject(fmt.Sprintf("%s is locked by %s since %s: %s", j.app.Name, l.By, l.Since.Format(time.DateTime), l.Reason),
+		"`unlock "+j.app.Name+"` lets deployments in again")
+}
+
+// deploy brings draft, which is stored as the app's next version, to live or
+// to failed.
+func (j *deployment) deploy(ctx context.Context, draft Release) error {
+	draft.App, draft.Pusher, draft.Key, draft.Created = j.app.Name, j.by.Name, j.by.Key, time.Now()
 	var err error
-	if j.release, err = j.d.cfg.Ledger.AddRelease(ctx, rel); err != nil {
+	if j.release, err = j.d.cfg.Ledger.AddRelease(ctx, draft); err != nil {
 		return err
 	}
 	j.keepOutput()
-	j.d.cfg.Log.Info("deployment started", "app", rel.App, "release", j.release.Version,
-		"commit", rel.Commit, "pusher", rel.Pusher, "trigger", string(rel.Trigger))
+	j.d.cfg.Log.Info("deployment started", "app", draft.App, "release", j.release.Version,
+		"commit", draft.Commit, "pusher", draft.Pusher, "trigger", string(draft.Trigger))
+	if err := j.bringUp(ctx); err != nil {
+		err = because(ctx, err)
+		j.failed(err)
+		return err
+	}
 	return nil
 }
 
@@ -132,88 +118,100 @@ func (j *deployment) keepOutput() {
 	j.report.keep(w)
 }
 
-// candidate builds the image if need be and boots it until it is healthy.
-func (j *deployment) candidate(ctx context.Context) (*instance, error) {
-	if j.release.Manifest.Empty() {
-		src := Source{App: j.app.Name, Repo: j.d.cfg.State.Repo(j.app.Name), Commit: j.release.Commit}
-		m, err := j.d.cfg.Builder.Build(ctx, src, j.report)
-		if err != nil {
-			return nil, err
-		}
-		j.release.Manifest = m
+// because replaces the error of a work that was broken off by the reason for
+// that.
+func because(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
-	j.release.State = Booting
-	if err := j.d.cfg.Ledger.SaveRelease(ctx, j.release); err != nil {
-		return nil, err
-	}
-	return j.d.boot(ctx, j.release, j.report)
+	return err
 }
 
-// swap makes the candidate live. The ledger is first: after a crash between
-// the two, the next process finds the new release live and routes to it.
-func (j *deployment) swap(ctx context.Context, inst *instance) error {
-	j.report.Step("Switching traffic")
-	j.release.State, j.release.Finished = Live, time.Now()
-	j.release.Steps = j.report.Steps()
-	err := j.recordBranch(ctx)
-	if err == nil {
-		err = j.d.promote(ctx, inst, j.release)
+func (j *deployment) bringUp(ctx context.Context) error {
+	if j.release.State == Building {
+		if err := j.build(ctx); err != nil {
+			return err
+		}
 	}
+	spec, err := j.d.spec(ctx, j.release)
 	if err != nil {
-		j.d.stop(context.WithoutCancel(ctx), inst.id(), 0)
 		return err
 	}
-	j.moveToTag(ctx)
-	j.report.Lap("swap")
-	j.d.record(ctx, j.app.Name, j.push.Pusher, "release.live", fmt.Sprintf("v%d %.7s by %s", j.release.Version, j.release.Commit, j.release.Trigger))
-	j.d.cfg.Log.Info("release is live", "app", j.app.Name, "release", j.release.Version,
-		"commit", j.release.Commit, "pusher", j.push.Pusher, "steps", j.times())
+	if err := j.step(ctx, Booting); err != nil {
+		return err
+	}
+	if spec.exclusive() {
+		return j.stopFirst(ctx, spec)
+	}
+	inst, err := j.d.boot(ctx, spec, j.release, j.report)
+	if err != nil {
+		return err
+	}
+	if err := j.swap(ctx, inst); err != nil {
+		j.d.stop(context.WithoutCancel(ctx), inst.id(), 0) //nolint:errcheck // logged; the next start removes it
+		return err
+	}
 	return nil
+}
+
+// build makes the image, in one of the places that there are for builds.
+func (j *deployment) build(ctx context.Context) error {
+	place := &turn{app: j.app.Name, by: j.by.Name, what: "the build of " + j.app.Name, cancel: j.turn.cancel}
+	if err := j.d.builds.join(ctx, place, j.told("Waiting: number %d in the queue for builds. Now: %s")); err != nil {
+		return err
+	}
+	defer j.d.builds.leave(place)
+	j.report.Lap("wait")
+	src := Source{App: j.app.Name, Repo: j.d.cfg.State.Repo(j.app.Name), Commit: j.release.Commit}
+	var err error
+	if j.release.Manifest, err = j.d.cfg.Builder.Build(ctx, src, j.report); err != nil {
+		j.release.Manifest = Manifest{}
+		return err
+	}
+	return j.step(ctx, Built)
+}
+
+// step moves the release on, in the ledger first.
+func (j *deployment) step(ctx context.Context, s State) error {
+	next := j.release
+	next.State, next.Steps = s, j.report.Steps()
+	if err := j.d.cfg.Ledger.SaveRelease(ctx, next); err != nil {
+		return err
+	}
+	j.release = next
+	return nil
+}
+
+// failed stores why.
+func (j *deployment) failed(cause error) {
+	r := j.release
+	r.State, r.Finished, r.Steps = Failed, time.Now(), j.report.Steps()
+	r.Reason = oneLine(cause.Error())
+	j.release = r
+	j.d.persist("the failure of a release", func(ctx context.Context) error {
+		return j.d.cfg.Ledger.SaveRelease(ctx, r)
+	})
+	j.d.cfg.Log.Warn("release failed", "app", r.App, "release", r.Version, "reason", r.Reason)
 }
 
 // recordBranch stores the deploy branch of a first push. It comes before the
 // release is live: with a live release and no branch, RepairRefs could not
 // move a ref that git was kept from moving.
 func (j *deployment) recordBranch(ctx context.Context) error {
-	if j.want.branch == "" {
-		j.want.branch = "main" // a tag came first
+	if j.branch == "" {
+		j.branch = cmp.Or(j.app.Branch, "main") // a tag came first
 	}
-	if j.app.Branch == j.want.branch {
+	if j.app.Branch == j.branch {
 		return nil
 	}
-	return j.d.cfg.Ledger.SetBranch(ctx, j.app.Name, j.want.branch)
+	j.app.Branch = j.branch
+	return j.d.cfg.Ledger.ChangeApp(ctx, j.app.Name, func(a *App) error {
+		a.Branch = j.branch
+		return nil
+	})
 }
 
-// moveToTag moves the deploy branch to a tag's commit and has git tell the
-// client so. A pushed branch is moved by git itself, which alone can do that
-// for a shallow push.
-func (j *deployment) moveToTag(ctx context.Context) {
-	if j.want.trigger != ByTag {
-		return
-	}
-	if err := j.d.cfg.Repos.Point(ctx, j.app.Name, j.want.branch, j.release.Commit); err != nil {
-		j.d.cfg.Log.Error("branch not moved to the tag", "app", j.app.Name, "error", err)
-	}
-	j.verdict = &Verdict{
-		Ref:   j.want.deploy.Ref,
-		Moved: &Command{Ref: heads + j.want.branch, Old: j.before, New: j.release.Commit},
-	}
-}
-
-// failed stores why, on a context of its own: the deployment's may be over.
-func (j *deployment) failed(cause error) {
-	ctx := context.WithoutCancel(j.d.life)
-	j.release.State, j.release.Finished = Failed, time.Now()
-	j.release.Reason = oneLine(cause.Error())
-	j.release.Steps = j.report.Steps()
-	if err := j.d.cfg.Ledger.SaveRelease(ctx, j.release); err != nil {
-		j.d.cfg.Log.Error("failed release not saved", "app", j.app.Name, "error", err)
-	}
-	j.d.record(ctx, j.app.Name, j.push.Pusher, "release.failed", fmt.Sprintf("v%d %s", j.release.Version, j.release.Reason))
-	j.d.cfg.Log.Warn("release failed", "app", j.app.Name, "release", j.release.Version, "reason", j.release.Reason)
-}
-
-// summary is printed when git has moved its refs.
+// summary is printed when the release is live and git has moved its refs.
 func (j *deployment) summary() string {
 	var b strings.Builder
 	r := NewReport(&b)

@@ -7,6 +7,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrBadName: a name that no app may have.
 	ErrBadName = errors.New("invalid app name")
+	// ErrTaken: another app has that name.
+	ErrTaken = errors.New("there is an app of that name already")
 )
 
 // Rejection is a failure that the pusher can act on. Reason goes into git's

@@ -5,32 +5,49 @@ import (
 	"time"
 )
 
-// tailLines is how much of a machine's output is kept for a failure report.
-const tailLines = 30
+const (
+	// tailLines is how much of a machine's output is kept for a failure report.
+	tailLines = 30
+	// loopExits in succession, none after a run of settled, are a crash loop.
+	loopExits = 3
+)
 
 // instance is the core's view of one machine: where its events arrive, and
 // the last lines it said.
 type instance struct {
-	release Release
+	release Release // as it was at the boot; the app may be renamed since
 	out     Output
 
 	booted    chan struct{} // closed by EventBooted, or by the first EventListening
 	listening chan struct{} // closed by the first EventListening
-	ended     chan struct{} // closed by EventGone, or by an exit before listening
+	ended     chan struct{} // closed by EventGone, EventHung, or an exit before listening
 
 	mu      sync.Mutex
+	app     string
 	machine Machine
 	tail    []string
-	why     string // why it ended
-	boot    string // the guest's own account of its boot
-	over    bool   // EventGone has come
-	gone    func(reason string)
+	why     string    // why it ended
+	boot    string    // the guest's own account of its boot
+	over    bool      // EventGone or EventHung has come
+	up      time.Time // since when the app listens; zero: it does not
+	exits   int       // of the app in succession
+	crashes int       // of the app in all
+	stats   *Stats
+	times   *BootTimes
+	hooks   hooks
+}
+
+// hooks are called when a machine that serves has news, each in a goroutine
+// of its own.
+type hooks struct {
+	gone    func(reason string)              // once
+	crashed func(how string, succession int) // the app ended; the guest starts it again
 }
 
 // newInstance makes an instance for one machine of r.
 func newInstance(r Release, out Output) *instance {
 	return &instance{
-		release: r, out: out,
+		release: r, out: out, app: r.App,
 		booted: make(chan struct{}), listening: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
@@ -39,26 +56,61 @@ func newInstance(r Release, out Output) *instance {
 func (i *instance) watch(e Event) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if e.Boot != nil {
+		i.times = e.Boot
+	}
 	switch e.Kind {
 	case EventBooted:
 		i.boot = e.Detail
 		closeOnce(i.booted)
 	case EventListening:
+		if i.up.IsZero() {
+			i.up = time.Now()
+		}
 		closeOnce(i.booted)
 		closeOnce(i.listening)
 	case EventExited:
-		i.say(e, "the app ended: "+e.Detail)
-		if !isClosed(i.listening) {
-			i.end(e.Detail)
-		}
+		i.exited(e)
 	case EventLog:
 		i.say(e, e.Line)
+	case EventStats:
+		i.stats = e.Stats
+	case EventHung:
+		i.say(e, "the machine does not answer: "+e.Detail)
+		i.finish("it does not answer: " + e.Detail)
 	case EventGone:
+		i.finish(e.Detail)
+	}
+}
+
+// exited notes the end of the app's process. Before it has ever listened that
+// is the machine's end; later the guest starts it again.
+func (i *instance) exited(e Event) {
+	i.say(e, "the app ended: "+e.Detail)
+	if !isClosed(i.listening) {
 		i.end(e.Detail)
-		i.over = true
-		if i.gone != nil {
-			go i.gone(i.why)
-		}
+		return
+	}
+	if !i.up.IsZero() && time.Since(i.up) > settled {
+		i.exits = 0
+	}
+	i.exits++
+	i.crashes++
+	i.up = time.Time{}
+	if i.hooks.crashed != nil {
+		go i.hooks.crashed(e.Detail, i.exits)
+	}
+}
+
+// finish ends the machine for good.
+func (i *instance) finish(why string) {
+	i.end(why)
+	if i.over {
+		return
+	}
+	i.over = true
+	if i.hooks.gone != nil {
+		go i.hooks.gone(i.why)
 	}
 }
 
@@ -84,7 +136,7 @@ func (i *instance) say(e Event, text string) {
 	if at.IsZero() {
 		at = time.Now()
 	}
-	i.out.Append(i.release.App, Line{Time: at, Release: i.release.Version, Machine: i.machine.ID, Stream: stream, Text: text})
+	i.out.Append(i.app, Line{Time: at, Release: i.release.Version, Machine: i.machine.ID, Stream: stream, Text: text})
 }
 
 func (i *instance) lastLines() []string {
@@ -112,14 +164,33 @@ func (i *instance) named(m Machine) {
 	i.machine = m
 }
 
-// onGone has f called once, in a goroutine of its own, when the machine has
-// ended; at once if it has ended already.
-func (i *instance) onGone(f func(reason string)) {
+// adopted tells the instance that it is m, whose app has listened before.
+func (i *instance) adopted(m Machine) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.gone = f
-	if i.over {
-		go f(i.why)
+	i.machine = m
+	if i.exits == 0 && i.up.IsZero() {
+		i.up = m.Started
+	}
+	closeOnce(i.booted)
+	closeOnce(i.listening)
+}
+
+// renamed tells the instance its app's new name.
+func (i *instance) renamed(app string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.app, i.machine.App = app, app
+}
+
+// on has h called from now on. If the machine has ended already, gone is
+// called at once.
+func (i *instance) on(h hooks) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.hooks = h
+	if i.over && h.gone != nil {
+		go h.gone(i.why)
 	}
 }
 

@@ -77,15 +77,26 @@ type Ledger interface {
 	App(ctx context.Context, name string) (App, error)
 	// Apps are sorted by name.
 	Apps(ctx context.Context) ([]App, error)
-	// SetBranch records the deploy branch of an app.
-	SetBranch(ctx context.Context, app, branch string) error
+	// ChangeApp stores what change does to an app's branch, lock, former name,
+	// and whether it is stopped. change runs inside the transaction, so it
+	// must not use the ledger; its error changes nothing.
+	ChangeApp(ctx context.Context, name string, change func(a *App) error) error
+	// RenameApp gives an app another name, which must be free, with all that
+	// belongs to it but the audit, and notes the old one in Was.
+	RenameApp(ctx context.Context, from, to string) error
+	// DeleteApp forgets an app with all that belongs to it but the audit.
+	DeleteApp(ctx context.Context, name string) error
 
-	// AddRelease gives r the app's next version and stores it.
+	// AddRelease gives r the app's next version and stores it. Its state is
+	// one that Starts.
 	AddRelease(ctx context.Context, r Release) (Release, error)
-	// SaveRelease stores the changed fields of an existing release.
+	// SaveRelease stores the changed fields of an existing release. A step
+	// that State.CanBecome does not allow is refused, and so are those that
+	// Promote makes.
 	SaveRelease(ctx context.Context, r Release) error
-	// Promote makes r the live release of its app and retires the one before,
-	// in one transaction: after a crash exactly one of the two is live.
+	// Promote makes r, which is Healthy, the live release of its app, has the
+	// one before drain, and the app be no longer stopped, in one transaction:
+	// after a crash exactly one of the two is live.
 	Promote(ctx context.Context, r Release) error
 	Release(ctx context.Context, app string, version int) (Release, error)
 	// Releases are the newest first; limit 0 means all.
@@ -93,8 +104,10 @@ type Ledger interface {
 	// Image finds the newest release of app that was built from commit and
 	// was live once.
 	Image(ctx context.Context, app, commit string) (Release, error)
-	// Unfinished are the releases whose deployment was interrupted: state
-	// Building or Booting.
+	// Lives are the live releases of all apps, by app.
+	Lives(ctx context.Context) ([]Release, error)
+	// Unfinished are the releases that are on their way to another state:
+	// those that are Deploying, and Draining.
 	Unfinished(ctx context.Context) ([]Release, error)
 
 	SaveMachine(ctx context.Context, m Machine) error
@@ -129,6 +142,9 @@ type Line struct {
 // Output keeps what the apps say. Append never blocks for long.
 type Output interface {
 	Append(app string, l Line)
+	// Forget removes what app said; Rename gives it to another name.
+	Forget(app string) error
+	Rename(from, to string) error
 }
 
 // BuildLogs keeps what each deployment printed, bounded.
@@ -153,4 +169,8 @@ type Repos interface {
 	Commit(ctx context.Context, app, object string) (Commit, error)
 	// Point sets branch of app's repository to commit, and HEAD to branch.
 	Point(ctx context.Context, app, branch, commit string) error
+	// Remove removes app's repository; Rename gives it to another name. One
+	// that is not there is no error.
+	Remove(ctx context.Context, app string) error
+	Rename(ctx context.Context, from, to string) error
 }

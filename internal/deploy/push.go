@@ -10,7 +10,7 @@ import (
 // already in the repository.
 type Push struct {
 	App      string
-	Pusher   string // name of the key
+	By       Actor
 	Started  time.Time
 	Commands []Command
 	Shallow  bool // the client's history is cut off

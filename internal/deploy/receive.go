@@ -12,17 +12,35 @@ import (
 // maxReason bounds the text of a reject line, in bytes.
 const maxReason = 200
 
+// errStopping is the answer to whoever comes too late.
+var errStopping = Reject("gitd is stopping; push again when it is back", "")
+
 // Outcome is what a push came to.
 type Outcome struct {
 	Verdicts []Verdict `json:"verdicts"`
 	Summary  string    `json:"summary,omitempty"` // for people, in push form; printed once git has moved its refs
+
+	settle func()
+}
+
+// Settle says that git has moved its refs, or never will. Until then the app
+// is held: nobody may find its branch beside what is live, and repair it
+// under git's feet. It may be called more than once.
+func (o Outcome) Settle() {
+	if o.settle != nil {
+		o.settle()
+	}
 }
 
 // Receive judges the refs of a push and deploys what is to be deployed,
-// with progress on w. It returns when the release is live or has failed.
+// with progress on w. It returns when the release is live or has failed; the
+// caller must Settle the outcome.
 func (d *Deployer) Receive(p Push, w io.Writer) Outcome {
-	d.work.Add(1)
-	defer d.work.Done()
+	done, err := d.begin()
+	if err != nil {
+		return d.refuseAll(p, errStopping)
+	}
+	defer done()
 	r := NewReport(w)
 	r.since(p.Started)
 	r.note = func(step string) { d.cfg.Log.Debug("step", "app", p.App, "step", step) }
@@ -43,10 +61,18 @@ func (d *Deployer) Receive(p Push, w io.Writer) Outcome {
 }
 
 func (d *Deployer) receive(p Push, in *intent, r *Report) Outcome {
-	job := &deployment{d: d, push: p, want: in, report: r}
+	what := fmt.Sprintf("a push of %.7s", in.deploy.New)
+	job := &pushing{deployment: d.deploymentOf(p.By, p.App, what, r).replacing(), push: p, want: in}
+	job.turn.hint = "only the newest push is deployed; when it is live, git pull, and push again if yours is not in it"
 	defer r.endKeep()
-	err := job.run(d.life)
+	ctx, leave, err := job.enter()
+	if err == nil {
+		err = because(ctx, job.run(ctx))
+	}
 	if err != nil {
+		if leave != nil {
+			leave()
+		}
 		reason := d.explain(p.App, err, r)
 		in.verdicts[in.deploy.Ref] = Verdict{Ref: in.deploy.Ref, Reject: reason}
 		return Outcome{Verdicts: in.list(p)}
@@ -54,7 +80,7 @@ func (d *Deployer) receive(p Push, in *intent, r *Report) Outcome {
 	if job.verdict != nil {
 		in.verdicts[in.deploy.Ref] = *job.verdict
 	}
-	return Outcome{Verdicts: in.list(p), Summary: job.summary()}
+	return Outcome{Verdicts: in.list(p), Summary: job.summary(), settle: leave}
 }
 
 func (d *Deployer) refuseAll(p Push, err error) Outcome {
@@ -77,7 +103,8 @@ func (d *Deployer) explain(app string, err error, r *Report) string {
 			r.Warn("%s", rej.Hint)
 		}
 	case errors.Is(err, context.Canceled):
-		rej = Reject("gitd is stopping; push again when it is back", "")
+		rej = errStopping
+		r.Warn("%s", rej.Reason)
 	default:
 		d.cfg.Log.Error("deployment failed", "app", app, "error", err)
 		rej = Reject(err.Error(), "")

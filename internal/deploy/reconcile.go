@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
 	"time"
 )
 
@@ -13,40 +12,80 @@ import (
 // the background, and machines of ours that the ledger does not want are
 // stopped. Call it once, before the first push.
 func (d *Deployer) Reconcile(ctx context.Context) error {
-	if err := d.failInterrupted(ctx); err != nil {
-		return err
-	}
-	apps, err := d.cfg.Ledger.Apps(ctx)
+	unfinished, err := d.cfg.Ledger.Unfinished(ctx)
 	if err != nil {
 		return err
 	}
-	found, err := d.found(ctx)
+	if err := d.failInterrupted(ctx, unfinished); err != nil {
+		return err
+	}
+	s, err := d.survey(ctx)
 	if err != nil {
 		return err
 	}
-	var missing []string
-	for _, app := range apps {
-		d.RepairRefs(ctx, app.Name)
-		if app.Live == 0 {
-			d.cfg.Router.Down(app.Name, "nothing has been deployed yet")
-			continue
-		}
-		if !d.adopt(ctx, app, found) {
-			d.cfg.Router.Down(app.Name, "it is starting")
-			missing = append(missing, app.Name)
+	var missing []*keeper
+	for _, app := range s.apps {
+		if d.settleApp(ctx, app, s) {
+			missing = append(missing, d.keeper(app.Name))
 		}
 	}
-	d.removeStray(ctx, found)
-	d.startMissing(missing)
+	d.removeStray(ctx, s)
+	for _, r := range unfinished {
+		if r.State == Draining {
+			d.retired(r.App, r.Version)
+		}
+	}
+	for _, k := range missing {
+		d.revive(k, 0)
+	}
 	return nil
 }
 
-func (d *Deployer) failInterrupted(ctx context.Context) error {
-	rels, err := d.cfg.Ledger.Unfinished(ctx)
-	if err != nil {
-		return err
+// survey is what the ledger knows and what runs, read at once: one query for
+// all apps, however many there are.
+type survey struct {
+	apps  []App
+	lives map[string]Release   // by app
+	known map[string][]Machine // by app
+	found map[string]Machine   // by id; what is adopted is taken out
+}
+
+func (d *Deployer) survey(ctx context.Context) (*survey, error) {
+	s := &survey{lives: map[string]Release{}, known: map[string][]Machine{}, found: map[string]Machine{}}
+	var err error
+	if s.apps, err = d.cfg.Ledger.Apps(ctx); err != nil {
+		return nil, err
 	}
-	for _, r := range rels {
+	lives, err := d.cfg.Ledger.Lives(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range lives {
+		s.lives[r.App] = r
+	}
+	machines, err := d.cfg.Ledger.Machines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range machines {
+		s.known[m.App] = append(s.known[m.App], m)
+	}
+	running, err := d.cfg.Driver.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list machines: %w", err)
+	}
+	for _, m := range running {
+		s.found[m.ID] = m
+	}
+	return s, nil
+}
+
+// failInterrupted ends the deployments of a gitd that is no more.
+func (d *Deployer) failInterrupted(ctx context.Context, unfinished []Release) error {
+	for _, r := range unfinished {
+		if !r.State.Deploying() {
+			continue
+		}
 		r.Reason = fmt.Sprintf("gitd ended while the release was %s", r.State)
 		r.State, r.Finished = Failed, time.Now()
 		if err := d.cfg.Ledger.SaveRelease(ctx, r); err != nil {
@@ -57,48 +96,55 @@ func (d *Deployer) failInterrupted(ctx context.Context) error {
 	return nil
 }
 
-// found are the machines that run, by id.
-func (d *Deployer) found(ctx context.Context) (map[string]Machine, error) {
-	list, err := d.cfg.Driver.List(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("list machines: %w", err)
+// settleApp brings one app in line, and reports whether its machine is
+// missing.
+func (d *Deployer) settleApp(ctx context.Context, app App, s *survey) (missing bool) {
+	if app.Was != "" {
+		if err := d.moveFiles(ctx, app.Was, app.Name); err != nil {
+			d.cfg.Log.Error("files of a renamed app not moved", "app", app.Name, "was", app.Was, "error", err)
+		}
 	}
-	found := map[string]Machine{}
-	for _, m := range list {
-		found[m.ID] = m
+	k := d.keeper(app.Name)
+	live, ok := s.lives[app.Name]
+	if !ok {
+		d.down(k, "nothing has been deployed yet", false)
+		return false
 	}
-	return found, nil
+	if err := d.pointAt(ctx, app, live); err != nil {
+		d.cfg.Log.Error("refs cannot be repaired", "app", app.Name, "error", err)
+	}
+	switch {
+	case app.Stopped:
+		d.down(k, "it was stopped", false)
+		return false
+	case d.adopt(ctx, k, live, s):
+		return false
+	default:
+		d.down(k, "it is starting", true)
+		return true
+	}
 }
 
 // adopt takes over the machine of app's live release, if the ledger knows
-// one and it runs, and removes it from found.
-func (d *Deployer) adopt(ctx context.Context, app App, found map[string]Machine) bool {
-	known, err := d.cfg.Ledger.Machines(ctx)
-	if err != nil {
-		d.cfg.Log.Error("machines cannot be read", "error", err)
-		return false
-	}
-	for _, m := range known {
-		if _, runs := found[m.ID]; !runs || m.App != app.Name || m.Release != app.Live {
+// one and it runs, and removes it from what was found.
+func (d *Deployer) adopt(ctx context.Context, k *keeper, live Release, s *survey) bool {
+	for _, m := range s.known[live.App] {
+		if _, runs := s.found[m.ID]; !runs || m.Release != live.Version {
 			continue
 		}
-		rel, err := d.cfg.Ledger.Release(ctx, app.Name, app.Live)
-		if err != nil {
-			d.cfg.Log.Error("live release cannot be read", "app", app.Name, "error", err)
-			return false
-		}
-		inst := newInstance(rel, d.cfg.Output)
+		inst := newInstance(live, d.cfg.Output)
 		inst.named(m)
 		got, err := d.cfg.Driver.Adopt(ctx, m.ID, inst.watch)
 		if err != nil {
-			d.cfg.Log.Warn("machine cannot be adopted", "app", app.Name, "machine", m.ID, "error", err)
+			d.cfg.Log.Warn("machine cannot be adopted", "app", live.App, "machine", m.ID, "error", err)
 			continue
 		}
-		got.Started = m.Started
-		inst.named(got)
-		delete(found, m.ID)
-		d.front(inst)
-		d.cfg.Log.Info("machine adopted", "app", app.Name, "release", rel.Version, "machine", m.ID)
+		// Its driver knows the names it was born with.
+		got.App, got.Release, got.Started = m.App, m.Release, m.Started
+		inst.adopted(got)
+		delete(s.found, m.ID)
+		d.front(k, inst)
+		d.cfg.Log.Info("machine adopted", "app", live.App, "release", live.Version, "machine", m.ID)
 		return true
 	}
 	return false
@@ -106,46 +152,22 @@ func (d *Deployer) adopt(ctx context.Context, app App, found map[string]Machine)
 
 // removeStray stops what is ours and not wanted, and forgets machines that
 // no longer run.
-func (d *Deployer) removeStray(ctx context.Context, stray map[string]Machine) {
-	for id, m := range stray {
+func (d *Deployer) removeStray(ctx context.Context, s *survey) {
+	for id, m := range s.found {
 		d.cfg.Log.Warn("machine that the ledger does not want", "machine", id, "app", m.App, "release", m.Release)
-		d.stop(ctx, id, 0)
+		d.record(ctx, m.App, "gitd", "machine.removed", id+" is not in the ledger")
+		d.stop(ctx, id, 0) //nolint:errcheck // logged; the next start tries again
 	}
-	known, err := d.cfg.Ledger.Machines(ctx)
-	if err != nil {
-		d.cfg.Log.Error("machines cannot be read", "error", err)
-		return
-	}
-	for _, m := range known {
-		if d.serves(m) {
-			continue
-		}
-		if err := d.cfg.Ledger.DeleteMachine(ctx, m.ID); err != nil {
-			d.cfg.Log.Error("machine stays in the ledger", "machine", m.ID, "error", err)
-		}
-	}
-}
-
-func (d *Deployer) serves(m Machine) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	inst := d.running[m.App]
-	return inst != nil && inst.id() == m.ID
-}
-
-// startMissing boots the live releases that do not run, as many at a time
-// as there are cores.
-func (d *Deployer) startMissing(apps []string) {
-	turn := make(chan struct{}, runtime.NumCPU())
-	for _, app := range apps {
-		d.goWork(func(ctx context.Context) {
-			select {
-			case turn <- struct{}{}:
-				defer func() { <-turn }()
-				d.revive(ctx, app, 0)
-			case <-ctx.Done():
+	for app, machines := range s.known {
+		inst := d.keeper(app).current()
+		for _, m := range machines {
+			if inst != nil && inst.id() == m.ID {
+				continue
 			}
-		})
+			if err := d.cfg.Ledger.DeleteMachine(ctx, m.ID); err != nil {
+				d.cfg.Log.Error("machine stays in the ledger", "machine", m.ID, "error", err)
+			}
+		}
 	}
 }
 
@@ -153,11 +175,12 @@ func (d *Deployer) startMissing(apps []string) {
 // that was cut off after the swap leaves it behind. While a deployment of app
 // runs it does nothing: that deployment's git is about to move the branch.
 func (d *Deployer) RepairRefs(ctx context.Context, app string) {
-	unlock, ok := d.locks.try(app, "the repair of its refs")
-	if !ok {
+	t := &turn{app: app, by: "gitd", what: "the repair of its refs"}
+	k := d.keeper(app)
+	if !k.queue.try(t) {
 		return
 	}
-	defer unlock()
+	defer k.queue.leave(t)
 	if err := d.repairRefs(ctx, app); err != nil && !errors.Is(err, ErrNotFound) {
 		d.cfg.Log.Error("refs cannot be repaired", "app", app, "error", err)
 	}
@@ -165,12 +188,19 @@ func (d *Deployer) RepairRefs(ctx context.Context, app string) {
 
 func (d *Deployer) repairRefs(ctx context.Context, name string) error {
 	app, err := d.cfg.Ledger.App(ctx, name)
-	if err != nil || app.Live == 0 || app.Branch == "" {
+	if err != nil || app.Live == 0 {
 		return err
 	}
 	live, err := d.cfg.Ledger.Release(ctx, name, app.Live)
 	if err != nil {
 		return err
 	}
-	return d.cfg.Repos.Point(ctx, name, app.Branch, live.Commit)
+	return d.pointAt(ctx, app, live)
+}
+
+func (d *Deployer) pointAt(ctx context.Context, app App, live Release) error {
+	if app.Branch == "" {
+		return nil
+	}
+	return d.cfg.Repos.Point(ctx, app.Name, app.Branch, live.Commit)
 }

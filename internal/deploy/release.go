@@ -4,25 +4,16 @@ import (
 	"time"
 )
 
-// State is where a release stands. Only the core moves it.
-type State string
-
-// The life of a release, in order; Failed can follow any state before Live.
-const (
-	Building State = "building"
-	Booting  State = "booting"
-	Live     State = "live"
-	Retired  State = "retired"
-	Failed   State = "failed"
-)
-
 // Trigger says what asked for a release.
 type Trigger string
 
 // What can make a release.
 const (
-	ByPush Trigger = "push"
-	ByTag  Trigger = "tag"
+	ByPush     Trigger = "push"
+	ByTag      Trigger = "tag"
+	ByRollback Trigger = "rollback"
+	ByConfig   Trigger = "config"
+	ByRestart  Trigger = "restart"
 )
 
 // Release is one version of an app: a commit with its image and settings.
@@ -31,8 +22,10 @@ type Release struct {
 	Version  int    // 1, 2, …; unique in an app
 	Commit   string // full object name
 	Subject  string // first line of the commit's message
-	Pusher   string // name of the key that pushed
+	Pusher   string // who asked for it: a key's owner, "host" or "gitd"
+	Key      string // fingerprint of the key; empty: no key was used
 	Trigger  Trigger
+	Of       int // the version whose image it boots; 0: it was built for this one
 	State    State
 	Reason   string   // why it failed; empty otherwise
 	Manifest Manifest // empty until built
@@ -71,8 +64,12 @@ type Layer struct {
 
 // Health is how a candidate shows that it can serve.
 type Health struct {
-	Path    string        `json:"path"`       // requested with GET; default "/"
-	Timeout time.Duration `json:"timeout_ns"` // from boot to the first good answer; 0: the daemon's default
+	Path     string        `json:"path"`                  // requested with GET; default "/"
+	Timeout  time.Duration `json:"timeout_ns"`            // from boot to the first good answer; 0: the daemon's default
+	Interval time.Duration `json:"interval_ns,omitempty"` // between two probes; 0: 300 ms
+	Attempts int           `json:"attempts,omitempty"`    // probes before the candidate has failed; 0: as many as fit into Timeout
+	Probe    time.Duration `json:"probe_ns,omitempty"`    // for one answer; 0: 10 s
+	Delay    time.Duration `json:"delay_ns,omitempty"`    // from listening to the first probe
 }
 
 // Resources is what a machine gets. Zero fields mean the daemon's default.

@@ -6,116 +6,194 @@ import (
 	"time"
 )
 
-const (
-	reviveFirst = time.Second
-	reviveMost  = time.Minute
-	// settled is how long a machine must have served for its end to be news
-	// and not part of a crash loop.
-	settled = time.Minute
-)
+// exclusive reports whether two machines of this kind cannot run at once: a
+// writable disk belongs to one of them.
+func (s MachineSpec) exclusive() bool {
+	for _, d := range s.Disks {
+		if d.Writable {
+			return true
+		}
+	}
+	return false
+}
 
-// promote makes inst the live machine of rel: ledger, then front door, then
-// the old machine drains in the background.
-func (d *Deployer) promote(ctx context.Context, inst *instance, rel Release) error {
-	if err := d.cfg.Ledger.SaveMachine(ctx, inst.copyMachine()); err != nil {
+// swap makes a healthy candidate live. From here on nothing replaces the
+// deployment.
+func (j *deployment) swap(ctx context.Context, inst *instance) error {
+	if err := j.step(ctx, Healthy); err != nil {
 		return err
 	}
-	if err := d.cfg.Ledger.Promote(ctx, rel); err != nil {
+	if err := j.k.queue.fix(ctx, j.turn); err != nil {
 		return err
 	}
-	d.front(inst)
-	return nil
-}
-
-// front sends an app's traffic to inst and retires what served it before.
-func (d *Deployer) front(inst *instance) {
-	old := d.serve(inst)
-	drain := d.cfg.Router.Switch(inst.release.App, inst.addr())
-	inst.onGone(func(reason string) { d.lost(inst, reason) })
-	if old == nil {
-		return
+	j.report.Step("Switching traffic")
+	if err := j.recordBranch(ctx); err != nil {
+		return err
 	}
-	d.goWork(func(ctx context.Context) { d.retire(ctx, old, drain) })
-}
-
-// retire drains a replaced machine and stops it. When gitd ends meanwhile
-// the machine is left to the next process.
-func (d *Deployer) retire(ctx context.Context, old *instance, drain func(context.Context)) {
-	bound, cancel := context.WithTimeout(ctx, d.cfg.DrainTimeout)
-	defer cancel()
-	start := time.Now()
-	drain(bound)
-	if ctx.Err() != nil {
-		return
-	}
-	d.cfg.Log.Info("machine drained", "machine", old.id(), "took", time.Since(start))
-	d.stop(ctx, old.id(), d.cfg.StopGrace)
-}
-
-// lost handles the end of a machine that nobody asked to end. If it served
-// its app, the app is down until another machine of the release is healthy.
-func (d *Deployer) lost(inst *instance, reason string) {
-	if d.life.Err() != nil || !d.unserve(inst) {
-		return
-	}
-	app := inst.release.App
-	d.cfg.Router.Down(app, "its machine ended: "+reason)
-	d.cfg.Log.Warn("machine lost", "app", app, "machine", inst.id(), "reason", reason)
-	d.record(d.life, app, "gitd", "machine.lost", reason)
-	d.stop(d.life, inst.id(), 0)
-	wait := reviveFirst
-	if time.Since(inst.copyMachine().Started) > settled {
-		wait = 0
-	}
-	d.goWork(func(ctx context.Context) { d.revive(ctx, app, wait) })
-}
-
-// revive boots the live release of app, again and again with growing pauses,
-// until it serves or a push has put another machine there.
-func (d *Deployer) revive(ctx context.Context, app string, wait time.Duration) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-		err := d.bootLive(ctx, app)
-		if err == nil || ctx.Err() != nil {
-			return
-		}
-		wait = min(max(2*wait, reviveFirst), reviveMost)
-		d.cfg.Log.Error("app does not come back", "app", app, "error", err, "next_try", wait)
-		d.cfg.Router.Down(app, fmt.Sprintf("it does not start: %s; next try in %s", oneLine(err.Error()), wait))
-	}
-}
-
-// bootLive starts the live release of app unless something serves it.
-func (d *Deployer) bootLive(ctx context.Context, app string) error {
-	unlock, err := d.locks.acquire(ctx, app, "the restart of its machine", nil)
+	release, err := j.k.stage.take(ctx)
 	if err != nil {
 		return err
 	}
-	defer unlock()
-	if d.serving(app) {
+	defer release()
+	return j.goLive(ctx, inst)
+}
+
+// goLive moves the traffic: the ledger, then the front door, then the old
+// machine drains in the background. After a crash in between, the next
+// process finds the new release live and routes to it. The caller holds the
+// stage.
+func (j *deployment) goLive(ctx context.Context, inst *instance) error {
+	before := j.app.Live
+	j.release.Finished, j.release.Steps = time.Now(), j.report.Steps()
+	if err := j.d.cfg.Ledger.SaveMachine(ctx, inst.copyMachine()); err != nil {
+		return err
+	}
+	if err := j.d.cfg.Ledger.Promote(ctx, j.release); err != nil {
+		return err
+	}
+	j.release.State = Live
+	j.k.calm()
+	old, drain := j.d.front(j.k, inst)
+	j.k.drains.Add(1)
+	j.d.goWork(func(ctx context.Context) {
+		defer j.k.drains.Done()
+		j.d.retire(ctx, j.k, before, old, drain)
+	})
+	j.report.Lap("swap")
+	j.d.cfg.Log.Info("release is live", "app", j.app.Name, "release", j.release.Version,
+		"commit", j.release.Commit, "pusher", j.by.Name, "steps", j.times())
+	return nil
+}
+
+// stopFirst replaces a machine that cannot run beside the next one: the front
+// door holds the app's requests, the old machine stops, the new one starts.
+// If it does not become healthy, the old release is started again.
+func (j *deployment) stopFirst(ctx context.Context, spec MachineSpec) error {
+	if err := j.k.queue.fix(ctx, j.turn); err != nil {
+		return err
+	}
+	if err := j.recordBranch(ctx); err != nil {
+		return err
+	}
+	release, err := j.k.stage.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := j.stopOld(ctx); err != nil {
+		return err
+	}
+	inst, err := j.d.boot(ctx, spec, j.release, j.report)
+	if err == nil {
+		if err = j.step(ctx, Healthy); err == nil {
+			err = j.goLive(ctx, inst)
+		}
+		if err != nil {
+			j.d.stop(context.WithoutCancel(ctx), inst.id(), 0) //nolint:errcheck // logged; the next start removes it
+		}
+	}
+	if err != nil {
+		j.restore(ctx)
+	}
+	return err
+}
+
+// stopOld stops what serves the app, with its requests held.
+func (j *deployment) stopOld(ctx context.Context) error {
+	j.k.drains.Wait() // an older machine may still have the disk
+	old := j.k.current()
+	if !j.k.unserve(old) {
 		return nil
 	}
-	a, err := d.cfg.Ledger.App(ctx, app)
-	if err != nil {
-		return err
+	j.report.Step("Stopping v%d first: its volume belongs to one machine at a time; requests wait meanwhile", old.release.Version)
+	j.k.down("it is being replaced", true)
+	j.hold(ctx)
+	if err := j.d.stop(ctx, old.id(), j.d.cfg.StopGrace); err != nil {
+		j.d.front(j.k, old)
+		return fmt.Errorf("v%d does not stop: %w", old.release.Version, err)
 	}
-	rel, err := d.cfg.Ledger.Release(ctx, app, a.Live)
-	if err != nil {
-		return err
-	}
-	inst, err := d.boot(ctx, rel, NewReport(nil))
-	if err != nil {
-		return err
-	}
-	if err := d.cfg.Ledger.SaveMachine(ctx, inst.copyMachine()); err != nil {
-		return err
-	}
-	d.front(inst)
-	d.record(ctx, app, "gitd", "machine.started", inst.id())
-	d.cfg.Log.Info("machine started", "app", app, "release", rel.Version, "machine", inst.id())
+	j.report.Lap("stop")
 	return nil
+}
+
+// hold has the front door keep new requests until the next Switch or Down,
+// and waits for those that run.
+func (j *deployment) hold(ctx context.Context) {
+	h, ok := j.d.cfg.Router.(interface {
+		Hold(app string, limit time.Duration) (drain func(context.Context))
+	})
+	if !ok {
+		j.d.cfg.Router.Down(j.app.Name, "it is being replaced")
+		return
+	}
+	drain := h.Hold(j.app.Name, j.d.cfg.HoldTimeout)
+	bound, cancel := context.WithTimeout(ctx, j.d.cfg.DrainTimeout)
+	defer cancel()
+	drain(bound)
+}
+
+// restore brings the live release back after stopFirst has failed.
+func (j *deployment) restore(ctx context.Context) {
+	if j.app.Live == 0 || j.app.Stopped || ctx.Err() != nil {
+		return
+	}
+	j.report.Warn("v%d is started again", j.app.Live)
+	if err := j.d.bootLive(ctx, j.k, NewReport(nil)); err != nil {
+		j.d.cfg.Log.Error("live release does not come back", "app", j.app.Name, "release", j.app.Live, "error", err)
+		j.report.Warn("v%d does not start either: %v; gitd goes on trying", j.app.Live, err)
+		j.d.down(j.k, "it does not start: "+oneLine(err.Error()), true)
+		j.d.revive(j.k, reviveFirst)
+		return
+	}
+	j.report.Detail("v%d serves again", j.app.Live)
+}
+
+// front sends an app's traffic to inst, and returns what served it before and
+// the wait for its requests.
+func (d *Deployer) front(k *keeper, inst *instance) (old *instance, drain func(context.Context)) {
+	old = k.serve(inst)
+	drain = d.cfg.Router.Switch(k.name(), inst.addr())
+	inst.on(hooks{
+		gone:    func(reason string) { d.lost(k, inst, reason) },
+		crashed: func(how string, succession int) { d.crashed(k, inst, how, succession) },
+	})
+	return old, drain
+}
+
+// retire drains a replaced machine, if there is one, stops it, and then the
+// release is over. When gitd ends meanwhile, the rest is left to the next
+// process.
+func (d *Deployer) retire(ctx context.Context, k *keeper, version int, old *instance, drain func(context.Context)) {
+	if old != nil {
+		bound, cancel := context.WithTimeout(ctx, d.cfg.DrainTimeout)
+		defer cancel()
+		start := time.Now()
+		drain(bound)
+		if ctx.Err() != nil {
+			return
+		}
+		d.cfg.Log.Info("machine drained", "machine", old.id(), "took", time.Since(start))
+		for n := 1; d.stop(ctx, old.id(), d.cfg.StopGrace) != nil; n++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(pause(n)):
+			}
+		}
+	}
+	if version > 0 {
+		d.retired(k.name(), version)
+	}
+}
+
+// retired ends the life of a release that drained.
+func (d *Deployer) retired(app string, version int) {
+	d.persist("the end of a release", func(ctx context.Context) error {
+		r, err := d.cfg.Ledger.Release(ctx, app, version)
+		if err != nil || r.State != Draining {
+			return ignoreMissing(err)
+		}
+		r.State = Retired
+		return d.cfg.Ledger.SaveRelease(ctx, r)
+	})
 }

@@ -31,7 +31,8 @@ type Desk struct {
 
 type entry struct {
 	push    deploy.Push
-	summary string
+	outcome deploy.Outcome
+	over    bool // git has moved its refs, or has ended
 }
 
 // NewDesk makes a desk whose hooks reach the daemon at socket.
@@ -39,18 +40,30 @@ func NewDesk(socket string, core Receiver) *Desk {
 	return &Desk{socket: socket, core: core, pushes: map[string]*entry{}}
 }
 
-// Open registers a push (its App, Pusher and Started) and returns the
+// Open registers a push (its App, By and Started) and returns the
 // variables for its git, and what to call when that git has ended.
 func (d *Desk) Open(p deploy.Push) (env []string, closed func()) {
 	id := rand.Text()
 	d.mu.Lock()
-	d.pushes[id] = &entry{push: p}
+	e := &entry{push: p}
+	d.pushes[id] = e
 	d.mu.Unlock()
 	return []string{pushVar + "=" + id, socketVar + "=" + d.socket}, func() {
 		d.mu.Lock()
 		delete(d.pushes, id)
 		d.mu.Unlock()
+		d.end(e)
 	}
+}
+
+// end tells the core that git moves no more refs for a push. A hook that
+// outlives its git may still be waiting for the outcome then.
+func (d *Desk) end(e *entry) {
+	d.mu.Lock()
+	e.over = true
+	outcome := e.outcome
+	d.mu.Unlock()
+	outcome.Settle()
 }
 
 // Handle answers a hook's control call.
@@ -65,8 +78,9 @@ func (d *Desk) Handle(_ context.Context, c control.Call, s control.Streams) int 
 		return 1
 	}
 	if c.Name == PostReceive {
+		d.end(e)
 		d.mu.Lock()
-		summary := e.summary
+		summary := e.outcome.Summary
 		d.mu.Unlock()
 		io.WriteString(s.Out, summary) //nolint:errcheck // the hook is gone: nobody to tell
 		return 0
@@ -87,8 +101,12 @@ func (d *Desk) receive(e *entry, s control.Streams) int {
 	p.Commands, p.Shallow, p.Atomic = req.Commands, req.Shallow, req.Atomic
 	outcome := d.core.Receive(p, s.Err)
 	d.mu.Lock()
-	e.summary = outcome.Summary
+	e.outcome = outcome
+	over := e.over
 	d.mu.Unlock()
+	if over {
+		outcome.Settle()
+	}
 	if err := json.NewEncoder(s.Out).Encode(outcome); err != nil {
 		return 1
 	}

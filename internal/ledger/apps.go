@@ -10,7 +10,7 @@ import (
 	"gitd/internal/deploy"
 )
 
-const selectApps = `SELECT name, branch, created,
+const selectApps = `SELECT name, branch, created, stopped, lock_by, lock_reason, lock_since, was_named,
   coalesce((SELECT version FROM releases WHERE app = name AND state = 'live'), 0) FROM apps `
 
 // CreateApp adds an app; an existing one is left as it is.
@@ -45,18 +45,54 @@ func (l *Ledger) Apps(ctx context.Context) ([]deploy.App, error) {
 	return list(ctx, l.reader, "apps", scanApp, selectApps+`ORDER BY name`)
 }
 
-// SetBranch records the deploy branch of an app.
-func (l *Ledger) SetBranch(ctx context.Context, app, branch string) error {
-	return l.change(ctx, fmt.Sprintf("set the branch of app %q", app), func(ctx context.Context, tx *sql.Tx) error {
-		return one(tx.ExecContext(ctx, `UPDATE apps SET branch = ? WHERE name = ?`, branch, app))
+// ChangeApp stores what change does to an app. change must not use the
+// ledger: there is one writer, and it is inside.
+func (l *Ledger) ChangeApp(ctx context.Context, name string, change func(a *deploy.App) error) error {
+	return l.change(ctx, fmt.Sprintf("change app %q", name), func(ctx context.Context, tx *sql.Tx) error {
+		a, err := scanApp(tx.QueryRowContext(ctx, selectApps+`WHERE name = ?`, name))
+		if err != nil {
+			return notFound(err)
+		}
+		if err := change(&a); err != nil {
+			return err
+		}
+		return one(tx.ExecContext(ctx, `UPDATE apps SET branch = ?, stopped = ?, lock_by = ?, lock_reason = ?, lock_since = ?, was_named = ?
+			WHERE name = ?`, a.Branch, a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since}, a.Was, name))
+	})
+}
+
+// RenameApp gives an app another name. What refers to it follows, but for the
+// audit: an entry says what was true when it was written.
+func (l *Ledger) RenameApp(ctx context.Context, from, to string) error {
+	if err := deploy.CheckName(to); err != nil {
+		return err
+	}
+	return l.change(ctx, fmt.Sprintf("rename app %q to %q", from, to), func(ctx context.Context, tx *sql.Tx) error {
+		var taken int
+		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM apps WHERE name = ?`, to).Scan(&taken); err != nil {
+			return err
+		}
+		if taken > 0 {
+			return deploy.ErrTaken
+		}
+		return l.moveVars(ctx, tx, from, to, func() error {
+			return one(tx.ExecContext(ctx, `UPDATE apps SET name = ?, was_named = ? WHERE name = ?`, to, from, from))
+		})
+	})
+}
+
+// DeleteApp forgets an app with all that belongs to it but the audit.
+func (l *Ledger) DeleteApp(ctx context.Context, name string) error {
+	return l.change(ctx, fmt.Sprintf("delete app %q", name), func(ctx context.Context, tx *sql.Tx) error {
+		return one(tx.ExecContext(ctx, `DELETE FROM apps WHERE name = ?`, name))
 	})
 }
 
 func scanApp(row scanner) (deploy.App, error) {
 	var a deploy.App
-	var created instant
-	err := row.Scan(&a.Name, &a.Branch, &created, &a.Live)
-	a.Created = created.Time
+	var created, locked instant
+	err := row.Scan(&a.Name, &a.Branch, &created, &a.Stopped, &a.Lock.By, &a.Lock.Reason, &locked, &a.Was, &a.Live)
+	a.Created, a.Lock.Since = created.Time, locked.Time
 	return a, err
 }
 

@@ -43,7 +43,7 @@ func deployForever(path string) error {
 			return err
 		}
 		r.Finished = time.Now()
-		if err := l.Promote(ctx, r); err != nil {
+		if err := promote(ctx, l, r); err != nil {
 			return err
 		}
 		fmt.Println(r.Version)

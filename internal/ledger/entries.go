@@ -10,10 +10,14 @@ import (
 // Record appends to the audit.
 func (l *Ledger) Record(ctx context.Context, e deploy.Entry) error {
 	return l.change(ctx, "record "+e.Action, func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT INTO entries (time, app, actor, action, detail) VALUES (?, ?, ?, ?, ?)`,
-			instant{e.Time}, e.App, e.Actor, e.Action, e.Detail)
-		return err
+		return record(ctx, tx, e)
 	})
+}
+
+func record(ctx context.Context, tx *sql.Tx, e deploy.Entry) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO entries (time, app, actor, action, detail) VALUES (?, ?, ?, ?, ?)`,
+		instant{e.Time}, e.App, e.Actor, e.Action, e.Detail)
+	return err
 }
 
 // Entries are the newest first, in the order of their recording: clocks can

@@ -67,7 +67,7 @@ func TestConstraints(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Promote(ctx, r); err != nil {
+	if err := promote(ctx, l, r); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := l.AddRelease(ctx, ledgertest.Draft("shop", ledgertest.Commit("b"))); err != nil {
@@ -82,9 +82,9 @@ func TestConstraints(t *testing.T) {
 		`UPDATE releases SET version = 0 WHERE version = 2`,
 		`UPDATE releases SET app = 'nope'`,
 		`UPDATE releases SET created = 'yesterday'`,
-		`INSERT INTO apps VALUES ('../etc', '', 0)`,
+		`INSERT INTO apps (name, branch, created) VALUES ('../etc', '', 0)`,
+		`UPDATE apps SET stopped = 2`,
 		`INSERT INTO machines VALUES ('m', 'shop', 9, '', 0)`,
-		`DELETE FROM apps`,
 	} {
 		if _, err := l.writer.Exec(stmt); err == nil {
 			t.Errorf("allowed: %s", stmt)
@@ -96,9 +96,10 @@ func TestConstraints(t *testing.T) {
 func TestIndexes(t *testing.T) {
 	l := openAt(t, newPath(t))
 	for query, index := range map[string]string{
-		selectReleases + `WHERE app = 'a' ORDER BY version DESC LIMIT 9`:                                                      "(app=?)",
-		selectReleases + `WHERE app = 'a' AND commit_id = 'c' AND state IN ('live', 'retired') ORDER BY version DESC LIMIT 1`: "releases_image (app=? AND commit_id=?)",
-		selectReleases + `WHERE state IN ('building', 'booting') ORDER BY app, version`:                                       "releases_unfinished",
+		selectReleases + `WHERE app = 'a' ORDER BY version DESC LIMIT 9`:                                                                  "(app=?)",
+		selectReleases + `WHERE app = 'a' AND commit_id = 'c' AND state IN ('live', 'draining', 'retired') ORDER BY version DESC LIMIT 1`: "releases_image (app=? AND commit_id=?)",
+		selectReleases + `WHERE state IN ('building', 'built', 'booting', 'healthy', 'draining') ORDER BY app, version`:                   "releases_unfinished",
+		selectReleases + `WHERE state = 'live' ORDER BY app`:                                                                              "releases_live",
 		selectApps + `WHERE name = 'a'`: "releases_live (app=?)",
 		`SELECT time, app, actor, action, detail FROM entries WHERE app = 'a' ORDER BY id DESC LIMIT 9`: "entries_app (app=?)",
 	} {
@@ -107,6 +108,17 @@ func TestIndexes(t *testing.T) {
 			t.Errorf("%s\nplan %s\nwant %s without a sort", query, plan, index)
 		}
 	}
+}
+
+// promote takes a release that is building to live.
+func promote(ctx context.Context, l *Ledger, r deploy.Release) error {
+	for _, next := range []deploy.State{deploy.Built, deploy.Booting, deploy.Healthy} {
+		r.State = next
+		if err := l.SaveRelease(ctx, r); err != nil {
+			return err
+		}
+	}
+	return l.Promote(ctx, r)
 }
 
 func explainQuery(t *testing.T, l *Ledger, query string) string {

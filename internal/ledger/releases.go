@@ -5,29 +5,38 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"time"
 
 	"gitd/internal/deploy"
 )
 
-const releaseColumns = `app, version, commit_id, subject, pusher, cause, state, reason, manifest, steps, created, finished`
+const releaseColumns = `app, version, commit_id, subject, pusher, key, cause, image_of, state, reason, manifest, steps, created, finished`
 
 const selectReleases = `SELECT ` + releaseColumns + ` FROM releases `
 
-// errLive: only Promote may move a release into or out of Live.
-var errLive = errors.New("only a promotion makes a release live or retires it")
+var (
+	// errLive: only Promote may move a release into or out of Live.
+	errLive = errors.New("only a promotion makes a release live or has it drain")
+	// errStep: the state machine has no such step.
+	errStep = errors.New("there is no such step in the life of a release")
+)
 
 // AddRelease gives r the app's next version and stores it.
 func (l *Ledger) AddRelease(ctx context.Context, r deploy.Release) (deploy.Release, error) {
 	err := l.change(ctx, fmt.Sprintf("add a release of app %q", r.App), func(ctx context.Context, tx *sql.Tx) error {
-		if r.State == deploy.Live {
-			return errLive
+		if !r.State.Starts() {
+			return fmt.Errorf("a new release that is %s: %w", r.State, errStep)
 		}
-		return notFound(tx.QueryRowContext(ctx, `INSERT INTO releases (`+releaseColumns+`)
-			SELECT name, 1 + coalesce((SELECT max(version) FROM releases WHERE app = name), 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+		err := notFound(tx.QueryRowContext(ctx, `INSERT INTO releases (`+releaseColumns+`)
+			SELECT name, 1 + coalesce((SELECT max(version) FROM releases WHERE app = name), 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 			FROM apps WHERE name = ? RETURNING version`,
-			r.Commit, r.Subject, r.Pusher, r.Trigger, r.State, r.Reason,
+			r.Commit, r.Subject, r.Pusher, r.Key, r.Trigger, r.Of, r.State, r.Reason,
 			document[deploy.Manifest]{&r.Manifest}, document[[]deploy.Step]{&r.Steps},
 			instant{r.Created}, instant{r.Finished}, r.App).Scan(&r.Version))
+		if err != nil {
+			return err
+		}
+		return note(ctx, tx, r, r.Pusher, " by "+string(r.Trigger))
 	})
 	if err != nil {
 		return deploy.Release{}, err
@@ -40,28 +49,86 @@ func (l *Ledger) AddRelease(ctx context.Context, r deploy.Release) (deploy.Relea
 // not change.
 func (l *Ledger) SaveRelease(ctx context.Context, r deploy.Release) error {
 	return l.change(ctx, "save "+name(r), func(ctx context.Context, tx *sql.Tx) error {
-		was, err := scanRelease(tx.QueryRowContext(ctx, selectReleases+`WHERE app = ? AND version = ?`, r.App, r.Version))
-		if err != nil {
-			return notFound(err)
+		was, err := stateOf(ctx, tx, r)
+		switch {
+		case err != nil:
+			return err
+		case was != r.State && (was == deploy.Live || r.State == deploy.Live):
+			return fmt.Errorf("from %s to %s: %w", was, r.State, errLive)
+		case was != r.State && !was.CanBecome(r.State):
+			return fmt.Errorf("from %s to %s: %w", was, r.State, errStep)
 		}
-		if (was.State == deploy.Live) != (r.State == deploy.Live) {
-			return fmt.Errorf("from %s to %s: %w", was.State, r.State, errLive)
+		if err := update(ctx, tx, r); err != nil || was == r.State {
+			return err
 		}
-		return update(ctx, tx, r)
+		return noteStep(ctx, tx, r)
 	})
 }
 
-// Promote makes r the live release of its app and retires the one before, in
-// one transaction: after a crash exactly one of the two is live.
+func stateOf(ctx context.Context, tx *sql.Tx, r deploy.Release) (s deploy.State, err error) {
+	err = tx.QueryRowContext(ctx, `SELECT state FROM releases WHERE app = ? AND version = ?`, r.App, r.Version).Scan(&s)
+	return s, notFound(err)
+}
+
+// Promote makes r the live release of its app, has the one before drain and
+// the app be no longer stopped, in one transaction: after a crash exactly one
+// of the two is live.
 func (l *Ledger) Promote(ctx context.Context, r deploy.Release) error {
 	return l.change(ctx, "promote "+name(r), func(ctx context.Context, tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE releases SET state = 'retired' WHERE app = ? AND state = 'live' AND version <> ?`,
-			r.App, r.Version)
+		was, err := stateOf(ctx, tx, r)
 		if err != nil {
 			return err
 		}
+		if was != deploy.Live && !was.CanBecome(deploy.Live) {
+			return fmt.Errorf("from %s to %s: %w", was, deploy.Live, errStep)
+		}
+		if err := drainLive(ctx, tx, r); err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE apps SET stopped = 0 WHERE name = ?`, r.App); err != nil {
+			return err
+		}
 		r.State = deploy.Live
-		return update(ctx, tx, r)
+		if err := update(ctx, tx, r); err != nil || was == deploy.Live {
+			return err
+		}
+		return noteStep(ctx, tx, r)
+	})
+}
+
+// drainLive has what is live make way for r.
+func drainLive(ctx context.Context, tx *sql.Tx, r deploy.Release) error {
+	old, err := scanRelease(tx.QueryRowContext(ctx, selectReleases+`WHERE app = ? AND state = 'live' AND version <> ?`, r.App, r.Version))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	old.State = deploy.Draining
+	if err := update(ctx, tx, old); err != nil {
+		return err
+	}
+	return noteStep(ctx, tx, old)
+}
+
+// noteStep adds a step to the audit, in the transaction that makes it. What
+// ends a release is nobody's wish but gitd's own work.
+func noteStep(ctx context.Context, tx *sql.Tx, r deploy.Release) error {
+	actor, more := r.Pusher, ""
+	if r.State == deploy.Draining || r.State == deploy.Retired {
+		actor = "gitd"
+	}
+	if r.Reason != "" {
+		more = ": " + r.Reason
+	}
+	return note(ctx, tx, r, actor, more)
+}
+
+func note(ctx context.Context, tx *sql.Tx, r deploy.Release, actor, more string) error {
+	return record(ctx, tx, deploy.Entry{
+		Time: time.Now(), App: r.App, Actor: actor, Action: "release." + string(r.State),
+		Detail: fmt.Sprintf("v%d %.7s%s", r.Version, r.Commit, more),
 	})
 }
 
@@ -91,24 +158,29 @@ func (l *Ledger) Releases(ctx context.Context, app string, limit int) ([]deploy.
 // live once.
 func (l *Ledger) Image(ctx context.Context, app, commit string) (deploy.Release, error) {
 	r, err := scanRelease(l.reader.QueryRowContext(ctx, selectReleases+
-		`WHERE app = ? AND commit_id = ? AND state IN ('live', 'retired') ORDER BY version DESC LIMIT 1`, app, commit))
+		`WHERE app = ? AND commit_id = ? AND state IN ('live', 'draining', 'retired') ORDER BY version DESC LIMIT 1`, app, commit))
 	if err != nil {
 		return deploy.Release{}, fmt.Errorf("image of commit %.12q of app %q: %w", commit, app, notFound(err))
 	}
 	return r, nil
 }
 
-// Unfinished are the releases whose deployment was interrupted, by app and
-// version.
+// Lives are the live releases of all apps, by app.
+func (l *Ledger) Lives(ctx context.Context) ([]deploy.Release, error) {
+	return list(ctx, l.reader, "live releases", scanRelease, selectReleases+`WHERE state = 'live' ORDER BY app`)
+}
+
+// Unfinished are the releases that are on their way to another state, by app
+// and version.
 func (l *Ledger) Unfinished(ctx context.Context) ([]deploy.Release, error) {
 	return list(ctx, l.reader, "releases", scanRelease,
-		selectReleases+`WHERE state IN ('building', 'booting') ORDER BY app, version`)
+		selectReleases+`WHERE state IN ('building', 'built', 'booting', 'healthy', 'draining') ORDER BY app, version`)
 }
 
 func scanRelease(row scanner) (deploy.Release, error) {
 	var r deploy.Release
 	var created, finished instant
-	err := row.Scan(&r.App, &r.Version, &r.Commit, &r.Subject, &r.Pusher, &r.Trigger, &r.State, &r.Reason,
+	err := row.Scan(&r.App, &r.Version, &r.Commit, &r.Subject, &r.Pusher, &r.Key, &r.Trigger, &r.Of, &r.State, &r.Reason,
 		document[deploy.Manifest]{&r.Manifest}, document[[]deploy.Step]{&r.Steps}, &created, &finished)
 	r.Created, r.Finished = created.Time, finished.Time
 	return r, err

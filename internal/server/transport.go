@@ -33,7 +33,7 @@ func (s *Server) transport(sess ssh.Session, who deploy.Actor, words []string) i
 		return 1
 	}
 	if call.Service == repo.ReceivePack {
-		env, closed := s.cfg.Pushes.Open(deploy.Push{App: app, Pusher: who.Name, Started: started})
+		env, closed := s.cfg.Pushes.Open(deploy.Push{App: app, By: who, Started: started})
 		defer closed()
 		call.Env = env
 	}

@@ -18,7 +18,7 @@ func apps(t *testing.T, s Store) {
 	if shop.Created.Before(before.Add(-time.Second)) || shop.Created.After(time.Now().Add(time.Second)) {
 		t.Errorf("created at %s, it is %s", shop.Created, before)
 	}
-	must(t, s.SetBranch(ctx, "shop", "master"))
+	must(t, s.ChangeApp(ctx, "shop", func(a *deploy.App) error { a.Branch = "master"; return nil }))
 	again := got(s.CreateApp(ctx, "shop"))(t)
 	if !again.Created.Equal(shop.Created) || again.Branch != "master" {
 		t.Errorf("created again: %+v, want it as it was", again)
@@ -48,7 +48,9 @@ func missing(t *testing.T, s Store) {
 	got(s.CreateApp(ctx, "shop"))(t)
 	calls := map[string]func() error{
 		"App":                    func() error { _, err := s.App(ctx, "nope"); return err },
-		"SetBranch":              func() error { return s.SetBranch(ctx, "nope", "main") },
+		"ChangeApp":              func() error { return s.ChangeApp(ctx, "nope", func(*deploy.App) error { return nil }) },
+		"RenameApp":              func() error { return s.RenameApp(ctx, "nope", "other") },
+		"DeleteApp":              func() error { return s.DeleteApp(ctx, "nope") },
 		"AddRelease":             func() error { _, err := s.AddRelease(ctx, Draft("nope", Commit("a"))); return err },
 		"SaveRelease":            func() error { return s.SaveRelease(ctx, deploy.Release{App: "shop", Version: 7}) },
 		"Promote":                func() error { return s.Promote(ctx, deploy.Release{App: "shop", Version: 7}) },

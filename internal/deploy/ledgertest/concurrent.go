@@ -76,6 +76,13 @@ func promoteNext(t *testing.T, s Store) {
 		t.Error(err)
 		return
 	}
+	for _, next := range []deploy.State{deploy.Built, deploy.Booting, deploy.Healthy} {
+		r.State = next
+		if err := s.SaveRelease(t.Context(), r); err != nil {
+			t.Error(err)
+			return
+		}
+	}
 	r.Finished = time.Now()
 	if err := s.Promote(t.Context(), r); err != nil {
 		t.Error(err)

@@ -37,13 +37,13 @@ func wholeRelease(t *testing.T, s Store) {
 	got(s.CreateApp(ctx, "shop"))(t)
 	sha256 := strings.Repeat("c", 64)
 	r := deploy.Release{
-		App: "shop", Commit: sha256, Subject: "'; DROP TABLE apps; --\x00\"ü%s", Pusher: "alice@laptop",
-		Trigger: deploy.ByTag, State: deploy.Booting, Reason: "line\nbreak",
+		App: "shop", Commit: sha256, Subject: "'; DROP TABLE apps; --\x00\"ü%s", Pusher: "alice@laptop", Key: "SHA256:abc/+",
+		Trigger: deploy.ByTag, Of: 7, State: deploy.Built, Reason: "line\nbreak",
 		Manifest: deploy.Manifest{
 			Base: "b1", Node: "22.23.1", Start: []string{"node", "a b.js", "$PORT", ""},
 			Deps: deploy.Layer{Digest: sha256, Size: 1 << 40}, App: deploy.Layer{Digest: sha256, Size: 1},
 			Env:       map[string]string{"A": "1=2", "B": ""},
-			Health:    deploy.Health{Path: "/h?x=<y>", Timeout: 3 * time.Second},
+			Health:    deploy.Health{Path: "/h?x=<y>", Timeout: 3 * time.Second, Interval: time.Second, Attempts: 3, Probe: 1, Delay: 2},
 			Resources: deploy.Resources{MemoryMiB: 256, CPUs: 2},
 		},
 		Steps:    []deploy.Step{{Name: "build", Took: 1234567891}, {Name: "boot", Took: 1}},
@@ -101,8 +101,8 @@ func promote(t *testing.T, s Store) {
 	second := live(t, s, "shop", Commit("b"))
 	oneLive(t, s, "shop", second.Version)
 	have := got(s.Release(ctx, "shop", first.Version))(t)
-	if have.State != deploy.Retired || !have.Finished.Equal(first.Finished) {
-		t.Errorf("the one before is %+v, want it retired and else unchanged", have)
+	if have.State != deploy.Draining || !have.Finished.Equal(first.Finished) {
+		t.Errorf("the one before is %+v, want it draining and else unchanged", have)
 	}
 	have = got(s.Release(ctx, "shop", second.Version))(t)
 	if !have.Finished.Equal(second.Finished) || len(have.Steps) != 1 {
@@ -147,9 +147,7 @@ func unfinished(t *testing.T, s Store) {
 	ctx := t.Context()
 	live(t, s, "shop", Commit("a"))
 	building := got(s.AddRelease(ctx, Draft("shop", Commit("b"))))(t)
-	booting := got(s.AddRelease(ctx, Draft("shop", Commit("c"))))(t)
-	booting.State = deploy.Booting
-	must(t, s.SaveRelease(ctx, booting))
+	booting := walk(t, s, got(s.AddRelease(ctx, Draft("shop", Commit("c"))))(t), deploy.Booting)
 	failed := got(s.AddRelease(ctx, Draft("shop", Commit("d"))))(t)
 	failed.State = deploy.Failed
 	must(t, s.SaveRelease(ctx, failed))
@@ -163,10 +161,23 @@ func unfinished(t *testing.T, s Store) {
 func live(t *testing.T, s Store, app, commit string) deploy.Release {
 	t.Helper()
 	got(s.CreateApp(t.Context(), app))(t)
-	r := got(s.AddRelease(t.Context(), Draft(app, commit)))(t)
+	r := walk(t, s, got(s.AddRelease(t.Context(), Draft(app, commit)))(t), deploy.Healthy)
 	r.State, r.Finished = deploy.Live, time.Now()
 	r.Steps = []deploy.Step{{Name: "build", Took: time.Second}}
 	must(t, s.Promote(t.Context(), r))
+	return r
+}
+
+// walk takes a release that is building to a state, step by step.
+func walk(t *testing.T, s Store, r deploy.Release, to deploy.State) deploy.Release {
+	t.Helper()
+	for _, next := range []deploy.State{deploy.Built, deploy.Booting, deploy.Healthy} {
+		if r.State == to {
+			return r
+		}
+		r.State = next
+		must(t, s.SaveRelease(t.Context(), r))
+	}
 	return r
 }
 

@@ -1,0 +1,62 @@
+package applog
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Forget implements deploy.Output: it removes what app said. Followers get
+// nothing more.
+func (s *Store) Forget(app string) error {
+	return s.closeFor(app, func(_ string, files []string) error {
+		var errs []error
+		for _, f := range files {
+			if err := os.Remove(f); !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// Rename implements deploy.Output: what from said becomes what to said. A
+// renaming that was broken off can be done again.
+func (s *Store) Rename(from, to string) error {
+	if _, err := s.stream(to); err != nil {
+		return err
+	}
+	return s.closeFor(from, func(path string, files []string) error {
+		before, after := strings.TrimSuffix(path, filepath.Ext(path)), strings.TrimSuffix(s.path(to), filepath.Ext(path))
+		var errs []error
+		for _, f := range files {
+			err := os.Rename(f, after+strings.TrimPrefix(f, before))
+			if !errors.Is(err, fs.ErrNotExist) {
+				errs = append(errs, err)
+			}
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// closeFor writes what is queued for app, closes its file and has work done
+// on all of its files. The next line of the app begins a new one.
+func (s *Store) closeFor(app string, work func(path string, files []string) error) error {
+	st, err := s.stream(app)
+	if err != nil {
+		return err
+	}
+	st.disk.Lock()
+	defer st.disk.Unlock()
+	st.flush(nil)
+	old, err := oldPaths(st.path)
+	if err != nil {
+		return err
+	}
+	if err := st.file.Close(); err != nil {
+		return err
+	}
+	return work(st.path, append(old, st.path))
+}

@@ -1,0 +1,174 @@
+package ledgertest
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"gitd/internal/deploy"
+)
+
+// all are the states of a release.
+func all() []deploy.State {
+	return []deploy.State{deploy.Building, deploy.Built, deploy.Booting, deploy.Healthy,
+		deploy.Live, deploy.Draining, deploy.Retired, deploy.Failed}
+}
+
+// steps: of all pairs of states, the ledger allows those of the state machine
+// and no other, by whichever method. A step that is refused changes nothing.
+func steps(t *testing.T, s Store) {
+	for _, from := range all() {
+		for _, to := range all() {
+			r := release(t, s, from)
+			next := r
+			next.State = to
+			err := s.SaveRelease(t.Context(), next)
+			promoted := to == deploy.Live || from == deploy.Live
+			if want := from == to || from.CanBecome(to) && !promoted; (err == nil) != want {
+				t.Errorf("SaveRelease from %s to %s: %v", from, to, err)
+			} else if err != nil && got(s.Release(t.Context(), r.App, r.Version))(t).State != from {
+				t.Errorf("the refused step from %s to %s was made", from, to)
+			}
+		}
+		r := release(t, s, from)
+		if err := s.Promote(t.Context(), r); (err == nil) != (from == deploy.Healthy || from == deploy.Live) {
+			t.Errorf("Promote from %s: %v", from, err)
+		}
+		draft := Draft("shop", Commit("a"))
+		draft.State = from
+		if _, err := s.AddRelease(t.Context(), draft); (err == nil) != from.Starts() {
+			t.Errorf("AddRelease in %s: %v", from, err)
+		}
+	}
+}
+
+// release makes a release in a state, along the legal steps.
+func release(t *testing.T, s Store, state deploy.State) deploy.Release {
+	t.Helper()
+	r := live(t, s, "shop", Commit("a"))
+	switch state {
+	case deploy.Live:
+	case deploy.Draining, deploy.Retired:
+		live(t, s, "shop", Commit("b"))
+		r = got(s.Release(t.Context(), "shop", r.Version))(t)
+		if state == deploy.Retired {
+			r.State = state
+			must(t, s.SaveRelease(t.Context(), r))
+		}
+	case deploy.Failed:
+		r = got(s.AddRelease(t.Context(), Draft("shop", Commit("c"))))(t)
+		r.State = state
+		must(t, s.SaveRelease(t.Context(), r))
+	default:
+		r = walk(t, s, got(s.AddRelease(t.Context(), Draft("shop", Commit("c"))))(t), state)
+	}
+	return r
+}
+
+// history: each step is in the audit, by whom, in the order they were made.
+func history(t *testing.T, s Store) {
+	ctx := t.Context()
+	first := live(t, s, "shop", Commit("a"))
+	live(t, s, "shop", Commit("b"))
+	first = got(s.Release(ctx, "shop", first.Version))(t)
+	first.State = deploy.Retired
+	must(t, s.SaveRelease(ctx, first))
+	must(t, s.SaveRelease(ctx, first)) // no step
+	failed := got(s.AddRelease(ctx, Draft("shop", Commit("c"))))(t)
+	failed.State, failed.Reason = deploy.Failed, "npm ci exited 1"
+	must(t, s.SaveRelease(ctx, failed))
+	var have []string
+	for _, e := range got(s.Entries(ctx, "shop", 0))(t) {
+		have = append(have, e.Actor+" "+e.Action+" "+e.Detail)
+	}
+	slices.Reverse(have)
+	same(t, have, []string{
+		"alice release.building v1 aaaaaaa by push",
+		"alice release.built v1 aaaaaaa", "alice release.booting v1 aaaaaaa", "alice release.healthy v1 aaaaaaa",
+		"alice release.live v1 aaaaaaa",
+		"alice release.building v2 bbbbbbb by push",
+		"alice release.built v2 bbbbbbb", "alice release.booting v2 bbbbbbb", "alice release.healthy v2 bbbbbbb",
+		"gitd release.draining v1 aaaaaaa", "alice release.live v2 bbbbbbb",
+		"gitd release.retired v1 aaaaaaa",
+		"alice release.building v3 ccccccc by push", "alice release.failed v3 ccccccc: npm ci exited 1",
+	})
+}
+
+// changeApp: what is changed is stored, and a change that is refused is not.
+func changeApp(t *testing.T, s Store) {
+	ctx := t.Context()
+	created := got(s.CreateApp(ctx, "shop"))(t)
+	want := created
+	want.Branch, want.Stopped, want.Was = "main", true, "store"
+	want.Lock = deploy.Lock{By: "ada", Reason: "the sale", Since: instant(time.Now())}
+	must(t, s.ChangeApp(ctx, "shop", func(a *deploy.App) error { *a = want; return nil }))
+	same(t, got(s.App(ctx, "shop"))(t), want)
+	no := errors.New("no")
+	err := s.ChangeApp(ctx, "shop", func(a *deploy.App) error { a.Lock = deploy.Lock{}; return no })
+	if !errors.Is(err, no) {
+		t.Errorf("a refused change: %v", err)
+	}
+	same(t, got(s.App(ctx, "shop"))(t), want)
+	r := walk(t, s, got(s.AddRelease(ctx, Draft("shop", Commit("a"))))(t), deploy.Healthy)
+	must(t, s.Promote(ctx, r))
+	if a := got(s.App(ctx, "shop"))(t); a.Stopped || !a.Lock.Held() {
+		t.Errorf("after a promotion: %+v, want it started and still locked", a)
+	}
+}
+
+// rename: all that belongs to an app follows its name, but the audit.
+func rename(t *testing.T, s Store) {
+	ctx := t.Context()
+	r := live(t, s, "shop", Commit("a"))
+	live(t, s, "blog", Commit("b"))
+	must(t, s.SaveMachine(ctx, deploy.Machine{ID: "shop-v1-aa", App: "shop", Release: r.Version}))
+	must(t, s.SetVars(ctx, "shop", map[string]string{"A": "1"}, nil))
+	must(t, s.AddDomain(ctx, "shop", "example.org"))
+	if err := s.RenameApp(ctx, "shop", "blog"); !errors.Is(err, deploy.ErrTaken) {
+		t.Errorf("rename to a taken name: %v", err)
+	}
+	if err := s.RenameApp(ctx, "shop", "../x"); !errors.Is(err, deploy.ErrBadName) {
+		t.Errorf("rename to a bad name: %v", err)
+	}
+	must(t, s.RenameApp(ctx, "shop", "store"))
+	a := got(s.App(ctx, "store"))(t)
+	if a.Live != r.Version || a.Was != "shop" {
+		t.Errorf("renamed: %+v", a)
+	}
+	if m := got(s.Machines(ctx))(t); len(m) != 1 || m[0].App != "store" {
+		t.Errorf("machines: %+v", m)
+	}
+	same(t, got(s.Vars(ctx, "store"))(t), map[string]string{"A": "1"})
+	same(t, got(s.Domains(ctx, "store"))(t), []deploy.Domain{{App: "store", Host: "example.org"}})
+	if len(got(s.Entries(ctx, "shop", 0))(t)) == 0 {
+		t.Error("the audit of the old name is gone")
+	}
+}
+
+// remove: nothing of a deleted app is left but its audit, and its name is
+// free.
+func remove(t *testing.T, s Store) {
+	ctx := t.Context()
+	r := live(t, s, "shop", Commit("a"))
+	live(t, s, "blog", Commit("b"))
+	must(t, s.SaveMachine(ctx, deploy.Machine{ID: "shop-v1-aa", App: "shop", Release: r.Version}))
+	must(t, s.SetVars(ctx, "shop", map[string]string{"A": "1"}, nil))
+	must(t, s.DeleteApp(ctx, "shop"))
+	if _, err := s.App(ctx, "shop"); !errors.Is(err, deploy.ErrNotFound) {
+		t.Errorf("deleted app: %v", err)
+	}
+	if m := got(s.Machines(ctx))(t); len(m) != 0 {
+		t.Errorf("machines: %+v", m)
+	}
+	if len(got(s.Entries(ctx, "shop", 0))(t)) == 0 {
+		t.Error("the audit is gone")
+	}
+	if again := live(t, s, "shop", Commit("a")); again.Version != 1 {
+		t.Errorf("a new app of that name starts at v%d", again.Version)
+	}
+	same(t, got(s.Vars(ctx, "shop"))(t), map[string]string{})
+	if lives := got(s.Lives(ctx))(t); len(lives) != 2 || lives[0].App != "blog" || lives[1].App != "shop" {
+		t.Errorf("live releases: %+v", lives)
+	}
+}

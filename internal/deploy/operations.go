@@ -1,0 +1,153 @@
+package deploy
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"reflect"
+)
+
+// Rollback deploys the image of an older release of app again, as a new
+// release. Version 0 is the newest that was live before what is live now and
+// is not the same image.
+func (d *Deployer) Rollback(ctx context.Context, by Actor, app string, version int, w io.Writer) error {
+	what := "a rollback"
+	if version > 0 {
+		what = fmt.Sprintf("a rollback to v%d", version)
+	}
+	return d.operate(by, app, what, true, w, func(ctx context.Context, j *deployment) error {
+		target, err := j.target(ctx, version)
+		if err != nil {
+			return err
+		}
+		j.report.Step("Rolling back to v%d (%.7s): its image is kept, no build", target.Version, target.Commit)
+		return j.redeploy(ctx, target, ByRollback)
+	})
+}
+
+// Redeploy makes a new release of app's live image, because its config has
+// changed or to start it anew.
+func (d *Deployer) Redeploy(ctx context.Context, by Actor, app string, t Trigger, w io.Writer) error {
+	return d.operate(by, app, "a "+string(t)+" release", false, w, func(ctx context.Context, j *deployment) error {
+		switch {
+		case j.app.Live == 0:
+			return noRelease(app)
+		case j.app.Stopped:
+			return Reject(app+" is stopped", "what changed counts when it starts: `ps:start "+app+"`")
+		}
+		live, err := d.cfg.Ledger.Release(ctx, app, j.app.Live)
+		if err != nil {
+			return err
+		}
+		return j.redeploy(ctx, live, t)
+	})
+}
+
+// operate runs work as a deployment of app, for a command. It is not tied to
+// the command's connection, as a push is not tied to its client's.
+func (d *Deployer) operate(by Actor, app, what string, replaces bool, w io.Writer, work func(context.Context, *deployment) error) error {
+	done, err := d.begin()
+	if err != nil {
+		return errStopping
+	}
+	defer done()
+	j := d.deploymentOf(by, app, what, NewReport(w))
+	if replaces {
+		j.replacing()
+	}
+	defer j.report.endKeep()
+	ctx, leave, err := j.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	return because(ctx, work(ctx, j))
+}
+
+// target finds what to roll back to, and refuses before anything is touched.
+func (j *deployment) target(ctx context.Context, version int) (Release, error) {
+	if err := j.unlocked(); err != nil {
+		return Release{}, err
+	}
+	if j.app.Live == 0 {
+		return Release{}, noRelease(j.app.Name)
+	}
+	live, err := j.d.cfg.Ledger.Release(ctx, j.app.Name, j.app.Live)
+	if err != nil {
+		return Release{}, err
+	}
+	target, err := j.chosen(ctx, live, version)
+	if err != nil {
+		return Release{}, err
+	}
+	if gone := j.d.cfg.State.Kept(target.Manifest); gone != nil {
+		return Release{}, &Rejection{
+			Reason: fmt.Sprintf("the image of v%d is no longer kept", target.Version),
+			Hint: fmt.Sprintf("its commit can be built again: git tag back-to-v%d %.12s && git push REMOTE back-to-v%d",
+				target.Version, target.Commit, target.Version),
+			Err: gone,
+		}
+	}
+	return target, nil
+}
+
+func (j *deployment) chosen(ctx context.Context, live Release, version int) (Release, error) {
+	see := "`releases " + j.app.Name + "` lists them"
+	if version > 0 {
+		r, err := j.d.cfg.Ledger.Release(ctx, j.app.Name, version)
+		switch {
+		case ignoreMissing(err) != nil:
+			return Release{}, err
+		case err != nil:
+			return Release{}, Reject(fmt.Sprintf("%s has no release v%d", j.app.Name, version), see)
+		case r.State == Live && !j.app.Stopped:
+			return Release{}, Reject(fmt.Sprintf("v%d is live already", version), "")
+		case r.State != Retired && r.State != Draining && r.State != Live:
+			return Release{}, Reject(fmt.Sprintf("v%d was never live: it is %s", version, r.State), see)
+		}
+		return r, nil
+	}
+	list, err := j.d.cfg.Ledger.Releases(ctx, j.app.Name, 0)
+	if err != nil {
+		return Release{}, err
+	}
+	for _, r := range list {
+		old := r.State == Retired || r.State == Draining
+		if r.Version < live.Version && old && !reflect.DeepEqual(r.Manifest, live.Manifest) {
+			return r, nil
+		}
+	}
+	return Release{}, Reject(fmt.Sprintf("there is nothing before v%d to roll back to", live.Version), see)
+}
+
+// redeploy brings up the image of an older release, or of the live one, as a
+// new release, and moves the deploy branch to its commit.
+func (j *deployment) redeploy(ctx context.Context, of Release, t Trigger) error {
+	if err := j.unlocked(); err != nil && t != ByRestart {
+		return err
+	}
+	err := j.deploy(ctx, Release{
+		Commit: of.Commit, Subject: of.Subject, Trigger: t, State: Built, Of: imageOf(of), Manifest: of.Manifest,
+	})
+	if err != nil {
+		return err
+	}
+	j.point(ctx)
+	io.WriteString(j.report.w, j.summary()) //nolint:errcheck // nobody may be left to be told
+	return nil
+}
+
+// Cancel ends the deployments of app that wait, build or boot; what is being
+// swapped goes on.
+func (d *Deployer) Cancel(ctx context.Context, by Actor, app string) error {
+	k := d.keeper(app)
+	if k.queue.cancelAll(Reject("cancelled by "+by.Name, "")) == 0 {
+		return Reject("nothing of "+app+" can be cancelled", "only what waits, builds or boots can")
+	}
+	d.record(ctx, app, by.Name, "deployment.cancel", "")
+	return nil
+}
+
+func noRelease(app string) *Rejection {
+	return Reject(app+" has no release yet", "a `git push` makes the first")
+}

@@ -1,0 +1,129 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// pushing is the deployment of a push.
+type pushing struct {
+	*deployment
+	push   Push
+	want   *intent
+	before string // commit of the release that was live at the start; zeros: none
+
+	verdict *Verdict // when it differs from what judge said
+}
+
+// run deploys, or finds that there is nothing to do. The caller has entered.
+func (p *pushing) run(ctx context.Context) error {
+	if err := p.unlocked(); err != nil {
+		return err
+	}
+	if err := p.look(ctx); err != nil {
+		return err
+	}
+	commit, err := p.d.cfg.Repos.Commit(ctx, p.push.App, p.want.deploy.New)
+	if err != nil {
+		return err
+	}
+	if commit.ID == p.before && !p.app.Stopped {
+		return p.alreadyLive(ctx)
+	}
+	draft := Release{Commit: commit.ID, Subject: commit.Subject, Trigger: p.want.trigger, State: Building}
+	if p.want.trigger == ByTag {
+		if err := p.useKept(ctx, &draft); err != nil {
+			return err
+		}
+	}
+	p.branch = p.want.branch
+	if err := p.deploy(ctx, draft); err != nil {
+		return err
+	}
+	p.moveToTag(ctx)
+	return nil
+}
+
+// look reads what is live, now that nobody else can move it.
+func (p *pushing) look(ctx context.Context) error {
+	p.before = strings.Repeat("0", len(p.want.deploy.New))
+	if p.app.Live == 0 {
+		return nil
+	}
+	live, err := p.d.cfg.Ledger.Release(ctx, p.app.Name, p.app.Live)
+	if err != nil {
+		return err
+	}
+	p.before = live.Commit
+	if c := p.want.deploy; p.want.trigger == ByPush && c.Old != live.Commit && c.New != live.Commit {
+		return Reject(
+			fmt.Sprintf("%s moved to %.7s (v%d, pushed by %s) meanwhile", p.app.Branch, live.Commit, live.Version, live.Pusher),
+			"git pull, then push again")
+	}
+	return nil
+}
+
+// alreadyLive: the same commit was pushed twice at once, or a tag names what
+// runs. There is nothing to do and nothing for git to move.
+func (p *pushing) alreadyLive(ctx context.Context) error {
+	live, err := p.d.cfg.Ledger.Release(ctx, p.app.Name, p.app.Live)
+	if err != nil {
+		return err
+	}
+	p.release = live
+	p.verdict = &Verdict{Ref: p.want.deploy.Ref}
+	p.report.Detail("v%d already runs this commit", live.Version)
+	return nil
+}
+
+// useKept has the release boot the stored image of its commit, where there is
+// one.
+func (p *pushing) useKept(ctx context.Context, draft *Release) error {
+	kept, err := p.d.cfg.Ledger.Image(ctx, p.app.Name, draft.Commit)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		p.report.Step("%.7s was never live here: it is built", draft.Commit)
+		return nil
+	case err != nil:
+		return err
+	}
+	if gone := p.d.cfg.State.Kept(kept.Manifest); gone != nil {
+		p.report.Step("The image of v%d (%.7s) is no longer kept: it is built again", kept.Version, draft.Commit)
+		return nil
+	}
+	draft.Manifest, draft.State, draft.Of = kept.Manifest, Built, imageOf(kept)
+	p.report.Step("Rolling back to v%d (%.7s): its image is kept, no build", draft.Of, draft.Commit)
+	return nil
+}
+
+// imageOf is the version that r's image was built for.
+func imageOf(r Release) int {
+	if r.Of > 0 {
+		return r.Of
+	}
+	return r.Version
+}
+
+// moveToTag moves the deploy branch to a tag's commit and has git tell the
+// client so. A pushed branch is moved by git itself, which alone can do that
+// for a shallow push.
+func (p *pushing) moveToTag(ctx context.Context) {
+	if p.want.trigger != ByTag {
+		return
+	}
+	p.point(ctx)
+	p.verdict = &Verdict{
+		Ref:   p.want.deploy.Ref,
+		Moved: &Command{Ref: heads + p.app.Branch, Old: p.before, New: p.release.Commit},
+	}
+}
+
+// point moves the deploy branch to what is live. A failure is logged: the
+// next push repairs it.
+func (j *deployment) point(ctx context.Context) {
+	if err := j.d.cfg.Repos.Point(ctx, j.app.Name, j.app.Branch, j.release.Commit); err != nil {
+		j.d.cfg.Log.Error("branch not moved to what is live", "app", j.app.Name, "error", err)
+	}
+}

@@ -1,0 +1,34 @@
+package repo
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"gitd/internal/deploy"
+)
+
+// Remove implements deploy.Repos.
+func (r *Repos) Remove(_ context.Context, app string) error {
+	if err := deploy.CheckName(app); err != nil {
+		return err
+	}
+	return os.RemoveAll(r.state.Repo(app))
+}
+
+// Rename implements deploy.Repos. Nothing is overwritten; a renaming that was
+// broken off can be done again.
+func (r *Repos) Rename(_ context.Context, from, to string) error {
+	if err := errors.Join(deploy.CheckName(from), deploy.CheckName(to)); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(r.state.Repo(from)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if _, err := os.Lstat(r.state.Repo(to)); err == nil {
+		return fmt.Errorf("%s is in the way of the repository of %s", r.state.Repo(to), from)
+	}
+	return os.Rename(r.state.Repo(from), r.state.Repo(to))
+}
