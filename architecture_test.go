@@ -27,6 +27,7 @@ var mayImport = map[string][]string{
 	"internal/ledger":  {"internal/deploy"},
 	"internal/proxy":   {"internal/deploy"},
 	"internal/repo":    {"internal/deploy"},
+	"internal/volume":  {"internal/deploy"},
 	"internal/applog":  {"internal/deploy"},
 	"internal/control": {},
 	"internal/hooks":   {"internal/deploy", "internal/control"},
@@ -36,7 +37,7 @@ var mayImport = map[string][]string{
 	// The programs.
 	"cmd/nodeos-init": {"internal/guest"},
 	"cmd/gitd": {"internal/applog", "internal/builder", "internal/cli", "internal/control", "internal/deploy",
-		"internal/hooks", "internal/ledger", "internal/libvirt", "internal/proxy", "internal/repo", "internal/server"},
+		"internal/hooks", "internal/ledger", "internal/libvirt", "internal/proxy", "internal/repo", "internal/server", "internal/volume"},
 }
 
 // TestImports holds docs/decisions/0001-house.md: a package that is not in

@@ -23,6 +23,8 @@ func (d StateDir) Cache() string            { return d.join("cache") }
 func (d StateDir) Builds() string           { return d.join("builds") }
 func (d StateDir) Machines() string         { return d.join("machines") }
 func (d StateDir) Machine(id string) string { return d.join("machines", id) }
+func (d StateDir) Volumes() string          { return d.join("volumes") }
+func (d StateDir) Volume(id string) string  { return d.join("volumes", id+".ext4") }
 func (d StateDir) HostKey() string          { return d.join("ssh", "host_ed25519") }
 func (d StateDir) Libvirt() string          { return d.join("libvirt") }
 func (d StateDir) Log(app string) string    { return d.join("logs", app+".log") }
@@ -39,11 +41,11 @@ func (d StateDir) join(parts ...string) string {
 }
 
 // Create makes the folders. QEMU runs as a user of its own and must reach
-// the images, the machines and libvirt's folder, and so does a build, which
+// the images, the volumes, the machines and libvirt's folder, and so does a build, which
 // must reach its own folders below builds/ and cache/; nobody else's business
 // is below the others.
 func (d StateDir) Create() error {
-	open := []string{string(d), d.Bases(), d.Layers(), d.Machines(), d.Libvirt(), d.Cache(), d.Builds()}
+	open := []string{string(d), d.Bases(), d.Layers(), d.Machines(), d.Libvirt(), d.Cache(), d.Builds(), d.Volumes()}
 	private := []string{d.join("repos"), d.Hooks(), d.join("ssh"), d.join("logs")}
 	for _, p := range open {
 		if err := mkdir(p, 0o711); err != nil {

@@ -44,6 +44,7 @@ var (
 	_ deploy.Ledger   = (*Ledger)(nil)
 	_ deploy.People   = (*Ledger)(nil)
 	_ deploy.Settings = (*Ledger)(nil)
+	_ deploy.Volumes  = (*Ledger)(nil)
 )
 
 // Open opens the ledger at path, or makes a new one that only this user can

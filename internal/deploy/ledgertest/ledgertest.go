@@ -1,6 +1,6 @@
-// Package ledgertest is the conformance suite of deploy.Ledger, deploy.People
-// and deploy.Settings. Whatever implements them, the real ledger or a fake,
-// passes Run.
+// Package ledgertest is the conformance suite of deploy.Ledger, deploy.People,
+// deploy.Settings and deploy.Volumes. Whatever implements them, the real
+// ledger or a fake, passes Run.
 //
 // It owns what the contract says. It does not own what only a ledger on disk
 // can be asked: crashes, damage, upgrades.
@@ -20,6 +20,7 @@ type Store interface {
 	deploy.Ledger
 	deploy.People
 	deploy.Settings
+	deploy.Volumes
 }
 
 // Run runs the suite. open gives each test an empty store and closes it with
@@ -62,6 +63,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"config that is refused", refusedVars},
 		{"resources", resources},
 		{"domains", domains},
+		{"volumes", volumes},
 		{"an ended context", endedContext},
 		{"versions under concurrency", concurrentVersions},
 		{"promotions under concurrency", concurrentPromotions},

@@ -1,0 +1,70 @@
+package volume
+
+import (
+	"errors"
+	"os"
+	"slices"
+
+	"gitd/internal/deploy"
+)
+
+// Recover implements deploy.VolumeFiles.
+func (s *Store) Recover(known []deploy.Volume) (strays []string, missing []deploy.Volume, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	byID := map[string]bool{}
+	for _, v := range known {
+		byID[v.ID] = true
+	}
+	if err := errors.Join(s.recoverNew(byID), s.recoverRemoved(byID), s.sync()); err != nil {
+		return nil, nil, err
+	}
+	files, err := s.files("")
+	if err != nil {
+		return nil, nil, err
+	}
+	for id := range files {
+		if !byID[id] {
+			strays = append(strays, s.state.Volume(id))
+		}
+	}
+	for _, v := range known {
+		if files[v.ID] == nil {
+			missing = append(missing, v)
+		}
+	}
+	slices.Sort(strays)
+	return strays, missing, nil
+}
+
+// recoverNew ends creations: with the file where the ledger has the volume,
+// without it where not.
+func (s *Store) recoverNew(known map[string]bool) error {
+	begun, err := s.files(markNew)
+	for id, info := range begun {
+		path := s.state.Volume(id)
+		if !known[id] {
+			// The same file, so it is as empty as it was made.
+			if placed, e := os.Lstat(path); e == nil && os.SameFile(info, placed) {
+				err = errors.Join(err, remove(path))
+			}
+		}
+		err = errors.Join(err, remove(path+markNew))
+	}
+	return err
+}
+
+// recoverRemoved ends removals: without the file where the ledger has no such
+// volume, with it where the ledger still has.
+func (s *Store) recoverRemoved(known map[string]bool) error {
+	begun, err := s.files(markRemoved)
+	for id := range begun {
+		path := s.state.Volume(id)
+		if known[id] {
+			err = errors.Join(err, putBack(path))
+		} else {
+			err = errors.Join(err, remove(path+markRemoved))
+		}
+	}
+	return err
+}

@@ -1,0 +1,187 @@
+// Package volume keeps the disks of apps that outlive their machines: one
+// sparse file with an ext4 file system for each volume. It implements
+// deploy.VolumeFiles.
+//
+// It owns the files below STATE/volumes, the room they may take, and the
+// order of steps by which none of them is lost or left over. It does not own
+// which volumes there are (the ledger), nor when a machine may have one (the
+// core).
+package volume
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"sync"
+
+	"gitd/internal/deploy"
+)
+
+// A file with a mark at the end of its name is one for which something was
+// begun. The mark is made before the ledger is changed and goes away after
+// it, so that what the ledger says tells Recover how to end it.
+const (
+	markNew     = ".new"     // another name of the same file: it is being created
+	markRemoved = ".removed" // in place of the file's name: it is being removed
+)
+
+// Store is the folder of the volumes. Its methods are safe for concurrent
+// use.
+type Store struct {
+	state deploy.StateDir
+	mu    sync.Mutex // one change at a time, so that the room is given once
+}
+
+var _ deploy.VolumeFiles = (*Store)(nil)
+
+// Open is the store in state's folder.
+func Open(state deploy.StateDir) *Store { return &Store{state: state} }
+
+// volumeID is what may become a file name.
+var volumeID = regexp.MustCompile(`^[a-z0-9-]{1,80}$`)
+
+func (s *Store) path(v deploy.Volume) (string, error) {
+	if !volumeID.MatchString(v.ID) {
+		return "", fmt.Errorf("volume id %q: it cannot name a file", v.ID)
+	}
+	return s.state.Volume(v.ID), nil
+}
+
+// Create implements deploy.VolumeFiles.
+func (s *Store) Create(ctx context.Context, v deploy.Volume, record func() error) error {
+	path, err := s.path(v)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.checkRoom(v.Size); err != nil {
+		return err
+	}
+	if err := makeFile(ctx, path+markNew, v.Size); err != nil {
+		return errors.Join(err, remove(path+markNew))
+	}
+	// A link and not a rename: it replaces nothing.
+	if err := os.Link(path+markNew, path); err != nil {
+		return errors.Join(fmt.Errorf("make volume: %w", err), remove(path+markNew))
+	}
+	err = s.sync()
+	if err == nil {
+		err = record()
+	}
+	if err != nil {
+		return errors.Join(err, remove(path), remove(path+markNew))
+	}
+	s.unmark(path + markNew)
+	return nil
+}
+
+// makeFile makes an empty file system that only we, and QEMU by way of the
+// driver, can open.
+func makeFile(ctx context.Context, path string, size int64) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("make volume: %w", err)
+	}
+	defer f.Close()
+	if err := f.Truncate(size); err != nil {
+		return fmt.Errorf("make volume: %w", err)
+	}
+	if err := mkfs(ctx, path); err != nil {
+		return err
+	}
+	return f.Sync()
+}
+
+// Remove implements deploy.VolumeFiles. A file that has been lost keeps
+// nobody from forgetting its volume.
+func (s *Store) Remove(v deploy.Volume, forget func() error) error {
+	path, err := s.path(v)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := os.Rename(path, path+markRemoved); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove volume: %w", err)
+	}
+	if err := s.sync(); err != nil {
+		return err
+	}
+	if err := forget(); err != nil {
+		return errors.Join(err, putBack(path))
+	}
+	s.unmark(path + markRemoved)
+	return nil
+}
+
+func putBack(path string) error {
+	err := os.Rename(path+markRemoved, path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// unmark ends a change, which has happened: what it leaves if it fails, the
+// next Recover removes.
+func (s *Store) unmark(marked string) {
+	if remove(marked) == nil {
+		s.sync() //nolint:errcheck // see above
+	}
+}
+
+// sync makes the names in the folder durable.
+func (s *Store) sync() error {
+	d, err := os.Open(s.state.Volumes())
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// Used implements deploy.VolumeFiles.
+func (s *Store) Used(v deploy.Volume) (int64, error) {
+	path, err := s.path(v)
+	if err != nil {
+		return 0, err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0, err
+	}
+	return allocated(info), nil
+}
+
+// files are the volumes in the folder by id, and those with a mark.
+func (s *Store) files(mark string) (map[string]fs.FileInfo, error) {
+	paths, err := filepath.Glob(s.state.Volume("*") + mark)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]fs.FileInfo{}
+	for _, p := range paths {
+		info, err := os.Lstat(p)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		id := filepath.Base(p)
+		found[id[:len(id)-len(".ext4"+mark)]] = info
+	}
+	return found, nil
+}
