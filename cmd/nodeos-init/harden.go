@@ -70,9 +70,12 @@ func devices() []device {
 	return []device{{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}}
 }
 
-// smallDev covers the kernel's /dev with one that has no disk, no channel and
+// smallDev replaces the kernel's /dev by one that has no disk, no channel and
 // no memory in it, and that nobody can add to.
 func smallDev() error {
+	if err := unix.Unmount("/dev", unix.MNT_DETACH); err != nil {
+		return fmt.Errorf("unmount /dev: %w", err)
+	}
 	dev := mountPoint{source: "dev", target: "/dev", kind: "tmpfs", flags: unix.MS_NOSUID | unix.MS_NOEXEC, options: "mode=0755,size=16k"}
 	if err := dev.mount(); err != nil {
 		return err

@@ -21,6 +21,9 @@ func gather(lost int64) *guest.Stats {
 	s := &guest.Stats{Dropped: lost, UptimeMillis: sinceBoot().Milliseconds()}
 	s.MemoryTotal, s.MemoryUsed = parseMemory(slurp("/proc/meminfo"))
 	s.Load = parseLoad(slurp("/proc/loadavg"))
+	if self, ok := parseProcess(slurp("/proc/self/stat")); ok {
+		s.InitRSS = self.pages * int64(os.Getpagesize())
+	}
 	for _, pid := range processIDs() {
 		p, ok := parseProcess(slurp("/proc/" + pid + "/stat"))
 		if !ok {

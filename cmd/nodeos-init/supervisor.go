@@ -218,6 +218,9 @@ func (s *supervisor) died(d death) (over bool) {
 	e := exited(d, oomKills() != r.killsSeen, memory)
 	if s.stopping {
 		e.Reason = "stopped on request"
+		if d.status.Signaled() && d.status.Signal() == unix.SIGKILL {
+			e.Reason += ", by SIGKILL: it did not end within the grace period after SIGTERM"
+		}
 	}
 	return s.ended(e, time.Since(r.since))
 }

@@ -105,6 +105,7 @@ type Stats struct {
 	MemoryTotal int64         // bytes that the guest's kernel has
 	MemoryUsed  int64         // bytes that are neither free nor could be freed at once
 	AppRSS      int64         // bytes of memory in the app's processes, what they share counted for each
+	InitRSS     int64         // bytes of memory in the guest's own first process
 	CPU         time.Duration // of processor time since the app's start, all its processes together
 	Load        float64       // runnable tasks, averaged over a minute
 	OpenFiles   int           // of the app's processes

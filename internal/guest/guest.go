@@ -162,8 +162,9 @@ type Stats struct {
 	MemoryTotal  int64   `json:"memory_total"`
 	MemoryUsed   int64   `json:"memory_used"` // total without what is available
 	AppRSS       int64   `json:"app_rss"`
-	CPUMillis    int64   `json:"cpu_ms"` // processor time of the app since its start
-	Load         float64 `json:"load"`   // average of a minute
+	InitRSS      int64   `json:"init_rss"` // of init itself
+	CPUMillis    int64   `json:"cpu_ms"`   // processor time of the app since its start
+	Load         float64 `json:"load"`     // average of a minute
 	OpenFiles    int     `json:"open_files"`
 	Processes    int     `json:"processes"`
 	UptimeMillis int64   `json:"uptime_ms"`

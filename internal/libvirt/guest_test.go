@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -22,7 +23,7 @@ import (
 )
 
 // guestLimit bounds each wait for a guest.
-const guestLimit = time.Minute
+const guestLimit = 3 * time.Minute
 
 // probe is a machine under test and what it has said.
 type probe struct {
@@ -67,6 +68,12 @@ func (p *probe) await(what string, nth int, ok func(deploy.Event) bool) deploy.E
 func (p *probe) kind(k deploy.EventKind, nth int) deploy.Event {
 	p.t.Helper()
 	return p.await(string(k), nth, func(e deploy.Event) bool { return e.Kind == k })
+}
+
+func (p *probe) has(k deploy.EventKind) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(p.events, func(e deploy.Event) bool { return e.Kind == k })
 }
 
 func (p *probe) line(stream, text string) {

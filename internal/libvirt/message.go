@@ -102,7 +102,7 @@ func stats(s guest.Stats) *deploy.Stats {
 		load = 0
 	}
 	return &deploy.Stats{
-		MemoryTotal: max(s.MemoryTotal, 0), MemoryUsed: max(s.MemoryUsed, 0), AppRSS: max(s.AppRSS, 0),
+		MemoryTotal: max(s.MemoryTotal, 0), MemoryUsed: max(s.MemoryUsed, 0), AppRSS: max(s.AppRSS, 0), InitRSS: max(s.InitRSS, 0),
 		CPU: millis(s.CPUMillis), Load: load, OpenFiles: max(s.OpenFiles, 0), Processes: max(s.Processes, 0),
 		Uptime: millis(s.UptimeMillis), Dropped: max(s.Dropped, 0),
 	}

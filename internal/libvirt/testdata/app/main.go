@@ -28,6 +28,8 @@ func main() {
 	}()
 	fmt.Println("starting")
 	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello from the machine") })
+	http.HandleFunc("/try", try)
+	http.HandleFunc("/list", func(w http.ResponseWriter, r *http.Request) { list(w, r.FormValue("dir")) })
 	http.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { os.Exit(7) })
 	http.HandleFunc("/eat", func(http.ResponseWriter, *http.Request) { eat() })
 	http.HandleFunc("/file", func(w http.ResponseWriter, r *http.Request) { file(w, r.FormValue("name")) })
@@ -65,6 +67,16 @@ func file(w http.ResponseWriter, name string) {
 		fmt.Fprintln(w, err)
 	}
 	w.Write(b)
+}
+
+func list(w http.ResponseWriter, dir string) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		fmt.Fprintln(w, err)
+	}
+	for _, e := range entries {
+		fmt.Fprintln(w, e.Name())
+	}
 }
 
 func connect(w http.ResponseWriter, addr string) {

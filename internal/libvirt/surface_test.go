@@ -1,0 +1,170 @@
+package libvirt
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"gitd/internal/deploy"
+)
+
+// minimalKernel names a vmlinux made by `gitd base:build`. Where it is set,
+// tests that look into a guest do so on that kernel as well.
+const minimalKernel = "GITD_TEST_VMLINUX"
+
+// onKernels runs test on the stock kernel, and on the minimal one if there is
+// one: what is true of a guest is true on both.
+func onKernels(t *testing.T, test func(t *testing.T, img image)) {
+	if testing.Short() {
+		t.Skip("boots a virtual machine")
+	}
+	img := newImage(t)
+	t.Run("stock", func(t *testing.T) { test(t, img) })
+	vmlinux := os.Getenv(minimalKernel)
+	if vmlinux == "" {
+		return
+	}
+	b, err := os.ReadFile(vmlinux)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A copy, which QEMU's user can reach.
+	img.kernel, img.initrd = filepath.Join(filepath.Dir(img.root), "vmlinux"), ""
+	if err := os.WriteFile(img.kernel, b, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("minimal", func(t *testing.T) { test(t, img) })
+}
+
+// TestSurface tries from inside a machine what an attacker who has taken over
+// the app would try.
+func TestSurface(t *testing.T) {
+	onKernels(t, func(t *testing.T, img image) {
+		d := openDriver(t)
+		defer func() { closeDriver(t, d) }()
+		p := boot(t, d, img.spec("surface-"+filepath.Base(t.Name())))
+		p.kind(deploy.EventListening, 1)
+		for name, look := range map[string]func(*testing.T, *probe){
+			"Attempts": attempts, "Devices": devices, "Mounts": mounts, "Settings": settings,
+			"Processes": processes, "Init": smallInit, "Network": networkStays,
+		} {
+			t.Run(name, func(t *testing.T) { look(t, p) })
+		}
+		if p.has(deploy.EventExited) || p.has(deploy.EventGone) {
+			t.Errorf("the machine did not survive: %+v", p.events)
+		}
+	})
+}
+
+// denied is how a kernel says no. "Invalid argument" is no denial: the attempt
+// was made wrongly.
+var denied = regexp.MustCompile(`operation not permitted|permission denied|no such (file or directory|process|device)|` +
+	`not supported by protocol|function not implemented|read-only file system`)
+
+// attempts: none of what the app tries succeeds, and each is denied for what
+// it is.
+func attempts(t *testing.T, p *probe) {
+	lines := strings.Split(strings.TrimSpace(p.get("/try", "")), "\n")
+	if len(lines) < 50 {
+		t.Errorf("%d attempts only: %q", len(lines), lines)
+	}
+	for _, l := range lines {
+		if what, result, _ := strings.Cut(l, ": "); !denied.MatchString(result) {
+			t.Errorf("%s: %s", what, result)
+		}
+	}
+}
+
+// devices: nothing in /dev but what every program may expect, and no sysfs.
+func devices(t *testing.T, p *probe) {
+	got := strings.Fields(p.get("/list", "dir=/dev"))
+	if want := strings.Fields("fd full null random shm stderr stdin stdout urandom zero"); !slices.Equal(got, want) {
+		t.Errorf("/dev holds %q, want %q", got, want)
+	}
+	if got := p.get("/list", "dir=/sys"); got != "" {
+		t.Errorf("/sys holds %q", got)
+	}
+	if got := p.get("/list", "dir=/layers"); !strings.Contains(got, "permission denied") {
+		t.Errorf("/layers can be read: %q", got)
+	}
+}
+
+// mounts: the root cannot be written; no mount but /dev has devices, none has
+// set-user-ID programs, and what the app can write holds no programs, but for
+// /app: native modules of the app's own packages are there.
+func mounts(t *testing.T, p *probe) {
+	writableProgram := []string{"/app"}
+	for l := range strings.Lines(p.file("/proc/self/mounts")) {
+		f := strings.Fields(l)
+		at, options := f[1], strings.Split(f[3], ",")
+		readOnly := slices.Contains(options, "ro")
+		for _, want := range []struct {
+			option string
+			except bool
+		}{
+			{"ro", at != "/" && at != "/dev" && at != "/proc/sys"},
+			{"nosuid", at == "/"}, // which has no such file, and no_new_privs is set
+			{"nodev", at == "/" || at == "/dev"},
+			{"noexec", readOnly || slices.Contains(writableProgram, at) || strings.HasPrefix(at, "/layers")},
+		} {
+			if !want.except && !slices.Contains(options, want.option) {
+				t.Errorf("%s is not %s: %s", at, want.option, l)
+			}
+		}
+	}
+}
+
+// settings are closed where the kernel has them.
+func settings(t *testing.T, p *probe) {
+	for name, want := range map[string]string{
+		"kernel/kptr_restrict": "2", "kernel/dmesg_restrict": "1", "kernel/unprivileged_bpf_disabled": "1", "kernel/modules_disabled": "1",
+		"kernel/sysrq": "0", "user/max_user_namespaces": "0", "vm/unprivileged_userfaultfd": "0",
+	} {
+		got := strings.TrimSpace(p.file("/proc/sys/" + name))
+		if got != want && !strings.Contains(got, "no such file") && !strings.Contains(got, "permission denied") {
+			t.Errorf("%s is %q, want %s", name, got, want)
+		}
+	}
+	if symbols := p.file("/proc/kallsyms"); regexp.MustCompile(`(?m)^0*[1-9a-f][0-9a-f]* `).MatchString(symbols) {
+		t.Errorf("the kernel's addresses can be read: %.200s", symbols)
+	}
+}
+
+// processes: the app sees itself, and nothing else of a user runs.
+func processes(t *testing.T, p *probe) {
+	var ids []string
+	for _, name := range strings.Fields(p.get("/list", "dir=/proc")) {
+		if strings.Trim(name, "0123456789") == "" {
+			ids = append(ids, name)
+		}
+	}
+	if len(ids) != 1 || ids[0] == "1" {
+		t.Errorf("the app sees the processes %q", ids)
+	}
+	if s := p.kind(deploy.EventStats, 1).Stats; s.Processes != 1 {
+		t.Errorf("init counts %d processes of the app", s.Processes)
+	}
+}
+
+// smallInit: what the machine pays for its first process.
+func smallInit(t *testing.T, p *probe) {
+	s := p.kind(deploy.EventStats, 2).Stats
+	t.Logf("init: %d KiB resident; app: %d KiB; machine: %d of %d KiB used", s.InitRSS>>10, s.AppRSS>>10, s.MemoryUsed>>10, s.MemoryTotal>>10)
+	if s.InitRSS <= 0 || s.InitRSS >= 8<<20 {
+		t.Errorf("init has %d bytes resident, and 8 MiB are too many", s.InitRSS)
+	}
+}
+
+// networkStays: after all attempts the machine has the address it was given.
+func networkStays(t *testing.T, p *probe) {
+	if got := p.file("/proc/net/fib_trie"); !strings.Contains(got, "10.0.2.15") {
+		t.Errorf("the address is gone: %q", got)
+	}
+	if got := p.get("/connect", "addr="+url.QueryEscape(p.m.Addr)); strings.Contains(got, "connected") {
+		t.Errorf("the guest reaches the host's loopback: %s", got)
+	}
+}
