@@ -103,16 +103,18 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	d.front = proxy.New(proxy.Config{Domain: o.domain, Log: log})
 	d.logs = applog.Open(state.Log)
 	builds := applog.OpenBuilds(state.BuildLog)
-	url := o.url(l.http)
+	url, defaults := o.url(l.http), deploy.Resources{MemoryMiB: o.memory, CPUs: 1}
 	d.core = deploy.New(deploy.Config{
 		State: state, Ledger: d.ledger, Settings: d.ledger, Builder: build, Driver: d.driver, Router: d.front, Repos: repos,
 		Output: d.logs, BuildLogs: builds, Log: slog.New(zerolog.NewSlogHandler(log)), Host: o.host, URL: url,
-		Defaults: deploy.Resources{MemoryMiB: o.memory, CPUs: 1},
+		Defaults: defaults,
 		Builds:   o.builds, BootTimeout: o.bootLimit, DrainTimeout: o.drainLimit, HoldTimeout: o.holdLimit, StopGrace: o.stopGrace,
 	})
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
 	d.svc = cli.Services{
-		Ledger: d.ledger, People: d.ledger, Logs: d.logs, Builds: builds, URL: url, Version: buildVersion(),
+		Ledger: d.ledger, Settings: d.ledger, People: d.ledger, Core: d.core, Logs: d.logs, Builds: builds,
+		Counts: d.front.Counts, Host: o.host, URL: url, Defaults: defaults,
+		Status: hostStatus(o.state, d.driver.Accel()), Version: buildVersion(),
 		Halt: func() { d.halt.Store(true); stop() },
 	}
 	key, err := server.HostKey(state.HostKey())

@@ -10,16 +10,18 @@ import (
 )
 
 func (t *tree) apps() *cobra.Command {
-	cmd := &cobra.Command{Use: "apps", Short: "list the apps and what they run", Args: args(cobra.NoArgs)}
+	cmd := &cobra.Command{
+		Use: "apps", Short: "list your apps and what they run", Example: "apps\napps --json", Args: args(cobra.NoArgs),
+	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		list, err := t.appRows(cmd.Context())
 		if err != nil {
 			return err
 		}
-		rows := [][]string{{"APP", "RELEASE", "COMMIT", "DEPLOYED", "URL"}}
+		rows := [][]string{{"APP", "STATE", "RELEASE", "COMMIT", "DEPLOYED", "URL"}}
 		for _, a := range list {
-			rows = append(rows, []string{a.Name, version(a.Release), commit(a.Commit), ago(a.Deployed), a.URL})
+			rows = append(rows, []string{a.Name, a.State, version(a.Release), commit(a.Commit), ago(a.Deployed), a.URL})
 		}
 		return t.list(*asJSON, list, rows)
 	}
@@ -28,12 +30,14 @@ func (t *tree) apps() *cobra.Command {
 
 type appRow struct {
 	Name     string    `json:"name"`
+	State    string    `json:"state"`   // as in ps
 	Release  int       `json:"release"` // 0: nothing is live
 	Commit   string    `json:"commit,omitempty"`
 	Deployed time.Time `json:"deployed,omitzero"`
 	URL      string    `json:"url"`
 }
 
+// appRows are the apps that the caller may see.
 func (t *tree) appRows(ctx context.Context) ([]appRow, error) {
 	apps, err := t.Ledger.Apps(ctx)
 	if err != nil {
@@ -44,15 +48,65 @@ func (t *tree) appRows(ctx context.Context) ([]appRow, error) {
 		if !t.May(a.Name, deploy.RoleView) {
 			continue
 		}
-		row := appRow{Name: a.Name, Release: a.Live, URL: t.URL(a.Name)}
-		if a.Live > 0 {
-			rel, err := t.Ledger.Release(ctx, a.Name, a.Live)
-			if err != nil {
-				return nil, err
-			}
-			row.Commit, row.Deployed = rel.Commit, rel.Finished
+		row, err := t.appRow(ctx, a)
+		if err != nil {
+			return nil, err
 		}
 		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+func (t *tree) appRow(ctx context.Context, a deploy.App) (appRow, error) {
+	row := appRow{Name: a.Name, Release: a.Live, URL: t.URL(a.Name)}
+	s, err := t.Core.Status(ctx, a.Name)
+	if err != nil {
+		return row, err
+	}
+	row.State = string(s.State)
+	if a.Live > 0 {
+		rel, err := t.Ledger.Release(ctx, a.Name, a.Live)
+		if err != nil {
+			return row, err
+		}
+		row.Commit, row.Deployed = rel.Commit, rel.Finished
+	}
+	return row, nil
+}
+
+type infoRow struct {
+	appRow
+	Branch  string    `json:"branch,omitempty"`
+	Created time.Time `json:"created"`
+	Node    string    `json:"node,omitempty"`
+	Domains []string  `json:"domains"`
+	Config  []string  `json:"config"` // names only
+	Role    string    `json:"role"`   // yours
+	Lock    *lockRow  `json:"lock,omitempty"`
+	Image   int64     `json:"image_bytes"` // of its own layers
+}
+
+type lockRow struct {
+	By     string    `json:"by"`
+	Reason string    `json:"reason,omitempty"`
+	Since  time.Time `json:"since"`
+}
+
+func (t *tree) appsInfo() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "apps:info APP", Short: "show all that is set for an app", Example: "apps:info shop\napps:info shop --json", Args: args(cobra.ExactArgs(1)),
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		app, err := t.app(cmd.Context(), a[0], deploy.RoleView)
+		if err != nil {
+			return err
+		}
+		row, err := t.infoRow(cmd.Context(), app)
+		if err != nil {
+			return err
+		}
+		return t.list(*asJSON, row, row.cells())
+	}
+	return cmd
 }

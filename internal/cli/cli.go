@@ -39,6 +39,7 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 	root.SetErr(c.Err)
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
+	root.SetHelpCommand(help())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
@@ -49,7 +50,7 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 		return int(silent)
 	}
 	if isUnknown(err) {
-		err = usage(cmd, err)
+		err = unknown(cmd, args, err)
 	}
 	for l := range strings.SplitSeq(words(err), "\n") {
 		fmt.Fprintf(c.Err, " !     %s\n", deploy.Printable(l))
@@ -74,6 +75,20 @@ func words(err error) string {
 	return r.Reason + "\n" + r.Hint
 }
 
+// help is cobra's own, but that what does not exist is a wrong command line.
+func help() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "explain a command, or list them", Example: "help logs", Args: args(cobra.MaximumNArgs(1)),
+		RunE: func(cmd *cobra.Command, a []string) error {
+			about, _, err := cmd.Root().Find(a)
+			if err != nil {
+				return usage(cmd, err)
+			}
+			return about.Help()
+		},
+	}
+}
+
 // Silent is an error that has been told already: it only carries an exit
 // code.
 type Silent int
@@ -92,6 +107,21 @@ func usage(cmd *cobra.Command, err error) error {
 
 // isUnknown recognises cobra's own error, which has no type.
 func isUnknown(err error) bool { return strings.HasPrefix(err.Error(), "unknown command") }
+
+// unknown answers a command that is none here: with what a user of Dokku or
+// Heroku means by it, or with what is spelled like it.
+func unknown(cmd *cobra.Command, args []string, err error) error {
+	for _, word := range args {
+		if strings.HasPrefix(word, "-") {
+			continue
+		}
+		if hint := hintFor(word); hint != "" {
+			return &usageError{fmt.Sprintf("there is no %s here\n%s", word, hint)}
+		}
+		break // the first word is the command
+	}
+	return usage(cmd, err)
+}
 
 // args checks the positional arguments and answers with the usage line.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {

@@ -22,6 +22,23 @@ func TestExitCodes(t *testing.T) {
 	}{
 		{"version", exitOK, ""},
 		{"help", exitOK, ""},
+		{"help nope", exitUsage, `unknown command "nope"`},
+		{"- x", exitUsage, "unknown command"},
+		{"ps:scale web=2", exitUsage, "make it larger: resource APP"},
+		{"run bash", exitUsage, "has no shell"},
+		{"config:set", exitUsage, "usage: gitd config:set APP NAME=VALUE..."},
+		{"config:set shop hunter2", exitUsage, "word 1 is not NAME=VALUE"},
+		{"config:set shop 9X=hunter2", exitUsage, "no name of a variable"},
+		{"config:set shop PORT=hunter2", exitUsage, "must listen"},
+		{"config:set shop", exitUsage, "nothing to set"},
+		{"config:get shop", exitUsage, "usage: gitd config:get APP NAME"},
+		{"resource shop --memory lots", exitFailed, "there is no app"},
+		{"logs shop --release x", exitFailed, "there is no app"},
+		{"rollback shop x y", exitUsage, "usage: gitd rollback APP [vN]"},
+		{"overview", exitFailed, "ask ssh for one"},
+		{"status", exitFailed, "only an administrator"},
+		{"apps:create Shop", exitFailed, "invalid app name"},
+		{"apps:create shop", exitFailed, "users:grant sam shop deploy"},
 		{"aps", exitUsage, `unknown command "aps"`},
 		{"apps extra", exitUsage, "usage: gitd apps"},
 		{"apps --nope", exitUsage, "usage: gitd apps"},
@@ -53,8 +70,8 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 	root := &cobra.Command{Use: "gitd"}
 	AddCommands(root, Services{}, Caller{})
 	for _, cmd := range root.Commands() {
-		if cmd.Short == "" || cmd.Args == nil || (cmd.RunE == nil && cmd.Run == nil) {
-			t.Errorf("%s lacks a description, an argument check or its work", cmd.Name())
+		if cmd.Short == "" || cmd.Example == "" || cmd.Args == nil || (cmd.RunE == nil && cmd.Run == nil) {
+			t.Errorf("%s lacks a description, an example, an argument check or its work", cmd.Name())
 		}
 	}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 func (t *tree) halt() *cobra.Command {
-	cmd := &cobra.Command{Use: "halt", Short: "stop every machine and gitd itself; the next start brings them back", Args: args(cobra.NoArgs)}
+	cmd := &cobra.Command{Use: "halt", Short: "stop every machine and gitd itself; the next start brings them back", Example: "halt", Args: args(cobra.NoArgs)}
 	cmd.RunE = func(*cobra.Command, []string) error {
 		if err := t.admin(); err != nil {
 			return err
@@ -20,7 +20,7 @@ func (t *tree) halt() *cobra.Command {
 }
 
 func (t *tree) version() *cobra.Command {
-	cmd := &cobra.Command{Use: "version", Short: "print the version", Args: args(cobra.NoArgs)}
+	cmd := &cobra.Command{Use: "version", Short: "print the version", Example: "version", Args: args(cobra.NoArgs)}
 	cmd.RunE = func(*cobra.Command, []string) error {
 		_, err := fmt.Fprintln(t.Out, "gitd", t.Version)
 		return err

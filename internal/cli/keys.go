@@ -19,7 +19,7 @@ import (
 const maxKey = 16 << 10
 
 func (t *tree) keys() *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "list your keys, or everyone's for an administrator", Args: args(cobra.NoArgs)}
+	cmd := &cobra.Command{Use: "keys", Short: "list your keys, or everyone's for an administrator", Example: "keys\nkeys --json", Args: args(cobra.NoArgs)}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		list, err := t.keyRows(cmd.Context())

@@ -17,6 +17,7 @@ func (t *tree) keysAdd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:                   "keys:add NAME [--admin | --app APP --role ROLE] [--expires 30d] < key.pub",
 		DisableFlagsInUseLine: true, Short: "let a public key (on standard input) log in as NAME", Args: args(cobra.ExactArgs(1)),
+		Example: "keys:add ada < id_ed25519.pub\nkeys:add ci --app shop --role deploy --expires 90d < ci.pub",
 	}
 	admin := cmd.Flags().Bool("admin", false, "make NAME an administrator")
 	app := cmd.Flags().String("app", "", "a deploy key: for this app only")
@@ -96,7 +97,7 @@ func (t *tree) outlived(ctx context.Context, k *deploy.Key) error {
 func (t *tree) keysRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "keys:remove FINGERPRINT|NAME", Short: "end a key at once, for running sessions too; NAME if it has one key only",
-		Args: args(cobra.ExactArgs(1)),
+		Example: "keys:remove SHA256:…", Args: args(cobra.ExactArgs(1)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		k, err := t.findKey(cmd.Context(), a[0])

@@ -23,19 +23,6 @@ func (t *tree) openLog(ctx context.Context, app string) (<-chan deploy.Line, err
 	return t.Logs.Follow(ctx, app, paneLines/2)
 }
 
-// overviewRows implements source.
-func (t *tree) overviewRows(ctx context.Context) ([]overviewRow, error) {
-	apps, err := t.appRows(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rows := []overviewRow{}
-	for _, a := range apps {
-		rows = append(rows, overviewRow{App: a.Name, Release: a.Release, Deployed: a.Deployed})
-	}
-	return rows, nil
-}
-
 func (t *tree) overview() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: OverviewName, Short: "watch your apps in this terminal: arrow keys, enter for an app's log, q leaves",

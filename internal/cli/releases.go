@@ -10,7 +10,7 @@ import (
 )
 
 func (t *tree) releases() *cobra.Command {
-	cmd := &cobra.Command{Use: "releases APP", Short: "list the releases of an app, the newest first", Args: args(cobra.ExactArgs(1))}
+	cmd := &cobra.Command{Use: "releases APP", Short: "list the releases of an app, the newest first", Example: "releases shop\nreleases shop -n 0 --json", Args: args(cobra.ExactArgs(1))}
 	asJSON := jsonFlag(cmd)
 	limit := cmd.Flags().IntP("num", "n", 15, "how many; 0: all")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {

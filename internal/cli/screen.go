@@ -57,6 +57,7 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tea.WindowSizeMsg:
 		s.size = Size{msg.Width, msg.Height}
 	case rowsMsg:
+		s.compare(msg.rows)
 		s.keepCursor(msg.rows)
 		s.asked, s.err = true, msg.err
 		return s, tea.Tick(refresh, func(time.Time) tea.Msg { return s.read() })
@@ -68,6 +69,17 @@ func (s *screen) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return s, s.press(msg.String())
 	}
 	return s, nil
+}
+
+// compare gives each row what happened since the look before.
+func (s *screen) compare(rows []overviewRow) {
+	before := map[string]overviewRow{}
+	for _, r := range s.rows {
+		before[r.App] = r
+	}
+	for i := range rows {
+		rows[i].compare(before[rows[i].App])
+	}
 }
 
 // keepCursor stays on the same app when others come and go.
@@ -161,7 +173,7 @@ func (s *screen) appLines() []string {
 	case len(s.rows) == 0:
 		return append(lines, "", " No app yet. The first push makes one: git push ssh://nodeos@HOST:2222/APP main")
 	}
-	cells := [][]string{{"APP", "STATE", "RELEASE", "MEMORY", "CPU", "REQUESTS", "DEPLOYED"}}
+	cells := [][]string{overviewHeader()}
 	for _, r := range s.rows {
 		cells = append(cells, r.cells())
 	}

@@ -34,7 +34,10 @@ func (s *shelf) openLog(ctx context.Context, app string) (<-chan deploy.Line, er
 func apps(n int) []overviewRow {
 	var rows []overviewRow
 	for i := range n {
-		rows = append(rows, overviewRow{App: fmt.Sprintf("app%02d", i), State: "running", Release: i + 1, Memory: 90 << 20, Limit: 128 << 20, Requests: 1234})
+		rows = append(rows, overviewRow{
+			App: fmt.Sprintf("app%02d", i), State: "running", Release: i + 1, CPU: -1, Requests: 1234,
+			Stats: &deploy.Stats{MemoryUsed: 90 << 20, MemoryTotal: 128 << 20},
+		})
 	}
 	return rows
 }
@@ -70,6 +73,27 @@ func TestScreenShowsTheApps(t *testing.T) {
 	} {
 		if got := seen(started(from, Size{80, 24})); !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+}
+
+// TestRowsAreCompared: rates are those between two looks at one machine.
+func TestRowsAreCompared(t *testing.T) {
+	at := time.Now()
+	look := func(machine string, after time.Duration, cpu, up time.Duration, requests int64) overviewRow {
+		return overviewRow{Machine: machine, At: at.Add(after), Requests: requests, CPU: -1, Stats: &deploy.Stats{CPU: cpu, Uptime: up}}
+	}
+	first := look("m1", 0, time.Second, 10*time.Second, 100)
+	first.compare(overviewRow{})
+	second := look("m1", 2*time.Second, 2*time.Second, 12*time.Second, 150)
+	second.compare(first)
+	silent := look("m1", 3*time.Second, 2*time.Second, 12*time.Second, 150)
+	silent.compare(second)
+	other := look("m2", 4*time.Second, time.Second, 2*time.Second, 150)
+	other.compare(silent)
+	for i, want := range []overviewRow{{CPU: -1, Rate: 0}, {CPU: 0.5, Rate: 25}, {CPU: 0.5, Rate: 0}, {CPU: -1, Rate: 0}} {
+		if got := []overviewRow{first, second, silent, other}[i]; got.CPU != want.CPU || got.Rate != want.Rate {
+			t.Errorf("look %d: CPU %v, rate %v; want %v, %v", i, got.CPU, got.Rate, want.CPU, want.Rate)
 		}
 	}
 }

@@ -27,13 +27,19 @@ type Builds interface {
 
 // Services is what the commands act on.
 type Services struct {
-	Ledger  deploy.Ledger
-	People  deploy.People
-	Logs    Logs
-	Builds  Builds
-	URL     func(app string) string
-	Version string
-	Halt    func() // begins to stop the machines and the daemon
+	Ledger   deploy.Ledger
+	Settings deploy.Settings
+	People   deploy.People
+	Core     Core
+	Logs     Logs
+	Builds   Builds
+	Counts   func(app string) deploy.Counts
+	Host     func(app string) string // the name an app is served under
+	URL      func(app string) string
+	Defaults deploy.Resources // of a machine for which nothing is set
+	Status   func() (HostStatus, error)
+	Version  string
+	Halt     func() // begins to stop the machines and the daemon
 	// Recheck is called when someone may less than before: it ends their
 	// connections.
 	Recheck func()
@@ -92,11 +98,15 @@ func AddCommands(root *cobra.Command, s Services, c Caller) {
 		&cobra.Group{ID: groupPeople, Title: "People and keys"},
 		&cobra.Group{ID: groupHost, Title: "The host"},
 	)
-	root.AddCommand(group(groupApps, t.apps())...)
-	root.AddCommand(group(groupDeploy, t.releases())...)
-	root.AddCommand(group(groupLook, t.logs(), t.overview())...)
+	root.AddCommand(group(groupApps,
+		t.apps(), t.appsCreate(), t.appsInfo(), t.appsRename(), t.appsDestroy(), t.appsLock(), t.appsUnlock(),
+		t.config(), t.configGet(), t.configSet(), t.configUnset(), t.configImport(),
+		t.resource(), t.domains(), t.domainsAdd(), t.domainsRemove())...)
+	root.AddCommand(group(groupDeploy, t.releases(), t.rollback(), t.buildsCancel())...)
+	root.AddCommand(group(groupLook, t.ps(), t.psRestart(), t.psStop(), t.psStart(), t.logs(), t.overview())...)
 	root.AddCommand(group(groupPeople, t.keys(), t.keysAdd(), t.keysRemove())...)
-	root.AddCommand(group(groupHost, t.halt(), t.version())...)
+	root.AddCommand(group(groupHost, t.status(), t.halt(), t.version())...)
+	addAliases(root)
 }
 
 func group(id string, cmds ...*cobra.Command) []*cobra.Command {

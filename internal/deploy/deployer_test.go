@@ -60,7 +60,7 @@ func (w *world) open() {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.ledger, w.router = l, &fakeRouter{to: map[string]string{}, down: map[string]string{}}
+	w.ledger, w.router = l, &fakeRouter{to: map[string]string{}, down: map[string]string{}, names: map[string][]string{}}
 	w.core = deploy.New(deploy.Config{
 		State: w.state, Ledger: l, Settings: l, Builder: w, Driver: w.driver, Router: w.router, Repos: w, Output: discard{}, BuildLogs: w.builds,
 		Log:         slog.New(slog.DiscardHandler),
@@ -147,6 +147,7 @@ func (discard) Rename(string, string) error { return nil }
 type fakeRouter struct {
 	mu       sync.Mutex
 	to, down map[string]string
+	names    map[string][]string
 }
 
 func (r *fakeRouter) Switch(app, addr string) func(context.Context) {
@@ -162,7 +163,11 @@ func (r *fakeRouter) Hold(app string, _ time.Duration) func(context.Context) {
 	return func(context.Context) {}
 }
 
-func (r *fakeRouter) Names(string, []string) {}
+func (r *fakeRouter) Names(app string, hosts []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.names[app] = hosts
+}
 
 func (r *fakeRouter) Counts(string) deploy.Counts { return deploy.Counts{} }
 
@@ -173,7 +178,10 @@ func (r *fakeRouter) Down(app, reason string) {
 	r.down[app] = reason
 }
 
-func (r *fakeRouter) Remove(app string) { r.Down(app, "removed") }
+func (r *fakeRouter) Remove(app string) {
+	r.Down(app, "removed")
+	r.Names(app, nil)
+}
 
 func (r *fakeRouter) get(t *testing.T, app string) string {
 	t.Helper()

@@ -85,7 +85,7 @@ func (j *deployment) unlocked() error {
 		return nil
 	}
 	return Reject(fmt.Sprintf("%s is locked by %s since %s: %s", j.app.Name, l.By, l.Since.Format(time.DateTime), l.Reason),
-		"`unlock "+j.app.Name+"` lets deployments in again")
+		"`apps:unlock "+j.app.Name+"` lets deployments in again")
 }
 
 // deploy brings draft, which is stored as the app's next version, to live or

@@ -70,7 +70,7 @@ func (d *Deployer) RenameApp(ctx context.Context, by Actor, from, to string) err
 		d.record(ctx, from, by.Name, "app.rename", "to "+to)
 		d.record(ctx, to, by.Name, "app.rename", "from "+from)
 		d.rename(j.k, from, to)
-		return d.moveFiles(ctx, from, to)
+		return errors.Join(d.serveNames(ctx, to), d.moveFiles(ctx, from, to))
 	})
 }
 

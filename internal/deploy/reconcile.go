@@ -104,6 +104,9 @@ func (d *Deployer) settleApp(ctx context.Context, app App, s *survey) (missing b
 			d.cfg.Log.Error("files of a renamed app not moved", "app", app.Name, "was", app.Was, "error", err)
 		}
 	}
+	if err := d.serveNames(ctx, app.Name); err != nil {
+		d.cfg.Log.Error("domains cannot be read", "app", app.Name, "error", err)
+	}
 	k := d.keeper(app.Name)
 	live, ok := s.lives[app.Name]
 	if !ok {

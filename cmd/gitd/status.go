@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gitd/internal/cli"
+)
+
+// hostStatus makes what looks at the host for `status`.
+func hostStatus(state, accel string) func() (cli.HostStatus, error) {
+	started := time.Now()
+	return func() (cli.HostStatus, error) {
+		s := cli.HostStatus{Accel: accel, Started: started, CPUs: runtime.NumCPU()}
+		var name unix.Utsname
+		if err := unix.Uname(&name); err != nil {
+			return s, err
+		}
+		s.Kernel = unix.ByteSliceToString(name.Release[:])
+		var disk unix.Statfs_t
+		if err := unix.Statfs(state, &disk); err != nil {
+			return s, fmt.Errorf("state folder: %w", err)
+		}
+		s.DiskTotal, s.DiskFree = disk.Blocks*uint64(disk.Bsize), disk.Bavail*uint64(disk.Bsize)
+		text, err := os.ReadFile("/proc/meminfo")
+		if err != nil {
+			return s, err
+		}
+		s.MemoryTotal, s.MemoryAvailable = meminfo(string(text), "MemTotal"), meminfo(string(text), "MemAvailable")
+		return s, nil
+	}
+}
+
+// meminfo reads one field of /proc/meminfo, in bytes.
+func meminfo(text, field string) uint64 {
+	for line := range strings.Lines(text) {
+		value, ok := strings.CutPrefix(line, field+":")
+		if !ok {
+			continue
+		}
+		kib, err := strconv.ParseUint(strings.TrimSuffix(strings.TrimSpace(value), " kB"), 10, 64)
+		if err == nil {
+			return kib << 10
+		}
+	}
+	return 0
+}

@@ -1,0 +1,90 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gitd/internal/deploy"
+)
+
+// hidden stands for a value that the caller may not see.
+const hidden = "(hidden)"
+
+func (t *tree) config() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "config APP", Short: "show the config of an app", Example: "config shop\nconfig shop --json",
+		Long: "Show the config of an app: the environment variables that people set for it.\n" +
+			"Who may only view the app sees their names. JSON: an object of names and values, null where a value is hidden.",
+		Args: args(cobra.ExactArgs(1)),
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if _, err := t.app(cmd.Context(), a[0], deploy.RoleView); err != nil {
+			return err
+		}
+		vars, err := t.Settings.Vars(cmd.Context(), a[0])
+		if err != nil {
+			return err
+		}
+		values, rows := map[string]*string{}, [][]string{{"NAME", "VALUE"}}
+		for _, name := range slices.Sorted(maps.Keys(vars)) {
+			value, shown := vars[name], hidden
+			values[name] = nil
+			if t.May(a[0], deploy.RoleDeploy) {
+				values[name], shown = &value, firstLine(value)
+			}
+			rows = append(rows, []string{name, shown})
+		}
+		return t.list(*asJSON, values, rows)
+	}
+	return cmd
+}
+
+// firstLine is what a table shows of a value.
+func firstLine(v string) string {
+	first, rest, more := strings.Cut(v, "\n")
+	if !more || rest == "" {
+		return first
+	}
+	return fmt.Sprintf("%s … (%d lines)", first, 1+len(strings.Split(strings.TrimSuffix(rest, "\n"), "\n")))
+}
+
+func (t *tree) configGet() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "config:get APP NAME", Short: "print one config value as it is", Example: "config:get shop DATABASE_URL",
+		Args: args(cobra.ExactArgs(2)),
+	}
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if _, err := t.app(cmd.Context(), a[0], deploy.RoleDeploy); err != nil {
+			return err
+		}
+		vars, err := t.Settings.Vars(cmd.Context(), a[0])
+		if err != nil {
+			return err
+		}
+		value, ok := vars[a[1]]
+		if !ok {
+			return fmt.Errorf("%s has no %s; `config %s` lists what it has", a[0], a[1], a[0])
+		}
+		if t.Terminal != nil {
+			value = printableLines(value)
+		}
+		_, err = fmt.Fprintln(t.Out, value)
+		return err
+	}
+	return cmd
+}
+
+// printableLines keeps a text's lines and nothing else that tells a terminal
+// something.
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = deploy.Printable(l)
+	}
+	return strings.Join(lines, "\n")
+}

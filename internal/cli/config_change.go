@@ -1,0 +1,135 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"gitd/internal/deploy"
+)
+
+func (t *tree) configSet() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "config:set APP NAME=VALUE... [--stdin NAME] [--no-restart]", DisableFlagsInUseLine: true,
+		Short: "set config and bring up a release with it",
+		Long: "Set config variables. The app gets them in a new release of the same image; when that\n" +
+			"does not come up, the config is as it was before.\n" +
+			"A command line can be seen by others on its machine: secrets go through --stdin or config:import.",
+		Example: "config:set shop COLOUR=blue LIMIT=10\nconfig:set shop --stdin TLS_KEY < key.pem",
+		Args:    args(cobra.MinimumNArgs(1)),
+	}
+	stdin := cmd.Flags().String("stdin", "", "read the value of this variable from standard input, but for its last newline")
+	noRestart := noRestartFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		set, err := assignments(a[1:])
+		if err != nil {
+			return usage(cmd, err)
+		}
+		if len(set) == 0 && *stdin == "" {
+			return usage(cmd, errors.New("nothing to set"))
+		}
+		if _, err := t.app(cmd.Context(), a[0], deploy.RoleAdmin); err != nil {
+			return err
+		}
+		if *stdin != "" {
+			value, err := t.input()
+			if err != nil {
+				return err
+			}
+			set[*stdin] = strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r")
+		}
+		return t.changeConfig(cmd, a[0], deploy.ConfigChange{Set: set, NoRestart: *noRestart})
+	}
+	return cmd
+}
+
+// assignments reads NAME=VALUE words. An error names no value.
+func assignments(list []string) (map[string]string, error) {
+	set := map[string]string{}
+	for i, w := range list {
+		name, value, ok := strings.Cut(w, "=")
+		if !ok {
+			return nil, fmt.Errorf("word %d is not NAME=VALUE; a value with spaces stands in quotes", i+1)
+		}
+		if err := deploy.CheckVarName(name); err != nil {
+			return nil, errors.New(words(err))
+		}
+		set[name] = value
+	}
+	return set, nil
+}
+
+func (t *tree) configUnset() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "config:unset APP NAME... [--no-restart]", DisableFlagsInUseLine: true,
+		Short: "remove config and bring up a release without it", Example: "config:unset shop COLOUR LIMIT",
+		Args: args(cobra.MinimumNArgs(2)),
+	}
+	noRestart := noRestartFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if _, err := t.app(cmd.Context(), a[0], deploy.RoleAdmin); err != nil {
+			return err
+		}
+		vars, err := t.Settings.Vars(cmd.Context(), a[0])
+		if err != nil {
+			return err
+		}
+		for _, name := range a[1:] {
+			if _, ok := vars[name]; !ok {
+				return fmt.Errorf("%s has no %.40s; `config %s` lists what it has", a[0], name, a[0])
+			}
+		}
+		return t.changeConfig(cmd, a[0], deploy.ConfigChange{Unset: a[1:], NoRestart: *noRestart})
+	}
+	return cmd
+}
+
+func (t *tree) configImport() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "config:import APP [--no-restart] < .env", DisableFlagsInUseLine: true,
+		Short:   "set config from a .env file on standard input; values in quotes may have several lines",
+		Example: "config:import shop < .env", Args: args(cobra.ExactArgs(1)),
+	}
+	noRestart := noRestartFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if _, err := t.app(cmd.Context(), a[0], deploy.RoleAdmin); err != nil {
+			return err
+		}
+		text, err := t.input()
+		if err != nil {
+			return err
+		}
+		set, err := parseDotenv(text)
+		if err != nil {
+			return err
+		}
+		if len(set) == 0 {
+			return errors.New("standard input holds no NAME=value line; add `< .env`")
+		}
+		return t.changeConfig(cmd, a[0], deploy.ConfigChange{Set: set, NoRestart: *noRestart})
+	}
+	return cmd
+}
+
+func noRestartFlag(cmd *cobra.Command) *bool {
+	return cmd.Flags().Bool("no-restart", false, "only store it: it counts from the next release on")
+}
+
+// input reads standard input, which may be as long as the config of an app.
+func (t *tree) input() (string, error) {
+	text, err := io.ReadAll(io.LimitReader(t.In, 2*deploy.MaxVars+1))
+	if err != nil {
+		return "", err
+	}
+	if len(text) > 2*deploy.MaxVars {
+		return "", fmt.Errorf("standard input is longer than %d bytes; the config of an app may take %d", 2*deploy.MaxVars, deploy.MaxVars)
+	}
+	return string(text), nil
+}
+
+func (t *tree) changeConfig(cmd *cobra.Command, app string, c deploy.ConfigChange) error {
+	return t.Core.SetConfig(cmd.Context(), t.Actor, app, c, t.Out)
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/net/idna"
+
+	"gitd/internal/deploy"
+)
+
+func (t *tree) domains() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "domains APP", Short: "list the host names at which an app is served",
+		Example: "domains shop\ndomains shop --json", Args: args(cobra.ExactArgs(1)),
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if _, err := t.app(cmd.Context(), a[0], deploy.RoleView); err != nil {
+			return err
+		}
+		list, err := t.Settings.Domains(cmd.Context(), a[0])
+		if err != nil {
+			return err
+		}
+		hosts, rows := []string{t.Host(a[0])}, [][]string{{"HOST"}, {t.Host(a[0])}}
+		for _, d := range list {
+			hosts, rows = append(hosts, d.Host), append(rows, []string{d.Host})
+		}
+		return t.list(*asJSON, hosts, rows)
+	}
+	return cmd
+}
+
+func (t *tree) domainsAdd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "domains:add APP HOST", Short: "serve an app at one more host name",
+		Example: "domains:add shop www.example.org", Args: args(cobra.ExactArgs(2)),
+	}
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if _, err := t.app(cmd.Context(), a[0], deploy.RoleAdmin); err != nil {
+			return err
+		}
+		host := asciiHost(a[1])
+		if err := t.Core.AddDomain(cmd.Context(), t.Actor, a[0], host); err != nil {
+			return err
+		}
+		_, err := fmt.Fprintf(t.Out, "%s is served at %s; its DNS must lead here\n", a[0], host)
+		return err
+	}
+	return cmd
+}
+
+func (t *tree) domainsRemove() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "domains:remove APP HOST", Short: "no longer serve an app at a host name",
+		Example: "domains:remove shop www.example.org", Args: args(cobra.ExactArgs(2)),
+	}
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if _, err := t.app(cmd.Context(), a[0], deploy.RoleAdmin); err != nil {
+			return err
+		}
+		host := asciiHost(a[1])
+		err := t.Core.RemoveDomain(cmd.Context(), t.Actor, a[0], host)
+		if errors.Is(err, deploy.ErrNotFound) {
+			return fmt.Errorf("%s is not served at %s; `domains %s` lists where it is", a[0], host, a[0])
+		}
+		if err == nil {
+			_, err = fmt.Fprintf(t.Out, "%s is no longer served at %s\n", a[0], host)
+		}
+		return err
+	}
+	return cmd
+}
+
+// asciiHost is a host name as DNS has it: bücher.example becomes
+// xn--bcher-kva.example. What is none stays as it is, for the core to refuse.
+func asciiHost(host string) string {
+	if ascii, err := idna.Lookup.ToASCII(host); err == nil {
+		return ascii
+	}
+	return strings.ToLower(host)
+}

@@ -1,0 +1,53 @@
+package cli
+
+import "github.com/spf13/cobra"
+
+// otherWords are commands of Dokku and Heroku that go by another name here.
+// An alias does what is meant; a hint says why there is nothing to do.
+var aliases = map[string][]string{
+	"apps":           {"apps:list"},
+	"apps:info":      {"apps:report"},
+	"apps:destroy":   {"apps:delete"},
+	"config":         {"config:show", "config:list"},
+	"logs":           {"logs:show"},
+	"ps":             {"ps:report", "ps:show", "dynos"},
+	"ps:restart":     {"restart"},
+	"releases":       {"releases:list"},
+	"rollback":       {"releases:rollback"},
+	"resource":       {"resource:limit", "resource:report"},
+	"domains":        {"domains:report", "domains:list"},
+	"domains:remove": {"domains:rm"},
+	"keys":           {"ssh-keys:list", "keys:list"},
+	"keys:add":       {"ssh-keys:add"},
+	"keys:remove":    {"ssh-keys:remove", "keys:rm"},
+	"users":          {"users:list"},
+	"builds:cancel":  {"builds:stop"},
+}
+
+func hintFor(name string) string {
+	switch name {
+	case "ps:scale", "ps:resize", "ps:type":
+		return "an app is one machine here; make it larger: resource APP --memory 512M --cpus 2"
+	case "run", "enter", "ps:exec", "bash", "sh", "shell", "console":
+		return "a machine has no shell and runs the app alone; look into it with logs APP and ps APP"
+	case "git:sync", "git:from-image", "git:from-archive", "builds:create":
+		return "a release is made by git push, or by rollback APP"
+	case "addons", "addons:create", "plugin:install":
+		return "there are no add-ons; give the app the address of a service: config:set APP DATABASE_URL=…"
+	case "proxy:ports", "ports", "ports:add", "proxy:ports-set":
+		return "an app listens on $PORT; the front door leads APP.DOMAIN there"
+	case "maintenance:on", "maintenance:off":
+		return "ps:stop APP and ps:start APP stop and start it"
+	case "storage:mount", "storage:create":
+		return "a disk that stays: volumes:create APP"
+	default:
+		return ""
+	}
+}
+
+// addAliases gives the commands of root the names that other fingers type.
+func addAliases(root *cobra.Command) {
+	for _, cmd := range root.Commands() {
+		cmd.Aliases = aliases[cmd.Name()]
+	}
+}

@@ -1,0 +1,183 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gitd/internal/deploy"
+)
+
+// psRow is how an app runs. Sizes are in bytes, times in seconds.
+type psRow struct {
+	App       string    `json:"app"`
+	State     string    `json:"state"` // empty, running, starting, stopped, crash loop, down
+	Reason    string    `json:"reason,omitempty"`
+	Release   int       `json:"release"`
+	Machine   string    `json:"machine,omitempty"`
+	Since     time.Time `json:"since,omitzero"`
+	Restarts  int       `json:"restarts"`
+	LastLines []string  `json:"last_lines,omitempty"`
+	Use       *useRow   `json:"use,omitempty"`
+	Boot      *bootRow  `json:"boot,omitempty"`
+}
+
+type useRow struct {
+	MemoryUsed  int64   `json:"memory_used"`
+	MemoryTotal int64   `json:"memory_total"`
+	AppMemory   int64   `json:"app_memory"`
+	CPU         float64 `json:"cpu_seconds"`
+	Load        float64 `json:"load"`
+	OpenFiles   int     `json:"open_files"`
+	Processes   int     `json:"processes"`
+	Uptime      float64 `json:"uptime_seconds"`
+	LinesLost   int64   `json:"lines_lost"`
+}
+
+type bootRow struct {
+	Host     float64 `json:"host_seconds"`
+	Firmware float64 `json:"firmware_seconds"`
+	Kernel   float64 `json:"kernel_seconds"`
+	Init     float64 `json:"init_seconds"`
+	Node     float64 `json:"node_seconds"`
+	App      float64 `json:"app_seconds"`
+	Total    float64 `json:"total_seconds"`
+}
+
+func (t *tree) ps() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "ps APP [--boot]", DisableFlagsInUseLine: true, Short: "show how an app runs: state, memory, CPU, restarts",
+		Example: "ps shop\nps shop --boot\nps shop --json", Args: args(cobra.ExactArgs(1)),
+	}
+	asJSON := jsonFlag(cmd)
+	boot := cmd.Flags().Bool("boot", false, "where the time of its last boot went")
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if _, err := t.app(cmd.Context(), a[0], deploy.RoleView); err != nil {
+			return err
+		}
+		s, err := t.Core.Status(cmd.Context(), a[0])
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return t.json(newPSRow(s))
+		}
+		if *boot {
+			return t.bootTable(s)
+		}
+		return t.psText(s)
+	}
+	return cmd
+}
+
+func newPSRow(s deploy.AppStatus) psRow {
+	row := psRow{App: s.App, State: string(s.State), Reason: s.Reason, Release: s.Release, Machine: s.Machine,
+		Since: s.Since, Restarts: s.Restarts, LastLines: s.LastLines}
+	if u := s.Stats; u != nil {
+		row.Use = &useRow{u.MemoryUsed, u.MemoryTotal, u.AppRSS, u.CPU.Seconds(), u.Load, u.OpenFiles, u.Processes, u.Uptime.Seconds(), u.Dropped}
+	}
+	if b := s.Boot; b != nil {
+		row.Boot = &bootRow{b.Host.Seconds(), b.Firmware.Seconds(), b.Kernel.Seconds(), b.Init.Seconds(), b.Node.Seconds(), b.App.Seconds(), b.Total().Seconds()}
+	}
+	return row
+}
+
+// psText is one line of a table, and why the app does not run if it does not.
+func (t *tree) psText(s deploy.AppStatus) error {
+	memory, cpu := "-", "-"
+	if u := s.Stats; u != nil {
+		memory = fmt.Sprintf("%s of %s (app %s)", mebi(u.MemoryUsed), mebi(u.MemoryTotal), mebi(u.AppRSS))
+		cpu = fmt.Sprintf("%s, load %.2f", u.CPU.Round(10*time.Millisecond), u.Load)
+	}
+	err := t.table([][]string{
+		{"APP", "STATE", "RELEASE", "SINCE", "RESTARTS", "MEMORY", "CPU", "MACHINE"},
+		{s.App, string(s.State), version(s.Release), ago(s.Since), strconv.Itoa(s.Restarts), memory, cpu, orDash(s.Machine)},
+	})
+	if err != nil || s.Reason == "" {
+		return err
+	}
+	var b strings.Builder
+	r := deploy.NewReport(&b)
+	r.Warn("%s: %s", s.State, s.Reason)
+	for _, l := range s.LastLines {
+		r.Detail("| %s", l)
+	}
+	_, err = io.WriteString(t.Out, b.String())
+	return err
+}
+
+func (t *tree) bootTable(s deploy.AppStatus) error {
+	if s.Boot == nil {
+		return deploy.Reject("no times of a boot of "+s.App+" are known", "they are those of the machine that gitd started last: ps:restart "+s.App)
+	}
+	b := *s.Boot
+	rows := [][]string{{"PHASE", "TOOK", "WHAT"}}
+	for _, p := range []struct {
+		name string
+		took time.Duration
+		what string
+	}{
+		{"host", b.Host, "the driver and QEMU"},
+		{"firmware", b.Firmware, "firmware, unpacking the kernel"},
+		{"kernel", b.Kernel, "the kernel, to init's first instruction"},
+		{"init", b.Init, "disks, network, the host's answer"},
+		{"node", b.Node, "Node itself"},
+		{"app", b.App, "the app's modules, until it listens"},
+		{"total", b.Total(), ""},
+	} {
+		rows = append(rows, []string{p.name, p.took.Round(time.Millisecond).String(), p.what})
+	}
+	return t.table(rows)
+}
+
+// operation is a command that has the core do something with an app, with
+// progress.
+func (t *tree) operation(use, short, example string, r deploy.Role, do func(ctx context.Context, app string) error) *cobra.Command {
+	cmd := &cobra.Command{Use: use + " APP", Short: short, Example: example, Args: args(cobra.ExactArgs(1))}
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if _, err := t.app(cmd.Context(), a[0], r); err != nil {
+			return err
+		}
+		return do(cmd.Context(), a[0])
+	}
+	return cmd
+}
+
+func (t *tree) psRestart() *cobra.Command {
+	return t.operation("ps:restart", "bring up a new machine of the live release and swap to it", "ps:restart shop", deploy.RoleDeploy,
+		func(ctx context.Context, app string) error {
+			return t.Core.Redeploy(ctx, t.Actor, app, deploy.ByRestart, t.Out)
+		})
+}
+
+func (t *tree) psStop() *cobra.Command {
+	return t.operation("ps:stop", "stop the machine of an app until ps:start or the next deployment", "ps:stop shop", deploy.RoleDeploy,
+		func(ctx context.Context, app string) error {
+			if err := t.Core.StopApp(ctx, t.Actor, app, t.Out); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintf(t.Out, "=====> %s is stopped; ps:start %s starts it\n", app, app)
+			return err
+		})
+}
+
+func (t *tree) psStart() *cobra.Command {
+	return t.operation("ps:start", "start a stopped app", "ps:start shop", deploy.RoleDeploy,
+		func(ctx context.Context, app string) error { return t.Core.StartApp(ctx, t.Actor, app, t.Out) })
+}
+
+func (t *tree) buildsCancel() *cobra.Command {
+	return t.operation("builds:cancel", "end the deployments of an app that wait, build or boot", "builds:cancel shop", deploy.RoleDeploy,
+		func(ctx context.Context, app string) error {
+			if err := t.Core.Cancel(ctx, t.Actor, app); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(t.Out, "cancelled")
+			return err
+		})
+}

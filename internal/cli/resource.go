@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"gitd/internal/deploy"
+)
+
+// resourceRow says what an app's machine gets, and who said so: "command",
+// "package.json" or "default".
+type resourceRow struct {
+	MemoryMiB  int    `json:"memory_mib"`
+	MemoryFrom string `json:"memory_from"`
+	CPUs       int    `json:"cpus"`
+	CPUsFrom   string `json:"cpus_from"`
+}
+
+func (t *tree) resource() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "resource APP [--memory 256M] [--cpus 1]", DisableFlagsInUseLine: true,
+		Short: "show or set what the machine of an app gets",
+		Long: "Show what the machine of an app gets, or set it and bring up a release with it. What is set\n" +
+			"here goes before what package.json says; `default` takes it back.",
+		Example: "resource shop\nresource shop --memory 512M --cpus 2\nresource shop --memory default",
+		Args:    args(cobra.ExactArgs(1)),
+	}
+	asJSON := jsonFlag(cmd)
+	memory := cmd.Flags().String("memory", "", "for example 256M or 1G; default: what package.json says")
+	cpus := cmd.Flags().String("cpus", "", "a whole number; default: what package.json says")
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		change := *memory != "" || *cpus != ""
+		role := deploy.RoleView
+		if change {
+			role = deploy.RoleAdmin
+		}
+		app, err := t.app(cmd.Context(), a[0], role)
+		if err != nil {
+			return err
+		}
+		if !change {
+			return t.showResources(cmd, app, *asJSON)
+		}
+		set, err := t.Settings.Resources(cmd.Context(), a[0])
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(parseMemory(*memory, &set.MemoryMiB), parseCPUs(*cpus, &set.CPUs)); err != nil {
+			return usage(cmd, err)
+		}
+		return t.Core.SetResources(cmd.Context(), t.Actor, a[0], set, t.Out)
+	}
+	return cmd
+}
+
+func (t *tree) showResources(cmd *cobra.Command, app deploy.App, asJSON bool) error {
+	set, err := t.Settings.Resources(cmd.Context(), app.Name)
+	if err != nil {
+		return err
+	}
+	var asked deploy.Resources
+	if app.Live > 0 {
+		live, err := t.Ledger.Release(cmd.Context(), app.Name, app.Live)
+		if err != nil {
+			return err
+		}
+		asked = live.Manifest.Resources
+	}
+	var row resourceRow
+	row.MemoryMiB, row.MemoryFrom = whoSaid(set.MemoryMiB, asked.MemoryMiB, t.Defaults.MemoryMiB)
+	row.CPUs, row.CPUsFrom = whoSaid(set.CPUs, asked.CPUs, t.Defaults.CPUs)
+	return t.list(asJSON, row, [][]string{
+		{"RESOURCE", "VALUE", "SET BY"},
+		{"memory", fmt.Sprintf("%dM", row.MemoryMiB), row.MemoryFrom},
+		{"cpus", strconv.Itoa(row.CPUs), row.CPUsFrom},
+	})
+}
+
+func whoSaid(set, asked, byDefault int) (int, string) {
+	switch {
+	case set != 0:
+		return set, "command"
+	case asked != 0:
+		return asked, "package.json"
+	default:
+		return byDefault, "default"
+	}
+}
+
+var memorySize = regexp.MustCompile(`^([0-9]{1,6})([MG])(?:i?B)?$`)
+
+// parseMemory reads "256M" or "1G" into MiB; an empty text changes nothing.
+func parseMemory(s string, mib *int) error {
+	switch m := memorySize.FindStringSubmatch(s); {
+	case s == "":
+	case s == "default":
+		*mib = 0
+	case m == nil:
+		return fmt.Errorf("--memory %.20q: use a size such as 256M or 1G", s)
+	default:
+		n, err := strconv.Atoi(m[1])
+		if m[2] == "G" {
+			n <<= 10
+		}
+		if err != nil || n == 0 {
+			return fmt.Errorf("--memory %.20q is out of range", s)
+		}
+		*mib = n
+	}
+	return nil
+}
+
+func parseCPUs(s string, cpus *int) error {
+	switch n, err := strconv.Atoi(s); {
+	case s == "":
+	case s == "default":
+		*cpus = 0
+	case err != nil || n < 1:
+		return fmt.Errorf("--cpus %.20q: use a whole number", s)
+	default:
+		*cpus = n
+	}
+	return nil
+}

@@ -1,0 +1,30 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"gitd/internal/deploy"
+)
+
+func (t *tree) rollback() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "rollback APP [vN]", Short: "bring up the image of an older release again, as a new release",
+		Long: "Bring up the image of an older release again, as a new release: the one that was live before,\n" +
+			"or vN. Nothing is built. Config belongs to the app: it stays as it is.",
+		Example: "rollback shop\nrollback shop v12", Args: args(cobra.RangeArgs(1, 2)),
+	}
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if _, err := t.app(cmd.Context(), a[0], deploy.RoleDeploy); err != nil {
+			return err
+		}
+		release := 0
+		if len(a) == 2 {
+			var err error
+			if release, err = parseVersion(a[1]); err != nil {
+				return usage(cmd, err)
+			}
+		}
+		return t.Core.Rollback(cmd.Context(), t.Actor, a[0], release, t.Out)
+	}
+	return cmd
+}

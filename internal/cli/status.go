@@ -1,0 +1,131 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"gitd/internal/deploy"
+)
+
+// HostStatus is how the host is. Sizes are in bytes.
+type HostStatus struct {
+	Accel           string // how machines run: "kvm" or "qemu"
+	Kernel          string // the host's
+	Started         time.Time
+	CPUs            int
+	MemoryTotal     uint64
+	MemoryAvailable uint64
+	DiskTotal       uint64 // of the file system with gitd's state
+	DiskFree        uint64
+}
+
+type statusRow struct {
+	Version         string     `json:"version"`
+	Accel           string     `json:"accel"`
+	Kernel          string     `json:"kernel"`
+	Started         time.Time  `json:"started"`
+	CPUs            int        `json:"cpus"`
+	MemoryTotal     uint64     `json:"memory_total"`
+	MemoryAvailable uint64     `json:"memory_available"`
+	DiskTotal       uint64     `json:"disk_total"`
+	DiskFree        uint64     `json:"disk_free"`
+	Apps            int        `json:"apps"`
+	Machines        int        `json:"machines"`
+	MachineMemory   int64      `json:"machine_memory"` // what the guests use
+	BuildLimit      int        `json:"build_limit"`
+	Builds          []queueRow `json:"builds"`
+	Queue           []queueRow `json:"queue"`
+}
+
+// queueRow is one piece of work. Position 0 runs, 1 is the next.
+type queueRow struct {
+	App      string    `json:"app"`
+	What     string    `json:"what"`
+	By       string    `json:"by"`
+	Position int       `json:"position"`
+	Since    time.Time `json:"since"`
+}
+
+func queueRows(list []deploy.QueueEntry) []queueRow {
+	rows := []queueRow{}
+	for _, e := range list {
+		rows = append(rows, queueRow{e.App, e.What, e.By, e.Position, e.Since})
+	}
+	return rows
+}
+
+func (t *tree) status() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "status", Short: "show how the host is: memory, disk, machines, queue",
+		Example: "status\nstatus --json", Args: args(cobra.NoArgs),
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := t.admin(); err != nil {
+			return err
+		}
+		row, err := t.statusRow(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return t.list(*asJSON, row, row.cells())
+	}
+	return cmd
+}
+
+func (t *tree) statusRow(ctx context.Context) (statusRow, error) {
+	h, err := t.Services.Status()
+	if err != nil {
+		return statusRow{}, err
+	}
+	all, err := t.Core.Statuses(ctx)
+	if err != nil {
+		return statusRow{}, err
+	}
+	o := t.Core.Overview()
+	row := statusRow{
+		Version: t.Version, Accel: h.Accel, Kernel: h.Kernel, Started: h.Started, CPUs: h.CPUs,
+		MemoryTotal: h.MemoryTotal, MemoryAvailable: h.MemoryAvailable, DiskTotal: h.DiskTotal, DiskFree: h.DiskFree,
+		Apps: len(all), BuildLimit: o.BuildLimit, Builds: queueRows(o.Builds), Queue: queueRows(o.Queue),
+	}
+	for _, s := range all {
+		if s.Machine != "" {
+			row.Machines++
+		}
+		if s.Stats != nil {
+			row.MachineMemory += s.Stats.MemoryUsed
+		}
+	}
+	return row, nil
+}
+
+func (s statusRow) cells() [][]string {
+	rows := [][]string{
+		{"WHAT", "VALUE"},
+		{"gitd", s.Version + ", up since " + ago(s.Started)},
+		{"host", fmt.Sprintf("Linux %s, %d CPUs, machines by %s", s.Kernel, s.CPUs, s.Accel)},
+		{"memory", fmt.Sprintf("%s available of %s", humanize.IBytes(s.MemoryAvailable), humanize.IBytes(s.MemoryTotal))},
+		{"disk", fmt.Sprintf("%s free of %s", humanize.IBytes(s.DiskFree), humanize.IBytes(s.DiskTotal))},
+		{"apps", strconv.Itoa(s.Apps)},
+		{"machines", fmt.Sprintf("%d, using %s", s.Machines, mebi(s.MachineMemory))},
+		{"builds", fmt.Sprintf("%d of %d at a time", len(s.Builds), s.BuildLimit)},
+	}
+	for _, q := range s.Queue {
+		rows = append(rows, []string{"queue", q.String()})
+	}
+	return rows
+}
+
+// String is the entry as a line for people.
+func (q queueRow) String() string {
+	state := "runs since " + ago(q.Since)
+	if q.Position > 0 {
+		state = fmt.Sprintf("number %d, waits since %s", q.Position, ago(q.Since))
+	}
+	return fmt.Sprintf("%s: %s by %s, %s", q.App, q.What, q.By, state)
+}
