@@ -2,7 +2,7 @@
 export GOFLAGS := -tags=libvirt_dlopen $(GOFLAGS)
 SHELL := /bin/bash
 
-.PHONY: all build setup base demo test race lint clean
+.PHONY: all build setup base demo test test-base race clean
 
 all: build
 
@@ -20,6 +20,14 @@ bin/nodeos-init:
 ## setup: the Debian packages, as root or with sudo
 setup:
 	@scripts/setup all
+
+## base: compile the minimal kernel, make a base with it, and measure its parts
+base: build
+	@scripts/setup kernel
+	bin/gitd base:build --kernel minimal --state $(BASE_STATE)
+	bin/gitd base:sizes --state $(BASE_STATE)
+
+BASE_STATE ?= $(CURDIR)/bin/base
 
 ## demo: a push, from nothing to an answer; KEEP=1 leaves it running
 demo: setup build

@@ -4,7 +4,7 @@ package templates
 
 import "embed"
 
-// FS holds domain.xml.tmpl and apps/.
+// FS holds domain.xml.tmpl, apps/ and the kernel options in kernel/.
 //
-//go:embed domain.xml.tmpl all:apps
+//go:embed domain.xml.tmpl all:apps kernel
 var FS embed.FS

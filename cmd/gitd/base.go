@@ -1,8 +1,15 @@
 package main
 
 import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"gitd/internal/builder"
 	"gitd/internal/deploy"
 )
 
@@ -27,10 +34,97 @@ func (h *host) baseBuild() *cobra.Command {
 		}
 		r := deploy.NewReport(h.out)
 		id, err := b.PrepareBase(cmd.Context(), r)
+		if err != nil {
+			return err
+		}
+		base, err := builder.ReadBase(deploy.StateDir(o.state), id)
 		if err == nil {
-			r.Done("base %s is ready", id)
+			r.Done("base %s is ready: Node %s, %s", id, base.Node, base.Kernel)
 		}
 		return err
 	}
 	return cmd
+}
+
+// baseFiles lists every file of a base and where it comes from.
+func (h *host) baseFiles() *cobra.Command {
+	cmd := &cobra.Command{Use: "base:files [ID]", Short: "list the files of a base (the newest one) with their size and origin", Args: cobra.MaximumNArgs(1)}
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		state := deploy.StateDir(h.state)
+		id, err := wantedBase(state, args)
+		if err != nil {
+			return err
+		}
+		base, err := builder.ReadBase(state, id)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(h.out, base.Root)
+		}
+		t := tabwriter.NewWriter(h.out, 0, 0, 2, ' ', 0)
+		for _, f := range base.Root {
+			fmt.Fprintf(t, "%s\t%9s\t%s\t%s\n", f.Mode, humanize.Comma(f.Size), f.Path, f.Origin)
+		}
+		return t.Flush()
+	}
+	return cmd
+}
+
+// baseSizes measures the parts of a base.
+func (h *host) baseSizes() *cobra.Command {
+	cmd := &cobra.Command{Use: "base:sizes [ID]", Short: "measure the parts of a base (the newest one)", Args: cobra.MaximumNArgs(1)}
+	asJSON := cmd.Flags().Bool("json", false, "print JSON")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		state := deploy.StateDir(h.state)
+		id, err := wantedBase(state, args)
+		if err != nil {
+			return err
+		}
+		sizes, err := builder.MeasureBase(cmd.Context(), state, id)
+		if err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(h.out, sizes)
+		}
+		return printSizes(h.out, sizes)
+	}
+	return cmd
+}
+
+func printSizes(w io.Writer, s builder.BaseSizes) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintf(t, "part\tfiles\tplain\tzstd -19\t\n")
+	for _, p := range append(s.Parts, s.Total()) {
+		fmt.Fprintf(t, "%s\t%d\t%s\t%s\t\n", p.Part, p.Files, humanize.Comma(p.Plain), humanize.Comma(p.Packed))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "Node: %s bytes plain, %s stripped, %s in the image\n",
+		humanize.Comma(s.Node.Plain), humanize.Comma(s.Node.Stripped), humanize.Comma(s.Node.InImage))
+	return err
+}
+
+// wantedBase is the base that a person names, or the newest.
+func wantedBase(state deploy.StateDir, args []string) (id string, err error) {
+	if len(args) > 0 {
+		return args[0], nil
+	}
+	ids, err := builder.Bases(state)
+	if err == nil && len(ids) == 0 {
+		err = fmt.Errorf("there is no base in %s yet: gitd base:build makes one", state)
+	}
+	if err != nil {
+		return "", err
+	}
+	return ids[0], nil
+}
+
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	return e.Encode(v)
 }

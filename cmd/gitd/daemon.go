@@ -130,12 +130,16 @@ func (o *options) builder(log zerolog.Logger) (*builder.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
+	kernel, err := builder.ParseKernelChoice(o.kernel)
+	if err != nil {
+		return nil, err
+	}
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
 	return builder.New(builder.Config{
-		State: deploy.StateDir(o.state), GuestInit: init, StockKernel: o.kernel, Registry: o.registry,
+		State: deploy.StateDir(o.state), GuestInit: init, Kernel: kernel, StockKernel: o.stock, Registry: o.registry,
 		BuildTimeout: o.buildLimit, AllowUnsandboxed: o.noSandbox, Self: []string{self, sandboxCommand}, Log: log,
 	})
 }

@@ -64,7 +64,7 @@ func (h *host) root() *cobra.Command {
 			cmd.RunE = h.forward
 		}
 	}
-	root.AddCommand(h.serve(), h.baseBuild())
+	root.AddCommand(h.serve(), h.baseBuild(), h.baseFiles(), h.baseSizes())
 	return root
 }
 

@@ -32,6 +32,7 @@ type options struct {
 	domain     string
 	registry   string
 	kernel     string
+	stock      string
 	init       string
 	adminKeys  string
 	noSandbox  bool
@@ -77,7 +78,8 @@ func (h *host) serve() *cobra.Command {
 // builderFlags are those of every command that builds.
 func (o *options) builderFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.registry, "registry", "", "npm registry; empty: npm_config_registry, else npm's own")
-	f.StringVar(&o.kernel, "kernel", builder.DefaultStockKernel, "folder with the stock kernel, as scripts/setup leaves it")
+	f.StringVar(&o.kernel, "kernel", string(builder.AutoKernel), "of machines: minimal (compiled by gitd, minutes the first time), stock (Debian's), or auto: minimal if it is compiled")
+	f.StringVar(&o.stock, "stock-kernel", builder.DefaultStockKernel, "folder with the stock kernel, as scripts/setup leaves it")
 	f.StringVar(&o.init, "guest-init", "", "the nodeos-init binary; empty: beside gitd")
 	f.BoolVar(&o.noSandbox, "allow-unsandboxed-builds", false, "build without bubblewrap: anyone who may push can then run anything as gitd's user")
 	f.DurationVar(&o.buildLimit, "build-timeout", 15*time.Minute, "for one build command")

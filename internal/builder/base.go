@@ -9,18 +9,18 @@ import (
 	"os"
 	"path/filepath"
 
+	"gitd/internal/builder/filelock"
 	"gitd/internal/deploy"
 )
 
 // baseFormat is part of every base's id: raise it when the way a base is made
 // changes and its ingredients do not.
-const baseFormat = 1
+const baseFormat = 2
 
 // basePlan is what goes into a base, as data.
 type basePlan struct {
 	node   Toolchain
-	kernel stockKernel
-	initrd tree
+	kernel baseKernel
 	root   tree
 }
 
@@ -29,7 +29,7 @@ type basePlan struct {
 // milliseconds; several callers at once, in this process or in others, make
 // it once.
 func (b *Builder) ensureBase(ctx context.Context, node Toolchain, r *deploy.Report) (id string, err error) {
-	plan, err := b.planBase(node)
+	plan, err := b.planBase(ctx, node, r)
 	if err != nil {
 		return "", fmt.Errorf("plan the NodeOS base: %w", err)
 	}
@@ -53,20 +53,13 @@ func (b *Builder) ensureBase(ctx context.Context, node Toolchain, r *deploy.Repo
 	return id, memo.write(id)
 }
 
-func (b *Builder) planBase(node Toolchain) (basePlan, error) {
-	kernel, err := openStockKernel(b.cfg.StockKernel)
-	if err != nil {
-		return basePlan{}, err
-	}
-	modules, err := moduleOrder(kernel.modules(), wantedModules())
-	if err != nil {
-		return basePlan{}, err
-	}
+func (b *Builder) planBase(ctx context.Context, node Toolchain, r *deploy.Report) (basePlan, error) {
 	root, err := nodeRoot(node, b.cfg.GuestInit)
 	if err != nil {
 		return basePlan{}, err
 	}
-	return basePlan{node: node, kernel: kernel, initrd: initramfs(b.cfg.GuestInit, modules), root: root}, nil
+	kernel, err := b.chooseKernel(ctx, r)
+	return basePlan{node: node, kernel: kernel, root: root}, err
 }
 
 // remembered returns the memo's id if its base is still there.
@@ -82,7 +75,7 @@ func (b *Builder) remembered(m memo) (id string, err error) {
 
 // makeBase fills State.Base(id), unless somebody else does it first.
 func (b *Builder) makeBase(ctx context.Context, id string, plan basePlan, in ingredients, r *deploy.Report) error {
-	unlock, err := lockFile(ctx, filepath.Join(b.cfg.State.Bases(), ".lock"), func() {
+	unlock, err := filelock.Take(ctx, filepath.Join(b.cfg.State.Bases(), ".lock"), func() {
 		r.Detail("waiting for another build that prepares a base")
 	})
 	if err != nil {
@@ -92,7 +85,10 @@ func (b *Builder) makeBase(ctx context.Context, id string, plan basePlan, in ing
 	if ok, err := b.haveBase(id); err != nil || ok {
 		return err
 	}
-	r.Step("Preparing the NodeOS base (Node %s, stock kernel %s)", in.Node, in.Kernel)
+	r.Step("Preparing the NodeOS base (Node %s, %s)", in.Node, in.Kernel)
+	if plan.kernel.why != "" {
+		r.Detail("%s", plan.kernel.why)
+	}
 	tmp, err := os.MkdirTemp(b.cfg.State.Builds(), "base-")
 	if err != nil {
 		return err
@@ -110,18 +106,22 @@ func (b *Builder) makeBase(ctx context.Context, id string, plan basePlan, in ing
 
 // fill writes the files of a base into out; scratch is for what comes before.
 func (p basePlan) fill(ctx context.Context, scratch, out string, in ingredients, r *deploy.Report) error {
-	list := baseList{ingredients: in, Images: map[string]deploy.Layer{}}
-	if err := p.writeKernel(filepath.Join(out, "kernel")); err != nil {
+	list := Base{ingredients: in, Images: map[string]deploy.Layer{}}
+	names := []string{"kernel", "root.erofs"}
+	if err := p.kernel.writeTo(filepath.Join(out, "kernel")); err != nil {
 		return err
 	}
-	if err := p.writeInitrd(filepath.Join(out, "initrd")); err != nil {
-		return err
+	if len(p.kernel.initrd) > 0 {
+		names = append(names, "initrd")
+		if err := p.writeInitrd(filepath.Join(out, "initrd")); err != nil {
+			return err
+		}
 	}
 	r.Detail("packing %s", megabytes(in.size()))
 	if err := p.writeRoot(ctx, filepath.Join(scratch, "root"), filepath.Join(out, "root.erofs")); err != nil {
 		return err
 	}
-	for _, name := range []string{"kernel", "initrd", "root.erofs"} {
+	for _, name := range names {
 		image, err := seal(filepath.Join(out, name))
 		if err != nil {
 			return err
@@ -132,19 +132,11 @@ func (p basePlan) fill(ctx context.Context, scratch, out string, in ingredients,
 	return list.write(filepath.Join(out, "base.json"))
 }
 
-func (p basePlan) writeKernel(dst string) error {
-	image, err := os.ReadFile(p.kernel.image())
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(dst, bootable(image), 0o644)
-}
-
 // writeInitrd leaves the initramfs uncompressed: it has 3 MB, and unpacking
 // LZ4 took as long as reading what it saves.
 func (p basePlan) writeInitrd(dst string) error {
 	var b bytes.Buffer
-	if err := p.initrd.writeCPIO(&b); err != nil {
+	if err := p.kernel.initrd.writeCPIO(&b); err != nil {
 		return err
 	}
 	return os.WriteFile(dst, b.Bytes(), 0o644)
@@ -160,7 +152,7 @@ func (p basePlan) writeRoot(ctx context.Context, dir, dst string) error {
 	return packEROFS(ctx, dir, dst, packOptions{Compression: dense})
 }
 
-func (l baseList) write(name string) error {
+func (l Base) write(name string) error {
 	data, err := json.MarshalIndent(l, "", "\t")
 	if err != nil {
 		return err

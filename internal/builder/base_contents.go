@@ -8,9 +8,12 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 
 	"gitd/internal/deploy"
 )
@@ -28,25 +31,25 @@ type BaseFile struct {
 type ingredients struct {
 	Format  int        `json:"format"`
 	Node    string     `json:"node"`
-	Kernel  string     `json:"kernel"`  // version of Debian's package
-	Vmlinuz string     `json:"vmlinuz"` // sha256 of the kernel as shipped
+	Kernel  string     `json:"kernel"`  // which one, its version and what it was made from
+	Image   string     `json:"image"`   // sha256 of the kernel as it comes
 	Packing string     `json:"packing"` // options of mkfs.erofs
-	Initrd  []BaseFile `json:"initrd"`
+	Initrd  []BaseFile `json:"initrd,omitempty"`
 	Root    []BaseFile `json:"root"`
 }
 
-// baseList is the content of base.json.
-type baseList struct {
+// Base is a finished base: the content of its base.json.
+type Base struct {
 	ingredients
 	Images map[string]deploy.Layer `json:"images"` // file name → what it is
 }
 
 // ingredients reads everything that goes into the base.
 func (p basePlan) ingredients() (ingredients, error) {
-	in := ingredients{Format: baseFormat, Node: p.node.Node, Kernel: p.kernel.version, Packing: dense}
+	in := ingredients{Format: baseFormat, Node: p.node.Node, Kernel: p.kernel.name, Packing: dense}
 	var errs [3]error
-	in.Vmlinuz, _, errs[0] = entry{host: p.kernel.image()}.digest()
-	in.Initrd, errs[1] = p.initrd.list()
+	in.Image, _, errs[0] = entry{host: p.kernel.image}.digest()
+	in.Initrd, errs[1] = p.kernel.initrd.list()
 	in.Root, errs[2] = p.root.list()
 	return in, errors.Join(errs[:]...)
 }
@@ -103,35 +106,50 @@ func digestOf(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-func (b *Builder) baseList(id string) string {
-	return filepath.Join(b.cfg.State.Base(id), "base.json")
-}
-
 // haveBase reports whether the base is complete: it appears as a whole, so
 // one of its files stands for all.
 func (b *Builder) haveBase(id string) (bool, error) {
-	_, err := os.Stat(b.baseList(id))
+	_, err := os.Stat(baseList(b.cfg.State, id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// BaseFiles lists what is in the root file system of base id, sorted by path.
-// fs.ErrNotExist: there is no such base.
-func (b *Builder) BaseFiles(id string) ([]BaseFile, error) {
+func baseList(state deploy.StateDir, id string) string {
+	return filepath.Join(state.Base(id), "base.json")
+}
+
+// ReadBase says what is in the base id. fs.ErrNotExist: there is no such base.
+func ReadBase(state deploy.StateDir, id string) (Base, error) {
 	if !isBaseID(id) {
-		return nil, fmt.Errorf("base %q: an id has 16 hexadecimal digits", id)
+		return Base{}, fmt.Errorf("base %q: an id has 16 hexadecimal digits", id)
 	}
-	data, err := os.ReadFile(b.baseList(id))
+	data, err := os.ReadFile(baseList(state, id))
 	if err != nil {
-		return nil, fmt.Errorf("base %s: %w", id, err)
+		return Base{}, fmt.Errorf("base %s: %w", id, err)
 	}
-	var list baseList
-	if err := json.Unmarshal(data, &list); err != nil {
-		return nil, fmt.Errorf("base %s: %w", id, err)
+	var base Base
+	if err := json.Unmarshal(data, &base); err != nil {
+		return Base{}, fmt.Errorf("base %s: %w", id, err)
 	}
-	return list.Root, nil
+	return base, nil
+}
+
+// Bases lists the ids of the finished bases, the newest first.
+func Bases(state deploy.StateDir) ([]string, error) {
+	lists, err := filepath.Glob(baseList(state, "*"))
+	if err != nil {
+		return nil, err
+	}
+	made := map[string]time.Time{}
+	for _, l := range lists {
+		id := filepath.Base(filepath.Dir(l))
+		if info, err := os.Stat(l); err == nil && isBaseID(id) {
+			made[id] = info.ModTime()
+		}
+	}
+	return slices.SortedFunc(maps.Keys(made), func(a, b string) int { return made[b].Compare(made[a]) }), nil
 }
 
 func isBaseID(id string) bool {

@@ -7,10 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/google/renameio/v2"
 
+	"gitd/internal/builder/stamp"
 	"gitd/internal/deploy"
 )
 
@@ -21,34 +21,18 @@ type memo struct{ path string }
 
 func (p basePlan) memo(state deploy.StateDir) (memo, error) {
 	var b strings.Builder
-	fmt.Fprintln(&b, baseFormat, p.node.Node, p.kernel.version, dense)
-	all := append(append(tree{{path: "vmlinuz", host: p.kernel.image()}}, p.initrd...), p.root...)
+	fmt.Fprintln(&b, baseFormat, p.node.Node, p.kernel.name, dense)
+	all := append(append(tree{{path: "kernel", host: p.kernel.image}}, p.kernel.initrd...), p.root...)
 	for _, e := range all {
 		fmt.Fprintf(&b, "%q %v %q %q", e.path, e.mode, e.origin, e.data)
 		if e.host != "" {
-			if err := stamp(&b, e.host); err != nil {
+			if err := stamp.Write(&b, e.host); err != nil {
 				return memo{}, err
 			}
 		}
 		fmt.Fprintln(&b)
 	}
 	return memo{filepath.Join(state.Cache(), "base-"+digestOf([]byte(b.String()))[:16])}, nil
-}
-
-// stamp writes what changes whenever the file's content does: with the inode
-// and the change time, which no program can set, a restored modification time
-// does not hide a change.
-func stamp(b *strings.Builder, file string) error {
-	info, err := os.Stat(file)
-	if err != nil {
-		return err
-	}
-	s, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return fmt.Errorf("stat %s: %w", file, errors.ErrUnsupported)
-	}
-	fmt.Fprintf(b, " %q %d %d %d %d %d", file, s.Dev, s.Ino, s.Size, s.Mtim.Nano(), s.Ctim.Nano())
-	return nil
 }
 
 // read returns the remembered id, or "".

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"gitd/internal/builder/filelock"
 	"gitd/internal/deploy"
 )
 
@@ -137,10 +138,10 @@ func TestBaseFollowsItsIngredients(t *testing.T) {
 	silent := deploy.NewReport(io.Discard)
 	first, err := b.ensureBase(t.Context(), node, silent)
 	check(t, err)
-	files, err := b.BaseFiles(first)
+	base, err := ReadBase(b.cfg.State, first)
 	check(t, err)
 	have := map[string]BaseFile{}
-	for _, f := range files {
+	for _, f := range base.Root {
 		have[f.Path] = f
 		if f.Origin == "" || strings.ContainsAny(f.Mode, "ug") && !strings.HasPrefix(f.Mode, "d") {
 			t.Errorf("no origin, or setuid: %+v", f)
@@ -180,8 +181,8 @@ func TestBaseErrors(t *testing.T) {
 		t.Errorf("a cancelled build left %v (%v)", bases, err)
 	}
 	for _, id := range []string{"", "../../etc", "0123456789ABCDEF", strings.Repeat("0", 16)} {
-		if _, err := b.BaseFiles(id); err == nil {
-			t.Errorf("BaseFiles(%q) gave no error", id)
+		if _, err := ReadBase(b.cfg.State, id); err == nil {
+			t.Errorf("ReadBase(%q) gave no error", id)
 		}
 	}
 	b.cfg.StockKernel = t.TempDir()
@@ -192,15 +193,15 @@ func TestBaseErrors(t *testing.T) {
 
 func TestLockIsLeftWhenTheContextEnds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
-	unlock, err := lockFile(t.Context(), path, func() { t.Error("busy") })
+	unlock, err := filelock.Take(t.Context(), path, func() { t.Error("busy") })
 	check(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
-	if _, err := lockFile(ctx, path, cancel); err == nil {
+	if _, err := filelock.Take(ctx, path, cancel); err == nil {
 		t.Fatal("two have the lock")
 	}
 	unlock()
 	// The waiter that gave up must let go.
-	again, err := lockFile(t.Context(), path, func() {})
+	again, err := filelock.Take(t.Context(), path, func() {})
 	check(t, err)
 	again()
 }

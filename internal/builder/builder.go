@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gitd/internal/builder/egress"
+	"gitd/internal/builder/kernel"
 	"gitd/internal/builder/registry"
 	"gitd/internal/builder/sandbox"
 	"gitd/internal/deploy"
@@ -19,10 +20,12 @@ import (
 
 // Config is what a Builder needs to know of its host.
 type Config struct {
-	State       deploy.StateDir
-	GuestInit   string // path of the nodeos-init binary, PID 1 of every base
-	StockKernel string // folder with vmlinuz and modules; default DefaultStockKernel
-	Registry    string // npm registry's URL; empty: npm's own setting, then npm's default
+	State         deploy.StateDir
+	GuestInit     string        // path of the nodeos-init binary, PID 1 of every base
+	Kernel        KernelChoice  // of new bases; default AutoKernel
+	StockKernel   string        // folder with vmlinuz and modules; default DefaultStockKernel
+	MinimalSource kernel.Config // of the minimal kernel; the zero value is right on a host after scripts/setup
+	Registry      string        // npm registry's URL; empty: npm's own setting, then npm's default
 
 	BuildTimeout     time.Duration // for one npm command; default 15 minutes
 	AllowUnsandboxed bool          // build without a sandbox where none can be had
@@ -58,6 +61,9 @@ const defaultBuildTimeout = 15 * time.Minute
 func New(cfg Config) (*Builder, error) {
 	if cfg.StockKernel == "" {
 		cfg.StockKernel = DefaultStockKernel
+	}
+	if cfg.Kernel == "" {
+		cfg.Kernel = AutoKernel
 	}
 	if cfg.BuildTimeout == 0 {
 		cfg.BuildTimeout = defaultBuildTimeout

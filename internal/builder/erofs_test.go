@@ -100,7 +100,7 @@ func newTestBuilder(t *testing.T) *Builder {
 	t.Helper()
 	state := deploy.StateDir(t.TempDir())
 	check(t, state.Create())
-	return &Builder{cfg: Config{State: state, StockKernel: setupKernel}}
+	return &Builder{cfg: Config{State: state, Kernel: StockKernel, StockKernel: setupKernel}}
 }
 
 func TestStoreLayer(t *testing.T) {

@@ -1,4 +1,6 @@
-package builder
+// Package filelock is a lock in a file, for work that goroutines and processes
+// share. It ends with its holder. It does not own what is locked.
+package filelock
 
 import (
 	"context"
@@ -9,10 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lockFile takes the lock at path, which is held against other goroutines and
+// Take takes the lock at path, which is held against other goroutines and
 // other processes alike, and ends with the process. busy is called once if
 // somebody else has it.
-func lockFile(ctx context.Context, path string, busy func()) (unlock func(), err error) {
+func Take(ctx context.Context, path string, busy func()) (unlock func(), err error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
@@ -20,7 +22,7 @@ func lockFile(ctx context.Context, path string, busy func()) (unlock func(), err
 	err = flock(f, unix.LOCK_NB)
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		busy()
-		err = waitFlock(ctx, f)
+		err = wait(ctx, f)
 	} else if err != nil {
 		f.Close()
 	}
@@ -30,8 +32,8 @@ func lockFile(ctx context.Context, path string, busy func()) (unlock func(), err
 	return func() { f.Close() }, nil
 }
 
-// waitFlock waits for the lock, or closes f.
-func waitFlock(ctx context.Context, f *os.File) error {
+// wait waits for the lock, or closes f.
+func wait(ctx context.Context, f *os.File) error {
 	got := make(chan error, 1)
 	go func() { got <- flock(f, 0) }()
 	select {
