@@ -26,6 +26,7 @@ type rig struct {
 	state   string   // its state folder
 	work    string   // repositories, keys
 	args    []string // more flags of serve
+	daemon  []string // more variables of serve
 	env     []string // of git and ssh
 	*journal
 	cmd       *exec.Cmd
@@ -82,12 +83,12 @@ func (r *rig) must(cmd *exec.Cmd) string {
 	return string(out)
 }
 
-// serve starts gitd and waits until it is ready. env is added to its own.
-func (r *rig) serve(env ...string) {
+// serve starts gitd and waits until it is ready.
+func (r *rig) serve() {
 	r.t.Helper()
 	args := append([]string{"serve", "--log-level", "debug", "--ssh", r.ssh, "--http", r.http}, r.args...)
 	cmd := exec.Command(r.program, args...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.state, "GITD_STATE=" + r.state}, env...)
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.state, "GITD_STATE=" + r.state}, r.daemon...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -352,7 +353,13 @@ func (l *lines) String() string {
 // push starts git push of what refs name.
 func (r *rig) push(app string, refs ...string) *push {
 	r.t.Helper()
-	p := &push{cmd: r.gitCommand(app, append([]string{"push", "nodeos"}, refs...)...), out: &lines{}, done: make(chan struct{})}
+	return r.start(r.gitCommand(app, append([]string{"push", "nodeos"}, refs...)...))
+}
+
+// start runs a git command beside the test.
+func (r *rig) start(cmd *exec.Cmd) *push {
+	r.t.Helper()
+	p := &push{cmd: cmd, out: &lines{}, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
 	if err := p.cmd.Start(); err != nil {
 		r.t.Fatal(err)

@@ -1,15 +1,16 @@
 const http = require('node:http');
 const fs = require('node:fs');
+const ws = require('ws'); // so that the layer with the dependencies is read
 
 const mark = fs.readFileSync('mark.txt', 'utf8').trim();
 const { NODEOS_RELEASE: release, NODEOS_COMMIT: commit } = process.env;
+const answer = JSON.stringify({ release, commit, mark, ws: typeof ws.WebSocketServer });
 
 const server = http.createServer((req, res) => {
-  const answer = () => res.end(JSON.stringify({ release, commit, mark }) + '\n');
-  // /slow?SECONDS holds the old machine of a swap in its drain.
-  const [path, seconds] = req.url.split('?');
-  if (path === '/slow') setTimeout(answer, 1000 * seconds);
-  else answer();
+  res.flushHeaders();
+  // /slow?MS holds the machine in its drain.
+  const [path, ms] = req.url.split('?');
+  setTimeout(() => res.end(answer), path === '/slow' ? Number(ms) : 0);
 });
 server.listen(process.env.PORT);
 process.on('SIGTERM', () => server.close(() => process.exit(0)));

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"encoding/hex"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// smallDisk is the size of the file system that is filled: the base, Node and
+// npm take half of it.
+const smallDisk = "700m"
+
+// bench keeps one gitd for many cells, and takes a new one after a cell that
+// did not end well.
+type bench struct {
+	t       *testing.T
+	program string
+	small   bool
+	rig     *rig
+	n       int // commits so far
+}
+
+// on chooses what the state is on.
+func (b *bench) on(small bool) {
+	if b.small != small && b.rig != nil {
+		b.rig.cleanup()
+		b.rig = nil
+	}
+	b.small = small
+}
+
+// open starts a gitd with one app that is live.
+func (b *bench) open(t *testing.T) {
+	t.Helper()
+	parent := ""
+	if b.small {
+		parent = smallFS(b.t)
+	}
+	r := newRig(b.t, b.program, parent)
+	r.t = t
+	socket := r.state + ".log"
+	r.journal.listen(b.t, socket)
+	r.daemon = []string{"GITD_TEST_JOURNAL=" + socket, "PATH=" + packer(r) + ":" + os.Getenv("PATH")}
+	r.serve()
+	r.admit()
+	r.repo("app", "testdata/faults/app")
+	r.edit("app", "the app", b.change(""))
+	pushed(t, r, "app")
+	b.rig = r
+}
+
+// smallFS is a file system that is soon full.
+func smallFS(t *testing.T) string {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root can mount a file system to be filled")
+	}
+	dir, err := os.MkdirTemp("/tmp", "gf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "mode=711,size="+smallDisk, "full", dir).CombinedOutput(); err != nil {
+		t.Fatalf("mount: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		exec.Command("umount", "-l", dir).Run() //nolint:errcheck // nothing more can be done
+		os.Remove(dir)
+	})
+	return dir
+}
+
+// run is one cell of the table.
+func (b *bench) run(t *testing.T, f fault, p phase) {
+	if b.rig == nil {
+		b.open(t)
+	}
+	b.rig.t = t
+	c := &cell{rig: b.rig, b: b, phase: p}
+	defer func() {
+		c.release()
+		if t.Failed() {
+			t.Logf("the push:\n%s\nthe log:\n%s", c.push.out, c.journal.tail(80))
+			b.rig.cleanup()
+			b.rig = nil
+		}
+	}()
+	c.begin(f)
+	head := strings.TrimSpace(b.rig.git("app", "rev-parse", "HEAD"))
+	f.do(c)
+	c.goOn()
+	c.settle("after " + f.name)
+	c.told(head)
+	b.rig.edit("app", "after "+f.name+", "+p.name, b.change(""))
+	pushed(t, b.rig, "app")
+	c.settle("after the next push")
+}
+
+// change is a commit that no other is like, with a package.json that makes
+// its push pass through a phase.
+func (b *bench) change(phase string) map[string]string {
+	b.n++
+	script := map[string]string{
+		"npm":        `"preinstall": "node -e 1", `,
+		"npm held":   `"preinstall": "` + hold + `", `,
+		"build":      `"build": "node -e 1", `,
+		"build held": `"build": "` + hold + `", `,
+	}[phase]
+	files := map[string]string{
+		"mark.txt": fmt.Sprintln("mark", b.n),
+		"package.json": `{"name": "faults", "version": "1.0.0", "private": true, "dependencies": {"ws": "8.18.0"},
+  "scripts": {` + script + `"start": "node server.js"}}
+`,
+	}
+	if phase == "receive" {
+		files["large.txt"] = noise(b.n)
+	}
+	return files
+}
+
+// hold is a script that says so and does not end.
+const hold = "node -e \\\"console.log('held');setInterval(Date,1000)\\\""
+
+// noise is a megabyte that no packing makes smaller.
+func noise(n int) string {
+	b := make([]byte, 1<<20)
+	rand.NewChaCha8([32]byte{byte(n), byte(n >> 8)}).Read(b) //nolint:errcheck // it never fails
+	return hex.EncodeToString(b[:1<<19])
+}
+
+// faultTable is what became of each cell.
+type faultTable map[string]map[string][2]int // by fault and phase: runs, survived
+
+func (f faultTable) add(fault, phase string, survived bool) {
+	if f[fault] == nil {
+		f[fault] = map[string][2]int{}
+	}
+	n := f[fault][phase]
+	n[0]++
+	if survived {
+		n[1]++
+	}
+	f[fault][phase] = n
+}
+
+// String is the table in Markdown; each cell is "survived/runs".
+func (f faultTable) String() string {
+	var b strings.Builder
+	b.WriteString("| fault |")
+	for _, p := range phases {
+		b.WriteString(" " + p.name + " |")
+	}
+	b.WriteString("\n|---|" + strings.Repeat("---|", len(phases)) + "\n")
+	for _, x := range faults {
+		if f[x.name] == nil {
+			continue
+		}
+		b.WriteString("| " + x.name + " |")
+		for _, p := range phases {
+			text := ""
+			if n := f[x.name][p.name]; n[0] > 0 {
+				text = fmt.Sprintf("%d/%d", n[1], n[0])
+			}
+			b.WriteString(" " + text + " |")
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,232 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// cell is one fault in one phase.
+type cell struct {
+	*rig
+	b     *bench
+	phase phase
+	trap  *trap
+	push  *push
+	gate  *gate // where a process waits that is not gitd
+}
+
+// begin starts a push and waits until it is in the phase.
+func (c *cell) begin(f fault) {
+	c.t.Helper()
+	change := c.phase.name
+	if f.name == childFault {
+		change += " held"
+	}
+	c.edit("app", f.name+", "+c.phase.name, c.b.change(change))
+	switch c.phase.name {
+	case "receive":
+		c.beginReceive()
+		return
+	case "draining":
+		c.beginDraining()
+		return
+	}
+	c.trap = c.journal.trap(c.phase.line)
+	c.push = c.start(c.gitCommand("app", "push", "nodeos", "main"))
+	c.reached(c.trap)
+}
+
+// reached waits for a trap to be sprung.
+func (c *cell) reached(tr *trap) {
+	c.t.Helper()
+	select {
+	case <-tr.hit:
+	case <-c.push.done:
+		c.t.Fatalf("the push ended before %q", tr.re)
+	case <-c.ended:
+		c.t.Fatalf("gitd ended before %q", tr.re)
+	case <-time.After(eventLimit):
+		c.t.Fatalf("no %q within %s", tr.re, eventLimit)
+	}
+}
+
+// beginReceive starts a push whose client stops in the middle of its pack.
+func (c *cell) beginReceive() {
+	c.t.Helper()
+	c.gate = newGate(c.t, c.work)
+	cmd := c.gitCommand("app", "push", "nodeos", "main")
+	for i, v := range cmd.Env {
+		if ssh, ok := strings.CutPrefix(v, "GIT_SSH_COMMAND="); ok {
+			cmd.Env[i] = "GIT_SSH_COMMAND=" + c.gate.script(
+				"{ head -c 300000; echo half >$reached; read go <$go; cat; } | "+ssh+` "$@"`)
+		}
+	}
+	c.push = c.start(cmd)
+	c.gate.wait()
+	c.check(c.eventually(func() error {
+		if len(c.named("git", "receive-pack")) == 0 {
+			return errors.New("no receive-pack runs")
+		}
+		return nil
+	}))
+}
+
+// beginDraining starts a push and, just before its switch, a request that
+// keeps the old machine busy.
+func (c *cell) beginDraining() {
+	c.t.Helper()
+	before := c.journal.trap(`"step":"Switching traffic"`)
+	defer c.journal.release(before)
+	c.push = c.start(c.gitCommand("app", "push", "nodeos", "main"))
+	c.reached(before)
+	req, err := c.request(http.MethodGet, "app", "/slow?10000", nil)
+	c.check(err)
+	res, err := c.client(false).Do(req) // it returns with the first half of the answer
+	c.check(err)
+	c.t.Cleanup(func() { res.Body.Close() })
+	c.trap = c.journal.trap(c.phase.line)
+	c.journal.release(before)
+	c.reached(c.trap)
+}
+
+// check ends the cell for an error of the test's own doing.
+func (c *cell) check(err error) {
+	c.t.Helper()
+	if err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// goOn ends the pause, waits for the client's end, and starts gitd again if
+// it was killed.
+func (c *cell) goOn() {
+	c.t.Helper()
+	c.release()
+	select {
+	case <-c.push.done:
+	case <-time.After(eventLimit):
+		c.t.Fatalf("the client waits for %s after the fault", eventLimit)
+	}
+	if !c.alive() {
+		c.serve()
+	}
+}
+
+// release lets go on who waits, however the cell ends.
+func (c *cell) release() {
+	if c.trap != nil {
+		c.journal.release(c.trap)
+	}
+	if c.gate != nil {
+		c.gate.open()
+	}
+}
+
+func (c *cell) killDaemon() { c.kill() }
+
+// cutLog is a power cut in the middle of the ledger's last write.
+func (c *cell) cutLog() {
+	c.kill()
+	log := filepath.Join(c.state, "gitd.db-wal")
+	info, err := os.Stat(log)
+	c.check(err)
+	if info.Size() < 4096 {
+		c.t.Fatalf("there is no frame to cut: the log has %d bytes", info.Size())
+	}
+	c.check(os.Truncate(log, info.Size()-100))
+}
+
+// killBuild kills what the builder runs: bubblewrap around npm, or the packer.
+func (c *cell) killBuild() {
+	if c.phase.name == "pack" {
+		c.gate = newGate(c.t, filepath.Join(c.work, "packer"))
+		c.journal.release(c.trap)
+		pid, err := strconv.Atoi(c.gate.wait())
+		c.check(err)
+		c.kill9(process{pid: pid})
+		return
+	}
+	c.journal.release(c.trap)
+	c.check(c.eventually(func() error {
+		if !strings.Contains(c.push.out.String(), "held") {
+			return errors.New("the held script does not run")
+		}
+		return nil
+	}))
+	c.kill9(c.named("bwrap", "")...)
+}
+
+func (c *cell) killReceivePack() { c.kill9(c.named("git", "receive-pack")...) }
+
+func (c *cell) killClient() { c.push.kill() }
+
+// killCandidate kills the machine of the newest release, as soon as it is
+// there.
+func (c *cell) killCandidate() {
+	c.journal.release(c.trap)
+	c.killMachine(c.releases()[0].Version)
+}
+
+// killLive kills the machine of the release that the ledger has live now.
+func (c *cell) killLive() {
+	live, err := c.live()
+	c.check(err)
+	c.killMachine(live.Version)
+}
+
+func (c *cell) killMachine(version int) {
+	c.t.Helper()
+	name := fmt.Sprintf("guest=app-v%d-", version)
+	c.check(c.eventually(func() error {
+		if len(c.named("qemu-system", name)) == 0 {
+			return fmt.Errorf("no machine of v%d runs", version)
+		}
+		return nil
+	}))
+	c.kill9(c.named("qemu-system", name)...)
+}
+
+// named are processes of this gitd with this name, or one that begins so,
+// and a text in their arguments.
+func (c *cell) named(name, arg string) []process {
+	var found []process
+	for _, p := range c.processes() {
+		if strings.HasPrefix(p.name, name) && strings.Contains(p.line, arg) {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// kill9 kills processes; there must be one.
+func (c *cell) kill9(list ...process) {
+	c.t.Helper()
+	if len(list) == 0 {
+		c.t.Fatalf("there is nothing to kill; what runs: %v", c.processes())
+	}
+	for _, p := range list {
+		// With bubblewrap its first child may have ended already.
+		if err := syscall.Kill(p.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// fillDisk takes all the space there is until the push has ended. The app
+// and the ledger must be there meanwhile.
+func (c *cell) fillDisk() {
+	filler := filepath.Join(c.state, "filler")
+	fill(c.t, filler)
+	defer os.Remove(filler)
+	c.goOn()
+	if err := c.eventually(c.answers); err != nil {
+		c.t.Errorf("while the disk is full: %v", err)
+	}
+}

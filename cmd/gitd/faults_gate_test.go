@@ -1,0 +1,87 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// gate is where a shell script waits for the test: it writes a line to
+// $reached and reads one from $go, two named pipes.
+type gate struct {
+	t           *testing.T
+	dir         string
+	reached, to *os.File
+}
+
+func newGate(t *testing.T, dir string) *gate {
+	t.Helper()
+	g := &gate{t: t, dir: dir}
+	for name, f := range map[string]**os.File{"reached": &g.reached, "go": &g.to} {
+		path := filepath.Join(dir, name)
+		if err := syscall.Mkfifo(path, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		// For both directions: to open it never waits for the other side.
+		if *f, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { (*f).Close(); os.Remove(path) })
+	}
+	return g
+}
+
+// script makes a program of a line of shell and returns its path.
+func (g *gate) script(line string) string {
+	g.t.Helper()
+	path := filepath.Join(g.dir, "held-ssh")
+	writeScript(g.t, path, "reached='"+g.dir+"/reached' go='"+g.dir+"/go'\n"+line)
+	return path
+}
+
+func writeScript(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// wait returns what the script wrote when it came to the gate.
+func (g *gate) wait() string {
+	g.t.Helper()
+	if err := g.reached.SetReadDeadline(time.Now().Add(eventLimit)); err != nil {
+		g.t.Fatal(err)
+	}
+	line, err := bufio.NewReader(g.reached).ReadString('\n')
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	return strings.TrimSpace(line)
+}
+
+// open lets the script go on.
+func (g *gate) open() {
+	if _, err := g.to.WriteString("go\n"); err != nil && !errors.Is(err, os.ErrClosed) {
+		g.t.Error(err)
+	}
+}
+
+// packer makes a folder with a mkfs.erofs in it: the host's own, which waits
+// at a gate if there is one in that folder.
+func packer(r *rig) string {
+	r.t.Helper()
+	dir := filepath.Join(r.work, "packer")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		r.t.Fatal(err)
+	}
+	writeScript(r.t, filepath.Join(dir, "mkfs.erofs"),
+		"cd '"+dir+"'\nif [ -p go ]; then echo $$ >reached; read go <go; fi\n"+
+			"PATH=${PATH#*:}\nexec mkfs.erofs \"$@\"")
+	return dir
+}

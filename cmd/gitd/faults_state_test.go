@@ -1,0 +1,176 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"gitd/internal/deploy"
+)
+
+// release is what `gitd releases --json` says of one.
+type release struct {
+	Version int
+	State   deploy.State
+	Commit  string
+	Reason  string
+}
+
+// releases are the app's, the newest first.
+func (c *cell) releases() []release {
+	c.t.Helper()
+	var list []release
+	c.check(json.Unmarshal([]byte(c.gitd("releases", "app", "--json")), &list))
+	return list
+}
+
+// live finds the live release; there must be exactly one.
+func (c *cell) live() (release, error) {
+	var live []release
+	for _, r := range c.releases() {
+		if r.State == deploy.Live {
+			live = append(live, r)
+		}
+	}
+	if len(live) != 1 {
+		return release{}, fmt.Errorf("%d releases are live: %+v", len(live), live)
+	}
+	return live[0], nil
+}
+
+// settle waits until everything is as it must be when nothing runs, and
+// compares it with what the client was told.
+func (c *cell) settle(when string) {
+	c.t.Helper()
+	if err := c.eventually(c.settled); err != nil {
+		c.t.Errorf("%s: %v", when, err)
+	}
+}
+
+// told compares the ledger with what the client was told of the push of
+// HEAD: accepted and live, or rejected and not live. A client whose
+// connection broke was told nothing.
+func (c *cell) told(head string) {
+	c.t.Helper()
+	live, err := c.live()
+	c.check(err)
+	switch {
+	case c.push.err == nil && live.Commit != head:
+		c.t.Errorf("the push succeeded, and v%d (%.7s) is live instead of %.7s", live.Version, live.Commit, head)
+	case strings.Contains(c.push.out.String(), "remote rejected") && live.Commit == head:
+		c.t.Errorf("the push was rejected, and is live as v%d", live.Version)
+	}
+}
+
+// settled reports what is not (yet) as it must be.
+func (c *cell) settled() error {
+	for _, r := range c.releases() {
+		if r.State != deploy.Live && r.State != deploy.Retired && r.State != deploy.Failed {
+			return fmt.Errorf("v%d is still %s", r.Version, r.State)
+		}
+	}
+	if err := c.answers(); err != nil {
+		return err
+	}
+	live, err := c.live()
+	if err != nil {
+		return err
+	}
+	if refs := c.git("app", "ls-remote", "nodeos", "refs/heads/main"); !strings.HasPrefix(refs, live.Commit) {
+		return fmt.Errorf("main is %.7s, and v%d (%.7s) is live", refs, live.Version, live.Commit)
+	}
+	machine, err := c.onlyMachine(live.Version)
+	if err != nil {
+		return err
+	}
+	return leftovers(c.state, machine)
+}
+
+// answers compares what the app says with the ledger and with the commit.
+func (c *cell) answers() error {
+	live, err := c.live()
+	if err != nil {
+		return err
+	}
+	status, body, err := c.get(c.client(false), "app", "/")
+	if err != nil {
+		return err
+	}
+	if status != http.StatusOK {
+		return fmt.Errorf("status %d: %s", status, firstLine(body))
+	}
+	mark := strings.TrimSpace(c.git("app", "show", live.Commit+":mark.txt"))
+	want := fmt.Sprintf(`{"release":"v%d","commit":%q,"mark":%q,"ws":"function"}`, live.Version, live.Commit, mark)
+	if body != want {
+		return fmt.Errorf("the answer is %s, want %s", body, want)
+	}
+	return nil
+}
+
+var machineName = regexp.MustCompile(`app-v\d+-[0-9a-f]+`)
+
+// onlyMachine finds the name of the one machine that runs, which must be of
+// version; no other process may be there.
+func (c *cell) onlyMachine(version int) (string, error) {
+	list := c.processes()
+	if len(list) != 1 || !strings.HasPrefix(list[0].name, "qemu-system") {
+		return "", fmt.Errorf("%d processes run, want one machine: %v", len(list), list)
+	}
+	name := machineName.FindString(list[0].line)
+	if !strings.HasPrefix(name, fmt.Sprintf("app-v%d-", version)) {
+		return "", fmt.Errorf("machine %q runs, and v%d is live", name, version)
+	}
+	return name, nil
+}
+
+// temporary are names that are there while something is written, and must
+// not be there when nothing is.
+var temporary = regexp.MustCompile(`(^|/)(tmp_[^/]*|[^/]*incoming[^/]*|[^/]*\.lock|[^/]*\.tmp|\.[^/]+|[^/]*\.new|layer-[^/]*|build-[^/]*)$`)
+
+// leftovers finds files of what no longer runs: of machines other than
+// machine, of builds, and half-written ones.
+func leftovers(state, machine string) error {
+	var errs []error
+	err := filepath.WalkDir(state, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // it has just gone
+		}
+		name := strings.TrimPrefix(path, state+"/")
+		if e.IsDir() && name == "cache/apps" {
+			return fs.SkipDir // npm's own business
+		}
+		other := machineName.FindString(name)
+		lock := e.Name() == ".lock" // one for each folder, always there
+		if other != "" && other != machine || temporary.MatchString(name) && !lock {
+			errs = append(errs, fmt.Errorf("left over: %s", name))
+		}
+		return nil
+	})
+	return errors.Join(append(errs, err)...)
+}
+
+// fill takes all the space of a file system.
+func fill(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for size := 1 << 20; size > 0; size /= 16 {
+		for err == nil {
+			_, err = f.Write(make([]byte, size))
+		}
+		if !errors.Is(err, fs.ErrInvalid) && !strings.Contains(err.Error(), "no space") {
+			t.Fatal(err)
+		}
+		err = nil
+	}
+}
