@@ -2,7 +2,7 @@
 export GOFLAGS := -tags=libvirt_dlopen $(GOFLAGS)
 SHELL := /bin/bash
 
-.PHONY: all build setup base demo test test-base race clean
+.PHONY: all build setup base demo test test-base test-faults race clean
 
 all: build
 
@@ -38,6 +38,10 @@ test: setup build
 	go vet ./...
 	GOARCH=arm64 CGO_ENABLED=0 go vet ./cmd/nodeos-init ./internal/guest
 	go test -timeout 40m -p 1 ./...
+
+## test-faults: break pushes on purpose, phase by phase; FAULTS=all is the whole table
+test-faults: setup build
+	FAULTS=$(or $(FAULTS),some) go test -timeout 90m -run 'TestFaults$$' -v ./cmd/gitd
 
 ## race: the concurrent parts under the race detector
 race:

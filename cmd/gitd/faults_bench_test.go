@@ -50,6 +50,9 @@ func (b *bench) open(t *testing.T) {
 	r.repo("app", "testdata/faults/app")
 	r.edit("app", "the app", b.change(""))
 	pushed(t, r, "app")
+	// A second one, so that there is one to go back to.
+	r.edit("app", "the app again", b.change(""))
+	pushed(t, r, "app")
 	b.rig = r
 }
 
@@ -83,17 +86,19 @@ func (b *bench) run(t *testing.T, f fault, p phase) {
 	defer func() {
 		c.release()
 		if t.Failed() {
-			t.Logf("the push:\n%s\nthe log:\n%s", c.push.out, c.journal.tail(80))
+			if c.push != nil {
+				t.Logf("the push:\n%s", c.push.out)
+			}
+			t.Logf("the log:\n%s", c.journal.tail(80))
 			b.rig.cleanup()
 			b.rig = nil
 		}
 	}()
 	c.begin(f)
-	head := strings.TrimSpace(b.rig.git("app", "rev-parse", "HEAD"))
 	f.do(c)
 	c.goOn()
 	c.settle("after " + f.name)
-	c.told(head)
+	c.told()
 	b.rig.edit("app", "after "+f.name+", "+p.name, b.change(""))
 	pushed(t, b.rig, "app")
 	c.settle("after the next push")
@@ -110,7 +115,8 @@ func (b *bench) change(phase string) map[string]string {
 		"build held": `"build": "` + hold + `", `,
 	}[phase]
 	files := map[string]string{
-		"mark.txt": fmt.Sprintln("mark", b.n),
+		"mark.txt":  fmt.Sprintln("mark", b.n),
+		"large.txt": "",
 		"package.json": `{"name": "faults", "version": "1.0.0", "private": true, "dependencies": {"ws": "8.18.0"},
   "scripts": {` + script + `"start": "node server.js"}}
 `,

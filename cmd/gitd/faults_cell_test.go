@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"net/http"
@@ -10,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"gitd/internal/deploy"
 )
 
 // cell is one fault in one phase.
@@ -17,6 +20,7 @@ type cell struct {
 	*rig
 	b     *bench
 	phase phase
+	head  string // the commit that is pushed
 	trap  *trap
 	push  *push
 	gate  *gate // where a process waits that is not gitd
@@ -29,18 +33,23 @@ func (c *cell) begin(f fault) {
 	if f.name == childFault {
 		change += " held"
 	}
+	if c.phase.name == "rollback" {
+		c.head = c.older().Commit
+		c.git("app", "tag", "-f", "older", c.head)
+		return // the push comes after the fault
+	}
 	c.edit("app", f.name+", "+c.phase.name, c.b.change(change))
+	c.head = strings.TrimSpace(c.git("app", "rev-parse", "HEAD"))
 	switch c.phase.name {
 	case "receive":
 		c.beginReceive()
-		return
 	case "draining":
 		c.beginDraining()
-		return
+	default:
+		c.trap = c.journal.trap(c.phase.line)
+		c.push = c.rig.push("app", "main")
+		c.reached(c.trap)
 	}
-	c.trap = c.journal.trap(c.phase.line)
-	c.push = c.start(c.gitCommand("app", "push", "nodeos", "main"))
-	c.reached(c.trap)
 }
 
 // reached waits for a trap to be sprung.
@@ -84,7 +93,7 @@ func (c *cell) beginDraining() {
 	c.t.Helper()
 	before := c.journal.trap(`"step":"Switching traffic"`)
 	defer c.journal.release(before)
-	c.push = c.start(c.gitCommand("app", "push", "nodeos", "main"))
+	c.push = c.rig.push("app", "main")
 	c.reached(before)
 	req, err := c.request(http.MethodGet, "app", "/slow?10000", nil)
 	c.check(err)
@@ -229,4 +238,81 @@ func (c *cell) fillDisk() {
 	if err := c.eventually(c.answers); err != nil {
 		c.t.Errorf("while the disk is full: %v", err)
 	}
+}
+
+// flipBit changes one bit of a layer that the push needs.
+func (c *cell) flipBit() {
+	c.damage(func(b []byte, at int) []byte {
+		b[at] ^= 1
+		return b
+	})
+}
+
+// cutLayer cuts a layer that the push needs in the middle of what matters.
+func (c *cell) cutLayer() {
+	c.damage(func(b []byte, at int) []byte { return b[:at] })
+}
+
+// damage changes a layer: of the dependencies, before the builder finds it
+// again; of the candidate, before it boots; of the release to go back to.
+func (c *cell) damage(change func(b []byte, at int) []byte) {
+	c.t.Helper()
+	switch c.phase.name {
+	case "plan":
+		path, b := c.dependencies()
+		c.check(os.WriteFile(path, change(b, len(b)/2), 0o644))
+	case "built":
+		c.damageApp(c.head, change)
+	case "rollback":
+		c.damageApp(c.head, change)
+		c.push = c.rig.push("app", "older")
+	}
+}
+
+// damageApp changes the layer of a commit's files, in the mark that the app
+// answers with.
+func (c *cell) damageApp(commit string, change func(b []byte, at int) []byte) {
+	c.t.Helper()
+	mark := c.git("app", "show", commit+":mark.txt")
+	for path, b := range c.layers() {
+		if at := bytes.Index(b, []byte(mark)); at >= 0 {
+			c.check(os.WriteFile(path, change(b, at), 0o644))
+			return
+		}
+	}
+	c.t.Fatalf("no layer has %q in it", mark)
+}
+
+// dependencies finds the layer of node_modules: the largest that has no mark.
+func (c *cell) dependencies() (path string, content []byte) {
+	for p, b := range c.layers() {
+		if len(b) > len(content) && !bytes.Contains(b, []byte("mark ")) {
+			path, content = p, b
+		}
+	}
+	return path, content
+}
+
+func (c *cell) layers() map[string][]byte {
+	c.t.Helper()
+	files, err := filepath.Glob(filepath.Join(c.state, "layers", "*.erofs"))
+	c.check(err)
+	all := map[string][]byte{}
+	for _, f := range files {
+		all[f], err = os.ReadFile(f)
+		c.check(err)
+	}
+	return all
+}
+
+// older is a release that can be gone back to.
+func (c *cell) older() release {
+	c.t.Helper()
+	for _, r := range c.releases() {
+		if r.State == deploy.Retired {
+			return r
+		}
+	}
+	c.t.Fatal("there is no older release")
+	return release{}
 }

@@ -54,17 +54,16 @@ func (c *cell) settle(when string) {
 	}
 }
 
-// told compares the ledger with what the client was told of the push of
-// HEAD: accepted and live, or rejected and not live. A client whose
+// told compares the ledger with what the client was told: accepted and live, or rejected and not live. A client whose
 // connection broke was told nothing.
-func (c *cell) told(head string) {
+func (c *cell) told() {
 	c.t.Helper()
 	live, err := c.live()
 	c.check(err)
 	switch {
-	case c.push.err == nil && live.Commit != head:
-		c.t.Errorf("the push succeeded, and v%d (%.7s) is live instead of %.7s", live.Version, live.Commit, head)
-	case strings.Contains(c.push.out.String(), "remote rejected") && live.Commit == head:
+	case c.push.err == nil && live.Commit != c.head:
+		c.t.Errorf("the push succeeded, and v%d (%.7s) is live instead of %.7s", live.Version, live.Commit, c.head)
+	case strings.Contains(c.push.out.String(), "remote rejected") && live.Commit == c.head:
 		c.t.Errorf("the push was rejected, and is live as v%d", live.Version)
 	}
 }
@@ -132,7 +131,7 @@ func (c *cell) onlyMachine(version int) (string, error) {
 
 // temporary are names that are there while something is written, and must
 // not be there when nothing is.
-var temporary = regexp.MustCompile(`(^|/)(tmp_[^/]*|[^/]*incoming[^/]*|[^/]*\.lock|[^/]*\.tmp|\.[^/]+|[^/]*\.new|layer-[^/]*|build-[^/]*)$`)
+var temporary = regexp.MustCompile(`(^|/)(tmp_[^/]*|[^/]*incoming[^/]*|[^/]*\.(lock|tmp|new)|\.[^/]+)$`)
 
 // leftovers finds files of what no longer runs: of machines other than
 // machine, of builds, and half-written ones.
@@ -143,12 +142,12 @@ func leftovers(state, machine string) error {
 			return nil // it has just gone
 		}
 		name := strings.TrimPrefix(path, state+"/")
-		if e.IsDir() && name == "cache/apps" {
-			return fs.SkipDir // npm's own business
+		if e.IsDir() && name == "cache" {
+			return fs.SkipDir // Node, npm and npm's cache: checked when they are used
 		}
 		other := machineName.FindString(name)
-		lock := e.Name() == ".lock" // one for each folder, always there
-		if other != "" && other != machine || temporary.MatchString(name) && !lock {
+		lock := e.Name() == ".lock" // one for a folder, always there
+		if other != "" && other != machine || (temporary.MatchString(name) || filepath.Dir(name) == "builds") && !lock {
 			errs = append(errs, fmt.Errorf("left over: %s", name))
 		}
 		return nil

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -13,7 +11,7 @@ import (
 // logged it waits.
 type phase struct {
 	name string
-	line string // regular expression; empty: before the daemon knows of the push
+	line string // regular expression; empty: the daemon does not know of the push yet
 }
 
 // phases are in the order in which a push passes through them.
@@ -23,11 +21,13 @@ var phases = []phase{
 	{"npm", `"step":"Installing dependencies"`},
 	{"build", `"step":"Building"`},
 	{"pack", `"step":"Packing"`},
+	{"built", `"state":"built"`},
 	{"booting", `"step":"Booting v`},
-	{"healthy", `"step":"Switching traffic"`},
-	{"promote", `"message":"traffic switched"`},
+	{"healthy", `"state":"healthy"`},
+	{"promote", `"state":"live"`}, // in the ledger, and not yet at the front door
 	{"draining", `"message":"release is live"`},
 	{"retire", `"message":"machine drained"`},
+	{"rollback", ""}, // before an older tag is pushed
 }
 
 // childFault needs a child that does not end by itself.
@@ -46,12 +46,12 @@ var faults = []fault{
 	{
 		"kill -9 gitd",
 		[]string{"receive", "build", "booting", "promote", "draining"},
-		[]string{"plan", "npm", "pack", "healthy", "retire"}, (*cell).killDaemon, false,
+		[]string{"plan", "npm", "pack", "built", "healthy", "retire"}, (*cell).killDaemon, false,
 	},
 	{
 		"kill -9 gitd, last WAL frame cut",
 		[]string{"booting", "promote"},
-		[]string{"plan", "npm", "build", "pack", "healthy", "draining", "retire"}, (*cell).cutLog, false,
+		[]string{"plan", "npm", "build", "pack", "built", "healthy", "draining", "retire"}, (*cell).cutLog, false,
 	},
 	{
 		childFault,
@@ -60,12 +60,12 @@ var faults = []fault{
 	{
 		"kill -9 git receive-pack",
 		[]string{"receive", "booting"},
-		[]string{"plan", "npm", "build", "pack", "healthy", "promote", "draining"}, (*cell).killReceivePack, false,
+		[]string{"plan", "npm", "build", "pack", "built", "healthy", "promote", "draining"}, (*cell).killReceivePack, false,
 	},
 	{
 		"kill -9 the git client",
 		[]string{"receive", "build"},
-		[]string{"plan", "npm", "pack", "booting", "healthy", "promote", "draining"}, (*cell).killClient, false,
+		[]string{"plan", "npm", "pack", "built", "booting", "healthy", "promote", "draining"}, (*cell).killClient, false,
 	},
 	{
 		"kill -9 QEMU of the candidate",
@@ -74,12 +74,20 @@ var faults = []fault{
 	{
 		"kill -9 QEMU of the live machine",
 		[]string{"booting", "promote"},
-		[]string{"receive", "plan", "npm", "build", "pack", "healthy", "draining", "retire"}, (*cell).killLive, false,
+		[]string{"receive", "plan", "npm", "build", "pack", "built", "healthy", "draining", "retire"}, (*cell).killLive, false,
+	},
+	{
+		"a bit of a layer flipped",
+		[]string{"plan", "rollback"}, []string{"built"}, (*cell).flipBit, false,
+	},
+	{
+		"a layer cut short",
+		[]string{"built"}, []string{"plan", "rollback"}, (*cell).cutLayer, false,
 	},
 	{
 		"disk full",
 		[]string{"pack", "healthy"},
-		[]string{"receive", "plan", "npm", "build", "booting", "promote", "draining", "retire"}, (*cell).fillDisk, true,
+		[]string{"receive", "plan", "npm", "build", "built", "booting", "promote", "draining", "retire"}, (*cell).fillDisk, true,
 	},
 }
 
@@ -111,22 +119,5 @@ func TestFaults(t *testing.T) {
 // pausingGitd builds a gitd whose log is the test's to hold.
 func pausingGitd(t *testing.T) string {
 	t.Helper()
-	main, err := filepath.Abs("main.go")
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := json.Marshal(map[string]map[string]string{
-		"Replace": {main: filepath.Join(filepath.Dir(main), "testdata", "faults", "main.go")},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	overlay, out := filepath.Join(t.TempDir(), "overlay.json"), filepath.Join(bin, "gitd-faults")
-	if err := os.WriteFile(overlay, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if msg, err := exec.Command("go", "build", "-overlay", overlay, "-o", out, "gitd/cmd/gitd").CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v\n%s", err, msg)
-	}
-	return out
+	return overlaid(t, "gitd-faults", map[string]string{"main.go": filepath.Join("testdata", "faults", "main.go")})
 }

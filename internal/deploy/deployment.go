@@ -179,7 +179,14 @@ func (j *deployment) step(ctx context.Context, s State) error {
 		return err
 	}
 	j.release = next
+	j.moved()
 	return nil
+}
+
+// moved logs where the release stands now, in the ledger and not yet anywhere
+// else.
+func (j *deployment) moved() {
+	j.d.cfg.Log.Debug("release moved on", "app", j.release.App, "release", j.release.Version, "state", string(j.release.State))
 }
 
 // failed stores why.

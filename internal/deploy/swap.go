@@ -52,6 +52,7 @@ func (j *deployment) goLive(ctx context.Context, inst *instance) error {
 		return err
 	}
 	j.release.State = Live
+	j.moved()
 	j.k.calm()
 	old, drain := j.d.front(j.k, inst)
 	j.k.drains.Add(1)

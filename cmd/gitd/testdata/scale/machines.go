@@ -1,0 +1,93 @@
+// This file is added to the gitd of the scale test (go build -overlay): a
+// thousand machines of libvirt's own test driver beside those of QEMU. They
+// exist, are listed, found and destroyed as any domain; what the test driver
+// does not have is the guest behind the control channel, so they listen from
+// the start. What is booted anew is booted by QEMU.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"libvirt.org/go/libvirt"
+
+	"gitd/internal/deploy"
+)
+
+type scaled struct {
+	deploy.Driver
+	conn *libvirt.Connect
+}
+
+// scaledDriver takes the domains from the file that GITD_TEST_MACHINES names.
+func scaledDriver(d deploy.Driver) deploy.Driver {
+	file := os.Getenv("GITD_TEST_MACHINES")
+	if file == "" {
+		return d
+	}
+	conn, err := libvirt.NewConnect("test://" + file)
+	if err != nil {
+		panic(err)
+	}
+	return &scaled{Driver: d, conn: conn}
+}
+
+// machine reads what the test wrote: the app and release are in the name,
+// and the description is the address.
+func machine(dom *libvirt.Domain) (deploy.Machine, error) {
+	id, err := dom.GetName()
+	if err != nil {
+		return deploy.Machine{}, err
+	}
+	m := deploy.Machine{ID: id, Started: time.Now()}
+	if _, err := fmt.Sscanf(strings.ReplaceAll(id, "-v", " "), "%s %d", &m.App, &m.Release); err != nil {
+		return m, err
+	}
+	m.Addr, err = dom.GetMetadata(libvirt.DOMAIN_METADATA_DESCRIPTION, "", 0)
+	return m, err
+}
+
+func (s *scaled) List(ctx context.Context) ([]deploy.Machine, error) {
+	list, err := s.Driver.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	domains, err := s.conn.ListAllDomains(libvirt.CONNECT_LIST_DOMAINS_ACTIVE)
+	if err != nil {
+		return nil, err
+	}
+	for _, dom := range domains {
+		m, err := machine(&dom)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, m)
+		dom.Free() //nolint:errcheck // only an invalid one fails
+	}
+	return list, nil
+}
+
+func (s *scaled) Adopt(ctx context.Context, id string, w deploy.Watch) (deploy.Machine, error) {
+	dom, err := s.conn.LookupDomainByName(id)
+	if err != nil {
+		return s.Driver.Adopt(ctx, id, w)
+	}
+	defer dom.Free()
+	m, err := machine(dom)
+	if err == nil {
+		w(deploy.Event{Kind: deploy.EventListening, Time: time.Now()})
+	}
+	return m, err
+}
+
+func (s *scaled) Stop(ctx context.Context, id string, grace time.Duration) error {
+	dom, err := s.conn.LookupDomainByName(id)
+	if err != nil {
+		return s.Driver.Stop(ctx, id, grace)
+	}
+	defer dom.Free()
+	return dom.Destroy()
+}
