@@ -29,17 +29,23 @@ const maxInput = 2 << 30
 // Repos are the repositories below a state folder. It implements
 // deploy.Repos.
 type Repos struct {
-	state deploy.StateDir
-	git   string
+	state     deploy.StateDir
+	git       string
+	receiving receiving
 }
 
-// Open finds git and returns the repositories below state.
+// Open finds git and returns the repositories below state, without what was
+// being received when an earlier gitd ended.
 func Open(state deploy.StateDir) (*Repos, error) {
 	path, err := exec.LookPath("git")
 	if err != nil {
 		return nil, fmt.Errorf("git is not installed (apt-get install git): %w", err)
 	}
-	return &Repos{state: state, git: path}, nil
+	r := &Repos{state: state, git: path, receiving: receiving{runs: map[string]int{}}}
+	if err := r.sweepAll(); err != nil {
+		return nil, fmt.Errorf("tidy the repositories: %w", err)
+	}
+	return r, nil
 }
 
 // settings of every repository, checked at each Ensure so that older ones

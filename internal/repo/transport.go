@@ -37,7 +37,13 @@ type Call struct {
 // client: when Out fails because the client is gone, git's output is read on
 // and thrown away, since a receive-pack that is cut off in its hook leaves a
 // deployment whose ref never moves.
-func (r *Repos) Serve(c Call) (int, error) {
+func (r *Repos) Serve(c Call) (code int, err error) {
+	if c.Service == ReceivePack {
+		r.receiving.begin(c.App)
+		defer func() {
+			err = errors.Join(err, r.receiving.end(c.App, func() error { return r.sweep(c.App) }))
+		}()
+	}
 	cmd := exec.Command(r.git, string(c.Service), r.state.Repo(c.App))
 	cmd.Env = append(Env(), c.Env...)
 	if protocol.MatchString(c.Protocol) {

@@ -1,0 +1,72 @@
+package repo
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// TestKilledReceivePackLeavesNothing: the client says what it will send and
+// is cut off; then git itself is, as by a kill, with what it had received
+// lying about. Neither may stay, nor may the lock of a killed git keep the
+// next push out.
+func TestKilledReceivePackLeavesNothing(t *testing.T) {
+	r, state := newRepos(t)
+	dir := state.Repo("shop")
+	litter := func() []string {
+		var found []string
+		for _, p := range append(unfinished, locks...) {
+			list, err := filepath.Glob(filepath.Join(dir, p))
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, list...)
+		}
+		return found
+	}
+	drop := func(name string) {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	drop("objects/tmp_objdir-incoming-AbCdEf/pack/tmp_pack_1")
+	other := make(chan struct{})
+	r.receiving.begin("shop")
+	in, end := io.Pipe()
+	go func() {
+		defer close(other)
+		r.Serve(Call{App: "shop", Service: ReceivePack, In: in, Out: io.Discard, Err: io.Discard}) //nolint:errcheck // its client is cut off
+	}()
+	end.Close()
+	<-other
+	if len(litter()) != 1 {
+		t.Errorf("while another receive-pack runs, %v is there, want its objects", litter())
+	}
+	if err := r.receiving.end("shop", func() error { return r.sweep("shop") }); err != nil {
+		t.Error(err)
+	}
+	if l := litter(); len(l) != 0 {
+		t.Errorf("left over: %v", l)
+	}
+
+	drop("objects/tmp_objdir-incoming-GhIjKl/pack/tmp_pack_2")
+	drop("refs/heads/main.lock")
+	drop("config.lock")
+	again, err := Open(state)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := litter(); len(l) != 0 {
+		t.Errorf("left over after a start: %v", l)
+	}
+	var out bytes.Buffer
+	if code, err := again.Serve(Call{App: "shop", Service: UploadPack, In: bytes.NewReader(nil), Out: &out, Err: io.Discard}); err != nil || out.Len() == 0 {
+		t.Errorf("git does not answer: %d, %v", code, err)
+	}
+}
