@@ -113,7 +113,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
 	d.svc = cli.Services{
 		Ledger: d.ledger, Settings: d.ledger, People: d.ledger, Core: d.core, Logs: d.logs, Builds: builds,
-		Counts: d.front.Counts, Host: o.host, URL: url, Defaults: defaults,
+		Counts: d.front.Counts, Kept: func(m deploy.Manifest) bool { return !m.Empty() && state.Kept(m) == nil }, Host: o.host, URL: url, Defaults: defaults,
 		Status: hostStatus(o.state, d.driver.Accel()), Version: buildVersion(),
 		Halt: func() { d.halt.Store(true); stop() },
 	}

@@ -68,6 +68,13 @@ func TestScripts(t *testing.T) {
 			"copyapp":  cmdCopyApp,
 			"machines": cmdMachines,
 			"killpush": cmdKillPush,
+			"json":     cmdJSON,
+			"follow":   cmdFollow,
+			"terminal": cmdTerminal,
+			"shows":    cmdShows,
+			"type":     cmdType,
+			"resize":   cmdResize,
+			"left":     cmdLeft,
 		},
 	})
 }
@@ -102,6 +109,9 @@ func setup(e *testscript.Env, warm string) error {
 	}
 	d := &testDaemon{state: state}
 	e.Values[daemonKey{}] = d
+	followed := &holder{}
+	e.Values[followKey{}] = followed
+	e.Defer(followed.end)
 	e.Defer(func() { d.cleanup(); os.RemoveAll(state) })
 	if err := os.Chmod(state, 0o711); err != nil {
 		return err

@@ -134,22 +134,3 @@ func rsaKey(t *testing.T, bits int) string {
 	}
 	return string(ssh.MarshalAuthorizedKey(pub))
 }
-
-// FuzzCommandLine: whatever someone types, the tree answers with an exit
-// code and never panics. (The arguments cannot reach a shell: none exists.)
-func FuzzCommandLine(f *testing.F) {
-	for _, s := range []string{"apps --json", "logs -n 5 a", "keys:add x --admin=maybe", "help apps", "-- --", "--state=/etc apps", "__complete a"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, line string) {
-		words := strings.Fields(line)
-		if len(words) > 0 && (words[0] == "apps" || words[0] == "releases" || words[0] == "logs") {
-			return // these need a ledger; the scripts run them
-		}
-		var out bytes.Buffer
-		code := Run(context.Background(), Services{}, Caller{In: strings.NewReader(""), Out: &out, Err: &out}, words)
-		if code < exitOK || code > exitUsage {
-			t.Errorf("%q exits with %d", line, code)
-		}
-	})
-}

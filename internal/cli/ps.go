@@ -3,9 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -25,6 +23,8 @@ type psRow struct {
 	LastLines []string  `json:"last_lines,omitempty"`
 	Use       *useRow   `json:"use,omitempty"`
 	Boot      *bootRow  `json:"boot,omitempty"`
+
+	Queue []queueRow `json:"queue"` // of its deployments
 }
 
 type useRow struct {
@@ -65,7 +65,9 @@ func (t *tree) ps() *cobra.Command {
 			return err
 		}
 		if *asJSON {
-			return t.json(newPSRow(s))
+			row := newPSRow(s)
+			row.Queue = queueRows(t.Core.QueueOf(a[0]))
+			return t.json(row)
 		}
 		if *boot {
 			return t.bootTable(s)
@@ -87,7 +89,8 @@ func newPSRow(s deploy.AppStatus) psRow {
 	return row
 }
 
-// psText is one line of a table, and why the app does not run if it does not.
+// psText is one line of a table, why the app does not run if it does not, and
+// what is being deployed.
 func (t *tree) psText(s deploy.AppStatus) error {
 	memory, cpu := "-", "-"
 	if u := s.Stats; u != nil {
@@ -98,17 +101,20 @@ func (t *tree) psText(s deploy.AppStatus) error {
 		{"APP", "STATE", "RELEASE", "SINCE", "RESTARTS", "MEMORY", "CPU", "MACHINE"},
 		{s.App, string(s.State), version(s.Release), ago(s.Since), strconv.Itoa(s.Restarts), memory, cpu, orDash(s.Machine)},
 	})
-	if err != nil || s.Reason == "" {
+	if err != nil {
 		return err
 	}
-	var b strings.Builder
-	r := deploy.NewReport(&b)
-	r.Warn("%s: %s", s.State, s.Reason)
+	r := deploy.NewReport(t.Out)
+	if s.Reason != "" {
+		r.Warn("%s: %s", s.State, s.Reason)
+	}
 	for _, l := range s.LastLines {
 		r.Detail("| %s", l)
 	}
-	_, err = io.WriteString(t.Out, b.String())
-	return err
+	for _, q := range queueRows(t.Core.QueueOf(s.App)) {
+		r.Step("%s by %s, %s", q.What, q.By, q.state())
+	}
+	return nil
 }
 
 func (t *tree) bootTable(s deploy.AppStatus) error {

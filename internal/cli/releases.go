@@ -21,20 +21,20 @@ func (t *tree) releases() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return t.list(*asJSON, releaseRows(list), releaseTable(list))
+		return t.list(*asJSON, t.releaseRows(list), t.releaseTable(list))
 	}
 	return cmd
 }
 
-func releaseTable(list []deploy.Release) [][]string {
-	rows := [][]string{{"RELEASE", "STATE", "COMMIT", "BY", "TRIGGER", "TOOK", "WHEN", "WHAT"}}
+func (t *tree) releaseTable(list []deploy.Release) [][]string {
+	rows := [][]string{{"RELEASE", "STATE", "COMMIT", "BY", "TRIGGER", "TOOK", "WHEN", "IMAGE", "WHAT"}}
 	for _, r := range list {
 		what := r.Subject
 		if r.Reason != "" {
 			what = r.Reason
 		}
 		rows = append(rows, []string{version(r.Version), string(r.State), commit(r.Commit),
-			r.Pusher, string(r.Trigger), took(r), ago(r.Created), what})
+			r.Pusher, string(r.Trigger), took(r), ago(r.Created), t.image(r), what})
 	}
 	return rows
 }
@@ -51,15 +51,29 @@ type releaseRow struct {
 	Finished time.Time     `json:"finished,omitzero"`
 	Steps    []deploy.Step `json:"steps,omitempty"`
 	Node     string        `json:"node,omitempty"`
+	Of       int           `json:"of,omitempty"` // the version whose image it boots; absent: its own
+	Image    bool          `json:"image_kept"`   // whether it can be rolled back to without a build
 }
 
-func releaseRows(list []deploy.Release) []releaseRow {
+func (t *tree) releaseRows(list []deploy.Release) []releaseRow {
 	rows := []releaseRow{}
 	for _, r := range list {
 		rows = append(rows, releaseRow{r.Version, r.State, r.Commit, r.Subject, r.Pusher, string(r.Trigger),
-			r.Reason, r.Created, r.Finished, r.Steps, r.Manifest.Node})
+			r.Reason, r.Created, r.Finished, r.Steps, r.Manifest.Node, r.Of, t.Kept(r.Manifest)})
 	}
 	return rows
+}
+
+// image says what a rollback would boot.
+func (t *tree) image(r deploy.Release) string {
+	switch {
+	case !t.Kept(r.Manifest):
+		return "-"
+	case r.Of > 0:
+		return "of " + version(r.Of)
+	default:
+		return "kept"
+	}
 }
 
 func took(r deploy.Release) string {

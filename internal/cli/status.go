@@ -107,7 +107,7 @@ func (t *tree) statusRow(ctx context.Context) (statusRow, error) {
 func (s statusRow) cells() [][]string {
 	rows := [][]string{
 		{"WHAT", "VALUE"},
-		{"gitd", s.Version + ", up since " + ago(s.Started)},
+		{"gitd", s.Version + ", started " + ago(s.Started)},
 		{"host", fmt.Sprintf("Linux %s, %d CPUs, machines by %s", s.Kernel, s.CPUs, s.Accel)},
 		{"memory", fmt.Sprintf("%s available of %s", humanize.IBytes(s.MemoryAvailable), humanize.IBytes(s.MemoryTotal))},
 		{"disk", fmt.Sprintf("%s free of %s", humanize.IBytes(s.DiskFree), humanize.IBytes(s.DiskTotal))},
@@ -123,9 +123,12 @@ func (s statusRow) cells() [][]string {
 
 // String is the entry as a line for people.
 func (q queueRow) String() string {
-	state := "runs since " + ago(q.Since)
+	return fmt.Sprintf("%s: %s by %s, %s", q.App, q.What, q.By, q.state())
+}
+
+func (q queueRow) state() string {
 	if q.Position > 0 {
-		state = fmt.Sprintf("number %d, waits since %s", q.Position, ago(q.Since))
+		return fmt.Sprintf("number %d in its queue, asked for %s", q.Position, ago(q.Since))
 	}
-	return fmt.Sprintf("%s: %s by %s, %s", q.App, q.What, q.By, state)
+	return "begun " + ago(q.Since)
 }

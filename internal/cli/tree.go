@@ -34,7 +34,8 @@ type Services struct {
 	Logs     Logs
 	Builds   Builds
 	Counts   func(app string) deploy.Counts
-	Host     func(app string) string // the name an app is served under
+	Kept     func(m deploy.Manifest) bool // whether an image is there to be booted
+	Host     func(app string) string      // the name an app is served under
 	URL      func(app string) string
 	Defaults deploy.Resources // of a machine for which nothing is set
 	Status   func() (HostStatus, error)

@@ -1,0 +1,151 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gitd/internal/deploy"
+	"gitd/internal/ledger"
+)
+
+// fuzzSecret is a value that nobody may be told who did not ask for it.
+const fuzzSecret = "hunter2-correct-horse"
+
+// FuzzCommandLine: whatever someone types, the tree answers with an exit code
+// and never panics, and a secret goes to those who ask for it and may have it.
+// The ledger is a real one, in which shop has a secret; the caller is
+// everything from nobody to an administrator. (The words cannot reach a
+// shell: none exists.)
+func FuzzCommandLine(f *testing.F) {
+	for _, s := range []string{
+		"apps --json", "logs -n 5 shop", "keys:add x --admin=maybe", "help apps", "-- --", "--state=/etc apps", "__complete a",
+		"config shop", "config:get shop TOKEN", "config:set shop A=hunter2-correct-horse", "config:set shop hunter2-correct-horse",
+		"config:import shop", "config:unset shop TOKEN --no-restart", "resource shop --memory 256M --cpus 2", "releases shop -n -1",
+		"rollback shop v1", "domains:add shop www.example.org", "ps shop --boot", "apps:destroy shop --confirm shop",
+		"apps:lock shop why", "status --json", "overview", "users", "logs shop --build --release v1", "-", "apps:list", "run bash", "volumes shop",
+	} {
+		for who := range byte(5) {
+			f.Add(s, "A='hunter2-correct-horse' oops\n", who)
+		}
+	}
+	svc := fuzzServices(f)
+	f.Fuzz(func(t *testing.T, line, input string, who byte) {
+		words := strings.Fields(line)
+		caller := fuzzCaller(who)
+		var out, msg bytes.Buffer
+		caller.In, caller.Out, caller.Err = strings.NewReader(input), &out, &msg
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		code := Run(ctx, svc, caller, words)
+		if code < exitOK || code > exitUsage || ctx.Err() != nil {
+			t.Errorf("%q exits with %d, %v", line, code, ctx.Err())
+		}
+		if told := out.String() + msg.String(); strings.Contains(told, fuzzSecret) && !mayBeTold(words, caller) {
+			t.Errorf("%q by %d tells the secret: %q", line, who, told)
+		}
+		if strings.ContainsAny(msg.String(), "\x1b\x07\x00") {
+			t.Errorf("%q sends control characters to a terminal: %q", line, msg.String())
+		}
+	})
+}
+
+// mayBeTold: values are for those who ask for them and may have them; and
+// what a caller typed themselves may come back in an error, unless it stood
+// where a value stands.
+func mayBeTold(words []string, c Caller) bool {
+	isSet := slices.Contains(words, "config:set") || slices.Contains(words, "config:import")
+	asks := slices.ContainsFunc(words, func(w string) bool {
+		return w == "config" || w == "config:get" || w == "config:show" || w == "config:list"
+	})
+	return !isSet && (strings.Contains(strings.Join(words, " "), fuzzSecret) || asks && c.May("shop", deploy.RoleDeploy))
+}
+
+// fuzzCaller is one of: a stranger, someone who may view, deploy or
+// administer shop, and an administrator.
+func fuzzCaller(who byte) Caller {
+	a := deploy.Actor{Name: "sam", Grants: map[string]deploy.Role{}}
+	switch who % 5 {
+	case 1, 2, 3:
+		a.Grants["shop"] = deploy.Role(who % 5)
+	case 4:
+		a.Admin = true
+	}
+	return Caller{Actor: a}
+}
+
+func fuzzServices(f *testing.F) Services {
+	l, err := ledger.Open(f.Context(), f.TempDir()+"/gitd.db")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Cleanup(func() { l.Close() })
+	if _, err := l.CreateApp(f.Context(), "shop"); err != nil {
+		f.Fatal(err)
+	}
+	if err := l.SetVars(f.Context(), "shop", map[string]string{"TOKEN": fuzzSecret}, nil); err != nil {
+		f.Fatal(err)
+	}
+	return Services{
+		Ledger: l, Settings: l, People: l, Core: idle{}, Logs: silent{}, Builds: silent{},
+		Counts:   func(string) deploy.Counts { return deploy.Counts{} },
+		Kept:     func(deploy.Manifest) bool { return true },
+		Host:     func(app string) string { return app + ".localhost" },
+		URL:      func(app string) string { return "http://" + app + ".localhost/" },
+		Status:   func() (HostStatus, error) { return HostStatus{}, nil },
+		Defaults: deploy.Resources{MemoryMiB: 128, CPUs: 1},
+		Halt:     func() {}, Recheck: func() {}, Version: "v1",
+	}
+}
+
+// idle is a core that does what it is told, at once.
+type idle struct{}
+
+func (idle) CreateApp(context.Context, deploy.Actor, string) error             { return nil }
+func (idle) RenameApp(_ context.Context, _ deploy.Actor, _, _ string) error    { return nil }
+func (idle) LockApp(_ context.Context, _ deploy.Actor, _, _ string) error      { return nil }
+func (idle) UnlockApp(context.Context, deploy.Actor, string) error             { return nil }
+func (idle) Cancel(context.Context, deploy.Actor, string) error                { return nil }
+func (idle) AddDomain(_ context.Context, _ deploy.Actor, _, _ string) error    { return nil }
+func (idle) RemoveDomain(_ context.Context, _ deploy.Actor, _, _ string) error { return nil }
+func (idle) DestroyApp(context.Context, deploy.Actor, string, io.Writer) error { return nil }
+func (idle) StopApp(context.Context, deploy.Actor, string, io.Writer) error    { return nil }
+func (idle) StartApp(context.Context, deploy.Actor, string, io.Writer) error   { return nil }
+func (idle) QueueOf(string) []deploy.QueueEntry                                { return nil }
+func (idle) Overview() deploy.Overview                                         { return deploy.Overview{} }
+func (idle) Statuses(context.Context) ([]deploy.AppStatus, error)              { return nil, nil }
+
+func (idle) Rollback(context.Context, deploy.Actor, string, int, io.Writer) error { return nil }
+
+func (idle) Redeploy(context.Context, deploy.Actor, string, deploy.Trigger, io.Writer) error {
+	return nil
+}
+
+func (idle) SetConfig(_ context.Context, _ deploy.Actor, _ string, c deploy.ConfigChange, _ io.Writer) error {
+	return deploy.CheckVars(c.Set)
+}
+
+func (idle) SetResources(_ context.Context, _ deploy.Actor, _ string, r deploy.Resources, _ io.Writer) error {
+	return deploy.CheckResources(r)
+}
+
+func (idle) Status(_ context.Context, app string) (deploy.AppStatus, error) {
+	return deploy.AppStatus{App: app, State: deploy.Running}, nil
+}
+
+// silent has no output of anybody.
+type silent struct{}
+
+func (silent) Tail(string, int) ([]deploy.Line, error)             { return nil, nil }
+func (silent) TailRelease(string, int, int) ([]deploy.Line, error) { return nil, nil }
+func (silent) Text(string, int) (string, error)                    { return "", deploy.ErrNotFound }
+
+func (silent) Follow(context.Context, string, int) (<-chan deploy.Line, error) {
+	lines := make(chan deploy.Line)
+	close(lines)
+	return lines, nil
+}
