@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"os"
@@ -69,21 +70,29 @@ type daemon struct {
 	core   *deploy.Deployer
 	desk   *hooks.Desk
 	door   *server.Server
-	svc    cli.Services
-	halt   atomic.Bool // stop the machines too
-	grace  time.Duration
-	logs   *applog.Store
+	here   cli.Door // the SSH door, from this host
+
+	authorities server.Authorities
+	claimFor    time.Duration
+	claimEnd    *time.Timer // nil: someone can log in
+	svc         cli.Services
+	halt        atomic.Bool // stop the machines too
+	grace       time.Duration
+	logs        *applog.Store
 }
 
 // wire makes the trades, then the core on them, then the doors.
 func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFunc, log zerolog.Logger) (*daemon, error) {
 	state := deploy.StateDir(o.state)
-	d := &daemon{l: l, log: log, grace: o.stopGrace}
+	d := &daemon{l: l, log: log, grace: o.stopGrace, here: o.fromHost(l.ssh.Addr()), claimFor: o.people.claimFor}
 	var err error
+	if d.authorities, err = server.ReadAuthorities(o.people.trustedCA); err != nil {
+		return nil, err
+	}
 	if d.ledger, err = ledger.Open(ctx, state.Ledger()); err != nil {
 		return nil, err
 	}
-	if err := o.registerAdmins(ctx, d.ledger); err != nil {
+	if err := o.people.registerAdmins(ctx, d.ledger); err != nil {
 		return nil, err
 	}
 	build, err := o.builder(log)
@@ -115,13 +124,17 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 		Ledger: d.ledger, Settings: d.ledger, People: d.ledger, Core: d.core, Logs: d.logs, Builds: builds,
 		Counts: d.front.Counts, Kept: func(m deploy.Manifest) bool { return !m.Empty() && state.Kept(m) == nil }, Host: o.host, URL: url, Defaults: defaults,
 		Status: hostStatus(o.state, d.driver.Accel()), Version: buildVersion(),
-		Halt: func() { d.halt.Store(true); stop() },
+		Halt:    func() { d.halt.Store(true); stop() },
+		Recheck: func() { d.door.Recheck() },
 	}
 	key, err := server.HostKey(state.HostKey())
 	if err != nil {
 		return nil, err
 	}
-	d.door = server.New(server.Config{HostKey: key, Services: d.svc, Pushes: d.desk, Git: repos, Core: d.core, Log: log})
+	d.door = server.New(server.Config{
+		HostKey: key, Authorities: d.authorities, Services: d.svc, Pushes: d.desk, Git: repos, Core: d.core, Log: log,
+		Public: o.public(l.ssh.Addr()), LoginTimeout: o.people.loginTimeout, IdleTimeout: o.people.idleTimeout,
+	})
 	return d, nil
 }
 
@@ -157,13 +170,16 @@ func installHooks(state deploy.StateDir) error {
 
 // serve brings the machines in line with the ledger, opens the doors and
 // waits for ctx.
-func (d *daemon) serve(ctx context.Context) error {
+func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 	if err := d.core.Reconcile(ctx); err != nil {
 		return err
 	}
 	d.log.Info().
 		Str("ssh", d.l.ssh.Addr().String()).Str("http", d.l.http.Addr().String()).
 		Str("socket", d.l.socket.Addr().String()).Str("accel", d.driver.Accel()).Msg("ready")
+	if err := d.claim(ctx, out); err != nil {
+		return err
+	}
 	return all(ctx,
 		func(ctx context.Context) error {
 			defer context.AfterFunc(ctx, func() { d.l.socket.Close() })()
@@ -182,6 +198,7 @@ func (d *daemon) call(ctx context.Context, c control.Call, s control.Streams) in
 	case "cli":
 		return cli.Run(ctx, d.svc, cli.Caller{
 			Actor: deploy.Host(), In: s.In, Out: s.Out, Err: s.Err, Terminal: shown(ctx, c, s.Resized),
+			Door: d.here,
 		}, c.Args)
 	default:
 		return 2
@@ -191,6 +208,9 @@ func (d *daemon) call(ctx context.Context, c control.Call, s control.Streams) in
 // close ends deployments, the machines too if someone halted gitd, and the
 // trades in the reverse order of their making.
 func (d *daemon) close() error {
+	if d.claimEnd != nil {
+		d.claimEnd.Stop()
+	}
 	if d.halt.Load() {
 		ctx, cancel := context.WithTimeout(context.Background(), d.grace+10*time.Second)
 		defer cancel()

@@ -205,6 +205,16 @@ func cmdWaitLog(ts *testscript.TestScript, neg bool, args []string) {
 	daemonOf(ts).wait(ts, args[0])
 }
 
+// cmdLogged waits for a line in the log and keeps what a group of the
+// expression matched in a variable: logged NAME REGEXP.
+func cmdLogged(ts *testscript.TestScript, neg bool, args []string) {
+	if len(args) != 2 {
+		ts.Fatalf("usage: logged NAME REGEXP")
+	}
+	line := daemonOf(ts).wait(ts, args[1])
+	ts.Setenv(args[0], regexp.MustCompile(args[1]).FindStringSubmatch(line)[1])
+}
+
 // cmdKillPush starts a command, waits for a line in the log, and kills the
 // command with everything it started: killpush REGEXP COMMAND...
 func cmdKillPush(ts *testscript.TestScript, neg bool, args []string) {

@@ -62,6 +62,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error { return setup(e, warm) },
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve":    cmdServe,
+			"logged":   cmdLogged,
 			"kill9":    cmdKill9,
 			"halt":     cmdHalt,
 			"waitlog":  cmdWaitLog,
@@ -138,12 +139,12 @@ func setup(e *testscript.Env, warm string) error {
 }
 
 // nodeosProgram makes the command that scripts call for "ssh to gitd", with
-// the key files in $KEYS.
+// the key files in $KEYS, as the ssh user $AS, from the address $FROM.
 func nodeosProgram(work string) error {
 	text := `#!/bin/sh
 set -- 127.0.0.1 "$@"
 for k in ${KEYS:-id}; do set -- -i "$WORK/$k" "$@"; done
-exec ssh ` + sshOptions(work) + ` -p "$SSH_PORT" -l nodeos "$@"
+exec ssh ` + sshOptions(work) + ` -p "$SSH_PORT" -b "${FROM:-127.0.0.1}" -l "${AS:-nodeos}" "$@"
 `
 	if err := os.Mkdir(filepath.Join(work, "bin"), 0o755); err != nil {
 		return err

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"strings"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -19,8 +18,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gitd/internal/builder"
-	"gitd/internal/cli"
-	"gitd/internal/deploy"
 )
 
 // options are the flags of `gitd serve`.
@@ -34,7 +31,7 @@ type options struct {
 	kernel     string
 	stock      string
 	init       string
-	adminKeys  string
+	people     peopleOptions
 	noSandbox  bool
 	memory     int
 	bootLimit  time.Duration
@@ -56,7 +53,7 @@ func (h *host) serve() *cobra.Command {
 	f.StringVar(&o.libvirt, "libvirt", "", "libvirt connection URI; empty: QEMU driver embedded in this process")
 	f.StringVar(&o.accel, "accel", "auto", "auto, kvm or qemu (emulation)")
 	f.StringVar(&o.domain, "domain", "localhost", "apps are served at APP.DOMAIN")
-	f.StringVar(&o.adminKeys, "admin-keys", "", "authorized_keys lines of the first administrators (best set as GITD_ADMIN_KEYS)")
+	o.people.flags(f)
 	f.IntVar(&o.memory, "memory", 128, "default memory of a machine, MiB")
 	f.DurationVar(&o.bootLimit, "boot-timeout", 60*time.Second, "from boot to the first good answer of a new release")
 	f.DurationVar(&o.drainLimit, "drain-timeout", 30*time.Second, "for requests that still run on a replaced machine")
@@ -70,7 +67,7 @@ func (h *host) serve() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return o.run(cmd.Context(), log)
+		return o.run(cmd.Context(), log, h.err)
 	}
 	return cmd
 }
@@ -85,8 +82,9 @@ func (o *options) builderFlags(f *pflag.FlagSet) {
 	f.DurationVar(&o.buildLimit, "build-timeout", 15*time.Minute, "for one build command")
 }
 
-// run wires the daemon and serves until ctx ends or someone halts it.
-func (o *options) run(ctx context.Context, log zerolog.Logger) (err error) {
+// run wires the daemon and serves until ctx ends or someone halts it. What a
+// person must read at the start goes to out.
+func (o *options) run(ctx context.Context, log zerolog.Logger, out io.Writer) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	l, err := o.listen()
@@ -99,7 +97,7 @@ func (o *options) run(ctx context.Context, log zerolog.Logger) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.close()) }()
-	return d.serve(ctx)
+	return d.serve(ctx, out)
 }
 
 // logger writes JSON lines, or readable ones where a person looks at them.
@@ -124,36 +122,6 @@ func (o *options) url(front net.Listener) func(app string) string {
 }
 
 func (o *options) host(app string) string { return app + "." + o.domain }
-
-// keyAdder is the part of deploy.People that a start needs.
-type keyAdder interface {
-	AddKey(ctx context.Context, k deploy.Key, admin bool) error
-}
-
-// registerAdmins stores the keys of GITD_ADMIN_KEYS, one a line. A key's
-// comment is its owner's name.
-func (o *options) registerAdmins(ctx context.Context, keys keyAdder) error {
-	n := 0
-	for line := range strings.SplitSeq(o.adminKeys, "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		n++
-		name := fmt.Sprintf("admin%d", n)
-		if f := strings.Fields(line); len(f) > 2 {
-			name = f[len(f)-1]
-		}
-		k, err := cli.ParseKey(name, line)
-		if err != nil {
-			return fmt.Errorf("GITD_ADMIN_KEYS, key %d: %w", n, err)
-		}
-		if err := keys.AddKey(ctx, k, true); err != nil {
-			return fmt.Errorf("GITD_ADMIN_KEYS, key %d: %w", n, err)
-		}
-	}
-	return nil
-}
 
 // guestInit finds nodeos-init: where the flag says, or beside this binary.
 func (o *options) guestInit() (string, error) {

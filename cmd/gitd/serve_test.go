@@ -66,7 +66,7 @@ func TestRegisterAdmins(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got keyNames
-			err := (&options{adminKeys: tt.keys}).registerAdmins(t.Context(), &got)
+			err := (&peopleOptions{adminKeys: tt.keys}).registerAdmins(t.Context(), &got)
 			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
 				t.Errorf("error %v, want %q", err, tt.err)
 			}

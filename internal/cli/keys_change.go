@@ -105,7 +105,7 @@ func (t *tree) keysRemove() *cobra.Command {
 			return err
 		}
 		if err := t.People.RemoveKey(cmd.Context(), k.Fingerprint); err != nil {
-			return err
+			return userError(k.Name, err)
 		}
 		if err := t.record(cmd.Context(), k.Only.App, "key.remove", "%s %s", k.Name, k.Fingerprint); err != nil {
 			return err

@@ -52,6 +52,7 @@ type Caller struct {
 	In       io.Reader
 	Out      io.Writer
 	Err      io.Writer
+	Door     Door      // how the caller reaches the SSH door
 	Terminal *Terminal // what Out is shown on; nil: no terminal
 }
 
@@ -105,7 +106,9 @@ func AddCommands(root *cobra.Command, s Services, c Caller) {
 		t.resource(), t.domains(), t.domainsAdd(), t.domainsRemove())...)
 	root.AddCommand(group(groupDeploy, t.releases(), t.rollback(), t.buildsCancel())...)
 	root.AddCommand(group(groupLook, t.ps(), t.psRestart(), t.psStop(), t.psStart(), t.logs(), t.overview())...)
-	root.AddCommand(group(groupPeople, t.keys(), t.keysAdd(), t.keysRemove())...)
+	root.AddCommand(group(groupPeople,
+		t.users(), t.usersInvite(), t.usersGrant(), t.usersRevoke(), t.usersRename(), t.usersRemove(), t.usersAdd(),
+		t.keys(), t.keysAdd(), t.keysRemove(), t.events())...)
 	root.AddCommand(group(groupHost, t.status(), t.halt(), t.version())...)
 	addAliases(root)
 }

@@ -25,6 +25,18 @@ type Invitation struct {
 // Claim reports whether the invitation is that of the first person.
 func (i Invitation) Claim() bool { return i.Name == "" }
 
+// Rights are what it gives, in a word or two.
+func (i Invitation) Rights() string {
+	switch {
+	case i.Admin:
+		return "administrator"
+	case i.App != "":
+		return i.Role.String() + " on " + i.App
+	default:
+		return "no role yet"
+	}
+}
+
 // codes is Crockford's alphabet: no i, l, o or u, so that nothing can be
 // taken for something else when it is read aloud or typed.
 var codes = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -15,89 +16,179 @@ import (
 	"gitd/internal/deploy"
 )
 
-// provedKey is where the handshake leaves the fingerprint of the key whose
-// signature was verified.
-const provedKey = "gitd-fingerprint"
+// maxAuthTries is how many keys one connection may offer.
+const maxAuthTries = 20
 
-type offeredKeys struct{}
-type rawConn struct{}
+// Users that are no names but codes: see Server.onboard.
+const (
+	ClaimUser = "claim-"
+	JoinUser  = "join-"
+)
 
-// config adds what gliderlabs/ssh has no handler for. PublicKeyHandler and
-// Session.PublicKey speak of the key that was offered last, proved or not;
-// only VerifiedPublicKeyCallback speaks of the one that was proved.
+// signatures are those that may prove a key. What is missing: ssh-rsa, which
+// signs with SHA-1, and DSA.
+var signatures = []string{
+	gossh.KeyAlgoED25519, gossh.KeyAlgoSKED25519, gossh.KeyAlgoSKECDSA256,
+	gossh.KeyAlgoECDSA256, gossh.KeyAlgoECDSA384, gossh.KeyAlgoECDSA521,
+	gossh.KeyAlgoRSASHA512, gossh.KeyAlgoRSASHA256,
+}
+
+// proved is what a handshake has shown.
+type proved struct {
+	key         gossh.PublicKey
+	fingerprint string
+	user        string    // whom a certificate names; empty: look the key up
+	certificate string    // its id and serial, for the log
+	until       time.Time // zero: no end is known
+	code        string    // hash of the invitation it came with; empty: none
+}
+
+// provedKey is where Permissions hold it.
+type provedKey struct{}
+
+func permissions(p proved) *gossh.Permissions {
+	return &gossh.Permissions{ExtraData: map[any]any{provedKey{}: p}}
+}
+
+// config is one connection's. The callbacks are not those of gliderlabs/ssh:
+// its PublicKeyHandler and Session.PublicKey speak of the key that was
+// offered last, proved or not. Permissions speak of the one that was proved.
 func (s *Server) config(ctx ssh.Context) *gossh.ServerConfig {
+	t := &try{s: s, link: linkOf(ctx)}
+	ctx.SetValue(tryKey{}, t)
 	return &gossh.ServerConfig{
-		MaxAuthTries: maxAuthTries,
-		VerifiedPublicKeyCallback: func(_ gossh.ConnMetadata, key gossh.PublicKey, _ *gossh.Permissions, _ string) (*gossh.Permissions, error) {
-			if conn, ok := ctx.Value(rawConn{}).(net.Conn); ok {
-				conn.SetDeadline(time.Time{}) //nolint:errcheck // a closed connection fails at its next read
-			}
-			return &gossh.Permissions{Extensions: map[string]string{provedKey: gossh.FingerprintSHA256(key)}}, nil
-		},
+		MaxAuthTries:              maxAuthTries,
+		PublicKeyAuthAlgorithms:   signatures,
+		PublicKeyCallback:         t.offered,
+		VerifiedPublicKeyCallback: t.verified,
+		AuthLogCallback:           t.log,
 	}
 }
 
-// limitHandshake gives a client that has proved nothing a bounded time.
-func limitHandshake(ctx ssh.Context, conn net.Conn) net.Conn {
-	if err := conn.SetDeadline(time.Now().Add(handshakeLimit)); err != nil {
-		return nil
-	}
-	ctx.SetValue(rawConn{}, conn)
-	return conn
+// try is one connection's attempt to log in. Its methods are called one
+// after the other.
+type try struct {
+	s       *Server
+	link    *link
+	refused []refusal
+	wrong   string // the user that held the last wrong code
+	code    error  // why the code that it came with opens nothing
 }
 
-// known lets a key go on to prove itself.
-func (s *Server) known(ctx ssh.Context, key ssh.PublicKey) bool {
-	if cli.AcceptableKey(key) == nil && s.registered(ctx, gossh.FingerprintSHA256(key)) {
-		return true
+// offered lets a key go on to prove itself, or not.
+func (t *try) offered(conn gossh.ConnMetadata, key gossh.PublicKey) (*gossh.Permissions, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), t.s.cfg.LoginTimeout)
+	defer cancel()
+	p, err := t.admit(ctx, conn, key)
+	if err != nil {
+		t.refuse(key, err)
+		return nil, err
 	}
-	offered, _ := ctx.Value(offeredKeys{}).([]string)
-	if len(offered) < maxAuthTries {
-		ctx.SetValue(offeredKeys{}, append(offered, gossh.FingerprintSHA256(key)))
+	perms := permissions(p)
+	if cert, ok := key.(*gossh.Certificate); ok {
+		perms.CriticalOptions = cert.CriticalOptions // x/crypto holds to source-address
 	}
-	return false
+	return perms, nil
 }
 
-func (s *Server) registered(ctx context.Context, fingerprint string) bool {
-	k, err := s.cfg.Services.People.Key(ctx, fingerprint)
-	if err != nil && !errors.Is(err, deploy.ErrNotFound) {
-		s.cfg.Log.Error().Err(err).Msg("keys cannot be read")
+func (t *try) admit(ctx context.Context, conn gossh.ConnMetadata, key gossh.PublicKey) (proved, error) {
+	p := proved{key: key, fingerprint: gossh.FingerprintSHA256(key)}
+	if cert, ok := key.(*gossh.Certificate); ok {
+		return t.s.certified(ctx, cert)
 	}
-	return err == nil && !k.Expired(time.Now())
+	if err := cli.AcceptableKey(key); err != nil {
+		return p, err
+	}
+	if code, ok := codeOf(conn.User()); ok {
+		i, err := t.invitation(ctx, conn.User(), code)
+		p.code = i.Hash
+		return p, err
+	}
+	k, err := t.s.cfg.Services.People.Key(ctx, p.fingerprint)
+	if err == nil && k.Expired(time.Now()) {
+		err = deploy.ErrNotFound
+	}
+	p.until = k.Expires
+	return p, err
 }
 
-// refuse tells a client whose keys are unknown what to do. It says nothing
-// about who or what exists here, and never lets anyone in.
-func (s *Server) refuse(ctx ssh.Context, ask gossh.KeyboardInteractiveChallenge) bool {
-	offered, _ := ctx.Value(offeredKeys{}).([]string)
-	text := "Your ssh offered no key. Make one with: ssh-keygen -t ed25519"
-	if len(offered) > 0 {
-		text = "None of the keys that you offered is known here:\n  " + strings.Join(offered, "\n  ") +
-			"\nAn administrator can let you in, on the host:\n  gitd keys:add NAME < your-key.pub"
+// verified is called with the key whose signature was right.
+func (t *try) verified(_ gossh.ConnMetadata, key gossh.PublicKey, perms *gossh.Permissions, _ string) (*gossh.Permissions, error) {
+	p, ok := perms.ExtraData[provedKey{}].(proved)
+	if !ok || !bytes.Equal(p.key.Marshal(), key.Marshal()) {
+		return nil, errors.New("the key that was proved is not the one that was let through")
 	}
-	if _, err := ask("", text+"\n", nil, nil); err != nil {
-		return false
-	}
-	return false
+	t.link.in(p)
+	return perms, nil
 }
 
-// identify finds who proved their key on this connection.
-func (s *Server) identify(sess ssh.Session) (deploy.Actor, error) {
+// log notes what x/crypto refused without asking us.
+func (t *try) log(_ gossh.ConnMetadata, method string, err error) {
+	if method == "publickey" && err != nil {
+		t.refuseAlgorithm(err)
+	}
+}
+
+// codeOf reads the code in a user such as join-7k3m-….
+func codeOf(user string) (string, bool) {
+	for _, prefix := range []string{ClaimUser, JoinUser} {
+		if code, ok := strings.CutPrefix(user, prefix); ok {
+			return code, true
+		}
+	}
+	return "", false
+}
+
+// identify finds who proved their key on this connection, at this moment.
+func (s *Server) identify(sess ssh.Session) (deploy.Actor, proved, error) {
 	conn, ok := sess.Context().Value(ssh.ContextKeyConn).(*gossh.ServerConn)
-	if !ok || conn.Permissions == nil || conn.Permissions.Extensions[provedKey] == "" {
-		return deploy.Actor{}, errors.New("no key was proved on this connection")
+	if !ok || conn.Permissions == nil {
+		return deploy.Actor{}, proved{}, errors.New("no key was proved on this connection")
 	}
-	from, _, err := net.SplitHostPort(sess.RemoteAddr().String())
+	p, ok := conn.Permissions.ExtraData[provedKey{}].(proved)
+	if !ok {
+		return deploy.Actor{}, proved{}, errors.New("no key was proved on this connection")
+	}
+	if p.code != "" {
+		return deploy.Actor{}, p, nil
+	}
+	a, err := s.used(sess.Context(), p, sess.RemoteAddr())
+	if errors.Is(err, deploy.ErrNotFound) {
+		return a, p, errors.New("this key was removed, or has expired")
+	}
+	if err != nil {
+		s.cfg.Log.Error().Err(err).Msg("keys cannot be read")
+		return a, p, errors.New("your key cannot be checked now; try again")
+	}
+	linkOf(sess.Context()).is(a)
+	return a, p, nil
+}
+
+// used is lookUp that notes the use of a key.
+func (s *Server) used(ctx context.Context, p proved, from net.Addr) (deploy.Actor, error) {
+	if p.user != "" {
+		return s.lookUp(ctx, p)
+	}
+	host, _, err := net.SplitHostPort(from.String())
 	if err != nil {
 		return deploy.Actor{}, err
 	}
-	k, err := s.cfg.Services.People.KeyUsed(sess.Context(), conn.Permissions.Extensions[provedKey], from)
-	if errors.Is(err, deploy.ErrNotFound) {
-		return k, errors.New("this key was removed, or has expired")
+	return s.cfg.Services.People.KeyUsed(ctx, p.fingerprint, host)
+}
+
+// lookUp finds who p is now.
+func (s *Server) lookUp(ctx context.Context, p proved) (deploy.Actor, error) {
+	people := s.cfg.Services.People
+	k := deploy.Key{Name: p.user, Fingerprint: fmt.Sprintf("%s (%s)", p.fingerprint, p.certificate)}
+	if p.user == "" {
+		var err error
+		if k, err = people.Key(ctx, p.fingerprint); err != nil {
+			return deploy.Actor{}, err
+		}
 	}
-	if err != nil {
-		s.cfg.Log.Error().Err(err).Msg("keys cannot be read")
-		return k, fmt.Errorf("your key cannot be checked now; try again")
+	if k.Expired(time.Now()) || !p.until.IsZero() && time.Now().After(p.until) {
+		return deploy.Actor{}, deploy.ErrNotFound
 	}
-	return k, nil
+	u, err := people.User(ctx, k.Name)
+	return u.Actor(k), err
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/gliderlabs/ssh"
@@ -21,11 +22,6 @@ import (
 	"gitd/internal/cli"
 	"gitd/internal/deploy"
 	"gitd/internal/repo"
-)
-
-const (
-	handshakeLimit = 30 * time.Second // from connect to a proved key
-	maxAuthTries   = 10               // keys that one connection may offer
 )
 
 // Pushes registers a push for its hooks.
@@ -44,33 +40,43 @@ type Core interface {
 	RepairRefs(ctx context.Context, app string)
 }
 
-// Config is what a Server works with. Every field is required.
+// Config is what a Server works with. Fields are required unless they say
+// something else.
 type Config struct {
-	HostKey  gossh.Signer
-	Services cli.Services
-	Pushes   Pushes
-	Git      Git
-	Core     Core
-	Log      zerolog.Logger
+	HostKey     gossh.Signer
+	Authorities Authorities // for certificates; may be empty
+	Services    cli.Services
+	Pushes      Pushes
+	Git         Git
+	Core        Core
+	Log         zerolog.Logger
+
+	Public       cli.Door      // how people reach us; zero: as each of them came
+	LoginTimeout time.Duration // from connect to a proved key
+	IdleTimeout  time.Duration // for a connection on which nothing happens
 }
 
 // Server is the SSH door.
 type Server struct {
-	cfg Config
-	ssh *ssh.Server
+	cfg    Config
+	ssh    *ssh.Server
+	limits *limits
+
+	mu    sync.Mutex
+	links map[*link]bool // those that are logged in
 }
 
 // New makes a Server.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg}
+	s := &Server{cfg: cfg, limits: newLimits(), links: map[*link]bool{}}
 	s.ssh = &ssh.Server{
 		Handler:                    s.session,
 		HostSigners:                []ssh.Signer{cfg.HostKey},
 		Version:                    "gitd",
-		PublicKeyHandler:           s.known,
-		KeyboardInteractiveHandler: s.refuse,
+		KeyboardInteractiveHandler: s.refuseAll, // without any handler, gliderlabs/ssh lets everyone in
 		ServerConfigCallback:       s.config,
-		ConnCallback:               limitHandshake,
+		ConnCallback:               s.accept,
+		ChannelHandlers:            map[string]ssh.ChannelHandler{"session": s.channel},
 		PtyCallback:                func(ssh.Context, ssh.Pty) bool { return true },
 		ConnectionFailedCallback: func(c net.Conn, err error) {
 			cfg.Log.Debug().Str("from", c.RemoteAddr().String()).Err(err).Msg("no login")
@@ -90,40 +96,77 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
+// door is how the client at the other end of local reaches us.
+func (s *Server) door(local net.Addr) cli.Door {
+	if s.cfg.Public.Host != "" {
+		return s.cfg.Public
+	}
+	host, port, err := net.SplitHostPort(local.String())
+	if err != nil {
+		return cli.Door{Host: "HOST", Port: "PORT"}
+	}
+	return cli.Door{Host: host, Port: port}
+}
+
 // session runs one command of a client.
 func (s *Server) session(sess ssh.Session) {
-	who, err := s.identify(sess)
+	l := linkOf(sess.Context())
+	defer l.runs()()
+	sess = watch(sess, s.cfg.IdleTimeout, func() { l.end("its session stalled") })
+	who, p, err := s.identify(sess)
 	if err != nil {
-		fail(sess, "%v", err)
+		fail(sess, 1, "%v", err)
 		return
 	}
-	words, caller := sess.Command(), caller(sess, who)
-	if len(words) == 0 && caller.Terminal != nil {
-		words = []string{"overview"}
+	words, err := split(sess.RawCommand())
+	if err != nil {
+		fail(sess, 2, "%v", err)
+		return
+	}
+	if p.code != "" {
+		exit(sess, s.onboard(sess, p, words))
+		return
 	}
 	log := s.cfg.Log.With().Str("who", who.Name).Str("from", sess.RemoteAddr().String()).Logger()
-	switch {
-	case len(words) == 0:
-		deploy.NewReport(sess.Stderr()).Warn("there is no shell here, %s. Deploy with `git push`, or run one of these commands:", who.Name)
-		cli.Run(sess.Context(), s.cfg.Services, caller, []string{"help"})
-		exit(sess, 2)
-	case words[0] == "git-receive-pack", words[0] == "git-upload-pack":
+	if len(words) > 0 && (words[0] == receivePack || words[0] == uploadPack) {
 		start := time.Now()
 		code := s.transport(sess, who, words)
 		log.Info().Strs("command", words).Int("exit", code).Dur("took_ms", time.Since(start)).Msg("git session")
 		exit(sess, code)
-	default:
-		code := cli.Run(sess.Context(), s.cfg.Services, caller, words)
-		// The name only: arguments may be config values one day.
-		log.Info().Str("command", words[0]).Int("exit", code).Msg("command session")
-		exit(sess, code)
+		return
+	}
+	s.command(sess, who, words, log)
+}
+
+// command runs one line of the command tree; on a terminal, no line at all
+// is the overview.
+func (s *Server) command(sess ssh.Session, who deploy.Actor, words []string, log zerolog.Logger) {
+	c := caller(sess, who, s.door(sess.LocalAddr()))
+	ctx, code := context.Context(sess.Context()), 0
+	switch {
+	case len(words) == 0 && c.Terminal == nil:
+		deploy.NewReport(c.Err).Warn("there is no shell here, %s. Deploy with `git push`, or run one of these commands:", who.Name)
+		words, code = []string{"help"}, 2
+	case len(words) == 0:
+		words = []string{"overview"}
+	case c.Terminal != nil && words[0] != "overview":
+		ctx, c.In = interruptible(ctx, c.In)
+	}
+	svc, changed := s.cfg.Services, false
+	svc.Recheck = func() { changed = true } // after the caller has had their answer: it may be their own end
+	code = max(code, cli.Run(ctx, svc, c, words))
+	// The name only: arguments may be config values.
+	log.Info().Str("command", deploy.Printable(words[0])).Int("exit", code).Msg("command session")
+	exit(sess, code)
+	if changed {
+		s.Recheck()
 	}
 }
 
-func fail(sess ssh.Session, format string, args ...any) {
+func fail(sess ssh.Session, code int, format string, args ...any) {
 	r := deploy.NewReport(sess.Stderr())
 	r.Warn(format, args...)
-	exit(sess, 1)
+	exit(sess, code)
 }
 
 func exit(sess ssh.Session, code int) {

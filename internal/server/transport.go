@@ -14,6 +14,13 @@ import (
 	"gitd/internal/repo"
 )
 
+// The commands of git that a client runs here, and the variable it may set.
+const (
+	receivePack = "git-receive-pack"
+	uploadPack  = "git-upload-pack"
+	gitProtocol = "GIT_PROTOCOL"
+)
+
 // transport runs git for a client and returns the exit code.
 func (s *Server) transport(sess ssh.Session, who deploy.Actor, words []string) int {
 	started := time.Now()
@@ -25,7 +32,7 @@ func (s *Server) transport(sess ssh.Session, who deploy.Actor, words []string) i
 	}
 	call := repo.Call{
 		App: app, Service: repo.Service(strings.TrimPrefix(words[0], "git-")),
-		Protocol: variable(sess.Environ(), "GIT_PROTOCOL"),
+		Protocol: variable(sess.Environ(), gitProtocol),
 		In:       sess, Out: sess, Err: sess.Stderr(),
 	}
 	if err := s.prepare(sess.Context(), call, who); err != nil {

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"gitd/internal/cli"
+	"gitd/internal/deploy"
+	"gitd/internal/server"
+)
+
+// peopleOptions are the flags about who may log in, and how.
+type peopleOptions struct {
+	adminKeys    string
+	trustedCA    string
+	sshHost      string
+	claimFor     time.Duration
+	loginTimeout time.Duration
+	idleTimeout  time.Duration
+}
+
+func (o *peopleOptions) flags(f *pflag.FlagSet) {
+	f.StringVar(&o.adminKeys, "admin-keys", "", "authorized_keys lines of the first administrators (best set as GITD_ADMIN_KEYS)")
+	f.StringVar(&o.trustedCA, "trusted-user-ca", "", "file with the public keys of the CAs whose user certificates are good")
+	f.StringVar(&o.sshHost, "ssh-host", "", "HOST or HOST:PORT that people reach the SSH door at; empty: --domain, or as each of them came")
+	f.DurationVar(&o.claimFor, "claim-expires", time.Hour, "how long the first person has to claim this gitd")
+	f.DurationVar(&o.loginTimeout, "login-timeout", time.Minute, "from connect to a proved key")
+	f.DurationVar(&o.idleTimeout, "idle-timeout", 10*time.Minute, "for an SSH connection on which nothing happens")
+}
+
+// registerAdmins stores the keys of GITD_ADMIN_KEYS, one a line. A key's
+// comment is its owner's name.
+func (o *peopleOptions) registerAdmins(ctx context.Context, keys keyAdder) error {
+	n := 0
+	for line := range strings.SplitSeq(o.adminKeys, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		n++
+		name := fmt.Sprintf("admin%d", n)
+		if f := strings.Fields(line); len(f) > 2 {
+			name = f[len(f)-1]
+		}
+		k, err := cli.ParseKey(name, line)
+		if err != nil {
+			return fmt.Errorf("GITD_ADMIN_KEYS, key %d: %w", n, err)
+		}
+		if err := keys.AddKey(ctx, k, true); err != nil {
+			return fmt.Errorf("GITD_ADMIN_KEYS, key %d: %w", n, err)
+		}
+	}
+	return nil
+}
+
+// keyAdder is the part of deploy.People that a start needs.
+type keyAdder interface {
+	AddKey(ctx context.Context, k deploy.Key, admin bool) error
+}
+
+// public is the name that the SSH door has for everyone, or the zero Door
+// where only each client knows how it came.
+func (o *options) public(ssh net.Addr) cli.Door {
+	_, port, err := net.SplitHostPort(ssh.String())
+	if err != nil {
+		return cli.Door{}
+	}
+	switch host, own, err := net.SplitHostPort(o.people.sshHost); {
+	case err == nil:
+		return cli.Door{Host: host, Port: own}
+	case o.people.sshHost != "":
+		return cli.Door{Host: strings.Trim(o.people.sshHost, "[]"), Port: port}
+	case o.domain != "localhost":
+		return cli.Door{Host: o.domain, Port: port}
+	default:
+		return cli.Door{}
+	}
+}
+
+// fromHost is how the host itself reaches the SSH door, unless it has a name
+// for everyone.
+func (o *options) fromHost(ssh net.Addr) cli.Door {
+	if d := o.public(ssh); d.Host != "" {
+		return d
+	}
+	host, port, err := net.SplitHostPort(ssh.String())
+	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return cli.Door{Host: host, Port: port}
+}
+
+// claim invites the first person, if nobody can log in yet. A claim of an
+// earlier start is void with that.
+func (d *daemon) claim(ctx context.Context, out io.Writer) error {
+	keys, err := d.ledger.Keys(ctx)
+	if err != nil || len(keys) > 0 || len(d.authorities) > 0 {
+		return err
+	}
+	code := deploy.NewCode()
+	i := deploy.Invitation{Hash: deploy.HashCode(code), Admin: true, By: "gitd", Created: time.Now(), Expires: time.Now().Add(d.claimFor)}
+	if err := d.ledger.Invite(ctx, i); err != nil {
+		return err
+	}
+	line := d.here.SSH(server.ClaimUser + code)
+	d.log.Warn().Str("command", line).Time("until", i.Expires).Msg("nobody can log in yet: run the command to become administrator")
+	fmt.Fprintf(out, "\nNobody can log in yet. Whoever runs this once, within %s, becomes administrator:\n\n  %s\n\n"+
+		"(With your name behind it, you are called that; else %q.)\n\n", d.claimFor, line, "admin")
+	d.claimEnd = time.AfterFunc(d.claimFor, func() { d.unclaimed(context.WithoutCancel(ctx)) })
+	return nil
+}
+
+// unclaimed says what to do once a claim has expired.
+func (d *daemon) unclaimed(ctx context.Context) {
+	if keys, err := d.ledger.Keys(ctx); err == nil && len(keys) == 0 {
+		d.log.Warn().Msg("the claim has expired: start gitd again, or run on its host: gitd users:invite NAME --admin")
+	}
+}

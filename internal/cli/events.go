@@ -1,0 +1,89 @@
+package cli
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gitd/internal/deploy"
+)
+
+func (t *tree) events() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "events [APP] [-n N]", DisableFlagsInUseLine: true,
+		Short: "list who did what, the newest first", Args: args(cobra.MaximumNArgs(1)),
+	}
+	asJSON := jsonFlag(cmd)
+	num := cmd.Flags().IntP("num", "n", 30, "how many; 0: all")
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		list, err := t.entries(cmd.Context(), a, max(*num, 0))
+		if err != nil {
+			return err
+		}
+		rows, table := []eventRow{}, [][]string{{"TIME", "WHO", "ACTION", "APP", "WHAT"}}
+		for _, e := range list {
+			rows = append(rows, eventRow{e.Time, e.Actor, e.Action, e.App, e.Detail})
+			table = append(table, []string{e.Time.UTC().Format(time.DateTime), e.Actor, e.Action, orDash(e.App), orDash(e.Detail)})
+		}
+		return t.list(*asJSON, rows, table)
+	}
+	return cmd
+}
+
+type eventRow struct {
+	Time   time.Time `json:"time"`
+	Actor  string    `json:"actor"`
+	Action string    `json:"action"`
+	App    string    `json:"app,omitempty"`
+	Detail string    `json:"detail,omitempty"`
+}
+
+// entries are those of one app, or all that the caller may see. An app that
+// was destroyed has a past: the role decides, not whether it is there.
+func (t *tree) entries(ctx context.Context, app []string, limit int) ([]deploy.Entry, error) {
+	switch {
+	case len(app) == 1 && !t.May(app[0], deploy.RoleView):
+		return nil, NoApp(app[0])
+	case len(app) == 1:
+		list, err := t.Ledger.Entries(ctx, app[0], limit)
+		if err == nil && len(list) == 0 {
+			_, err = t.app(ctx, app[0], deploy.RoleView)
+		}
+		return list, err
+	case t.Admin:
+		return t.Ledger.Entries(ctx, "", limit)
+	}
+	var all []deploy.Entry
+	for _, name := range t.visible() {
+		list, err := t.Ledger.Entries(ctx, name, limit)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, list...)
+	}
+	slices.SortStableFunc(all, func(a, b deploy.Entry) int { return b.Time.Compare(a.Time) })
+	if limit > 0 && len(all) > limit {
+		all = all[:limit]
+	}
+	return all, nil
+}
+
+// visible are the names of the apps on which someone who is no administrator
+// has a role, whether they exist or not.
+func (t *tree) visible() []string {
+	if t.Only != (deploy.Limit{}) {
+		return []string{t.Only.App}
+	}
+	return sortedKeys(t.Grants)
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -1,0 +1,172 @@
+package server
+
+import (
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/gliderlabs/ssh"
+
+	"gitd/internal/deploy"
+)
+
+// link is one connection, from its acceptance to its end: what it counts for
+// in the limits, who proved to be there, and how long it may be idle.
+type link struct {
+	net.Conn
+	s    *Server
+	from netip.Addr
+	src  *source
+
+	mu       sync.Mutex
+	loggedIn func() // ends the login's turn; nil once it has ended
+	spoke    bool   // the client has sent something
+	closed   bool
+	proved   *proved      // nil: nothing yet
+	actor    deploy.Actor // as of the last session
+	sessions int          // channels
+	running  int          // commands
+	idle     *time.Timer
+	expiry   *time.Timer
+}
+
+type linkKey struct{}
+
+func linkOf(ctx ssh.Context) *link { return ctx.Value(linkKey{}).(*link) }
+
+// accept lets a new connection try to log in, within the limits of its
+// address and for a bounded time.
+func (s *Server) accept(ctx ssh.Context, conn net.Conn) net.Conn {
+	from := sourceOf(conn.RemoteAddr())
+	src, err := s.limits.admit(from)
+	if err != nil {
+		s.turnAway(conn, err)
+		return nil
+	}
+	done, err := src.login(s.cfg.LoginTimeout)
+	if err != nil {
+		s.limits.leave(from, src)
+		s.turnAway(conn, err)
+		return nil
+	}
+	l := &link{Conn: conn, s: s, from: from, src: src, loggedIn: done}
+	conn.SetDeadline(time.Now().Add(s.cfg.LoginTimeout)) //nolint:errcheck // a closed connection fails at its next read
+	ctx.SetValue(linkKey{}, l)
+	return l
+}
+
+// turnAway says why, in a line before the protocol begins (RFC 4253, 4.2),
+// at no cost.
+func (s *Server) turnAway(conn net.Conn, why error) {
+	s.cfg.Log.Debug().Stringer("from", conn.RemoteAddr()).Err(why).Msg("turned away")
+	conn.SetDeadline(time.Now().Add(time.Second)) //nolint:errcheck // see accept
+	conn.Write([]byte("gitd: " + why.Error() + "\r\n"))
+}
+
+func (l *link) Read(p []byte) (int, error) {
+	n, err := l.Conn.Read(p)
+	if n > 0 {
+		l.mu.Lock()
+		l.spoke = true
+		l.mu.Unlock()
+	}
+	return n, err
+}
+
+// in is called when the client has proved p.
+func (l *link) in(p proved) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.proved = &p
+	l.Conn.SetDeadline(time.Time{}) //nolint:errcheck // see accept
+	l.endLogin()
+	l.idle = time.AfterFunc(l.s.cfg.IdleTimeout, func() { l.end("idle") })
+	if !p.until.IsZero() {
+		l.expiry = time.AfterFunc(time.Until(p.until), func() { l.end("expired") })
+	}
+	l.s.keep(l)
+}
+
+func (l *link) endLogin() {
+	if l.loggedIn != nil {
+		l.loggedIn()
+		l.loggedIn = nil
+	}
+}
+
+// end closes the connection from our side.
+func (l *link) end(why string) {
+	l.s.cfg.Log.Info().Stringer("from", l.RemoteAddr()).Str("why", why).Msg("connection ended")
+	l.Close()
+}
+
+// Close counts the connection out, once.
+func (l *link) Close() error {
+	l.mu.Lock()
+	if l.closed {
+		l.mu.Unlock()
+		return nil
+	}
+	l.closed = true
+	l.endLogin()
+	for _, t := range []*time.Timer{l.idle, l.expiry} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+	// Who connects and says nothing looks whether the port is open.
+	if l.proved == nil && l.spoke {
+		l.src.failed()
+	}
+	l.mu.Unlock()
+	l.s.forget(l)
+	l.s.limits.leave(l.from, l.src)
+	return l.Conn.Close()
+}
+
+// opened counts a session channel in, unless there are too many.
+func (l *link) opened() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.sessions == maxSessions {
+		return false
+	}
+	l.sessions++
+	return true
+}
+
+func (l *link) shut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.sessions--
+}
+
+// runs counts a command in. While one runs, the connection is not idle.
+func (l *link) runs() (ended func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.running++
+	l.idle.Stop()
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.running--
+		if l.running == 0 && !l.closed {
+			l.idle.Reset(l.s.cfg.IdleTimeout)
+		}
+	}
+}
+
+// is notes who the connection's newest session acts as.
+func (l *link) is(a deploy.Actor) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.actor = a
+}
+
+func (l *link) who() (proved, deploy.Actor) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return *l.proved, l.actor
+}

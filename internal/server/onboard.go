@@ -1,0 +1,126 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/gliderlabs/ssh"
+
+	"gitd/internal/cli"
+	"gitd/internal/deploy"
+)
+
+// firstName is what the first person is called who gives no name.
+const firstName = "admin"
+
+// errVoidCode is the answer to a code that opens nothing, whatever the
+// reason.
+var errVoidCode = errors.New("This code is void: it was used, has expired, or is mistyped. Ask for a new one.") //nolint:staticcheck // a whole text for a person
+
+// invitation finds what a code opens. A client may try as many keys with it
+// as it has; that counts as one try of the code.
+func (t *try) invitation(ctx context.Context, user, code string) (deploy.Invitation, error) {
+	if !t.link.src.mayGuess() {
+		t.code = errGuessing
+		return deploy.Invitation{}, deploy.ErrVoid
+	}
+	open, err := t.s.cfg.Services.People.Invitations(ctx)
+	if err != nil {
+		return deploy.Invitation{}, err
+	}
+	i, ok := deploy.FindInvitation(open, code)
+	if ok && i.Claim() == strings.HasPrefix(user, ClaimUser) {
+		return i, nil
+	}
+	t.code = errVoidCode
+	if t.wrong != user {
+		t.wrong = user
+		t.link.src.wrongCode()
+		t.s.cfg.Log.Warn().Stringer("from", t.link.RemoteAddr()).Msg("a wrong code was tried")
+	}
+	return deploy.Invitation{}, deploy.ErrVoid
+}
+
+// onboard registers the key that was proved with a code, and returns the
+// exit code.
+func (s *Server) onboard(sess ssh.Session, p proved, words []string) int {
+	r := deploy.NewReport(sess.Stderr())
+	name := firstName
+	claiming := strings.HasPrefix(sess.User(), ClaimUser)
+	switch {
+	case claiming && len(words) == 1:
+		name = words[0]
+	case len(words) > 0:
+		r.Warn("nothing can be run with a code; run the line as it was given to you")
+		return 2
+	}
+	i, err := s.redeem(sess.Context(), p, name)
+	switch {
+	case errors.Is(err, deploy.ErrVoid):
+		r.Warn("%v", errVoidCode)
+		return 1
+	case errors.Is(err, deploy.ErrKeyTaken):
+		r.Warn("this key is registered under another name already: use another one, ssh -i OTHER-KEY …")
+		return 1
+	case err != nil:
+		r.Warn("%v", err)
+		return 1
+	}
+	s.cfg.Log.Info().Str("who", i.Name).Bool("admin", i.Admin).Str("key", p.fingerprint).
+		Stringer("from", sess.RemoteAddr()).Msg("a code was redeemed")
+	s.welcome(sess, i, p.fingerprint, s.door(sess.LocalAddr()))
+	return 0
+}
+
+func (s *Server) redeem(ctx context.Context, p proved, name string) (deploy.Invitation, error) {
+	if err := deploy.CheckUserName(name); err != nil {
+		return deploy.Invitation{}, err
+	}
+	k, err := cli.NewKey(name, p.key)
+	if err != nil {
+		return deploy.Invitation{}, err
+	}
+	i, err := s.cfg.Services.People.Redeem(ctx, p.code, k)
+	if err != nil {
+		return i, err
+	}
+	action := "user.join"
+	if i.By == "gitd" {
+		action = "user.claim"
+	}
+	return i, s.cfg.Services.Ledger.Record(ctx, deploy.Entry{
+		Time: time.Now(), App: i.App, Actor: i.Name, Action: action,
+		Detail: fmt.Sprintf("%s (%s) %s, invited by %s", i.Name, i.Rights(), p.fingerprint, i.By),
+	})
+}
+
+// welcome shows exactly what to type next.
+func (s *Server) welcome(w io.Writer, i deploy.Invitation, fingerprint string, door cli.Door) {
+	r := deploy.NewReport(w)
+	app := i.App
+	r.Step("Welcome, %s (%s)", i.Name, i.Rights())
+	r.Detail("you log in with the key %s", fingerprint)
+	if app == "" {
+		app = "hello"
+	}
+	switch {
+	case i.Admin || i.Role >= deploy.RoleDeploy:
+		r.Step("What to type next, in a repository with a package.json:")
+		r.Detail("git remote add nodeos %s\ngit push nodeos main", door.Remote(app))
+		r.Detail("%s will be at %s", app, s.cfg.Services.URL(app))
+	case i.App != "":
+		r.Step("What to type next:")
+		r.Detail("%s releases %s", door.SSH("nodeos"), app)
+	}
+	r.Step("Everything else: %s help", door.SSH("nodeos"))
+	if i.Admin {
+		r.Detail("let others in: %s users:invite NAME --role deploy --app %s", door.SSH("nodeos"), app)
+	}
+	if i.Name == firstName {
+		r.Detail("another name for you: %s users:rename %s NAME", door.SSH("nodeos"), firstName)
+	}
+}
