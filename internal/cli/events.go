@@ -13,7 +13,7 @@ import (
 func (t *tree) events() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "events [APP] [-n N]", DisableFlagsInUseLine: true,
-		Short: "list who did what, the newest first", Args: args(cobra.MaximumNArgs(1)),
+		Short: "list who did what, the newest first", Example: "events shop -n 50", Args: args(cobra.MaximumNArgs(1)),
 	}
 	asJSON := jsonFlag(cmd)
 	num := cmd.Flags().IntP("num", "n", 30, "how many; 0: all")

@@ -13,7 +13,7 @@ import (
 )
 
 func (t *tree) users() *cobra.Command {
-	cmd := &cobra.Command{Use: "users", Short: "list the people, their roles and open invitations", Args: args(cobra.NoArgs)}
+	cmd := &cobra.Command{Use: "users", Short: "list the people, their roles and open invitations", Example: "users --json", Args: args(cobra.NoArgs)}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		list, err := t.userRows(cmd.Context())
@@ -126,7 +126,7 @@ func later(a, b time.Time) time.Time {
 func (t *tree) usersAdd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "users:add NAME [--admin]", DisableFlagsInUseLine: true,
-		Short: "add a user without a key, for certificates to name", Args: args(cobra.ExactArgs(1)),
+		Short: "add a user without a key, for certificates to name", Example: "users:add sam", Args: args(cobra.ExactArgs(1)),
 	}
 	admin := cmd.Flags().Bool("admin", false, "as an administrator")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
@@ -149,7 +149,7 @@ func (t *tree) usersAdd() *cobra.Command {
 }
 
 func (t *tree) usersRename() *cobra.Command {
-	cmd := &cobra.Command{Use: "users:rename NAME NEW-NAME", Short: "rename a user; keys and roles stay", Args: args(cobra.ExactArgs(2))}
+	cmd := &cobra.Command{Use: "users:rename NAME NEW-NAME", Short: "rename a user; keys and roles stay", Example: "users:rename admin ada", Args: args(cobra.ExactArgs(2))}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		if err := t.admin(); err != nil {
 			return err
@@ -167,7 +167,7 @@ func (t *tree) usersRename() *cobra.Command {
 
 func (t *tree) usersRemove() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "users:remove NAME", Short: "remove a user with their keys and roles at once; their apps stay", Args: args(cobra.ExactArgs(1)),
+		Use: "users:remove NAME", Short: "remove a user with their keys and roles at once; their apps stay", Example: "users:remove sam", Args: args(cobra.ExactArgs(1)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		if err := t.admin(); err != nil {

@@ -17,7 +17,7 @@ const inviteFor = "24h"
 func (t *tree) usersInvite() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:                   "users:invite NAME [--admin | --app APP --role ROLE] [--expires 24h]",
-		DisableFlagsInUseLine: true, Short: "print one line to send to NAME, which lets them in once", Args: args(cobra.ExactArgs(1)),
+		DisableFlagsInUseLine: true, Short: "print one line to send to NAME, which lets them in once", Example: "users:invite sam --role deploy --app shop", Args: args(cobra.ExactArgs(1)),
 	}
 	admin := cmd.Flags().Bool("admin", false, "as an administrator")
 	app := cmd.Flags().String("app", "", "with a role on this app, which need not exist yet")
@@ -66,7 +66,7 @@ func (t *tree) invite(cmd *cobra.Command, i deploy.Invitation) error {
 func (t *tree) usersGrant() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "users:grant NAME (APP ROLE | --admin)", DisableFlagsInUseLine: true,
-		Short: "give someone a role on an app (view, deploy or admin), or everything", Args: args(cobra.RangeArgs(1, 3)),
+		Short: "give someone a role on an app (view, deploy or admin), or everything", Example: "users:grant sam shop deploy", Args: args(cobra.RangeArgs(1, 3)),
 	}
 	admin := cmd.Flags().Bool("admin", false, "make NAME an administrator")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
@@ -100,7 +100,7 @@ func (t *tree) usersGrant() *cobra.Command {
 func (t *tree) usersRevoke() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "users:revoke NAME (APP | --admin)", DisableFlagsInUseLine: true,
-		Short: "take someone's role on an app, for running sessions too", Args: args(cobra.RangeArgs(1, 2)),
+		Short: "take someone's role on an app, for running sessions too", Example: "users:revoke sam shop", Args: args(cobra.RangeArgs(1, 2)),
 	}
 	admin := cmd.Flags().Bool("admin", false, "NAME is no administrator any more")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
