@@ -57,6 +57,9 @@ func (d *Deployer) healthy(ctx context.Context, inst *instance, r *Report) error
 	if err := d.await(ctx, bound, inst, inst.listening, late); err != nil {
 		return err
 	}
+	if b := inst.startDetail(); b != "" {
+		r.Detail("%s", b)
+	}
 	r.Lap("boot")
 	err := newProber(d.cfg.Host(inst.release.App), inst.release.Manifest.Health.Path).
 		untilHealthy(bound, inst.addr(), inst.ended, r)

@@ -151,6 +151,16 @@ func (i *instance) reason() string {
 	return i.why
 }
 
+// startDetail says how long the app's own start took, as far as it is known.
+func (i *instance) startDetail() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.times == nil {
+		return ""
+	}
+	return BootTimes{Node: i.times.Node, App: i.times.App}.String()
+}
+
 func (i *instance) bootDetail() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()

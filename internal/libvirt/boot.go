@@ -70,7 +70,11 @@ func (d *Driver) create(ctx context.Context, spec deploy.MachineSpec, m *machine
 		if err != nil {
 			return nil, net, err
 		}
-		text, err := d.domain(spec, net, m.since).xml()
+		machine := d.domain(spec, net, m.since)
+		if d.tune != nil {
+			d.tune(&machine)
+		}
+		text, err := machine.xml()
 		if err != nil {
 			return nil, net, err
 		}

@@ -34,6 +34,7 @@ type Driver struct {
 	firmware string
 	qemu     *account // whom QEMU runs as, where this process decides it
 	log      zerolog.Logger
+	tune     func(*domain) // changes a domain before it is made, for measurements; nil: nothing
 
 	mu       sync.Mutex
 	machines map[string]*machine // those with a watch, by id

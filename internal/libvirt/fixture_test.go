@@ -45,7 +45,7 @@ func newImage(t *testing.T) image {
 }
 
 // openToQEMU lets QEMU's user reach dir, which is below a private folder.
-func openToQEMU(t *testing.T, dir string) {
+func openToQEMU(t testing.TB, dir string) {
 	t.Helper()
 	for d := dir; d != os.TempDir() && d != "/"; d = filepath.Dir(d) {
 		if err := os.Chmod(d, 0o755); err != nil {
@@ -54,10 +54,11 @@ func openToQEMU(t *testing.T, dir string) {
 	}
 }
 
-func goBuild(t *testing.T, dir, name, pkg string) string {
+func goBuild(t *testing.T, dir, name, pkg string, flags ...string) string {
 	t.Helper()
 	out := filepath.Join(dir, name)
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-ldflags=-s -w", "-o", out, pkg)
+	args := append([]string{"build", "-ldflags=-s -w", "-o", out}, flags...)
+	cmd := exec.CommandContext(t.Context(), "go", append(args, pkg)...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if b, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build %s: %v\n%s", pkg, err, b)
@@ -103,7 +104,7 @@ func rootTree(t *testing.T, init, app string) string {
 	return dir
 }
 
-func pack(t *testing.T, dst string, owner int, dir string) {
+func pack(t testing.TB, dst string, owner int, dir string) {
 	t.Helper()
 	if b, err := exec.CommandContext(t.Context(), "mkfs.erofs",
 		fmt.Sprint("--force-uid=", owner), fmt.Sprint("--force-gid=", owner), dst, dir).CombinedOutput(); err != nil {

@@ -8,9 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -274,7 +272,7 @@ func TestGuestOutlivesDriver(t *testing.T) {
 		t.Errorf("exited: %q", e.Detail)
 	}
 	p.kind(deploy.EventListening, 2)
-	killQEMU(t, p.m.ID)
+	signalQEMU(t, p.m.ID, syscall.SIGKILL)
 	if e := p.kind(deploy.EventGone, 1); !strings.Contains(e.Detail, "QEMU ended unexpectedly") {
 		t.Errorf("gone: %q", e.Detail)
 	}
@@ -283,21 +281,6 @@ func TestGuestOutlivesDriver(t *testing.T) {
 	}
 	if _, err := os.Stat(state.Machine(p.m.ID)); !os.IsNotExist(err) {
 		t.Errorf("the machine's folder is left: %v", err)
-	}
-}
-
-func killQEMU(t *testing.T, id string) {
-	t.Helper()
-	pid, err := os.ReadFile(filepath.Join(state.Libvirt(), "run/qemu", id+".pid"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(pid)))
-	if err != nil || n < 2 {
-		t.Fatalf("QEMU's pid file has %q", pid)
-	}
-	if err := syscall.Kill(n, syscall.SIGKILL); err != nil {
-		t.Fatal(err)
 	}
 }
 

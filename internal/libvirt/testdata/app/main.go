@@ -19,17 +19,28 @@ func main() {
 		fmt.Fprintln(os.Stderr, "cannot find the database")
 		os.Exit(3)
 	}
+	if os.Getenv("DRIVERTEST") == "bomb" {
+		bomb()
+	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
 	go func() {
-		<-stop
-		fmt.Println("asked to stop")
-		os.Exit(0)
+		for range stop {
+			fmt.Println("asked to stop")
+			if os.Getenv("DEAF") == "" {
+				os.Exit(0)
+			}
+		}
 	}()
 	fmt.Println("starting")
 	http.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "hello from the machine") })
 	http.HandleFunc("/try", try)
 	http.HandleFunc("/list", func(w http.ResponseWriter, r *http.Request) { list(w, r.FormValue("dir")) })
+	http.HandleFunc("/exit", func(_ http.ResponseWriter, r *http.Request) { os.Exit(number(r, "code")) })
+	http.HandleFunc("/signal", func(_ http.ResponseWriter, r *http.Request) { die(syscall.Signal(number(r, "number"))) })
+	http.HandleFunc("/bomb", func(http.ResponseWriter, *http.Request) { explode() })
+	http.HandleFunc("/endless", func(http.ResponseWriter, *http.Request) { go endless() })
+	http.HandleFunc("/time", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, time.Now().UnixNano()) })
 	http.HandleFunc("/crash", func(http.ResponseWriter, *http.Request) { os.Exit(7) })
 	http.HandleFunc("/eat", func(http.ResponseWriter, *http.Request) { eat() })
 	http.HandleFunc("/file", func(w http.ResponseWriter, r *http.Request) { file(w, r.FormValue("name")) })

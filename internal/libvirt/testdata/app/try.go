@@ -88,6 +88,8 @@ func call(number uintptr, args ...uintptr) error {
 	return nil
 }
 
+func pointer[T any](p *T) uintptr { return uintptr(unsafe.Pointer(p)) }
+
 func text(s string) uintptr {
 	b, err := unix.BytePtrFromString(s)
 	if err != nil {
