@@ -208,12 +208,14 @@ type fakeDriver struct {
 	mu       sync.Mutex
 	machines map[string]*fakeMachine
 	app      func(m *fakeMachine) // what a machine does after its boot
+	adopted  func(m *fakeMachine) // what a machine does when it is adopted; nil: nothing
 	specs    []deploy.MachineSpec
 	bootErr  error
 }
 
 type fakeMachine struct {
 	deploy.Machine
+	spec   deploy.MachineSpec
 	watch  deploy.Watch
 	server *httptest.Server
 	status int
@@ -226,10 +228,10 @@ func (d *fakeDriver) Boot(_ context.Context, s deploy.MachineSpec, w deploy.Watc
 	if d.bootErr != nil {
 		return deploy.Machine{}, d.bootErr
 	}
-	m := &fakeMachine{watch: w, status: 200}
+	m := &fakeMachine{spec: s, watch: w, status: 200}
 	m.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.WriteHeader(m.status)
-		fmt.Fprintf(rw, "v%d", s.Release)
+		fmt.Fprintf(rw, "v%d%s", s.Release, s.Env["SAYS"])
 	}))
 	m.Machine = deploy.Machine{ID: s.ID, App: s.App, Release: s.Release, Addr: m.server.Listener.Addr().String(), Started: time.Now()}
 	d.mu.Lock()
@@ -249,6 +251,9 @@ func (d *fakeDriver) Adopt(_ context.Context, id string, w deploy.Watch) (deploy
 		return deploy.Machine{}, deploy.ErrNotFound
 	}
 	m.watch = w
+	if d.adopted != nil {
+		d.adopted(m)
+	}
 	return m.Machine, nil
 }
 

@@ -117,8 +117,12 @@ func benchSpec(b *testing.B, base string) deploy.MachineSpec {
 		Disks:     []deploy.Disk{{Serial: "base", Path: filepath.Join(base, "root.erofs")}, {Serial: "app", Path: app}},
 		Resources: deploy.Resources{MemoryMiB: 128, CPUs: 1},
 	}
-	if initrd := filepath.Join(base, "initrd"); exists(initrd) {
-		s.Initrd = initrd
+	if exists(filepath.Join(base, "initrd")) {
+		// A new one, with the init of this tree.
+		dir := b.TempDir()
+		openToQEMU(b, dir)
+		s.Initrd = filepath.Join(dir, "initrd")
+		writeInitrd(b, s.Initrd, goBuild(b, dir, "init", "gitd/cmd/nodeos-init"))
 	}
 	if deps := os.Getenv("GITD_BENCH_DEPS"); deps != "" {
 		s.Disks = append(s.Disks, deploy.Disk{Serial: "deps", Path: deps})

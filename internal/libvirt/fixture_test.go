@@ -54,7 +54,7 @@ func openToQEMU(t testing.TB, dir string) {
 	}
 }
 
-func goBuild(t *testing.T, dir, name, pkg string, flags ...string) string {
+func goBuild(t testing.TB, dir, name, pkg string, flags ...string) string {
 	t.Helper()
 	out := filepath.Join(dir, name)
 	args := append([]string{"build", "-ldflags=-s -w", "-o", out}, flags...)
@@ -115,7 +115,7 @@ func pack(t testing.TB, dst string, owner int, dir string) {
 	}
 }
 
-func writeInitrd(t *testing.T, dst, init string) {
+func writeInitrd(t testing.TB, dst, init string) {
 	t.Helper()
 	var b bytes.Buffer
 	w := cpio.NewWriter(&b)
@@ -151,7 +151,7 @@ func writeInitrd(t *testing.T, dst, init string) {
 }
 
 // modules are the files of the modules a machine needs, in loading order.
-func modules(t *testing.T) []string {
+func modules(t testing.TB) []string {
 	t.Helper()
 	files := map[string]string{}
 	err := filepath.WalkDir(filepath.Join(stockKernel, "modules"), func(p string, _ fs.DirEntry, err error) error {
@@ -182,7 +182,7 @@ func modules(t *testing.T) []string {
 	return order
 }
 
-func depends(t *testing.T, file string) []string {
+func depends(t testing.TB, file string) []string {
 	t.Helper()
 	f, err := elf.Open(file)
 	if err != nil {

@@ -1,0 +1,43 @@
+package deploy_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gitd/internal/deploy"
+	"gitd/internal/deploy/drivertest"
+)
+
+// TestFakeDriver: the driver that the core is tested with keeps the promises
+// that the real one does.
+func TestFakeDriver(t *testing.T) {
+	d := &fakeDriver{machines: map[string]*fakeMachine{}, adopted: func(m *fakeMachine) {
+		listens(m)
+		m.watch(deploy.Event{Kind: deploy.EventStats, Stats: &deploy.Stats{
+			MemoryTotal: 100 << 20, MemoryUsed: 50 << 20, AppRSS: 40 << 20, CPU: time.Second, OpenFiles: 20, Processes: 1, Uptime: time.Minute,
+		}})
+	}}
+	d.app = func(m *fakeMachine) {
+		m.watch(deploy.Event{Kind: deploy.EventBooted, Boot: &deploy.BootTimes{Kernel: time.Second}})
+		if m.spec.Env[drivertest.Mode] == drivertest.Serve {
+			listens(m)
+			return
+		}
+		m.watch(deploy.Event{Kind: deploy.EventLog, Stream: "stderr", Line: drivertest.LastWords})
+		m.watch(deploy.Event{Kind: deploy.EventExited, Detail: "exit code 3"})
+		d.Stop(context.Background(), m.ID, 0) //nolint:errcheck // it cannot fail
+	}
+	var n atomic.Int32
+	drivertest.Run(t, func(*testing.T) deploy.Driver { return d }, func(*testing.T) deploy.MachineSpec {
+		return deploy.MachineSpec{
+			ID: fmt.Sprintf("shop-v3-%d", n.Add(1)), App: "shop", Release: 3, Env: map[string]string{"SAYS": drivertest.Greeting},
+		}
+	})
+}
+
+func listens(m *fakeMachine) {
+	m.watch(deploy.Event{Kind: deploy.EventListening, Boot: &deploy.BootTimes{Kernel: time.Second, App: time.Second}})
+}
