@@ -68,7 +68,7 @@ func TestDomainVariants(t *testing.T) {
 	if n, owned := strings.Count(got, "<readonly/>"), strings.Count(got, "relabel='no'"); n != 3 || owned != 3 {
 		t.Errorf("%d of 4 disks are read-only, %d keep their owner; want 3:\n%s", n, owned, got)
 	}
-	for _, not := range []string{"<loader", "<initrd", "nolapic_timer", "bind"} {
+	for _, not := range []string{"<loader", "<initrd", "nolapic_timer", "no_timer_check", "bind"} {
 		if strings.Contains(got, not) {
 			t.Errorf("the domain has %s:\n%s", not, got)
 		}

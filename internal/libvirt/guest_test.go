@@ -55,6 +55,9 @@ func (p *probe) await(what string, nth int, ok func(deploy.Event) bool) deploy.E
 				}
 			}
 		}
+		if last := len(events) - 1; last >= 0 && events[last].Kind == deploy.EventGone {
+			p.t.Fatalf("the machine is gone before %s: %+v", what, events)
+		}
 		select {
 		case <-more:
 		case <-late:
