@@ -142,15 +142,17 @@ func (s *Server) session(sess ssh.Session) {
 // is the overview.
 func (s *Server) command(sess ssh.Session, who deploy.Actor, words []string, log zerolog.Logger) {
 	c := caller(sess, who, s.door(sess.LocalAddr()))
-	ctx, code := context.Context(sess.Context()), 0
+	ctx, end := context.WithCancel(sess.Context())
+	defer end()
+	code := 0
 	switch {
 	case len(words) == 0 && c.Terminal == nil:
 		deploy.NewReport(c.Err).Warn("there is no shell here, %s. Deploy with `git push`, or run one of these commands:", who.Name)
 		words, code = []string{"help"}, 2
 	case len(words) == 0:
-		words = []string{"overview"}
-	case c.Terminal != nil && words[0] != "overview":
-		ctx, c.In = interruptible(ctx, c.In)
+		words = []string{cli.OverviewName}
+	case c.Terminal != nil && words[0] != cli.OverviewName:
+		c.In = cooked(c.In, end)
 	}
 	svc, changed := s.cfg.Services, false
 	svc.Recheck = func() { changed = true } // after the caller has had their answer: it may be their own end

@@ -1,21 +1,10 @@
 package server
 
 import (
-	"bytes"
-	"context"
-	"io"
-
 	"github.com/gliderlabs/ssh"
 
 	"gitd/internal/cli"
 	"gitd/internal/deploy"
-)
-
-// What a terminal sends for Ctrl-C and Ctrl-D: with one of its own, a client
-// sends no signal and no end of its input.
-const (
-	interrupt  = 3
-	endOfInput = 4
 )
 
 // caller is who runs a command, with the terminal that they asked for.
@@ -46,30 +35,4 @@ func sizes(resized <-chan ssh.Window) <-chan cli.Size {
 		}
 	}()
 	return out
-}
-
-// interruptible returns a context that ends when Ctrl-C comes in, and the
-// input without it.
-func interruptible(ctx context.Context, in io.Reader) (context.Context, io.Reader) {
-	ctx, cancel := context.WithCancel(ctx)
-	r, w := io.Pipe()
-	context.AfterFunc(ctx, func() { r.Close() })
-	go func() {
-		buf := make([]byte, 4096)
-		for {
-			n, err := in.Read(buf)
-			if bytes.IndexByte(buf[:n], interrupt) >= 0 {
-				cancel()
-				return
-			}
-			if end := bytes.IndexByte(buf[:n], endOfInput); end >= 0 {
-				n, err = end, io.EOF
-			}
-			if _, werr := w.Write(buf[:n]); err != nil || werr != nil {
-				w.CloseWithError(err)
-				return
-			}
-		}
-	}()
-	return ctx, r
 }
