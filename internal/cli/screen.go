@@ -104,7 +104,7 @@ func (s *screen) press(key string) tea.Cmd {
 	if s.log != nil {
 		if key == "q" || key == "esc" || key == "left" || key == "backspace" {
 			s.closeLog()
-			return nil
+			return tea.ClearScreen
 		}
 		s.log.scroll(key, s.size.Height-2)
 		return nil
@@ -138,7 +138,7 @@ func (s *screen) showLog(app string) tea.Cmd {
 		return nil
 	}
 	s.log.from = lines
-	return s.log.wait
+	return tea.Batch(tea.ClearScreen, s.log.wait)
 }
 
 func (s *screen) closeLog() {
