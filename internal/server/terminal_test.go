@@ -72,7 +72,9 @@ func door(t *testing.T) *gossh.Client {
 		Counts: func(string) deploy.Counts { return deploy.Counts{Requests: 42} },
 		URL:    func(app string) string { return "http://" + app + ".localhost/" },
 	}
-	return dial(t, Config{HostKey: signer, Services: svc, Log: zerolog.Nop()}, signer)
+	return dial(t, Config{
+		HostKey: signer, Services: svc, Log: zerolog.Nop(), LoginTimeout: time.Minute, IdleTimeout: time.Minute,
+	}, signer)
 }
 
 func dial(t *testing.T, cfg Config, signer gossh.Signer) *gossh.Client {
