@@ -39,6 +39,9 @@ func makePlan(c *commit) (plan, error) {
 	if p.npmrc, err = optional(c, npmrc, packageLimit); err != nil {
 		return plan{}, err
 	}
+	if err := p.readAppJSON(c); err != nil {
+		return plan{}, err
+	}
 	if err := p.readLock(c); err != nil {
 		return plan{}, err
 	}
@@ -61,6 +64,20 @@ func optional(c *commit, name string, limit int64) ([]byte, error) {
 		return nil, nil
 	}
 	return b, err
+}
+
+// readAppJSON takes the health check of app.json, unless package.json has one
+// of its own.
+func (p *plan) readAppJSON(c *commit) error {
+	b, err := optional(c, appJSON, appJSONLimit)
+	if err != nil || b == nil || p.pkg.settings.ownHealth {
+		return err
+	}
+	h, ok, err := appHealth(b, &p.pkg.warnings)
+	if ok {
+		p.pkg.settings.health = h
+	}
+	return err
 }
 
 func (p *plan) readLock(c *commit) error {

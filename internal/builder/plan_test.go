@@ -162,9 +162,10 @@ func TestPickNPM(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
-	m, err := parsePackage([]byte(`{"nodeos": {"memory": "1G", "cpus": 2, "healthcheck": {"path": "/ok", "timeout": "90s", "port": 1}, "disk": 1}, "name": 1, "name": 2}`))
+	m, err := parsePackage([]byte(`{"nodeos": {"memory": "1G", "cpus": 2, "healthcheck": {"path": "/ok", "timeout": "90s", "interval": "1500ms", "attempts": 4, "port": 1}, "disk": 1}, "name": 1, "name": 2}`))
 	check(t, err)
-	want := settings{deploy.Resources{MemoryMiB: 1024, CPUs: 2}, deploy.Health{Path: "/ok", Timeout: 90 * time.Second}}
+	want := settings{deploy.Resources{MemoryMiB: 1024, CPUs: 2},
+		deploy.Health{Path: "/ok", Timeout: 90 * time.Second, Interval: 1500 * time.Millisecond, Attempts: 4}, true}
 	if m.settings != want {
 		t.Errorf("got %+v, want %+v", m.settings, want)
 	}
@@ -177,7 +178,9 @@ func TestSettings(t *testing.T) {
 		`"x"`, `{"memory": 256}`, `{"memory": "10M"}`, `{"memory": "999999G"}`, `{"memory": "256m"}`, `{"cpus": 0}`,
 		`{"cpus": 1.5}`, `{"cpus": "2"}`, `{"healthcheck": "/x"}`, `{"healthcheck": {"path": "x"}}`,
 		`{"healthcheck": {"path": "/a b"}}`, `{"healthcheck": {"path": "/\r\nHost: x"}}`, `{"healthcheck": {"timeout": 60}}`,
-		`{"healthcheck": {"timeout": "1h"}}`,
+		`{"healthcheck": {"timeout": "1h"}}`, `{"healthcheck": {"interval": "1ms"}}`, `{"healthcheck": {"interval": 2}}`,
+		`{"healthcheck": {"attempts": 0}}`, `{"healthcheck": {"attempts": "3"}}`, `{"healthcheck": {"attempts": 1e9}}`,
+		`{"healthcheck": {"path": "//h\u0000"}}`, `{"healthcheck": null}`,
 	} {
 		_, err := parsePackage([]byte(`{"nodeos": ` + bad + `}`))
 		rejected(t, err, "package.json: nodeos")

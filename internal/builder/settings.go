@@ -6,9 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
-	"strings"
-	"time"
-	"unicode"
 
 	"gitd/internal/deploy"
 )
@@ -17,14 +14,14 @@ import (
 type settings struct {
 	resources deploy.Resources
 	health    deploy.Health
+	ownHealth bool // it is set here, so app.json's does not count
 }
 
 // What an app may ask for. The host's own limits are not known here.
 const (
-	minMemory  = 48        // MiB; the smallest Node server does not boot with less
-	maxMemory  = 256 << 10 // MiB
-	maxCPUs    = 64
-	maxTimeout = 15 * time.Minute
+	minMemory = 48        // MiB; the smallest Node server does not boot with less
+	maxMemory = 256 << 10 // MiB
+	maxCPUs   = 64
 )
 
 // parseSettings reads the "nodeos" member; raw may be empty. Unknown keys are
@@ -45,7 +42,11 @@ func parseSettings(raw json.RawMessage, warnings *[]string) (settings, error) {
 	if s.resources.CPUs, err = parseCPUs(o["cpus"]); err != nil {
 		return s, err
 	}
-	return s, s.parseHealth(o["healthcheck"], warnings)
+	if raw, ok := o["healthcheck"]; ok {
+		s.ownHealth = true
+		s.health, err = parseHealth(raw, warnings)
+	}
+	return s, err
 }
 
 func member(raw json.RawMessage, name string) (jsonObject, error) {
@@ -102,34 +103,4 @@ func parseCPUs(raw json.RawMessage) (n int, err error) {
 		return 0, badSetting("nodeos.cpus", raw, fmt.Sprintf("use a whole number from 1 to %d", maxCPUs))
 	}
 	return n, nil
-}
-
-func (s *settings) parseHealth(raw json.RawMessage, warnings *[]string) error {
-	if len(raw) == 0 {
-		return nil
-	}
-	o, err := member(raw, "nodeos.healthcheck")
-	if err != nil {
-		return err
-	}
-	*warnings = append(*warnings, o.unknown("nodeos.healthcheck", "path", "timeout")...)
-	if raw, ok := o["path"]; ok {
-		p := o.text("path")
-		if !strings.HasPrefix(p, "/") || len(p) > 1024 || strings.ContainsFunc(p, notInURL) {
-			return badSetting("nodeos.healthcheck.path", raw, `use a path such as "/health"`)
-		}
-		s.health.Path = p
-	}
-	if raw, ok := o["timeout"]; ok {
-		d, err := time.ParseDuration(o.text("timeout"))
-		if err != nil || d < time.Second || d > maxTimeout {
-			return badSetting("nodeos.healthcheck.timeout", raw, `use a time such as "90s", up to 15m`)
-		}
-		s.health.Timeout = d
-	}
-	return nil
-}
-
-func notInURL(r rune) bool {
-	return r > unicode.MaxASCII || unicode.IsControl(r) || unicode.IsSpace(r) || r == '#'
 }

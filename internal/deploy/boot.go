@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -39,10 +40,8 @@ func (d *Deployer) boot(ctx context.Context, spec MachineSpec, rel Release, r *R
 // good answer. A probe from outside would prove nothing before that: in
 // user-mode networking the host side accepts before the guest listens.
 func (d *Deployer) healthy(ctx context.Context, inst *instance, r *Report) error {
-	limit := inst.release.Manifest.Health.Timeout
-	if limit == 0 {
-		limit = d.cfg.BootTimeout
-	}
+	check := inst.release.Manifest.Health
+	limit := cmp.Or(check.Timeout, d.cfg.BootTimeout)
 	bound, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	late := Reject(fmt.Sprintf("the machine did not boot within %s", limit), "this is the server's fault: its operator finds more in gitd's log")
@@ -61,8 +60,19 @@ func (d *Deployer) healthy(ctx context.Context, inst *instance, r *Report) error
 		r.Detail("%s", b)
 	}
 	r.Lap("boot")
-	err := newProber(d.cfg.Host(inst.release.App), inst.release.Manifest.Health.Path).
-		untilHealthy(bound, inst.addr(), inst.ended, r)
+	return d.probe(ctx, bound, inst, r)
+}
+
+// probe waits for a good answer of a candidate that listens. A check that
+// counts attempts, and no time, has the time that those take.
+func (d *Deployer) probe(ctx, bound context.Context, inst *instance, r *Report) error {
+	check := inst.release.Manifest.Health
+	if check.Attempts > 0 && check.Timeout == 0 {
+		var cancel context.CancelFunc
+		bound, cancel = context.WithTimeout(ctx, probeMost)
+		defer cancel()
+	}
+	err := newProber(d.cfg.Host(inst.release.App), check).untilHealthy(bound, inst.addr(), inst.ended, r)
 	r.Lap("health")
 	switch {
 	case err == nil:
@@ -72,7 +82,7 @@ func (d *Deployer) healthy(ctx context.Context, inst *instance, r *Report) error
 	case isClosed(inst.ended):
 		return d.ended(inst)
 	default:
-		return Reject(fmt.Sprintf("health check failed for %s: %v", limit, err), "")
+		return Reject("health check failed: "+err.Error(), "the app must answer with a status below 500; `logs "+inst.release.App+"` has what it said")
 	}
 }
 

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,74 +13,93 @@ import (
 const (
 	probeTimeout = 10 * time.Second       // one answer
 	probeEvery   = 300 * time.Millisecond // between two probes; the first follows the guest's own event
+	probeMost    = 15 * time.Minute       // all probes of a check that counts attempts and no time
 )
-
-// errUnhealthy: the candidate did not come to answer in time.
-var errUnhealthy = errors.New("not healthy")
 
 // prober asks a candidate for its health-check path.
 type prober struct {
+	Health
 	client *http.Client
 	host   string // Host header: the name the app will be served under
-	path   string
 }
 
-func newProber(host, path string) *prober {
-	if path == "" {
-		path = "/"
-	}
+// newProber fills in what h leaves open.
+func newProber(host string, h Health) *prober {
+	h.Path = cmp.Or(h.Path, "/")
+	h.Interval = cmp.Or(h.Interval, probeEvery)
+	h.Probe = cmp.Or(h.Probe, probeTimeout)
 	return &prober{
-		host: host, path: path,
+		Health: h, host: host,
 		client: &http.Client{
-			Timeout: probeTimeout,
+			Timeout: h.Probe,
 			// A redirect is an answer: following it could lead anywhere.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Transport: &http.Transport{
-				DisableKeepAlives: true,
-				DialContext:       (&net.Dialer{Timeout: probeTimeout}).DialContext,
+				DisableKeepAlives:      true,
+				DialContext:            (&net.Dialer{Timeout: h.Probe}).DialContext,
+				MaxResponseHeaderBytes: 64 << 10,
 			},
 		},
 	}
 }
 
-// untilHealthy probes addr until it gives any answer below 500, the machine
-// ends, or ctx does.
+// untilHealthy probes addr until it gives any answer below 500. It gives up
+// after the attempts that the check allows, when ctx ends, or at once when
+// the machine does. Each probe is told to the pusher.
 func (p *prober) untilHealthy(ctx context.Context, addr string, ended <-chan struct{}, r *Report) error {
-	last := ""
-	for {
-		took, status, err := p.probe(ctx, addr)
-		switch {
-		case err == nil && status < 500:
-			r.Detail("health check: GET %s → %d in %s", p.path, status, took.Round(time.Millisecond))
-			return nil
-		case err == nil:
-			last = fmt.Sprintf("GET %s → %d", p.path, status)
-		case ctx.Err() == nil:
-			last = fmt.Sprintf("GET %s: %v", p.path, errors.Unwrap(err))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	go func() {
+		select {
+		case <-ended:
+			cancel()
+		case <-ctx.Done():
 		}
-		r.Detail("health check: %s", last)
+	}()
+	last := "no answer"
+	for n, wait := 1, p.Delay; ; n, wait = n+1, p.Interval {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %s", errUnhealthy, last)
-		case <-ended:
-			return errUnhealthy
-		case <-time.After(probeEvery):
+			return errors.New(last)
+		case <-time.After(wait):
+		}
+		good, said := p.probe(ctx, addr)
+		if ctx.Err() != nil {
+			return errors.New(last)
+		}
+		last = said
+		r.Detail("health check: %s", said)
+		switch {
+		case good:
+			return nil
+		case p.Attempts > 0 && n >= p.Attempts:
+			return fmt.Errorf("%s, after %d attempts", last, n)
 		}
 	}
 }
 
-func (p *prober) probe(ctx context.Context, addr string) (time.Duration, int, error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+p.path, nil)
+// probe asks once and says what came of it.
+func (p *prober) probe(ctx context.Context, addr string) (good bool, said string) {
+	start := time.Now()
+	status, err := p.get(ctx, addr)
+	took := time.Since(start).Round(time.Millisecond)
 	if err != nil {
-		return 0, 0, err
+		return false, fmt.Sprintf("GET %s: %v, after %s", p.Path, errors.Unwrap(err), took)
+	}
+	return status < 500, fmt.Sprintf("GET %s → %d in %s", p.Path, status, took)
+}
+
+func (p *prober) get(ctx context.Context, addr string) (status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+p.Path, nil)
+	if err != nil {
+		return 0, fmt.Errorf("request: %w", err)
 	}
 	req.Host = p.host
 	req.Header.Set("User-Agent", "gitd-healthcheck")
-	start := time.Now()
 	res, err := p.client.Do(req)
 	if err != nil {
-		return 0, 0, err
+		return 0, err
 	}
 	res.Body.Close()
-	return time.Since(start), res.StatusCode, nil
+	return res.StatusCode, nil
 }
