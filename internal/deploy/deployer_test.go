@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -36,8 +38,10 @@ type world struct {
 	driver *fakeDriver
 	router *fakeRouter
 	build  func(ctx context.Context, src deploy.Source, r *deploy.Report) (deploy.Manifest, error)
+	mu     sync.Mutex
 	points map[string]string // branch → commit, as the repository has it
 	core   *deploy.Deployer
+	limit  int // of builds side by side; 0: the default
 }
 
 func newWorld(t *testing.T) *world {
@@ -56,19 +60,27 @@ func newWorld(t *testing.T) *world {
 // open is a start of gitd: a new core on what is on disk and what runs.
 func (w *world) open() {
 	w.t.Helper()
+	w.openWith(func(*deploy.Config) {})
+}
+
+// openWith lets a test put something else into the core's configuration.
+func (w *world) openWith(change func(c *deploy.Config)) {
+	w.t.Helper()
 	l, err := ledger.Open(w.t.Context(), w.state.Ledger())
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.ledger, w.router = l, &fakeRouter{to: map[string]string{}, down: map[string]string{}, names: map[string][]string{}}
-	w.core = deploy.New(deploy.Config{
+	w.ledger, w.router = l, &fakeRouter{onSwitch: func() {}, to: map[string]string{}, down: map[string]string{}, names: map[string][]string{}}
+	cfg := deploy.Config{
 		State: w.state, Ledger: l, Settings: l, Builder: w, Driver: w.driver, Router: w.router, Repos: w, Output: discard{}, BuildLogs: w.builds,
-		Log:         slog.New(slog.DiscardHandler),
-		Host:        func(app string) string { return app + ".localhost" },
-		URL:         func(app string) string { return "http://" + app + ".localhost/" },
-		Defaults:    deploy.Resources{MemoryMiB: 128, CPUs: 1},
-		BootTimeout: 5 * time.Second, DrainTimeout: time.Second, StopGrace: time.Second,
-	})
+		Log:      slog.New(slog.DiscardHandler),
+		Host:     func(app string) string { return app + ".localhost" },
+		URL:      func(app string) string { return "http://" + app + ".localhost/" },
+		Defaults: deploy.Resources{MemoryMiB: 128, CPUs: 1},
+		Builds:   w.limit, BootTimeout: 5 * time.Second, DrainTimeout: time.Second, StopGrace: time.Second,
+	}
+	change(&cfg)
+	w.core = deploy.New(cfg)
 	if err := w.core.Reconcile(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
@@ -88,16 +100,74 @@ func (w *world) push(old, commit string) (reject, out string) {
 
 func (w *world) pushRef(c deploy.Command) (reject, out string) {
 	w.t.Helper()
-	if _, err := w.ledger.CreateApp(w.t.Context(), "shop"); err != nil {
+	p := w.begin("shop", c)
+	return p.end()
+}
+
+// pushed is a push under way. What it prints can be read meanwhile.
+type pushed struct {
+	w       *world
+	out     syncBuffer
+	done    chan struct{}
+	outcome deploy.Outcome
+}
+
+// begin starts a push to app, which is made.
+func (w *world) begin(app string, c deploy.Command) *pushed {
+	w.t.Helper()
+	if _, err := w.ledger.CreateApp(w.t.Context(), app); err != nil {
 		w.t.Fatal(err)
 	}
-	var b bytes.Buffer
-	o := w.core.Receive(deploy.Push{App: "shop", By: deploy.Actor{Name: "ada"}, Started: time.Now(), Commands: []deploy.Command{c}}, &b)
-	o.Settle()
-	if len(o.Verdicts) != 1 || o.Verdicts[0].Ref != c.Ref {
-		w.t.Fatalf("verdicts %+v for %s", o.Verdicts, c.Ref)
+	p := &pushed{w: w, done: make(chan struct{})}
+	go func() {
+		defer close(p.done)
+		p.outcome = w.core.Receive(deploy.Push{
+			App: app, By: deploy.Actor{Name: "ada", Key: "SHA256:ada"}, Started: time.Now(), Commands: []deploy.Command{c},
+		}, &p.out)
+		p.outcome.Settle()
+	}()
+	return p
+}
+
+// beginMain starts a push of a commit to shop's main.
+func (w *world) beginMain(old, commit string) *pushed {
+	return w.begin("shop", deploy.Command{Ref: "refs/heads/main", Old: old, New: commit})
+}
+
+func (p *pushed) end() (reject, out string) {
+	p.w.t.Helper()
+	select {
+	case <-p.done:
+	case <-time.After(30 * time.Second):
+		p.w.t.Fatalf("the push does not end:\n%s", p.out.String())
 	}
-	return o.Verdicts[0].Reject, b.String() + o.Summary
+	if len(p.outcome.Verdicts) != 1 {
+		p.w.t.Fatalf("verdicts %+v", p.outcome.Verdicts)
+	}
+	return p.outcome.Verdicts[0].Reject, p.out.String() + p.outcome.Summary
+}
+
+// says waits until the push has printed text.
+func (p *pushed) says(text string) {
+	p.w.t.Helper()
+	p.w.eventually("the push says "+text, func() bool { return strings.Contains(p.out.String(), text) })
+}
+
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *syncBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(p)
+}
+
+func (b *syncBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
 }
 
 func (w *world) live() (version int, answer string) {
@@ -129,6 +199,8 @@ func (w *world) Commit(_ context.Context, _, object string) (deploy.Commit, erro
 }
 
 func (w *world) Point(_ context.Context, _, branch, commit string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.points[branch] = commit
 	return nil
 }
@@ -148,18 +220,31 @@ type fakeRouter struct {
 	mu       sync.Mutex
 	to, down map[string]string
 	names    map[string][]string
+	held     []string
+	onSwitch func() // runs before each Switch
+}
+
+// Hold keeps no requests: there are none. It notes what it was asked for.
+func (r *fakeRouter) Hold(app string, _ time.Duration) func(context.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.to, app)
+	r.held = append(r.held, app)
+	return func(context.Context) {}
+}
+
+func (r *fakeRouter) target(app string) (addr, down string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.to[app], r.down[app]
 }
 
 func (r *fakeRouter) Switch(app, addr string) func(context.Context) {
+	r.onSwitch()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.to[app] = addr
 	delete(r.down, app)
-	return func(context.Context) {}
-}
-
-func (r *fakeRouter) Hold(app string, _ time.Duration) func(context.Context) {
-	r.Down(app, "held")
 	return func(context.Context) {}
 }
 
@@ -277,6 +362,20 @@ func (d *fakeDriver) List(context.Context) ([]deploy.Machine, error) {
 		list = append(list, m.Machine)
 	}
 	return list, nil
+}
+
+// behave changes what machines do after their boot.
+func (d *fakeDriver) behave(app func(m *fakeMachine)) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.app = app
+}
+
+// all are the machines that run.
+func (d *fakeDriver) all() []*fakeMachine {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Collect(maps.Values(d.machines))
 }
 
 func (d *fakeDriver) count() int {

@@ -120,14 +120,7 @@ func (j *deployment) stopOld(ctx context.Context) error {
 // hold has the front door keep new requests until the next Switch or Down,
 // and waits for those that run.
 func (j *deployment) hold(ctx context.Context) {
-	h, ok := j.d.cfg.Router.(interface {
-		Hold(app string, limit time.Duration) (drain func(context.Context))
-	})
-	if !ok {
-		j.d.cfg.Router.Down(j.app.Name, "it is being replaced")
-		return
-	}
-	drain := h.Hold(j.app.Name, j.d.cfg.HoldTimeout)
+	drain := j.d.cfg.Router.Hold(j.app.Name, j.d.cfg.HoldTimeout)
 	bound, cancel := context.WithTimeout(ctx, j.d.cfg.DrainTimeout)
 	defer cancel()
 	drain(bound)
