@@ -1,0 +1,258 @@
+package deploy_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"gitd/internal/deploy"
+)
+
+// status is shop's.
+func (w *world) status() deploy.AppStatus {
+	w.t.Helper()
+	s, err := w.core.Status(w.t.Context(), "shop")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+// TestLostDuringABuild: the replacement of a lost machine does not wait for a
+// build of the same app, which may take many minutes.
+func TestLostDuringABuild(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	g := w.holdBuild(commit(2))
+	p := w.beginMain(commit(1), commit(2))
+	receives(t, "the build begins", g.reached)
+	lost := w.driver.all()[0]
+	lost.watch(deploy.Event{Kind: deploy.EventGone, Detail: "killed"})
+	w.eventually("another machine serves", func() bool {
+		s := w.status()
+		return s.State == deploy.Running && s.Machine != lost.ID && s.Restarts == 1
+	})
+	close(g.open)
+	if reject, out := p.end(); reject != "" {
+		t.Errorf("%s\n%s", reject, out)
+	}
+	w.eventually("only the new machine is left", func() bool { return w.driver.count() == 1 })
+}
+
+// TestHungMachineIsReplaced: a guest that says nothing any more is destroyed,
+// and its app starts again elsewhere.
+func TestHungMachineIsReplaced(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	hung := w.driver.all()[0]
+	hung.watch(deploy.Event{Kind: deploy.EventHung, Detail: "no beat for 30s"})
+	w.eventually("another machine serves", func() bool {
+		all := w.driver.all()
+		return len(all) == 1 && all[0].ID != hung.ID && w.status().State == deploy.Running
+	})
+	list, err := w.ledger.Entries(t.Context(), "shop", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lost string
+	for _, e := range list {
+		if e.Action == "machine.lost" {
+			lost = e.Detail
+		}
+	}
+	if !strings.Contains(lost, "it does not answer: no beat for 30s") {
+		t.Errorf("the audit says %q", lost)
+	}
+}
+
+// TestHungCandidateFails: a candidate that says nothing more has failed.
+func TestHungCandidateFails(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	w.driver.behave(func(m *fakeMachine) {
+		m.watch(deploy.Event{Kind: deploy.EventBooted})
+		m.watch(deploy.Event{Kind: deploy.EventHung, Detail: "no beat for 30s"})
+	})
+	if reject, _ := w.push(commit(1), commit(2)); !strings.Contains(reject, "it does not answer: no beat for 30s") {
+		t.Errorf("rejected %q", reject)
+	}
+}
+
+// TestCrashLoopInTheGuest: an app that ends again and again is shown so, with
+// what it said last, and each end is in the audit. Once it has settled, or a
+// push has replaced it, it is no loop any more.
+func TestCrashLoopInTheGuest(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	m := w.driver.all()[0]
+	for range 3 {
+		m.watch(deploy.Event{Kind: deploy.EventLog, Stream: "stderr", Line: "Error: out of \x1b[31mcheese"})
+		m.watch(deploy.Event{Kind: deploy.EventExited, Detail: "exit code 1"})
+		if s := w.status(); s.State == deploy.Running {
+			t.Errorf("between two runs: %+v", s)
+		}
+		m.watch(deploy.Event{Kind: deploy.EventListening})
+	}
+	s := w.status()
+	if s.State != deploy.CrashLoop || s.Restarts != 3 || !strings.Contains(strings.Join(s.LastLines, "\n"), "Error: out of cheese") {
+		t.Errorf("%+v", s)
+	}
+	w.eventually("each end is in the audit", func() bool {
+		list, err := w.ledger.Entries(t.Context(), "shop", 0)
+		n := 0
+		for _, e := range list {
+			if e.Action == "app.crashed" && strings.Contains(e.Detail, "exit code 1") {
+				n++
+			}
+		}
+		return err == nil && n == 3
+	})
+	if reject, out := w.push(commit(1), commit(2)); reject != "" {
+		t.Fatalf("%s\n%s", reject, out)
+	}
+	if s := w.status(); s.State != deploy.Running || s.Release != 2 {
+		t.Errorf("after the push: %+v", s)
+	}
+}
+
+// TestCrashLoopOfMachines: a live release that does not start any more is
+// tried again with pauses; a push takes its place without waiting for them.
+func TestCrashLoopOfMachines(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	w.driver.behave(func(m *fakeMachine) {
+		if m.Release > 1 {
+			healthy(m)
+			return
+		}
+		m.watch(deploy.Event{Kind: deploy.EventLog, Stream: "stderr", Line: "no cheese"})
+		m.watch(deploy.Event{Kind: deploy.EventExited, Detail: "exit code 1"})
+	})
+	w.driver.all()[0].watch(deploy.Event{Kind: deploy.EventGone, Detail: "killed"})
+	w.eventually("a try has failed", func() bool {
+		_, down := w.router.target("shop")
+		return strings.Contains(down, "it does not start: the app did not start: exit code 1; next try in")
+	})
+	if s := w.status(); s.State != deploy.Down || s.Reason == "" {
+		t.Errorf("%+v", s)
+	}
+	if reject, out := w.push(commit(1), commit(2)); reject != "" {
+		t.Fatalf("%s\n%s", reject, out)
+	}
+	if v, answer := w.live(); v != 2 || answer != "v2" {
+		t.Errorf("v%d answers %q", v, answer)
+	}
+	w.eventually("one machine runs", func() bool { return w.driver.count() == 1 })
+}
+
+// TestPushDuringARevival: the revival of a release that is about to be
+// replaced gives way at once, however long it would have waited.
+func TestPushDuringARevival(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	booting := make(chan struct{}, 10)
+	w.driver.behave(func(m *fakeMachine) {
+		if m.Release > 1 {
+			healthy(m)
+			return
+		}
+		booting <- struct{}{} // and it never listens
+	})
+	w.driver.all()[0].watch(deploy.Event{Kind: deploy.EventGone, Detail: "killed"})
+	<-booting
+	if s := w.status(); s.State != deploy.Down && s.State != deploy.Starting {
+		t.Errorf("%+v", s)
+	}
+	if reject, out := w.push(commit(1), commit(2)); reject != "" {
+		t.Fatalf("%s\n%s", reject, out)
+	}
+	w.eventually("only the new machine is left", func() bool { return w.driver.count() == 1 })
+	if v, answer := w.live(); v != 2 || answer != "v2" {
+		t.Errorf("v%d answers %q", v, answer)
+	}
+}
+
+// TestReviveAllWithOneBroken: after a reboot of the host every machine is
+// gone. All apps come back, and one that does not start holds up none.
+func TestReviveAllWithOneBroken(t *testing.T) {
+	w := newWorld(t)
+	apps := []string{"a", "b", "c", "d", "e", "f", "g", "shop"}
+	for i, app := range apps {
+		if reject, out := w.begin(app, deploy.Command{Ref: "refs/heads/main", Old: none, New: commit(i + 1)}).end(); reject != "" {
+			t.Fatalf("%s\n%s", reject, out)
+		}
+	}
+	w.close()
+	for _, m := range w.driver.all() {
+		m.server.Close()
+	}
+	w.driver.mu.Lock()
+	clear(w.driver.machines)
+	w.driver.mu.Unlock()
+	w.driver.behave(func(m *fakeMachine) {
+		if m.App == "a" || m.App == "b" {
+			m.watch(deploy.Event{Kind: deploy.EventGone, Detail: "no disk"})
+			return
+		}
+		healthy(m)
+	})
+	w.open()
+	w.eventually("the sound apps serve", func() bool {
+		for _, app := range apps[2:] {
+			if addr, _ := w.router.target(app); addr == "" {
+				return false
+			}
+		}
+		return true
+	})
+	w.driver.behave(healthy)
+	w.eventually("the others come back too", func() bool {
+		a, _ := w.router.target("a")
+		b, _ := w.router.target("b")
+		return a != "" && b != ""
+	})
+}
+
+// TestFullDisk: a ledger that cannot be written fails the push cleanly, and
+// the release does not stay in the middle of its life once there is room.
+func TestFullDisk(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	w.close()
+	full := &fullDisk{}
+	w.openWith(func(c *deploy.Config) { full.Ledger = w.ledger; c.Ledger = full })
+	w.build = func(context.Context, deploy.Source, *deploy.Report) (deploy.Manifest, error) {
+		full.set(true)
+		return deploy.Manifest{}, errors.New("write layer: no space left on device")
+	}
+	reject, _ := w.push(commit(1), commit(2))
+	if !strings.Contains(reject, "no space left") {
+		t.Errorf("rejected %q", reject)
+	}
+	if r, err := w.ledger.Release(t.Context(), "shop", 2); err != nil || r.State != deploy.Building {
+		t.Errorf("while the disk is full: %+v, %v", r, err)
+	}
+	full.set(false)
+	w.wants(map[int]deploy.State{1: deploy.Live, 2: deploy.Failed})
+	w.build = w.goodBuild
+	if reject, out := w.push(commit(1), commit(2)); reject != "" {
+		t.Errorf("%s\n%s", reject, out)
+	}
+}
+
+// fullDisk is a ledger that cannot save releases while it is full.
+type fullDisk struct {
+	deploy.Ledger
+	full atomic.Bool
+}
+
+func (f *fullDisk) set(full bool) { f.full.Store(full) }
+
+func (f *fullDisk) SaveRelease(ctx context.Context, r deploy.Release) error {
+	if f.full.Load() {
+		return errors.New("database or disk is full")
+	}
+	return f.Ledger.SaveRelease(ctx, r)
+}
