@@ -55,7 +55,7 @@ func (h *host) serve() *cobra.Command {
 	f.StringVar(&o.domain, "domain", "localhost", "apps are served at APP.DOMAIN")
 	o.people.flags(f)
 	f.IntVar(&o.memory, "memory", 128, "default memory of a machine, MiB")
-	f.DurationVar(&o.bootLimit, "boot-timeout", 60*time.Second, "from boot to the first good answer of a new release")
+	f.DurationVar(&o.bootLimit, "boot-timeout", 60*time.Second, "for a machine to boot, and then for its app to give a first good answer")
 	f.DurationVar(&o.drainLimit, "drain-timeout", 30*time.Second, "for requests that still run on a replaced machine")
 	f.DurationVar(&o.holdLimit, "hold-timeout", 30*time.Second, "for requests that wait while an app with a volume is replaced")
 	f.IntVar(&o.builds, "builds", 0, "builds that run side by side; 0: as many as there are cores")

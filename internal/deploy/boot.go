@@ -10,15 +10,37 @@ import (
 	"maps"
 	"os"
 	"strconv"
+	"time"
 )
 
 // guestPort is where an app must listen in its machine.
 const guestPort = 8080
 
+// bootTries is how often a machine is started that ends before anything of
+// the app has run: a kernel that panics in its first second, as emulated ones
+// do on a busy host, says nothing about the release.
+const bootTries = 3
+
 // boot starts a machine of rel and waits until it is healthy. When it is
 // not, the pusher sees the machine's last lines, and the machine is gone.
 func (d *Deployer) boot(ctx context.Context, spec MachineSpec, rel Release, r *Report) (*instance, error) {
 	r.Step("Booting v%d: %d MiB, %d CPU", rel.Version, spec.MemoryMiB, spec.CPUs)
+	for try := 1; ; try++ {
+		inst, err := d.bootOnce(ctx, spec, rel, r)
+		if err == nil || inst == nil || isClosed(inst.booted) || !isClosed(inst.ended) || try == bootTries || ctx.Err() != nil {
+			return inst, err
+		}
+		r.Warn("the machine ended before the app's turn (%s): trying again", oneLine(inst.reason()))
+		d.cfg.Log.Warn("machine did not boot", "app", rel.App, "release", rel.Version, "machine", spec.ID, "reason", inst.reason())
+		if spec.ID, err = machineID(rel); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// bootOnce is one try. With an error, the machine is gone, and the instance
+// is what is left of it; nil: there was none.
+func (d *Deployer) bootOnce(ctx context.Context, spec MachineSpec, rel Release, r *Report) (*instance, error) {
 	inst := newInstance(rel, d.cfg.Output)
 	inst.named(Machine{ID: spec.ID, App: rel.App, Release: rel.Version})
 	m, err := d.cfg.Driver.Boot(ctx, spec, inst.watch)
@@ -31,7 +53,7 @@ func (d *Deployer) boot(ctx context.Context, spec MachineSpec, rel Release, r *R
 			r.Detail("  | %s", l)
 		}
 		d.stop(context.WithoutCancel(ctx), m.ID, 0) //nolint:errcheck // logged; the next start removes it
-		return nil, err
+		return inst, err
 	}
 	return inst, nil
 }
@@ -39,39 +61,40 @@ func (d *Deployer) boot(ctx context.Context, spec MachineSpec, rel Release, r *R
 // healthy waits for the guest's own word that the app listens, then for a
 // good answer. A probe from outside would prove nothing before that: in
 // user-mode networking the host side accepts before the guest listens.
+//
+// The machine has its time until init runs, and the app has its own from
+// then on: a slow host must not eat into what an app is given.
 func (d *Deployer) healthy(ctx context.Context, inst *instance, r *Report) error {
-	check := inst.release.Manifest.Health
-	limit := cmp.Or(check.Timeout, d.cfg.BootTimeout)
-	bound, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	late := Reject(fmt.Sprintf("the machine did not boot within %s", limit), "this is the server's fault: its operator finds more in gitd's log")
-	if err := d.await(ctx, bound, inst, inst.booted, late); err != nil {
+	late := Reject(fmt.Sprintf("the machine did not boot within %s", d.cfg.BootTimeout), "this is the server's fault: its operator finds more in gitd's log")
+	if err := d.await(ctx, d.cfg.BootTimeout, inst, inst.booted, late); err != nil {
 		return err
 	}
 	if b := inst.bootDetail(); b != "" {
 		r.Detail("%s", b)
 	}
+	booted := time.Now()
+	limit := cmp.Or(inst.release.Manifest.Health.Timeout, d.cfg.BootTimeout)
 	late = Reject(fmt.Sprintf("the app did not listen on port %d within %s", guestPort, limit),
 		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
-	if err := d.await(ctx, bound, inst, inst.listening, late); err != nil {
+	if err := d.await(ctx, limit, inst, inst.listening, late); err != nil {
 		return err
 	}
 	if b := inst.startDetail(); b != "" {
 		r.Detail("%s", b)
 	}
 	r.Lap("boot")
-	return d.probe(ctx, bound, inst, r)
+	return d.probe(ctx, booted.Add(limit), inst, r)
 }
 
 // probe waits for a good answer of a candidate that listens. A check that
 // counts attempts, and no time, has the time that those take.
-func (d *Deployer) probe(ctx, bound context.Context, inst *instance, r *Report) error {
+func (d *Deployer) probe(ctx context.Context, until time.Time, inst *instance, r *Report) error {
 	check := inst.release.Manifest.Health
 	if check.Attempts > 0 && check.Timeout == 0 {
-		var cancel context.CancelFunc
-		bound, cancel = context.WithTimeout(ctx, probeMost)
-		defer cancel()
+		until = time.Now().Add(probeMost)
 	}
+	bound, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
 	err := newProber(d.cfg.Host(inst.release.App), check).untilHealthy(bound, inst.addr(), inst.ended, r)
 	r.Lap("health")
 	switch {
@@ -87,8 +110,10 @@ func (d *Deployer) probe(ctx, bound context.Context, inst *instance, r *Report) 
 }
 
 // await waits for an event of a candidate, for its end, or for the end of its
-// time (bound), for which the answer is late.
-func (d *Deployer) await(ctx, bound context.Context, inst *instance, event <-chan struct{}, late *Rejection) error {
+// time, for which the answer is late.
+func (d *Deployer) await(ctx context.Context, limit time.Duration, inst *instance, event <-chan struct{}, late *Rejection) error {
+	bound, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	select {
 	case <-event:
 		return nil

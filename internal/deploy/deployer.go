@@ -26,7 +26,7 @@ type Config struct {
 	Defaults Resources               // for releases that ask for none
 
 	Builds       int           // side by side, of all apps; 0: as many as there are cores
-	BootTimeout  time.Duration // from boot to the first good answer
+	BootTimeout  time.Duration // for a machine to boot, and again for its app to answer
 	DrainTimeout time.Duration // for requests on a replaced machine
 	HoldTimeout  time.Duration // for requests while an app that cannot run twice is replaced
 	StopGrace    time.Duration // between SIGTERM and SIGKILL

@@ -434,6 +434,12 @@ func TestFailureChangesNothing(t *testing.T) {
 				m.watch(deploy.Event{Kind: deploy.EventExited, Detail: "exit code 1"})
 			}
 		}, "the app did not start: exit code 1"},
+		{"exit of the machine in the app's time", func(w *world) {
+			w.driver.app = func(m *fakeMachine) {
+				m.watch(deploy.Event{Kind: deploy.EventBooted})
+				m.watch(deploy.Event{Kind: deploy.EventGone, Detail: "out of memory"})
+			}
+		}, "the app did not start: out of memory"},
 		{"panic", func(w *world) {
 			w.driver.app = func(m *fakeMachine) { m.watch(deploy.Event{Kind: deploy.EventGone, Detail: "kernel panic"}) }
 		}, "the app did not start: kernel panic"},

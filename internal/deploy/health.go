@@ -56,7 +56,7 @@ func (p *prober) untilHealthy(ctx context.Context, addr string, ended <-chan str
 		case <-ctx.Done():
 		}
 	}()
-	last := "no answer"
+	last := fmt.Sprintf("no answer to GET %s in time", p.Path)
 	for n, wait := 1, p.Delay; ; n, wait = n+1, p.Interval {
 		select {
 		case <-ctx.Done():

@@ -256,3 +256,25 @@ func (f *fullDisk) SaveRelease(ctx context.Context, r deploy.Release) error {
 	}
 	return f.Ledger.SaveRelease(ctx, r)
 }
+
+// TestPanicInTheFirstSecond: a kernel that panics before anything of the app
+// has run is started again. On a loaded host emulated kernels did: "IO-APIC +
+// timer doesn't work", and a sound push was refused.
+func TestPanicInTheFirstSecond(t *testing.T) {
+	w := newWorld(t)
+	var boots atomic.Int32
+	w.driver.behave(func(m *fakeMachine) {
+		if boots.Add(1) < 3 {
+			m.watch(deploy.Event{Kind: deploy.EventGone, Detail: "the guest's kernel panicked"})
+			return
+		}
+		healthy(m)
+	})
+	reject, out := w.push(none, commit(1))
+	if reject != "" || strings.Count(out, "the guest's kernel panicked): trying again") != 2 {
+		t.Errorf("%q\n%s", reject, out)
+	}
+	if n := w.driver.count(); n != 1 {
+		t.Errorf("%d machines run", n)
+	}
+}
