@@ -46,7 +46,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, state: deploy.StateDir(t.TempDir()), points: map[string]string{}}
+	w := &world{t: t, state: deploy.StateDir(memoryDir(t)), points: map[string]string{}}
 	if err := w.state.Create(); err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +55,17 @@ func newWorld(t *testing.T) *world {
 	w.build = w.goodBuild
 	w.open()
 	return w
+}
+
+// memoryDir is a folder in memory where there is one: these tests write
+// hundreds of transactions, and none is about what a disk keeps.
+func memoryDir(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "gitd-test")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // open is a start of gitd: a new core on what is on disk and what runs.
