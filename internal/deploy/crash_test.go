@@ -21,7 +21,7 @@ type mortal struct {
 	*ledger.Ledger
 	driver *fakeDriver
 
-	mu    sync.Mutex
+	mu   sync.Mutex
 	n    int // changes until death
 	dead bool
 	at   string // the change that was not made any more

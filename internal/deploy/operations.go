@@ -51,7 +51,9 @@ func (d *Deployer) operate(by Actor, app, what string, replaces bool, w io.Write
 		return errStopping
 	}
 	defer done()
-	j := d.deploymentOf(by, app, what, NewReport(w))
+	out := newPatient(w)
+	defer out.end()
+	j := d.deploymentOf(by, app, what, NewReport(out))
 	if replaces {
 		j.replacing()
 	}

@@ -25,7 +25,8 @@ type Outcome struct {
 
 // Settle says that git has moved its refs, or never will. Until then the app
 // is held: nobody may find its branch beside what is live, and repair it
-// under git's feet. It may be called more than once.
+// under git's feet; but not for long, since a client that was suspended keeps
+// its git from ending. It may be called more than once.
 func (o Outcome) Settle() {
 	if o.settle != nil {
 		o.settle()
@@ -41,7 +42,9 @@ func (d *Deployer) Receive(p Push, w io.Writer) Outcome {
 		return d.refuseAll(p, errStopping)
 	}
 	defer done()
-	r := NewReport(w)
+	out := newPatient(w)
+	defer out.end()
+	r := NewReport(out)
 	r.since(p.Started)
 	r.note = func(step string) { d.cfg.Log.Debug("step", "app", p.App, "step", step) }
 	r.Lap("receive")
@@ -80,6 +83,7 @@ func (d *Deployer) receive(p Push, in *intent, r *Report) Outcome {
 	if job.verdict != nil {
 		in.verdicts[in.deploy.Ref] = *job.verdict
 	}
+	time.AfterFunc(maxSettle, leave)
 	return Outcome{Verdicts: in.list(p), Summary: job.summary(), settle: leave}
 }
 
