@@ -40,7 +40,7 @@ func (b *bench) open(t *testing.T) {
 	if b.small {
 		parent = smallFS(b.t)
 	}
-	r := newRig(b.t, b.program, parent)
+	r := newRig(b.t, b.program, parent, "--boot-timeout", "3m")
 	r.t = t
 	socket := r.state + ".log"
 	r.journal.listen(b.t, socket)
