@@ -40,7 +40,7 @@ func (b *bench) open(t *testing.T) {
 	if b.small {
 		parent = smallFS(b.t)
 	}
-	r := newRig(b.t, b.program, parent, "--boot-timeout", "3m")
+	r := newRig(b.t, b.program, parent)
 	r.t = t
 	socket := r.state + ".log"
 	r.journal.listen(b.t, socket)
@@ -49,9 +49,6 @@ func (b *bench) open(t *testing.T) {
 	r.admit()
 	r.repo("app", "testdata/faults/app")
 	r.edit("app", "the app", b.change(""))
-	pushed(t, r, "app")
-	// A second one, so that there is one to go back to.
-	r.edit("app", "the app again", b.change(""))
 	pushed(t, r, "app")
 	b.rig = r
 }

@@ -310,11 +310,14 @@ func (c *cell) layers() map[string][]byte {
 // older is a release that can be gone back to.
 func (c *cell) older() release {
 	c.t.Helper()
-	for _, r := range c.releases() {
-		if r.State == deploy.Retired {
-			return r
+	for {
+		for _, r := range c.releases() {
+			if r.State == deploy.Retired {
+				return r
+			}
 		}
+		c.edit("app", "one more", c.b.change(""))
+		pushed(c.t, c.rig, "app")
+		c.settle("before the fault")
 	}
-	c.t.Fatal("there is no older release")
-	return release{}
 }

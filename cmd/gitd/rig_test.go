@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -86,7 +87,8 @@ func (r *rig) must(cmd *exec.Cmd) string {
 // serve starts gitd and waits until it is ready.
 func (r *rig) serve() {
 	r.t.Helper()
-	args := append([]string{"serve", "--log-level", "debug", "--ssh", r.ssh, "--http", r.http}, r.args...)
+	// On a busy machine that emulates, a boot may take long.
+	args := append([]string{"serve", "--log-level", "debug", "--boot-timeout", "5m", "--ssh", r.ssh, "--http", r.http}, r.args...)
 	cmd := exec.Command(r.program, args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.state, "GITD_STATE=" + r.state}, r.daemon...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -198,7 +200,7 @@ func (r *rig) git(app string, args ...string) string {
 
 func (r *rig) gitCommand(app string, args ...string) *exec.Cmd {
 	cmd := exec.Command("git", args...)
-	cmd.Dir, cmd.Env = filepath.Join(r.work, app), r.env
+	cmd.Dir, cmd.Env = filepath.Join(r.work, app), slices.Clone(r.env)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with its ssh, for a kill
 	return cmd
 }
