@@ -72,6 +72,7 @@ type try struct {
 	link    *link
 	refused []refusal
 	wrong   string // the user that held the last wrong code
+	told    bool   // the client knows what to do
 	code    error  // why the code that it came with opens nothing
 }
 

@@ -46,16 +46,20 @@ func (t *try) note(r refusal) {
 	}
 }
 
-// Interactive is what a client asks for when none of its keys was let
+// interactive is what a client asks for when none of its keys was let
 // through: it is told what to do, and never let in. Nothing here depends on
 // who or what exists.
 func (t *try) interactive(ask gossh.KeyboardInteractiveChallenge, door cli.Door) {
+	if t.told {
+		return // a client asks three times
+	}
+	t.told = true
 	var b strings.Builder
 	switch {
 	case t.code != nil:
 		fmt.Fprintf(&b, "%s\n", t.code)
 	case len(t.refused) == 0:
-		b.WriteString("Your ssh offered no key. Make one with: ssh-keygen -t ed25519\n")
+		b.WriteString("Your ssh offered no key, or only one that it would sign with SHA-1. Make one with: ssh-keygen -t ed25519\n")
 	default:
 		b.WriteString("None of the keys that you offered is known here:\n")
 		for _, r := range t.refused {
