@@ -10,6 +10,10 @@ const (
 	tailLines = 30
 	// loopExits in succession, none after a run of settled, are a crash loop.
 	loopExits = 3
+	// Each end of an app is told of, but no guest can have the ledger written
+	// faster than its own init would start the app again.
+	maxTold   = 10
+	tellEvery = time.Second
 )
 
 // instance is the core's view of one machine: where its events arrive, and
@@ -32,6 +36,7 @@ type instance struct {
 	up      time.Time // since when the app listens; zero: it does not
 	exits   int       // of the app in succession
 	crashes int       // of the app in all
+	told    time.Time // when one of them was told of last
 	stats   *Stats
 	times   *BootTimes
 	hooks   hooks
@@ -97,7 +102,8 @@ func (i *instance) exited(e Event) {
 	i.exits++
 	i.crashes++
 	i.up = time.Time{}
-	if i.hooks.crashed != nil {
+	if i.hooks.crashed != nil && (i.crashes <= maxTold || time.Since(i.told) > tellEvery) {
+		i.told = time.Now()
 		go i.hooks.crashed(e.Detail, i.exits)
 	}
 }

@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -103,6 +104,18 @@ func (k *keeper) lost(inst *instance) time.Duration {
 		return 0
 	}
 	return pause(k.losses - 1)
+}
+
+// didNotStart counts a machine that was to take a lost one's place. inst is
+// what is left of it, if there was one.
+func (k *keeper) didNotStart(ctx context.Context, inst *instance) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if inst == nil || ctx.Err() != nil {
+		return
+	}
+	k.losses++
+	k.last = inst.lastLines()
 }
 
 // calm forgets the losses: a new release has been deployed.

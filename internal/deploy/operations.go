@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"reflect"
@@ -59,11 +60,16 @@ func (d *Deployer) operate(by Actor, app, what string, replaces bool, w io.Write
 	}
 	defer j.report.endKeep()
 	ctx, leave, err := j.enter()
-	if err != nil {
-		return err
+	if err == nil {
+		defer leave()
+		if err = work(ctx, j); err != nil {
+			err = because(ctx, err)
+		}
 	}
-	defer leave()
-	return because(ctx, work(ctx, j))
+	if errors.Is(err, context.Canceled) {
+		return errStopping
+	}
+	return err
 }
 
 // target finds what to roll back to, and refuses before anything is touched.

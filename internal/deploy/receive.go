@@ -70,7 +70,9 @@ func (d *Deployer) receive(p Push, in *intent, r *Report) Outcome {
 	defer r.endKeep()
 	ctx, leave, err := job.enter()
 	if err == nil {
-		err = because(ctx, job.run(ctx))
+		if err = job.run(ctx); err != nil {
+			err = because(ctx, err)
+		}
 	}
 	if err != nil {
 		if leave != nil {

@@ -129,6 +129,7 @@ func (d *Deployer) bootLive(ctx context.Context, k *keeper, r *Report) error {
 	}
 	inst, err := d.boot(ctx, spec, rel, r)
 	if err != nil {
+		k.didNotStart(ctx, inst)
 		return err
 	}
 	if err := d.cfg.Ledger.SaveMachine(ctx, inst.copyMachine()); err != nil {

@@ -135,9 +135,10 @@ func TestCrashLoopOfMachines(t *testing.T) {
 		_, down := w.router.target("shop")
 		return strings.Contains(down, "it does not start: the app did not start: exit code 1; next try in")
 	})
-	if s := w.status(); s.State != deploy.Down || s.Reason == "" {
+	if s := w.status(); s.State != deploy.Down || s.Reason == "" || !strings.Contains(strings.Join(s.LastLines, "\n"), "no cheese") {
 		t.Errorf("%+v", s)
 	}
+	w.eventually("it is seen as a loop", func() bool { return w.status().State == deploy.CrashLoop })
 	if reject, out := w.push(commit(1), commit(2)); reject != "" {
 		t.Fatalf("%s\n%s", reject, out)
 	}
@@ -145,6 +146,50 @@ func TestCrashLoopOfMachines(t *testing.T) {
 		t.Errorf("v%d answers %q", v, answer)
 	}
 	w.eventually("one machine runs", func() bool { return w.driver.count() == 1 })
+}
+
+// TestFloodOfExits: a guest that reports ends without end cannot have the
+// ledger written for each of them.
+func TestFloodOfExits(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	m := w.driver.all()[0]
+	for range 5000 {
+		m.watch(deploy.Event{Kind: deploy.EventExited, Detail: "exit code 1"})
+	}
+	if reject, out := w.push(commit(1), commit(2)); reject != "" {
+		t.Fatalf("%s\n%s", reject, out)
+	}
+	w.close()
+	w.open()
+	list, err := w.ledger.Entries(t.Context(), "shop", 0)
+	if err != nil || len(list) > 60 {
+		t.Errorf("%d entries, %v", len(list), err)
+	}
+}
+
+// TestLiveIsLive: gitd is told to end in the moment after a release went
+// live. The push has succeeded, and says so: otherwise git would not move the
+// branch, and the pusher would believe the old release to be running.
+func TestLiveIsLive(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	closed := make(chan struct{})
+	w.router.onSwitch = func() {
+		go func() { w.core.Close(); close(closed) }()
+		w.eventually("gitd is ending", func() bool {
+			o := w.core.Receive(deploy.Push{App: "nope", Commands: []deploy.Command{{Ref: "refs/heads/main"}}}, nil)
+			return strings.Contains(o.Verdicts[0].Reject, "gitd is stopping")
+		})
+	}
+	reject, out := w.push(commit(1), commit(2))
+	if reject != "" {
+		t.Errorf("rejected %q\n%s", reject, out)
+	}
+	<-closed
+	if app, err := w.ledger.App(t.Context(), "shop"); err != nil || app.Live != 2 {
+		t.Errorf("%+v, %v", app, err)
+	}
 }
 
 // TestPushDuringARevival: the revival of a release that is about to be
