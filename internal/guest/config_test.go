@@ -1,0 +1,36 @@
+package guest_test
+
+import (
+	"strings"
+	"testing"
+
+	"gitd/internal/deploy"
+	"gitd/internal/guest"
+)
+
+// TestFullConfigReachesTheGuest: all that CheckVars lets pass fits into one
+// message, whatever its bytes become in it, with room for everything else.
+func TestFullConfigReachesTheGuest(t *testing.T) {
+	for name, unit := range map[string]string{"plain": "x", "escaped": "<", "control": "\x01", "two bytes": "ä", "separator": "\u2028", "newlines": "\n"} {
+		vars := map[string]string{}
+		for i := range 40 {
+			vars["NAME_"+strings.Repeat("N", i)] = ""
+		}
+		n := 1
+		for vars["BIG"] = unit; deploy.CheckVars(vars) == nil; vars["BIG"] = strings.Repeat(unit, n) {
+			n += 500
+		}
+		vars["BIG"] = strings.Repeat(unit, n-500)
+		if err := deploy.CheckVars(vars); err != nil {
+			t.Fatal(err)
+		}
+		start := guest.Start{Args: []string{"/usr/bin/node", strings.Repeat("a", 4096)}, Hostname: "shop"}
+		for name, value := range vars {
+			start.Env = append(start.Env, name+"="+value)
+		}
+		b, err := guest.Encode(guest.Message{Kind: guest.KindStart, Start: &start})
+		if err != nil || len(b) > guest.MaxMessage-32<<10 {
+			t.Errorf("%s: %d bytes of a message's %d, %v", name, len(b), guest.MaxMessage, err)
+		}
+	}
+}
