@@ -43,35 +43,43 @@ func (t *tree) appRows(ctx context.Context) ([]appRow, error) {
 	if err != nil {
 		return nil, err
 	}
+	// One question for all apps, not one for each: there may be a thousand.
+	states, err := t.Core.Statuses(ctx)
+	if err != nil {
+		return nil, err
+	}
+	lives, err := t.Ledger.Lives(ctx)
+	if err != nil {
+		return nil, err
+	}
+	state, live := map[string]deploy.AppStatus{}, map[string]deploy.Release{}
+	for _, s := range states {
+		state[s.App] = s
+	}
+	for _, r := range lives {
+		live[r.App] = r
+	}
 	rows := []appRow{}
 	for _, a := range apps {
-		if !t.May(a.Name, deploy.RoleView) {
-			continue
+		if t.May(a.Name, deploy.RoleView) {
+			rows = append(rows, t.rowOf(a, state[a.Name], live[a.Name]))
 		}
-		row, err := t.appRow(ctx, a)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, row)
 	}
 	return rows, nil
 }
 
+// rowOf is the row of an app; live is its live release, zero without one.
+func (t *tree) rowOf(a deploy.App, s deploy.AppStatus, live deploy.Release) appRow {
+	return appRow{Name: a.Name, Release: a.Live, URL: t.URL(a.Name), State: string(s.State), Commit: live.Commit, Deployed: live.Finished}
+}
+
 func (t *tree) appRow(ctx context.Context, a deploy.App) (appRow, error) {
-	row := appRow{Name: a.Name, Release: a.Live, URL: t.URL(a.Name)}
 	s, err := t.Core.Status(ctx, a.Name)
-	if err != nil {
-		return row, err
+	if err != nil || a.Live == 0 {
+		return t.rowOf(a, s, deploy.Release{}), err
 	}
-	row.State = string(s.State)
-	if a.Live > 0 {
-		rel, err := t.Ledger.Release(ctx, a.Name, a.Live)
-		if err != nil {
-			return row, err
-		}
-		row.Commit, row.Deployed = rel.Commit, rel.Finished
-	}
-	return row, nil
+	live, err := t.Ledger.Release(ctx, a.Name, a.Live)
+	return t.rowOf(a, s, live), err
 }
 
 type infoRow struct {
