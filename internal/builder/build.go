@@ -69,6 +69,7 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 	if j.tools, err = j.b.ensureToolchain(ctx, wish, j.r); err != nil {
 		return err
 	}
+	j.tools.used()
 	why := "the default; engines.node in package.json chooses another"
 	if wish != "" {
 		why = fmt.Sprintf("engines.node %q", shorten(wish))
@@ -81,12 +82,29 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 		j.r.Warn("node_modules is in the repository; it is ignored, and installed from the lockfile")
 	}
 	j.r.Lap("plan")
-	if j.base, err = j.b.ensureBase(ctx, j.tools, j.r); err != nil {
+	if err := j.holdBase(ctx); err != nil {
 		return err
 	}
 	j.r.Lap("base")
+	j.src.Hold.Take(deploy.AppCache(j.src.App), npmCacheOf(j.src.App))
 	j.store, err = j.b.openStore(j.src.App)
 	return err
+}
+
+// holdBase makes or finds the base, and keeps collections from removing it. A
+// base that went between the two is made again, which none can remove.
+func (j *job) holdBase(ctx context.Context) error {
+	for {
+		id, err := j.b.ensureBase(ctx, j.tools, j.r)
+		if err != nil {
+			return err
+		}
+		j.src.Hold.Take(id)
+		if ok, err := j.b.haveBase(id); ok || err != nil {
+			j.base = id
+			return err
+		}
+	}
 }
 
 func (j *job) build(ctx context.Context, c *commit) (deploy.Manifest, error) {
@@ -182,5 +200,5 @@ func (j *job) pack(ctx context.Context, dir, what string) (deploy.Layer, error) 
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return deploy.Layer{}, err
 	}
-	return j.b.storeLayer(ctx, dir)
+	return j.b.storeLayer(ctx, dir, j.src.Hold)
 }

@@ -80,7 +80,7 @@ func New(cfg Config) (*Builder, error) {
 		return nil, fmt.Errorf("prepare %s: %w", cfg.State.Builds(), err)
 	}
 	var err error
-	b.registry, err = registry.New(registryURL(cfg), filepath.Join(cfg.State.Cache(), "npm"), cfg.State.Builds())
+	b.registry, err = registry.New(registryURL(cfg), b.toolCache(), cfg.State.Builds())
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +90,9 @@ func New(cfg Config) (*Builder, error) {
 	}
 	return b, nil
 }
+
+// toolCache is where the registry's packages are: Node and npm.
+func (b *Builder) toolCache() string { return filepath.Join(b.cfg.State.Cache(), "npm") }
 
 func findSandbox(cfg Config) (*sandbox.Sandbox, error) {
 	box, err := sandbox.New(cfg.Self)

@@ -152,7 +152,7 @@ func (j *job) kept() (i install, known bool, err error) {
 		return install{}, false, err
 	}
 	i = j.store.install(key)
-	known = i.load(j.b.cfg.State)
+	known = i.load(j.b.cfg.State, j.src.Hold)
 	return i, known, nil
 }
 

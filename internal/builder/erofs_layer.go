@@ -15,10 +15,10 @@ import (
 )
 
 // storeLayer packs the folder srcDir as a content-addressed image below
-// State.Layers(). It changes the modes in srcDir (see settleModes), so srcDir
+// State.Layers(), and keeps collections from removing it. It changes the modes in srcDir (see settleModes), so srcDir
 // must be a folder of this build alone, in which nothing runs any more. What
 // cannot be in a layer is a *deploy.Rejection.
-func (b *Builder) storeLayer(ctx context.Context, srcDir string) (deploy.Layer, error) {
+func (b *Builder) storeLayer(ctx context.Context, srcDir string, hold *deploy.Hold) (deploy.Layer, error) {
 	if err := settleModes(ctx, srcDir); err != nil {
 		return deploy.Layer{}, err
 	}
@@ -35,7 +35,8 @@ func (b *Builder) storeLayer(ctx context.Context, srcDir string) (deploy.Layer, 
 	if err != nil {
 		return deploy.Layer{}, fmt.Errorf("store layer: %w", err)
 	}
-	if err := keep(image, b.cfg.State.Layer(layer.Digest), layer.Size); err != nil {
+	hold.Take(layer.Digest)
+	if err := keep(image, b.cfg.State.Layer(layer.Digest)); err != nil {
 		return deploy.Layer{}, fmt.Errorf("store layer: %w", err)
 	}
 	return layer, nil
@@ -119,21 +120,37 @@ func seal(path string) (deploy.Layer, error) {
 		return deploy.Layer{}, err
 	}
 	defer f.Close()
-	h := sha256.New()
-	n, err := io.Copy(h, f)
+	l, err := digestReader(context.Background(), f)
 	if err = errors.Join(err, f.Chmod(0o644), f.Sync()); err != nil {
 		return deploy.Layer{}, err
 	}
-	return deploy.Layer{Digest: hex.EncodeToString(h.Sum(nil)), Size: n}, nil
+	return l, nil
 }
 
-// keep moves the image at from to its final name, unless the same one is
-// there already: a running machine may have it open, and libvirt may have
-// changed its owner.
-func keep(from, to string, size int64) error {
-	if info, err := os.Stat(to); err == nil && info.Size() == size {
-		return nil
+// digestReader reads r to its end, or to that of ctx.
+func digestReader(ctx context.Context, r io.Reader) (deploy.Layer, error) {
+	h := sha256.New()
+	buf := make([]byte, 256<<10)
+	for n := int64(0); ; {
+		if err := ctx.Err(); err != nil {
+			return deploy.Layer{}, err
+		}
+		got, err := r.Read(buf)
+		h.Write(buf[:got])
+		n += int64(got)
+		if errors.Is(err, io.EOF) {
+			return deploy.Layer{Digest: hex.EncodeToString(h.Sum(nil)), Size: n}, nil
+		}
+		if err != nil {
+			return deploy.Layer{}, err
+		}
 	}
+}
+
+// keep moves the image at from to its final name. One that is there already
+// is replaced: its bytes may have rotted since, and those at from were just
+// read. A machine that has the old file open goes on with it.
+func keep(from, to string) error {
 	if err := os.Rename(from, to); err != nil {
 		return err
 	}

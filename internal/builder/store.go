@@ -35,8 +35,10 @@ type store struct {
 	own func(path string) error
 }
 
+func (b *Builder) appCaches() string { return filepath.Join(b.cfg.State.Cache(), "apps") }
+
 func (b *Builder) openStore(app string) (store, error) {
-	parent := filepath.Join(b.cfg.State.Cache(), "apps")
+	parent := b.appCaches()
 	if err := os.MkdirAll(parent, 0o711); err != nil {
 		return store{}, err
 	}
@@ -87,16 +89,16 @@ func (s store) install(key string) install {
 func (i install) record() string  { return i.dir + ".json" }
 func (i install) modules() string { return filepath.Join(i.dir, nodeModules) }
 
-// load reads what is known of i. It reports false when npm ci has to run.
-func (i *install) load(state deploy.StateDir) bool {
+// load reads what is known of i, and keeps collections from removing its
+// layer. It reports false when npm ci has to run.
+func (i *install) load(state deploy.StateDir, hold *deploy.Hold) bool {
 	b, err := os.ReadFile(i.record())
 	if err != nil || json.Unmarshal(b, i) != nil {
 		return false
 	}
-	if i.Layer.Digest != "" {
-		if _, err := os.Stat(state.Layer(i.Layer.Digest)); err != nil {
-			i.Layer = deploy.Layer{} // removed since; it is packed again
-		}
+	hold.Take(i.Layer.Digest)
+	if i.Layer.Digest != "" && state.HasLayer(i.Layer) != nil {
+		i.Layer = deploy.Layer{} // removed since, or cut short; it is packed again
 	}
 	now := time.Now()
 	os.Chtimes(i.record(), now, now) //nolint:errcheck // only the order of removal depends on it

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"time"
 
 	"gitd/internal/builder/registry"
 	"gitd/internal/deploy"
@@ -59,6 +60,14 @@ func (b *Builder) ensureToolchain(ctx context.Context, wish string, r *deploy.Re
 	}
 	t.NPMDir, err = b.fetch(ctx, npm, r)
 	return t, err
+}
+
+// used notes that a build has taken t, so that no sweep removes it soon.
+func (t Toolchain) used() {
+	now := time.Now()
+	for _, dir := range []string{t.NodeDir, t.NPMDir} {
+		os.Chtimes(dir, now, now) //nolint:errcheck // at worst it is fetched again
+	}
 }
 
 func (b *Builder) fetch(ctx context.Context, v registry.Version, r *deploy.Report) (string, error) {

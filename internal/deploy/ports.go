@@ -11,6 +11,7 @@ type Source struct {
 	App    string
 	Repo   string // path of the bare repository
 	Commit string // full object name of a commit
+	Hold   *Hold  // gets the names of all files that the build makes or finds
 }
 
 // Builder turns a commit into an image.

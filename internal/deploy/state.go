@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -67,17 +68,30 @@ func mkdir(path string, mode os.FileMode) error {
 	return os.Chmod(path, mode)
 }
 
-// Kept reports which file of a manifest's image is missing, or nil when the
-// release can be booted without a build.
+// Kept reports which file of a manifest's image is missing or has not its
+// size, or nil when the release can be booted without a build.
 func (d StateDir) Kept(m Manifest) error {
-	paths := []string{d.Kernel(m.Base), d.Root(m.Base), d.Layer(m.App.Digest)}
-	if m.Deps.Digest != "" {
-		paths = append(paths, d.Layer(m.Deps.Digest))
-	}
-	for _, p := range paths {
+	for _, p := range []string{d.Kernel(m.Base), d.Root(m.Base)} {
 		if _, err := os.Stat(p); err != nil {
 			return err
 		}
+	}
+	if m.Deps.Digest != "" {
+		if err := d.HasLayer(m.Deps); err != nil {
+			return err
+		}
+	}
+	return d.HasLayer(m.App)
+}
+
+// HasLayer reports that the file of l is missing or has not its size, or nil.
+func (d StateDir) HasLayer(l Layer) error {
+	info, err := os.Stat(d.Layer(l.Digest))
+	if err != nil {
+		return err
+	}
+	if info.Size() != l.Size {
+		return fmt.Errorf("layer %.12s has %d bytes instead of %d", l.Digest, info.Size(), l.Size)
 	}
 	return nil
 }

@@ -1,0 +1,79 @@
+package builder
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gitd/internal/deploy"
+)
+
+// TestVerify: whatever happens to a file of an image on the disk, Verify
+// finds it, removes the file, and says what to do.
+func TestVerify(t *testing.T) {
+	damages := map[string]func(path string) error{
+		"one flipped bit": func(path string) error {
+			data, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			data[len(data)/2] ^= 1
+			return os.WriteFile(path, data, 0o644)
+		},
+		"cut short": func(path string) error { return os.Truncate(path, 3) },
+		"emptied":   func(path string) error { return os.Truncate(path, 0) },
+		"longer":    func(path string) error { return os.Truncate(path, 1<<20) },
+		"gone":      os.Remove,
+	}
+	files := map[string]func(s deploy.StateDir, m deploy.Manifest) string{
+		"app":       func(s deploy.StateDir, m deploy.Manifest) string { return s.Layer(m.App.Digest) },
+		"deps":      func(s deploy.StateDir, m deploy.Manifest) string { return s.Layer(m.Deps.Digest) },
+		"root":      func(s deploy.StateDir, m deploy.Manifest) string { return s.Root(m.Base) },
+		"kernel":    func(s deploy.StateDir, m deploy.Manifest) string { return s.Kernel(m.Base) },
+		"base.json": func(s deploy.StateDir, m deploy.Manifest) string { return filepath.Join(s.Base(m.Base), "base.json") },
+	}
+	for file, path := range files {
+		for how, damage := range damages {
+			t.Run(file+" "+how, func(t *testing.T) {
+				b, m := storedImage(t)
+				check(t, b.Verify(t.Context(), m))
+				check(t, damage(path(b.cfg.State, m)))
+				err := b.Verify(t.Context(), m)
+				var rej *deploy.Rejection
+				if !errors.As(err, &rej) || !strings.Contains(rej.Reason, "damaged") || !strings.Contains(rej.Hint, "push again") {
+					t.Errorf("Verify: %v", err)
+				}
+				if err := b.cfg.State.Kept(m); err == nil {
+					t.Error("the image counts as kept")
+				}
+				if left := trash(t, b.cfg.State); len(left) > 0 {
+					t.Errorf("left: %v", left)
+				}
+			})
+		}
+	}
+}
+
+// storedImage is an image whose files are a few bytes each.
+func storedImage(t *testing.T) (*Builder, deploy.Manifest) {
+	t.Helper()
+	b := newTestBuilder(t)
+	m := deploy.Manifest{Base: strings.Repeat("a", 16)}
+	for name, to := range map[string]*deploy.Layer{"the app": &m.App, "node_modules": &m.Deps} {
+		path := write(t, filepath.Join(b.cfg.State.Builds(), "x"), name)
+		var err error
+		*to, err = seal(path)
+		check(t, err)
+		check(t, keep(path, b.cfg.State.Layer(to.Digest)))
+	}
+	list := baseList{Images: map[string]deploy.Layer{}}
+	for _, name := range []string{"kernel", "initrd", "root.erofs"} {
+		var err error
+		list.Images[name], err = seal(write(t, filepath.Join(b.cfg.State.Base(m.Base), name), "this is the "+name))
+		check(t, err)
+	}
+	check(t, list.write(filepath.Join(b.cfg.State.Base(m.Base), "base.json")))
+	return b, m
+}
