@@ -114,10 +114,10 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	builds := applog.OpenBuilds(state.BuildLog)
 	url, defaults := o.url(l.http), deploy.Resources{MemoryMiB: o.memory, CPUs: 1}
 	d.core = deploy.New(deploy.Config{
-		State: state, Ledger: d.ledger, Settings: d.ledger, Builder: build, Driver: d.driver, Router: d.front, Repos: repos,
+		State: state, Ledger: d.ledger, Settings: d.ledger, Builder: build, Store: build, Driver: d.driver, Router: d.front, Repos: repos,
 		Output: d.logs, BuildLogs: builds, Log: slog.New(zerolog.NewSlogHandler(log)), Host: o.host, URL: url,
 		Defaults: defaults,
-		Builds:   o.builds, BootTimeout: o.bootLimit, DrainTimeout: o.drainLimit, HoldTimeout: o.holdLimit, StopGrace: o.stopGrace,
+		Keep:     o.keep, Builds: o.builds, BootTimeout: o.bootLimit, DrainTimeout: o.drainLimit, HoldTimeout: o.holdLimit, StopGrace: o.stopGrace,
 	})
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
 	d.svc = cli.Services{

@@ -36,6 +36,7 @@ type options struct {
 	memory     int
 	bootLimit  time.Duration
 	drainLimit time.Duration
+	keep       int
 	holdLimit  time.Duration
 	builds     int
 	stopGrace  time.Duration
@@ -59,6 +60,7 @@ func (h *host) serve() *cobra.Command {
 	f.DurationVar(&o.drainLimit, "drain-timeout", 30*time.Second, "for requests that still run on a replaced machine")
 	f.DurationVar(&o.holdLimit, "hold-timeout", 30*time.Second, "for requests that wait while an app with a volume is replaced")
 	f.IntVar(&o.builds, "builds", 0, "builds that run side by side; 0: as many as there are cores")
+	f.IntVar(&o.keep, "keep", 5, "images of each app that are kept for rollbacks; the live one and the one before always are")
 	f.DurationVar(&o.stopGrace, "stop-grace", 10*time.Second, "between SIGTERM and SIGKILL for an app")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {

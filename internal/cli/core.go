@@ -20,6 +20,8 @@ type Core interface {
 	Redeploy(ctx context.Context, by deploy.Actor, app string, t deploy.Trigger, w io.Writer) error
 	StopApp(ctx context.Context, by deploy.Actor, app string, w io.Writer) error
 	StartApp(ctx context.Context, by deploy.Actor, app string, w io.Writer) error
+	PinRelease(ctx context.Context, by deploy.Actor, app string, version int, pinned bool) error
+	HasImage(r deploy.Release) bool
 	Cancel(ctx context.Context, by deploy.Actor, app string) error
 
 	SetConfig(ctx context.Context, by deploy.Actor, app string, c deploy.ConfigChange, w io.Writer) error

@@ -135,7 +135,7 @@ func (d *Deployer) ended(inst *instance) error {
 func (d *Deployer) spec(ctx context.Context, rel Release) (MachineSpec, error) {
 	m := rel.Manifest
 	if err := d.cfg.State.Kept(m); err != nil {
-		return MachineSpec{}, fmt.Errorf("the image of v%d is not complete: %w", rel.Version, err)
+		return MachineSpec{}, &Rejection{Reason: fmt.Sprintf("the image of v%d is not complete: %v", rel.Version, err), Hint: buildAgain(rel), Err: err}
 	}
 	id, err := machineID(rel)
 	if err != nil {

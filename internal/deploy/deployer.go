@@ -14,6 +14,7 @@ type Config struct {
 	Ledger    Ledger
 	Settings  Settings
 	Builder   Builder
+	Store     Store
 	Driver    Driver
 	Router    Router
 	Repos     Repos
@@ -25,6 +26,7 @@ type Config struct {
 	URL      func(app string) string // where people find it
 	Defaults Resources               // for releases that ask for none
 
+	Keep         int           // images of each app that was live are kept; the live one and the one before always are
 	Builds       int           // side by side, of all apps; 0: as many as there are cores
 	BootTimeout  time.Duration // for a machine to boot, and again for its app to answer
 	DrainTimeout time.Duration // for requests on a replaced machine
@@ -38,6 +40,9 @@ type Deployer struct {
 	cfg    Config
 	builds queue         // of all apps
 	boots  chan struct{} // has a token for each machine that is being revived
+
+	shelf     Shelf
+	collector collector
 
 	// life ends when the daemon does. Deployments run on it and not on a
 	// client's connection: a push whose client is gone goes on.

@@ -40,6 +40,8 @@ type world struct {
 	build  func(ctx context.Context, src deploy.Source, r *deploy.Report) (deploy.Manifest, error)
 	mu     sync.Mutex
 	points map[string]string // branch → commit, as the repository has it
+	keep   int               // images of an app
+	damage error             // what Verify says
 	core   *deploy.Deployer
 	limit  int // of builds side by side; 0: the default
 }
@@ -52,7 +54,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.builds = applog.OpenBuilds(w.state.BuildLog)
 	w.driver = &fakeDriver{machines: map[string]*fakeMachine{}, app: healthy}
-	w.build = w.goodBuild
+	w.build, w.keep = w.goodBuild, 5
 	w.open()
 	return w
 }
@@ -83,7 +85,7 @@ func (w *world) openWith(change func(c *deploy.Config)) {
 	}
 	w.ledger, w.router = l, &fakeRouter{onSwitch: func() {}, to: map[string]string{}, down: map[string]string{}, names: map[string][]string{}}
 	cfg := deploy.Config{
-		State: w.state, Ledger: l, Settings: l, Builder: w, Driver: w.driver, Router: w.router, Repos: w, Output: discard{}, BuildLogs: w.builds,
+		State: w.state, Ledger: l, Settings: l, Builder: w, Store: w, Keep: w.keep, Driver: w.driver, Router: w.router, Repos: w, Output: discard{}, BuildLogs: w.builds,
 		Log:      slog.New(slog.DiscardHandler),
 		Host:     func(app string) string { return app + ".localhost" },
 		URL:      func(app string) string { return "http://" + app + ".localhost/" },
@@ -204,6 +206,22 @@ func (w *world) goodBuild(_ context.Context, src deploy.Source, _ *deploy.Report
 	}
 	return m, nil
 }
+
+// Sweep removes layers only.
+func (w *world) Sweep(_ context.Context, sweep *deploy.Sweep) (freed int64, err error) {
+	files, err := os.ReadDir(w.state.Layers())
+	for _, f := range files {
+		digest := strings.TrimSuffix(f.Name(), ".erofs")
+		if _, dropErr := sweep.Drop(digest, func() error { return os.Remove(w.state.Layer(digest)) }); dropErr != nil {
+			err = dropErr
+		}
+	}
+	return 0, err
+}
+
+func (w *world) Verify(context.Context, deploy.Manifest) error { return w.damage }
+
+func (w *world) Tidy(context.Context, string, []string) error { return nil }
 
 func (w *world) Commit(_ context.Context, _, object string) (deploy.Commit, error) {
 	return deploy.Commit{ID: object, Subject: "a commit"}, nil

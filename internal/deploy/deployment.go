@@ -19,6 +19,7 @@ type deployment struct {
 	turn   *turn
 	by     Actor
 	report *Report
+	files  *Hold // of the image's files, until the ledger has what became of the release
 
 	app     App    // as it was when the deployment's turn came
 	branch  string // becomes the app's deploy branch; empty: that does not change
@@ -28,7 +29,7 @@ type deployment struct {
 // deploymentOf makes a deployment for app, asked for by somebody.
 func (d *Deployer) deploymentOf(by Actor, app, what string, r *Report) *deployment {
 	k := d.keeper(app)
-	return &deployment{d: d, k: k, by: by, report: r, turn: &turn{app: app, by: by.Name, what: what}}
+	return &deployment{d: d, k: k, by: by, report: r, files: d.shelf.Hold(), turn: &turn{app: app, by: by.Name, what: what}}
 }
 
 // replacing has the deployment take the place of older ones, and give its own
@@ -46,6 +47,8 @@ func (j *deployment) enter() (ctx context.Context, leave func(), err error) {
 	leave = sync.OnceFunc(func() {
 		j.k.queue.leave(j.turn)
 		j.turn.cancel(nil)
+		j.files.Release()
+		j.d.collectSoon(j.k.name())
 	})
 	if err := j.k.queue.join(ctx, j.turn, j.told("Waiting: number %d in the queue of the app. It has: %s")); err != nil {
 		leave()
@@ -140,10 +143,20 @@ func (j *deployment) bringUp(ctx context.Context) error {
 	if err := j.step(ctx, Booting); err != nil {
 		return err
 	}
+	sound := j.verify(ctx)
 	if spec.exclusive() {
+		if err := sound(); err != nil { // before anything is stopped
+			return err
+		}
 		return j.stopFirst(ctx, spec)
 	}
 	inst, err := j.d.boot(ctx, spec, j.release, j.report)
+	if bad := sound(); bad != nil {
+		if err == nil {
+			j.d.stop(context.WithoutCancel(ctx), inst.id(), 0) //nolint:errcheck // logged; the next start removes it
+		}
+		return bad // which is also why it may not have booted
+	}
 	if err != nil {
 		return err
 	}
@@ -162,7 +175,7 @@ func (j *deployment) build(ctx context.Context) error {
 	}
 	defer j.d.builds.leave(place)
 	j.report.Lap("wait")
-	src := Source{App: j.app.Name, Repo: j.d.cfg.State.Repo(j.app.Name), Commit: j.release.Commit}
+	src := Source{App: j.app.Name, Repo: j.d.cfg.State.Repo(j.app.Name), Commit: j.release.Commit, Hold: j.files}
 	var err error
 	if j.release.Manifest, err = j.d.cfg.Builder.Build(ctx, src, j.report); err != nil {
 		j.release.Manifest = Manifest{}

@@ -88,15 +88,19 @@ func (j *deployment) target(ctx context.Context, version int) (Release, error) {
 	if err != nil {
 		return Release{}, err
 	}
-	if gone := j.d.cfg.State.Kept(target.Manifest); gone != nil {
+	if gone := j.takeImage(target.Manifest); gone != nil {
 		return Release{}, &Rejection{
 			Reason: fmt.Sprintf("the image of v%d is no longer kept", target.Version),
-			Hint: fmt.Sprintf("its commit can be built again: git tag back-to-v%d %.12s && git push REMOTE back-to-v%d",
-				target.Version, target.Commit, target.Version),
-			Err: gone,
+			Hint:   buildAgain(target),
+			Err:    gone,
 		}
 	}
 	return target, nil
+}
+
+// buildAgain says how to deploy a release whose image is gone.
+func buildAgain(r Release) string {
+	return fmt.Sprintf("its commit can be built again: git tag back-to-v%d %.12s && git push REMOTE back-to-v%d", r.Version, r.Commit, r.Version)
 }
 
 func (j *deployment) chosen(ctx context.Context, live Release, version int) (Release, error) {

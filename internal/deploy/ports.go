@@ -21,6 +21,18 @@ type Builder interface {
 	Build(ctx context.Context, src Source, r *Report) (Manifest, error)
 }
 
+// Store keeps the files of images.
+type Store interface {
+	// Sweep removes what sweep does not keep, through its Drop where that is
+	// somebody's to hold, and returns how many bytes became free. What it
+	// cannot remove does not end it.
+	Sweep(ctx context.Context, sweep *Sweep) (freed int64, err error)
+	// Verify reads the files of m and compares them with their digests. A
+	// damaged one is removed, so that the next build makes it again, and named
+	// by a *Rejection.
+	Verify(ctx context.Context, m Manifest) error
+}
+
 // Driver runs machines. Implementations are safe for concurrent use.
 type Driver interface {
 	// Boot creates the machine and hands the guest its start message. It
@@ -107,6 +119,11 @@ type Ledger interface {
 	Image(ctx context.Context, app, commit string) (Release, error)
 	// Lives are the live releases of all apps, by app.
 	Lives(ctx context.Context) ([]Release, error)
+	// Images are the releases of all apps that have an image and have not
+	// failed, by app, the newest first.
+	Images(ctx context.Context) ([]Release, error)
+	// PinRelease sets or ends Pinned, which no other method stores.
+	PinRelease(ctx context.Context, app string, version int, pinned bool) error
 	// Unfinished are the releases that are on their way to another state:
 	// those that are Deploying, and Draining.
 	Unfinished(ctx context.Context) ([]Release, error)
@@ -170,6 +187,10 @@ type Repos interface {
 	Commit(ctx context.Context, app, object string) (Commit, error)
 	// Point sets branch of app's repository to commit, and HEAD to branch.
 	Point(ctx context.Context, app, branch, commit string) error
+	// Tidy packs app's repository and prunes what no branch and none of
+	// commits reaches, if there is enough to be worth it. It waits for pushes
+	// that run, and gives up when the next one comes.
+	Tidy(ctx context.Context, app string, commits []string) error
 	// Remove removes app's repository; Rename gives it to another name. One
 	// that is not there is no error.
 	Remove(ctx context.Context, app string) error

@@ -13,6 +13,7 @@ type pushing struct {
 	push   Push
 	want   *intent
 	before string // commit of the release that was live at the start; zeros: none
+	whole  bool   // its image is all there, so that it can be booted again
 
 	verdict *Verdict // when it differs from what judge said
 }
@@ -29,7 +30,7 @@ func (p *pushing) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if commit.ID == p.before && !p.app.Stopped {
+	if commit.ID == p.before && !p.app.Stopped && p.whole {
 		return p.alreadyLive(ctx)
 	}
 	draft := Release{Commit: commit.ID, Subject: commit.Subject, Trigger: p.want.trigger, State: Building}
@@ -56,7 +57,7 @@ func (p *pushing) look(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.before = live.Commit
+	p.before, p.whole = live.Commit, p.takeImage(live.Manifest) == nil
 	if c := p.want.deploy; p.want.trigger == ByPush && c.Old != live.Commit && c.New != live.Commit {
 		return Reject(
 			fmt.Sprintf("%s moved to %.7s (v%d, pushed by %s) meanwhile", p.app.Branch, live.Commit, live.Version, live.Pusher),
@@ -89,7 +90,7 @@ func (p *pushing) useKept(ctx context.Context, draft *Release) error {
 	case err != nil:
 		return err
 	}
-	if gone := p.d.cfg.State.Kept(kept.Manifest); gone != nil {
+	if gone := p.takeImage(kept.Manifest); gone != nil {
 		p.report.Step("The image of v%d (%.7s) is no longer kept: it is built again", kept.Version, draft.Commit)
 		return nil
 	}

@@ -38,6 +38,7 @@ func (d *Deployer) Reconcile(ctx context.Context) error {
 	for _, k := range missing {
 		d.revive(k, 0)
 	}
+	d.collectSoon("")
 	return nil
 }
 

@@ -25,7 +25,8 @@ type Release struct {
 	Pusher   string // who asked for it: a key's owner, "host" or "gitd"
 	Key      string // fingerprint of the key; empty: no key was used
 	Trigger  Trigger
-	Of       int // the version whose image it boots; 0: it was built for this one
+	Of       int  // the version whose image it boots; 0: it was built for this one
+	Pinned   bool // its image is kept, whatever comes after it
 	State    State
 	Reason   string   // why it failed; empty otherwise
 	Manifest Manifest // empty until built

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gitd/internal/deploy"
@@ -12,7 +13,7 @@ import (
 
 const releaseColumns = `app, version, commit_id, subject, pusher, key, cause, image_of, state, reason, manifest, steps, created, finished`
 
-const selectReleases = `SELECT ` + releaseColumns + ` FROM releases `
+const selectReleases = `SELECT ` + releaseColumns + `, pinned FROM releases `
 
 var (
 	// errLive: only Promote may move a release into or out of Live.
@@ -170,6 +171,21 @@ func (l *Ledger) Lives(ctx context.Context) ([]deploy.Release, error) {
 	return list(ctx, l.reader, "live releases", scanRelease, selectReleases+`WHERE state = 'live' ORDER BY app`)
 }
 
+// Images are the releases of all apps that have an image and have not failed,
+// by app, the newest first.
+func (l *Ledger) Images(ctx context.Context) ([]deploy.Release, error) {
+	all, err := list(ctx, l.reader, "images", scanRelease,
+		selectReleases+`WHERE state NOT IN ('building', 'failed') ORDER BY app, version DESC`)
+	return slices.DeleteFunc(all, func(r deploy.Release) bool { return r.Manifest.Empty() }), err
+}
+
+// PinRelease sets or ends Pinned.
+func (l *Ledger) PinRelease(ctx context.Context, app string, version int, pinned bool) error {
+	return l.change(ctx, fmt.Sprintf("pin v%d of app %q", version, app), func(ctx context.Context, tx *sql.Tx) error {
+		return one(tx.ExecContext(ctx, `UPDATE releases SET pinned = ? WHERE app = ? AND version = ?`, pinned, app, version))
+	})
+}
+
 // Unfinished are the releases that are on their way to another state, by app
 // and version.
 func (l *Ledger) Unfinished(ctx context.Context) ([]deploy.Release, error) {
@@ -181,7 +197,7 @@ func scanRelease(row scanner) (deploy.Release, error) {
 	var r deploy.Release
 	var created, finished instant
 	err := row.Scan(&r.App, &r.Version, &r.Commit, &r.Subject, &r.Pusher, &r.Key, &r.Trigger, &r.Of, &r.State, &r.Reason,
-		document[deploy.Manifest]{&r.Manifest}, document[[]deploy.Step]{&r.Steps}, &created, &finished)
+		document[deploy.Manifest]{&r.Manifest}, document[[]deploy.Step]{&r.Steps}, &created, &finished, &r.Pinned)
 	r.Created, r.Finished = created.Time, finished.Time
 	return r, err
 }

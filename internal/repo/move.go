@@ -15,6 +15,7 @@ func (r *Repos) Remove(_ context.Context, app string) error {
 	if err := deploy.CheckName(app); err != nil {
 		return err
 	}
+	defer r.gates.of(app).push()()
 	return os.RemoveAll(r.state.Repo(app))
 }
 
@@ -24,6 +25,7 @@ func (r *Repos) Rename(_ context.Context, from, to string) error {
 	if err := errors.Join(deploy.CheckName(from), deploy.CheckName(to)); err != nil {
 		return err
 	}
+	defer r.gates.of(from).push()()
 	if _, err := os.Lstat(r.state.Repo(from)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
@@ -32,6 +33,7 @@ type Repos struct {
 	state     deploy.StateDir
 	git       string
 	receiving receiving
+	gates     gates
 }
 
 // Open finds git and returns the repositories below state, without what was
@@ -173,9 +175,18 @@ func (r *Repos) run(ctx context.Context, dir string, args ...string) error {
 
 // output runs one short git command and returns what it printed.
 func (r *Repos) output(ctx context.Context, dir string, args ...string) (string, error) {
+	return r.feed(ctx, dir, "", args...)
+}
+
+// feed is output for a command that reads its standard input. When ctx ends,
+// git's own children end too.
+func (r *Repos) feed(ctx context.Context, dir, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, r.git, args...)
 	cmd.Dir = dir
 	cmd.Env = Env()
+	cmd.Stdin = strings.NewReader(stdin)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	if err := cmd.Run(); err != nil {

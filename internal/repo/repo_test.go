@@ -11,13 +11,17 @@ import (
 	"gitd/internal/deploy"
 )
 
-// runGit runs the real git as somebody, outside of our repositories.
-func runGit(t *testing.T, dir string, args ...string) string {
-	t.Helper()
+func newGit(dir string, args ...string) *exec.Cmd {
 	cmd := exec.Command("git", args...)
 	cmd.Dir = dir
 	cmd.Env = append(Env(), "GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.org", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.org")
-	out, err := cmd.CombinedOutput()
+	return cmd
+}
+
+// runGit runs the real git as somebody, outside of our repositories.
+func runGit(t *testing.T, dir string, args ...string) string {
+	t.Helper()
+	out, err := newGit(dir, args...).CombinedOutput()
 	if err != nil {
 		t.Fatalf("git %v: %v\n%s", args, err, out)
 	}

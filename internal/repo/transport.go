@@ -39,6 +39,7 @@ type Call struct {
 // deployment whose ref never moves.
 func (r *Repos) Serve(c Call) (code int, err error) {
 	if c.Service == ReceivePack {
+		defer r.gates.of(c.App).push()()
 		r.receiving.begin(c.App)
 		defer func() {
 			err = errors.Join(err, r.receiving.end(c.App, func() error { return r.sweep(c.App) }))
