@@ -2,7 +2,6 @@ package builder
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"io/fs"
 	"os"
@@ -118,9 +117,8 @@ func (b *Builder) bases() []madeBase {
 			continue
 		}
 		x := madeBase{id: e.Name(), made: modified(b.cfg.State.Base(e.Name()))}
-		var list baseList
-		if data, err := os.ReadFile(b.baseList(x.id)); err == nil && json.Unmarshal(data, &list) == nil {
-			x.node, _ = semver.NewVersion(list.Node)
+		if base, err := ReadBase(b.cfg.State, x.id); err == nil {
+			x.node, _ = semver.NewVersion(base.Node)
 		}
 		all = append(all, x)
 	}

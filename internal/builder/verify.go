@@ -2,7 +2,6 @@ package builder
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,15 +35,14 @@ func (b *Builder) verifyBase(ctx context.Context, id string) error {
 		trash := filepath.Join(b.cfg.State.Builds(), "trash-"+id)
 		return errors.Join(removeTree(trash), os.Rename(b.cfg.State.Base(id), trash), removeTree(trash))
 	}
-	data, err := os.ReadFile(b.baseList(id))
-	var list baseList
-	if err == nil {
-		err = json.Unmarshal(data, &list)
+	base, err := ReadBase(b.cfg.State, id)
+	if err == nil && len(base.Images) < 2 { // a kernel and a root
+		err = fmt.Errorf("base.json names %d images", len(base.Images))
 	}
 	if err != nil {
 		return b.damaged(ctx, "base "+id, err, remove)
 	}
-	for name, l := range list.Images {
+	for name, l := range base.Images {
 		if err := verifyFile(ctx, filepath.Join(b.cfg.State.Base(id), name), l); err != nil {
 			return b.damaged(ctx, "base "+id, err, remove)
 		}

@@ -68,7 +68,7 @@ func storedImage(t *testing.T) (*Builder, deploy.Manifest) {
 		check(t, err)
 		check(t, keep(path, b.cfg.State.Layer(to.Digest)))
 	}
-	list := baseList{Images: map[string]deploy.Layer{}}
+	list := Base{Images: map[string]deploy.Layer{}}
 	for _, name := range []string{"kernel", "initrd", "root.erofs"} {
 		var err error
 		list.Images[name], err = seal(write(t, filepath.Join(b.cfg.State.Base(m.Base), name), "this is the "+name))

@@ -42,6 +42,7 @@ type world struct {
 	points map[string]string // branch → commit, as the repository has it
 	keep   int               // images of an app
 	damage error             // what Verify says
+	swept  chan struct{}     // gets a token when a collection has looked at the layers
 	core   *deploy.Deployer
 	limit  int // of builds side by side; 0: the default
 }
@@ -54,7 +55,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.builds = applog.OpenBuilds(w.state.BuildLog)
 	w.driver = &fakeDriver{machines: map[string]*fakeMachine{}, app: healthy}
-	w.build, w.keep = w.goodBuild, 5
+	w.build, w.keep, w.swept = w.goodBuild, 5, make(chan struct{}, 1000)
 	w.open()
 	return w
 }
@@ -216,6 +217,7 @@ func (w *world) Sweep(_ context.Context, sweep *deploy.Sweep) (freed int64, err 
 			err = dropErr
 		}
 	}
+	w.swept <- struct{}{}
 	return 0, err
 }
 

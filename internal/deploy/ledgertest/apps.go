@@ -55,6 +55,7 @@ func missing(t *testing.T, s Store) {
 		"SaveRelease":            func() error { return s.SaveRelease(ctx, deploy.Release{App: "shop", Version: 7}) },
 		"Promote":                func() error { return s.Promote(ctx, deploy.Release{App: "shop", Version: 7}) },
 		"Release":                func() error { _, err := s.Release(ctx, "shop", 7); return err },
+		"PinRelease":             func() error { return s.PinRelease(ctx, "shop", 7, true) },
 		"Release of unknown app": func() error { _, err := s.Release(ctx, "nope", 1); return err },
 		"Image":                  func() error { _, err := s.Image(ctx, "shop", Commit("a")); return err },
 		"SaveMachine":            func() error { return s.SaveMachine(ctx, deploy.Machine{ID: "m", App: "shop", Release: 7}) },

@@ -44,6 +44,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"promote", promote},
 		{"a failed promotion changes nothing", failedPromotion},
 		{"image", image},
+		{"images", images},
+		{"pin", pin},
 		{"unfinished", unfinished},
 		{"what is not there", missing},
 		{"machines", machines},

@@ -143,6 +143,53 @@ func image(t *testing.T, s Store) {
 	}
 }
 
+// images: of all apps, whatever their state, but not those that failed or
+// have none yet.
+func images(t *testing.T, s Store) {
+	ctx := t.Context()
+	built := func(app, commit string) deploy.Release {
+		got(s.CreateApp(ctx, app))(t)
+		r := got(s.AddRelease(ctx, Draft(app, Commit(commit))))(t)
+		r.State, r.Manifest = deploy.Built, deploy.Manifest{Base: "b1", App: deploy.Layer{Digest: commit, Size: 1}}
+		must(t, s.SaveRelease(ctx, r))
+		return r
+	}
+	built("shop", "a")
+	failed := built("shop", "b")
+	failed.State = deploy.Failed
+	must(t, s.SaveRelease(ctx, failed))
+	built("shop", "c")
+	got(s.AddRelease(ctx, Draft("shop", Commit("d"))))(t)
+	built("blog", "e")
+	var have []string
+	for _, r := range got(s.Images(ctx))(t) {
+		have = append(have, r.App+" "+r.Manifest.App.Digest)
+	}
+	same(t, have, []string{"blog e", "shop c", "shop a"})
+}
+
+func pin(t *testing.T, s Store) {
+	ctx := t.Context()
+	r := live(t, s, "shop", Commit("a"))
+	other := live(t, s, "shop", Commit("b"))
+	must(t, s.PinRelease(ctx, "shop", r.Version, true))
+	must(t, s.PinRelease(ctx, "shop", r.Version, true))
+	stale := got(s.Release(ctx, "shop", r.Version))(t)
+	if !stale.Pinned || got(s.Release(ctx, "shop", other.Version))(t).Pinned {
+		t.Errorf("after the pin: %+v", got(s.Releases(ctx, "shop", 0))(t))
+	}
+	// Who read a release before does not undo what was pinned since.
+	stale.Pinned, stale.Reason = false, "because"
+	must(t, s.SaveRelease(ctx, stale))
+	if r := got(s.Release(ctx, "shop", r.Version))(t); !r.Pinned || r.Reason != "because" {
+		t.Errorf("saved: %+v", r)
+	}
+	must(t, s.PinRelease(ctx, "shop", r.Version, false))
+	if got(s.Release(ctx, "shop", r.Version))(t).Pinned {
+		t.Error("still pinned")
+	}
+}
+
 func unfinished(t *testing.T, s Store) {
 	ctx := t.Context()
 	live(t, s, "shop", Commit("a"))
