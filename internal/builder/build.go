@@ -70,6 +70,9 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 		return err
 	}
 	j.tools.used()
+	if err := j.fits(c); err != nil {
+		return err
+	}
 	why := "the default; engines.node in package.json chooses another"
 	if wish != "" {
 		why = fmt.Sprintf("engines.node %q", shorten(wish))

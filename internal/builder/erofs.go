@@ -53,7 +53,7 @@ func packEROFS(ctx context.Context, srcDir, dst string, opts packOptions) error 
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("pack image: %w", errors.Join(ctx.Err(), fmt.Errorf("mkfs.erofs: %w: %s", err, lastLine(out.Bytes()))))
+		return fmt.Errorf("pack image: %w", errors.Join(ctx.Err(), saysFull(fmt.Errorf("mkfs.erofs: %w: %s", err, lastLine(out.Bytes())), out.String())))
 	}
 	return nil
 }

@@ -56,7 +56,8 @@ func (j *job) run(ctx context.Context, s step) error {
 // failed tells the pusher how a step ended. Its output has been seen already;
 // the end of it goes to the log with the cause.
 func (j *job) failed(s step, err error, out *output) error {
-	cause := fmt.Errorf("%w; its last lines: %s", err, strings.Join(out.tail(), " | "))
+	said := strings.Join(out.tail(), " | ")
+	cause := saysFull(fmt.Errorf("%w; its last lines: %s", err, said), said)
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(err, errTimeout):

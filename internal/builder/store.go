@@ -35,14 +35,11 @@ type store struct {
 	own func(path string) error
 }
 
-func (b *Builder) appCaches() string { return filepath.Join(b.cfg.State.Cache(), "apps") }
-
 func (b *Builder) openStore(app string) (store, error) {
-	parent := b.appCaches()
-	if err := os.MkdirAll(parent, 0o711); err != nil {
+	if err := os.MkdirAll(b.cfg.State.AppCaches(), 0o711); err != nil {
 		return store{}, err
 	}
-	s := store{dir: filepath.Join(parent, app), own: b.own}
+	s := b.storeOf(app)
 	for _, dir := range []string{s.dir, s.npmCache(), filepath.Join(s.dir, "installs")} {
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 			return store{}, err
@@ -52,6 +49,11 @@ func (b *Builder) openStore(app string) (store, error) {
 		}
 	}
 	return s, nil
+}
+
+// storeOf is an app's store as it is; its folders may not be there yet.
+func (b *Builder) storeOf(app string) store {
+	return store{dir: b.cfg.State.AppCache(app), own: b.own}
 }
 
 func (s store) npmCache() string { return filepath.Join(s.dir, "npm") }

@@ -138,7 +138,7 @@ func newest(all []madeBase) (id string) {
 }
 
 func (s *sweeper) appCaches() {
-	parent := s.b.appCaches()
+	parent := s.b.cfg.State.AppCaches()
 	for _, e := range s.list(parent) {
 		app, dir := e.Name(), filepath.Join(parent, e.Name())
 		if !s.sweep.Kept(deploy.AppCache(app)) {

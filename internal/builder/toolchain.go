@@ -72,6 +72,9 @@ func (t Toolchain) used() {
 
 func (b *Builder) fetch(ctx context.Context, v registry.Version, r *deploy.Report) (string, error) {
 	if !b.registry.Has(v) {
+		if err := b.fitsTools(fmt.Sprintf("%s %s", v.Name, v.Number)); err != nil {
+			return "", err
+		}
 		r.Detail("fetching %s %s from the npm registry", v.Name, v.Number)
 	}
 	return b.registry.Fetch(ctx, v)

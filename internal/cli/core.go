@@ -21,7 +21,7 @@ type Core interface {
 	StopApp(ctx context.Context, by deploy.Actor, app string, w io.Writer) error
 	StartApp(ctx context.Context, by deploy.Actor, app string, w io.Writer) error
 	PinRelease(ctx context.Context, by deploy.Actor, app string, version int, pinned bool) error
-	HasImage(r deploy.Release) bool
+	Usage(ctx context.Context) (deploy.Usage, error)
 	Cancel(ctx context.Context, by deploy.Actor, app string) error
 
 	SetConfig(ctx context.Context, by deploy.Actor, app string, c deploy.ConfigChange, w io.Writer) error

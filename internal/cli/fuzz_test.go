@@ -115,7 +115,7 @@ func (idle) RemoveDomain(_ context.Context, _ deploy.Actor, _, _ string) error {
 func (idle) DestroyApp(context.Context, deploy.Actor, string, io.Writer) error { return nil }
 func (idle) StopApp(context.Context, deploy.Actor, string, io.Writer) error    { return nil }
 func (idle) StartApp(context.Context, deploy.Actor, string, io.Writer) error   { return nil }
-func (idle) HasImage(deploy.Release) bool                                      { return true }
+func (idle) Usage(context.Context) (deploy.Usage, error)                       { return deploy.Usage{}, nil }
 func (idle) QueueOf(string) []deploy.QueueEntry                                { return nil }
 func (idle) Overview() deploy.Overview                                         { return deploy.Overview{} }
 func (idle) Statuses(context.Context) ([]deploy.AppStatus, error)              { return nil, nil }

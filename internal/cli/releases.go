@@ -53,13 +53,14 @@ type releaseRow struct {
 	Node     string        `json:"node,omitempty"`
 	Of       int           `json:"of,omitempty"` // the version whose image it boots; absent: its own
 	Image    bool          `json:"image_kept"`   // whether it can be rolled back to without a build
+	Pinned   bool          `json:"pinned"`       // whether that stays so
 }
 
 func (t *tree) releaseRows(list []deploy.Release) []releaseRow {
 	rows := []releaseRow{}
 	for _, r := range list {
 		rows = append(rows, releaseRow{r.Version, r.State, r.Commit, r.Subject, r.Pusher, string(r.Trigger),
-			r.Reason, r.Created, r.Finished, r.Steps, r.Manifest.Node, r.Of, t.Kept(r.Manifest)})
+			r.Reason, r.Created, r.Finished, r.Steps, r.Manifest.Node, r.Of, t.Kept(r.Manifest), r.Pinned})
 	}
 	return rows
 }
@@ -69,6 +70,8 @@ func (t *tree) image(r deploy.Release) string {
 	switch {
 	case !t.Kept(r.Manifest):
 		return "-"
+	case r.Pinned:
+		return "pinned"
 	case r.Of > 0:
 		return "of " + version(r.Of)
 	default:

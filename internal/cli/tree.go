@@ -104,12 +104,12 @@ func AddCommands(root *cobra.Command, s Services, c Caller) {
 		t.apps(), t.appsCreate(), t.appsInfo(), t.appsRename(), t.appsDestroy(), t.appsLock(), t.appsUnlock(),
 		t.config(), t.configGet(), t.configSet(), t.configUnset(), t.configImport(),
 		t.resource(), t.domains(), t.domainsAdd(), t.domainsRemove())...)
-	root.AddCommand(group(groupDeploy, t.releases(), t.rollback(), t.buildsCancel())...)
+	root.AddCommand(group(groupDeploy, t.releases(), t.releasesPin(), t.releasesUnpin(), t.rollback(), t.buildsCancel())...)
 	root.AddCommand(group(groupLook, t.ps(), t.psRestart(), t.psStop(), t.psStart(), t.logs(), t.overview())...)
 	root.AddCommand(group(groupPeople,
 		t.users(), t.usersInvite(), t.usersGrant(), t.usersRevoke(), t.usersRename(), t.usersRemove(), t.usersAdd(),
 		t.keys(), t.keysAdd(), t.keysRemove(), t.events())...)
-	root.AddCommand(group(groupHost, t.status(), t.halt(), t.version())...)
+	root.AddCommand(group(groupHost, t.status(), t.du(), t.halt(), t.version())...)
 	addAliases(root)
 }
 

@@ -101,8 +101,12 @@ func (d *Deployer) refuseAll(p Push, err error) Outcome {
 // explain prints what a failure means to the pusher and returns the reason
 // for git's reject line. Causes that are not the pusher's are logged in full.
 func (d *Deployer) explain(app string, err error, r *Report) string {
-	var rej *Rejection
+	rej := fullDisk(err)
 	switch {
+	case rej != nil:
+		d.cfg.Log.Error("the disk is full", "app", app, "error", err)
+		r.Warn("%s", rej.Reason)
+		r.Warn("%s", rej.Hint)
 	case errors.As(err, &rej):
 		r.Warn("%s", rej.Reason)
 		if rej.Hint != "" {

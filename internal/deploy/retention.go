@@ -75,8 +75,8 @@ func (d *Deployer) PinRelease(ctx context.Context, by Actor, app string, version
 	return nil
 }
 
-// HasImage reports whether r can be booted without a build.
-func (d *Deployer) HasImage(r Release) bool {
+// hasImage reports whether r can be booted without a build.
+func (d *Deployer) hasImage(r Release) bool {
 	return !r.Manifest.Empty() && d.cfg.State.Kept(r.Manifest) == nil
 }
 

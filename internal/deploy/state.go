@@ -21,6 +21,8 @@ func (d StateDir) Base(id string) string    { return d.join("bases", id) }
 func (d StateDir) Layers() string           { return d.join("layers") }
 func (d StateDir) Layer(dg string) string   { return d.join("layers", dg+".erofs") }
 func (d StateDir) Cache() string            { return d.join("cache") }
+func (d StateDir) AppCaches() string        { return d.join("cache", "apps") }
+func (d StateDir) AppCache(a string) string { return d.join("cache", "apps", a) }
 func (d StateDir) Builds() string           { return d.join("builds") }
 func (d StateDir) Machines() string         { return d.join("machines") }
 func (d StateDir) Machine(id string) string { return d.join("machines", id) }

@@ -135,10 +135,10 @@ func (l *Ledger) change(ctx context.Context, what string, f func(ctx context.Con
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
 	if err := f(ctx, tx); err != nil {
-		return fmt.Errorf("ledger: %s: %w", what, err)
+		return fmt.Errorf("ledger: %s: %w", what, named(err))
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("ledger: %s: %w", what, err)
+		return fmt.Errorf("ledger: %s: %w", what, named(err))
 	}
 	return nil
 }

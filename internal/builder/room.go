@@ -1,0 +1,169 @@
+package builder
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/go-git/go-git/v5/plumbing/filemode"
+	"github.com/go-git/go-git/v5/plumbing/object"
+	"golang.org/x/sys/unix"
+
+	"gitd/internal/deploy"
+)
+
+// What a build may need beside the repository's own files. Estimates, on the
+// large side: a build that is let in and does not fit fails cleanly too.
+const (
+	reserve      = 32 << 20  // bytes that a build leaves for the ledger, logs and machines
+	toolchainUse = 400 << 20 // a Node: its download, its base while it is made, and after
+	packageUse   = 256 << 10 // an npm package: unpacked, in npm's cache, and in the layer
+	packageFiles = 30
+	modulesRatio = 5        // node_modules and npm's cache of it against the packed layer
+	blockUse     = 4096     // the least that a file takes
+	plenty       = 16 << 30 // bytes that no build needs, so nothing has to be added up
+	plentyFiles  = 2_000_000
+)
+
+// need is what will be written, at most.
+type need struct{ bytes, files int64 }
+
+// room is what the file system with the state has left.
+type room struct{ bytes, files, size int64 }
+
+func (b *Builder) room() (room, error) {
+	var s unix.Statfs_t
+	if err := unix.Statfs(string(b.cfg.State), &s); err != nil {
+		return room{}, fmt.Errorf("look how much room %s has: %w", b.cfg.State, err)
+	}
+	r := room{bytes: int64(s.Bavail) * s.Bsize, files: int64(s.Ffree), size: int64(s.Blocks) * s.Bsize}
+	if s.Files == 0 { // a file system that makes inodes as it needs them
+		r.files = math.MaxInt64
+	}
+	return r, nil
+}
+
+// fits refuses a build of what the plan says that will not fit on the disk,
+// with the numbers, before anything is written.
+func (j *job) fits(c *commit) error {
+	r, err := j.b.room()
+	if err != nil || r.bytes > plenty && r.files > plentyFiles {
+		return err
+	}
+	n, err := j.estimate(c)
+	if err != nil {
+		return err
+	}
+	return n.in(r, "this build")
+}
+
+func (n need) in(r room, what string) error {
+	switch {
+	case n.bytes+reserve > r.bytes:
+		return deploy.Reject(fmt.Sprintf("the server's disk is too full for %s: it needs about %s, and %s of %s are free",
+			what, deploy.Bytes(n.bytes+reserve), deploy.Bytes(r.bytes), deploy.Bytes(r.size)), deploy.FreeRoom)
+	case n.files > r.files:
+		return deploy.Reject(fmt.Sprintf("the server's disk has too few inodes for %s: it needs about %d, and %d are free",
+			what, n.files, r.files), deploy.FreeRoom)
+	}
+	return nil
+}
+
+// estimate adds up the export, what a build script may make of it, the app's
+// layer, and the dependencies.
+func (j *job) estimate(c *commit) (need, error) {
+	tree, err := c.size()
+	if err != nil {
+		return need{}, err
+	}
+	n := need{2 * tree.bytes, tree.files}
+	if j.plan.build {
+		n.bytes += tree.bytes
+		n.files += tree.files
+	}
+	if !j.plan.install {
+		return n, nil
+	}
+	m := j.modules()
+	return need{n.bytes + m.bytes, n.files + m.files}, nil
+}
+
+// modules is what node_modules will take. An app's set that is kept says it
+// best; without one, the number of packages has to do.
+func (j *job) modules() need {
+	count := int64(bytes.Count(j.plan.lock, []byte(`"resolved"`)))
+	n := need{count * packageUse, count * packageFiles}
+	if j.plan.fresh != "" || j.tools.Node == "" {
+		return n
+	}
+	key, err := j.plan.key(j.tools)
+	if err != nil {
+		return n
+	}
+	i := j.b.storeOf(j.src.App).install(key)
+	if !i.load(j.b.cfg.State, j.src.Hold) || i.Layer.Digest == "" {
+		return n
+	}
+	if !j.plan.build {
+		return need{}
+	}
+	return need{modulesRatio * i.Layer.Size, n.files}
+}
+
+// fitsTools refuses the download of a Node that the disk has no room for.
+func (b *Builder) fitsTools(what string) error {
+	r, err := b.room()
+	if err != nil {
+		return err
+	}
+	return need{bytes: toolchainUse}.in(r, what)
+}
+
+// size adds up the files of a commit as they will be on the disk, without
+// reading them.
+func (c *commit) size() (need, error) {
+	var n need
+	err := c.addUp(c.tree, 0, &n)
+	return n, err
+}
+
+func (c *commit) addUp(tree *object.Tree, depth int, n *need) error {
+	for _, e := range tree.Entries {
+		if n.files++; n.files > maxFiles || depth > maxDepth {
+			return nil // the export will refuse it, and say so better
+		}
+		n.bytes += blockUse
+		switch e.Mode {
+		case filemode.Dir:
+			sub, err := object.GetTree(c.store, e.Hash)
+			if err != nil {
+				return fmt.Errorf("read %s: %w", shorten(e.Name), err)
+			}
+			if err := c.addUp(sub, depth+1, n); err != nil {
+				return err
+			}
+		case filemode.Regular, filemode.Deprecated, filemode.Executable:
+			size, err := c.store.EncodedObjectSize(e.Hash)
+			if err != nil {
+				return fmt.Errorf("read %s: %w", shorten(e.Name), err)
+			}
+			n.bytes += size / blockUse * blockUse
+		}
+	}
+	return nil
+}
+
+// outOfRoom are the words by which programs say that the disk is full.
+var outOfRoom = [][]byte{[]byte("No space left on device"), []byte("ENOSPC"), []byte("Disk quota exceeded"), []byte("EDQUOT")}
+
+// saysFull adds a full disk to the causes of err if a program's output names
+// it, so that the pusher is told what to do about it.
+func saysFull(err error, output string) error {
+	for _, words := range outOfRoom {
+		if err != nil && bytes.Contains([]byte(output), words) {
+			return errors.Join(err, unix.ENOSPC)
+		}
+	}
+	return err
+}

@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"gitd/internal/deploy"
+)
+
+// usageRow is an app's part of the disk, in bytes. Shared is what other apps
+// use too, so it does not become free with this one.
+type usageRow struct {
+	App        string `json:"app"`
+	Images     int    `json:"images"`
+	Layers     int64  `json:"layers"`
+	Shared     int64  `json:"shared"`
+	Repository int64  `json:"repository"`
+	Cache      int64  `json:"cache"`
+	Volumes    int64  `json:"volumes"`
+	Logs       int64  `json:"logs"`
+	Total      int64  `json:"total"`
+}
+
+type diskRow struct {
+	Apps     []usageRow `json:"apps"`
+	Shared   int64      `json:"shared_layers"`
+	Stray    int64      `json:"unused_layers"`
+	Bases    int64      `json:"bases"`
+	Cache    int64      `json:"cache"`
+	Builds   int64      `json:"builds"`
+	Machines int64      `json:"machines"`
+	Ledger   int64      `json:"ledger"`
+	Free     int64      `json:"free"`
+	Size     int64      `json:"size"`
+}
+
+func (t *tree) du() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "du", Short: "show what takes room on the disk", Example: "du\ndu --json", Args: args(cobra.NoArgs),
+		Long: "Show what takes room on the disk: of each app its kept images (layers that are its own; shared ones are\n" +
+			"counted once more below), repository, build cache, volumes and logs, and what all apps use together.",
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := t.admin(); err != nil {
+			return err
+		}
+		u, err := t.Core.Usage(cmd.Context())
+		if err != nil {
+			return err
+		}
+		return t.list(*asJSON, usageRows(u), usageTable(u))
+	}
+	return cmd
+}
+
+func usageRows(u deploy.Usage) diskRow {
+	row := diskRow{
+		Apps: []usageRow{}, Shared: u.Shared, Stray: u.Stray, Bases: u.Bases, Cache: u.Cache, Builds: u.Builds,
+		Machines: u.Machines, Ledger: u.Ledger, Free: u.Free, Size: u.Size,
+	}
+	for _, a := range u.Apps {
+		row.Apps = append(row.Apps, usageRow{a.App, a.Images, a.Layers, a.Shared, a.Repository, a.Cache, a.Volumes, a.Logs, a.Total()})
+	}
+	return row
+}
+
+func usageTable(u deploy.Usage) [][]string {
+	rows := [][]string{{"WHAT", "IMAGES", "LAYERS", "REPOSITORY", "CACHE", "VOLUMES", "LOGS", "TOTAL"}}
+	for _, a := range u.Apps {
+		rows = append(rows, []string{a.App, fmt.Sprint(a.Images), deploy.Bytes(a.Layers), deploy.Bytes(a.Repository),
+			deploy.Bytes(a.Cache), deploy.Bytes(a.Volumes), deploy.Bytes(a.Logs), deploy.Bytes(a.Total())})
+	}
+	for _, x := range []struct {
+		what  string
+		bytes int64
+	}{
+		{"(layers of several apps)", u.Shared}, {"(layers of no release)", u.Stray}, {"(bases)", u.Bases},
+		{"(Node and npm)", u.Cache}, {"(builds)", u.Builds}, {"(machines)", u.Machines}, {"(ledger)", u.Ledger}, {"(free)", u.Free},
+	} {
+		rows = append(rows, []string{x.what, "", "", "", "", "", "", deploy.Bytes(x.bytes)})
+	}
+	return rows
+}
