@@ -199,6 +199,7 @@ func (w *world) Build(ctx context.Context, src deploy.Source, r *deploy.Report) 
 
 // goodBuild leaves the files of an image, so that it counts as kept.
 func (w *world) goodBuild(_ context.Context, src deploy.Source, _ *deploy.Report) (deploy.Manifest, error) {
+	src.Hold.Take("b1", src.Commit)
 	m := deploy.Manifest{Base: "b1", App: deploy.Layer{Digest: src.Commit}, Start: []string{"/usr/bin/node", "$WHICH"}, Env: map[string]string{"WHICH": "server.js"}}
 	for _, p := range []string{w.state.Kernel("b1"), w.state.Root("b1"), w.state.Layer(src.Commit)} {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o700), os.WriteFile(p, nil, 0o600)); err != nil {
