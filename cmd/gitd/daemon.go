@@ -25,6 +25,7 @@ import (
 	"gitd/internal/proxy"
 	"gitd/internal/repo"
 	"gitd/internal/server"
+	"gitd/internal/volume"
 )
 
 // listeners are taken before anything else: a port in use, or a second gitd
@@ -114,7 +115,8 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	builds := applog.OpenBuilds(state.BuildLog)
 	url, defaults := o.url(l.http), deploy.Resources{MemoryMiB: o.memory, CPUs: 1}
 	d.core = deploy.New(deploy.Config{
-		State: state, Ledger: d.ledger, Settings: d.ledger, Builder: build, Store: build, Driver: d.driver, Router: d.front, Repos: repos,
+		State: state, Ledger: d.ledger, Settings: d.ledger, Volumes: d.ledger, VolumeFiles: volume.Open(state),
+		Builder: build, Store: build, Driver: d.driver, Router: d.front, Repos: repos,
 		Output: d.logs, BuildLogs: builds, Log: slog.New(zerolog.NewSlogHandler(log)), Host: o.host, URL: url,
 		Defaults: defaults,
 		Keep:     o.keep, Builds: o.builds, BootTimeout: o.bootLimit, DrainTimeout: o.drainLimit, HoldTimeout: o.holdLimit, StopGrace: o.stopGrace,

@@ -10,6 +10,8 @@ import (
 // Core is what the commands ask of the core. Operations with a writer print
 // their progress there, and return when they are done or have failed.
 type Core interface {
+	Volumes
+
 	CreateApp(ctx context.Context, by deploy.Actor, app string) error
 	RenameApp(ctx context.Context, by deploy.Actor, from, to string) error
 	DestroyApp(ctx context.Context, by deploy.Actor, app string, w io.Writer) error

@@ -28,6 +28,7 @@ func FuzzCommandLine(f *testing.F) {
 		"config:import shop", "config:unset shop TOKEN --no-restart", "resource shop --memory 256M --cpus 2", "releases shop -n -1",
 		"rollback shop v1", "domains:add shop www.example.org", "ps shop --boot", "apps:destroy shop --confirm shop",
 		"apps:lock shop why", "status --json", "overview", "users", "logs shop --build --release v1", "-", "apps:list", "run bash", "volumes shop",
+		"volumes:create shop data --size 1G --mount /data", "volumes:create data", "volumes:remove shop data --confirm data",
 	} {
 		for who := range byte(5) {
 			f.Add(s, "A='hunter2-correct-horse' oops\n", who)
@@ -116,6 +117,7 @@ func (idle) DestroyApp(context.Context, deploy.Actor, string, io.Writer) error {
 func (idle) StopApp(context.Context, deploy.Actor, string, io.Writer) error    { return nil }
 func (idle) StartApp(context.Context, deploy.Actor, string, io.Writer) error   { return nil }
 func (idle) Usage(context.Context) (deploy.Usage, error)                       { return deploy.Usage{}, nil }
+func (idle) VolumesOf(context.Context, string) ([]deploy.VolumeUse, error)     { return nil, nil }
 func (idle) QueueOf(string) []deploy.QueueEntry                                { return nil }
 func (idle) Overview() deploy.Overview                                         { return deploy.Overview{} }
 func (idle) Statuses(context.Context) ([]deploy.AppStatus, error)              { return nil, nil }
@@ -123,6 +125,14 @@ func (idle) Statuses(context.Context) ([]deploy.AppStatus, error)              {
 func (idle) PinRelease(context.Context, deploy.Actor, string, int, bool) error { return nil }
 
 func (idle) Rollback(context.Context, deploy.Actor, string, int, io.Writer) error { return nil }
+
+func (idle) CreateVolume(_ context.Context, _ deploy.Actor, _, _ string, _ int64, _ string, _ io.Writer) error {
+	return nil
+}
+
+func (idle) RemoveVolume(_ context.Context, _ deploy.Actor, _, _ string, _ io.Writer) error {
+	return nil
+}
 
 func (idle) Redeploy(context.Context, deploy.Actor, string, deploy.Trigger, io.Writer) error {
 	return nil

@@ -17,6 +17,9 @@ var aliases = map[string][]string{
 	"resource":       {"resource:limit", "resource:report"},
 	"domains":        {"domains:report", "domains:list"},
 	"domains:remove": {"domains:rm"},
+	"volumes":        {"volumes:list", "storage:list"},
+	"volumes:create": {"volumes:add"},
+	"volumes:remove": {"volumes:rm", "volumes:destroy"},
 	"keys":           {"ssh-keys:list", "keys:list"},
 	"keys:add":       {"ssh-keys:add"},
 	"keys:remove":    {"ssh-keys:remove", "keys:rm"},
@@ -39,7 +42,7 @@ func hintFor(name string) string {
 	case "maintenance:on", "maintenance:off":
 		return "ps:stop APP and ps:start APP stop and start it"
 	case "storage:mount", "storage:create":
-		return "a disk that stays: volumes:create APP"
+		return "a disk that stays: volumes:create APP NAME --size 1G --mount /data"
 	default:
 		return ""
 	}

@@ -103,7 +103,8 @@ func AddCommands(root *cobra.Command, s Services, c Caller) {
 	root.AddCommand(group(groupApps,
 		t.apps(), t.appsCreate(), t.appsInfo(), t.appsRename(), t.appsDestroy(), t.appsLock(), t.appsUnlock(),
 		t.config(), t.configGet(), t.configSet(), t.configUnset(), t.configImport(),
-		t.resource(), t.domains(), t.domainsAdd(), t.domainsRemove())...)
+		t.resource(), t.domains(), t.domainsAdd(), t.domainsRemove(),
+		t.volumes(), t.volumesCreate(), t.volumesRemove())...)
 	root.AddCommand(group(groupDeploy, t.releases(), t.releasesPin(), t.releasesUnpin(), t.rollback(), t.buildsCancel())...)
 	root.AddCommand(group(groupLook, t.ps(), t.psRestart(), t.psStop(), t.psStart(), t.logs(), t.overview())...)
 	root.AddCommand(group(groupPeople,

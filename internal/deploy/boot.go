@@ -165,7 +165,7 @@ func (d *Deployer) spec(ctx context.Context, rel Release) (MachineSpec, error) {
 	if initrd := d.cfg.State.Initrd(m.Base); exists(initrd) {
 		s.Initrd = initrd
 	}
-	return s, nil
+	return s, d.attach(ctx, &s)
 }
 
 // environment is all that the app finds in process.env. Config goes before

@@ -20,7 +20,10 @@ type Config struct {
 	Repos     Repos
 	Output    Output
 	BuildLogs BuildLogs
+	Volumes   Volumes
 	Log       *slog.Logger
+
+	VolumeFiles VolumeFiles
 
 	Host     func(app string) string // the name an app is served under
 	URL      func(app string) string // where people find it

@@ -21,6 +21,7 @@ import (
 	"gitd/internal/applog"
 	"gitd/internal/deploy"
 	"gitd/internal/ledger"
+	"gitd/internal/volume"
 )
 
 const none = "0000000000000000000000000000000000000000"
@@ -86,12 +87,12 @@ func (w *world) openWith(change func(c *deploy.Config)) {
 	}
 	w.ledger, w.router = l, &fakeRouter{onSwitch: func() {}, to: map[string]string{}, down: map[string]string{}, names: map[string][]string{}}
 	cfg := deploy.Config{
-		State: w.state, Ledger: l, Settings: l, Builder: w, Store: w, Keep: w.keep, Driver: w.driver, Router: w.router, Repos: w, Output: discard{}, BuildLogs: w.builds,
+		State: w.state, Ledger: l, Settings: l, Volumes: l, VolumeFiles: volume.Open(w.state), Builder: w, Store: w, Keep: w.keep, Driver: w.driver, Router: w.router, Repos: w, Output: discard{}, BuildLogs: w.builds,
 		Log:      slog.New(slog.DiscardHandler),
 		Host:     func(app string) string { return app + ".localhost" },
 		URL:      func(app string) string { return "http://" + app + ".localhost/" },
 		Defaults: deploy.Resources{MemoryMiB: 128, CPUs: 1},
-		Builds:   w.limit, BootTimeout: 5 * time.Second, DrainTimeout: time.Second, StopGrace: time.Second,
+		Builds:   w.limit, BootTimeout: 5 * time.Second, DrainTimeout: time.Second, HoldTimeout: 3 * time.Second, StopGrace: time.Second,
 	}
 	change(&cfg)
 	w.core = deploy.New(cfg)

@@ -16,6 +16,9 @@ func (d *Deployer) DestroyApp(ctx context.Context, by Actor, app string, w io.Wr
 		if err := j.unlocked(); err != nil {
 			return err
 		}
+		if err := d.noVolumes(ctx, app); err != nil {
+			return err
+		}
 		if err := d.cfg.Ledger.ChangeApp(ctx, app, func(a *App) error { a.Stopped = true; return nil }); err != nil {
 			return err
 		}

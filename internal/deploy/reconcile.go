@@ -12,6 +12,9 @@ import (
 // the background, and machines of ours that the ledger does not want are
 // stopped. Call it once, before the first push.
 func (d *Deployer) Reconcile(ctx context.Context) error {
+	if err := d.recoverVolumes(ctx); err != nil {
+		return err
+	}
 	unfinished, err := d.cfg.Ledger.Unfinished(ctx)
 	if err != nil {
 		return err

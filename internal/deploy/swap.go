@@ -121,7 +121,9 @@ func (j *deployment) stopOld(ctx context.Context) error {
 // and waits for those that run.
 func (j *deployment) hold(ctx context.Context) {
 	drain := j.d.cfg.Router.Hold(j.app.Name, j.d.cfg.HoldTimeout)
-	bound, cancel := context.WithTimeout(ctx, j.d.cfg.DrainTimeout)
+	// A request that never ends, as a WebSocket is one, must not use up the
+	// time that those which wait have.
+	bound, cancel := context.WithTimeout(ctx, min(j.d.cfg.DrainTimeout, j.d.cfg.HoldTimeout/3))
 	defer cancel()
 	drain(bound)
 }

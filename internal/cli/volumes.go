@@ -1,0 +1,155 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"gitd/internal/deploy"
+)
+
+// Volumes acts on the disks of apps that outlive their machines.
+type Volumes interface {
+	VolumesOf(ctx context.Context, app string) ([]deploy.VolumeUse, error)
+	CreateVolume(ctx context.Context, by deploy.Actor, app, name string, size int64, mount string, w io.Writer) error
+	RemoveVolume(ctx context.Context, by deploy.Actor, app, name string, w io.Writer) error
+}
+
+func (t *tree) volumes() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "volumes APP", Short: "list the volumes of an app: disks that every release of it finds again",
+		Example: "volumes shop", Args: args(cobra.ExactArgs(1)),
+	}
+	asJSON := jsonFlag(cmd)
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if _, err := t.app(cmd.Context(), a[0], deploy.RoleView); err != nil {
+			return err
+		}
+		list, err := t.Core.VolumesOf(cmd.Context(), a[0])
+		if err != nil {
+			return err
+		}
+		rows := [][]string{{"VOLUME", "MOUNT", "SIZE", "USED", "CREATED", "IN"}}
+		for _, v := range list {
+			rows = append(rows, []string{v.Name, v.Mount, deploy.Bytes(v.Size), used(v), ago(v.Created), where(v)})
+		}
+		return t.list(*asJSON, volumeRows(list), rows)
+	}
+	return cmd
+}
+
+type volumeRow struct {
+	Name    string    `json:"name"`
+	Mount   string    `json:"mount"`
+	Size    int64     `json:"size"` // bytes
+	Used    int64     `json:"used"` // bytes of the host's disk
+	Created time.Time `json:"created"`
+	InUse   bool      `json:"in_use"` // a machine that runs has it
+	Lost    bool      `json:"lost,omitempty"`
+}
+
+func volumeRows(list []deploy.VolumeUse) []volumeRow {
+	rows := []volumeRow{}
+	for _, v := range list {
+		rows = append(rows, volumeRow{v.Name, v.Mount, v.Size, v.Used, v.Created, v.Booted, v.Lost})
+	}
+	return rows
+}
+
+func used(v deploy.VolumeUse) string {
+	if v.Lost {
+		return "file is missing"
+	}
+	return deploy.Bytes(v.Used)
+}
+
+func where(v deploy.VolumeUse) string {
+	if v.Booted {
+		return "the running machine"
+	}
+	return "the next machine"
+}
+
+func (t *tree) volumesCreate() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "volumes:create APP NAME [--size 1G] [--mount /data]", DisableFlagsInUseLine: true,
+		Short: "make an empty volume for an app", Example: "volumes:create shop uploads --size 500M --mount /app/uploads",
+	}
+	size := cmd.Flags().String("size", "1G", "how much fits in, for example 500M or 20G; taken from the disk as it fills")
+	mount := cmd.Flags().String("mount", "/data", "where the app finds it: /data, or a folder below /app")
+	cmd.Args = func(cmd *cobra.Command, a []string) error {
+		if len(a) == 1 {
+			return usage(cmd, fmt.Errorf("an app and a name are needed, for example: volumes:create APP %.40s --size %.20s --mount %.200s", a[0], *size, *mount))
+		}
+		return args(cobra.ExactArgs(2))(cmd, a)
+	}
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if _, err := t.app(cmd.Context(), a[0], deploy.RoleAdmin); err != nil {
+			return err
+		}
+		bytes, err := parseSize(*size)
+		if err != nil {
+			return usage(cmd, err)
+		}
+		return t.Core.CreateVolume(cmd.Context(), t.Actor, a[0], a[1], bytes, *mount, t.Out)
+	}
+	return cmd
+}
+
+var sizeForm = regexp.MustCompile(`^([1-9][0-9]{0,6})([MG])$`)
+
+// parseSize reads "500M" or "1G", in bytes. M and G are of 1024: disks are
+// made of blocks.
+func parseSize(s string) (int64, error) {
+	m := sizeForm.FindStringSubmatch(strings.ToUpper(s))
+	if m == nil {
+		return 0, fmt.Errorf("%.20q is no size: write a whole number and M or G, for example 500M or 1G", s)
+	}
+	n, err := strconv.ParseInt(m[1], 10, 64)
+	if err != nil {
+		return 0, err
+	}
+	return n << map[string]int{"M": 20, "G": 30}[m[2]], nil
+}
+
+func (t *tree) volumesRemove() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "volumes:remove APP NAME --confirm NAME", DisableFlagsInUseLine: true,
+		Short:   "remove a volume and all that is in it, for ever",
+		Example: "volumes:remove shop uploads --confirm uploads", Args: args(cobra.ExactArgs(2)),
+	}
+	confirm := cmd.Flags().String("confirm", "", "the volume's name again: what is in it cannot be brought back")
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		app, name := a[0], a[1]
+		if _, err := t.app(cmd.Context(), app, deploy.RoleAdmin); err != nil {
+			return err
+		}
+		if *confirm != name {
+			return t.askRemoval(cmd.Context(), app, name)
+		}
+		return t.Core.RemoveVolume(cmd.Context(), t.Actor, app, name, t.Out)
+	}
+	return cmd
+}
+
+// askRemoval says what would be lost, and what to type to lose it.
+func (t *tree) askRemoval(ctx context.Context, app, name string) error {
+	list, err := t.Core.VolumesOf(ctx, app)
+	if err != nil {
+		return err
+	}
+	for _, v := range list {
+		if v.Name == name {
+			return deploy.Reject(
+				fmt.Sprintf("this would remove the volume %q of %s, %s at %s, with the %s in it", name, app, deploy.Bytes(v.Size), v.Mount, used(v)),
+				fmt.Sprintf("if that is meant: volumes:remove %s %s --confirm %s", app, name, name))
+		}
+	}
+	return deploy.Reject(fmt.Sprintf("%s has no volume %q", app, name), "`volumes "+app+"` lists what it has")
+}
