@@ -50,6 +50,11 @@ test-faults: setup build
 test-base: setup
 	go test -timeout 90m ./internal/builder/kernel -run TestKernelReproducible -compile -v
 
+## bench-boot: where a boot's time goes and what memory it takes, on both kernels; ARGS='-runs 3 -app hello'
+bench-boot: minimal
+	go build -trimpath -o bin/bench-boot ./cmd/bench-boot
+	bin/bench-boot $(ARGS)
+
 ## race: the concurrent parts under the race detector
 race:
 	go test -race ./internal/deploy ./internal/proxy ./internal/ledger ./internal/applog ./internal/control ./internal/guest
