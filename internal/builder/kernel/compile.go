@@ -125,7 +125,7 @@ func (w *work) configure(ctx context.Context) error {
 }
 
 // usualObjects is how many a kernel with these options has.
-const usualObjects = 1180
+const usualObjects = 1230
 
 // make compiles, and returns how many objects there are.
 func (w *work) make(ctx context.Context) (objects int, err error) {
