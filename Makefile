@@ -22,10 +22,13 @@ setup:
 	@scripts/setup all
 
 ## base: compile the minimal kernel, make a base with it, and measure its parts
-base: build
+base: minimal
+	bin/gitd base:sizes --state $(BASE_STATE)
+
+# The kernel is kept for all states of this host.
+minimal: build
 	@scripts/setup kernel
 	bin/gitd base:build --kernel minimal --state $(BASE_STATE)
-	bin/gitd base:sizes --state $(BASE_STATE)
 
 BASE_STATE ?= $(CURDIR)/bin/base
 
@@ -33,8 +36,8 @@ BASE_STATE ?= $(CURDIR)/bin/base
 demo: setup build
 	@KEEP=$(KEEP) scripts/demo
 
-## test: everything, with real git, ssh, libvirt and QEMU
-test: setup build
+## test: everything, with real git, ssh, libvirt and QEMU, on both kernels
+test: setup minimal
 	go vet ./...
 	GOARCH=arm64 CGO_ENABLED=0 go vet ./cmd/nodeos-init ./internal/guest
 	go test -timeout 40m -p 1 ./...
@@ -42,6 +45,15 @@ test: setup build
 ## test-faults: break pushes on purpose, phase by phase; FAULTS=all is the whole table
 test-faults: setup build
 	FAULTS=$(or $(FAULTS),some) go test -timeout 90m -run 'TestFaults$$' -v ./cmd/gitd
+
+## test-base: compile the kernel a second time, elsewhere and by another clock: the same bytes
+test-base: setup
+	go test -timeout 90m ./internal/builder/kernel -run TestKernelReproducible -compile -v
+
+## bench-boot: where a boot's time goes and what memory it takes, on both kernels; ARGS='-runs 3 -app hello'
+bench-boot: minimal
+	go build -trimpath -o bin/bench-boot ./cmd/bench-boot
+	bin/bench-boot $(ARGS)
 
 ## race: the concurrent parts under the race detector
 race:

@@ -36,6 +36,7 @@ var mayImport = map[string][]string{
 	"internal/server": {"internal/deploy", "internal/cli", "internal/repo"},
 	// The programs.
 	"cmd/nodeos-init": {"internal/guest"},
+	"cmd/bench-boot":  {"internal/builder", "internal/deploy", "internal/libvirt", "templates"},
 	"cmd/gitd": {"internal/applog", "internal/builder", "internal/cli", "internal/control", "internal/deploy",
 		"internal/hooks", "internal/ledger", "internal/libvirt", "internal/proxy", "internal/repo", "internal/server", "internal/volume"},
 }

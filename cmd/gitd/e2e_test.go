@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -10,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"gitd/internal/builder/kernel"
 )
 
 // bin holds the programs as users have them; TestMain builds them.
@@ -58,8 +62,9 @@ func TestScripts(t *testing.T) {
 	}
 	warm := warmState(t)
 	testscript.Run(t, testscript.Params{
-		Dir:   "testdata/script",
-		Setup: func(e *testscript.Env) error { return setup(e, warm) },
+		Dir:       "testdata/script",
+		Setup:     func(e *testscript.Env) error { return setup(e, warm) },
+		Condition: condition,
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"serve":     cmdServe,
 			"logged":    cmdLogged,
@@ -79,6 +84,19 @@ func TestScripts(t *testing.T) {
 			"left":      cmdLeft,
 		},
 	})
+}
+
+// condition answers [minimal]: is the minimal kernel compiled, so that the
+// warm base has it?
+func condition(name string) (bool, error) {
+	if name != "minimal" {
+		return false, fmt.Errorf("unknown condition %q", name)
+	}
+	_, err := kernel.Config{}.Find()
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, kernel.ErrCannotCompile) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // warmState prepares the base once for all scripts and all later runs.

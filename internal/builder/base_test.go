@@ -46,35 +46,60 @@ func newBaseBuilder(t *testing.T) (*Builder, Toolchain) {
 	return b, node
 }
 
-func TestBaseBoots(t *testing.T) {
+// onKernels runs test with both kernels, the minimal one only where it is
+// compiled: make test sees to that.
+func onKernels(t *testing.T, test func(t *testing.T, b *Builder, node Toolchain)) {
 	b, node := newBaseBuilder(t)
-	var said bytes.Buffer
-	id, err := b.ensureBase(t.Context(), node, deploy.NewReport(&said))
-	check(t, err)
-	if !strings.Contains(said.String(), "-----> Preparing the NodeOS base (Node 0.0.0, stock kernel 6.") {
-		t.Errorf("progress:\n%s", said.String())
+	for _, choice := range []KernelChoice{StockKernel, MinimalKernel} {
+		t.Run(string(choice), func(t *testing.T) {
+			b.cfg.Kernel = choice
+			if choice == MinimalKernel {
+				if _, err := b.cfg.MinimalSource.Find(); err != nil {
+					t.Skipf("%v: make base compiles it", err)
+				}
+			}
+			test(t, b, node)
+		})
 	}
-	state := b.cfg.State
-	for _, name := range []string{state.Kernel(id), state.Initrd(id), state.Root(id)} {
-		if info, err := os.Stat(name); err != nil || info.Mode() != 0o644 {
-			t.Errorf("%s: QEMU's user cannot read it: %v %v", name, info.Mode(), err)
+}
+
+func TestBaseBoots(t *testing.T) {
+	onKernels(t, func(t *testing.T, b *Builder, node Toolchain) {
+		var said bytes.Buffer
+		id, err := b.ensureBase(t.Context(), node, deploy.NewReport(&said))
+		check(t, err)
+		if want := "-----> Preparing the NodeOS base (Node 0.0.0, " + string(b.cfg.Kernel) + " kernel 6."; !strings.Contains(said.String(), want) {
+			t.Errorf("progress lacks %q:\n%s", want, said.String())
 		}
-	}
-	if info, err := os.Stat(state.Base(id)); err != nil || info.Mode().Perm() != 0o711 {
-		t.Errorf("mode of the base's folder: %v (%v), want 0711", info.Mode(), err)
-	}
-	boot(t, state, id)
+		state := b.cfg.State
+		for _, name := range []string{state.Kernel(id), state.Root(id)} {
+			if info, err := os.Stat(name); err != nil || info.Mode() != 0o644 {
+				t.Errorf("%s: QEMU's user cannot read it: %v %v", name, info.Mode(), err)
+			}
+		}
+		if info, err := os.Stat(state.Base(id)); err != nil || info.Mode().Perm() != 0o711 {
+			t.Errorf("mode of the base's folder: %v (%v), want 0711", info.Mode(), err)
+		}
+		if _, err := os.Stat(state.Initrd(id)); (err == nil) != (b.cfg.Kernel == StockKernel) {
+			t.Errorf("initramfs of a %s kernel: %v", b.cfg.Kernel, err)
+		}
+		boot(t, state, id)
+	})
 }
 
 // boot starts the base in QEMU and waits for bootinit's verdict.
 func boot(t *testing.T, state deploy.StateDir, id string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
-	qemu := exec.CommandContext(ctx, "qemu-system-x86_64", "-M", "q35,accel=tcg", "-cpu", "max", "-m", "256",
+	args := []string{"-M", "q35,accel=tcg", "-cpu", "max", "-m", "256",
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none", "-serial", "stdio", "-bios", "qboot.rom",
-		"-kernel", state.Kernel(id), "-initrd", state.Initrd(id), "-append", "console=ttyS0 quiet panic=-1",
-		"-drive", "if=none,id=base,format=raw,readonly=on,file="+state.Root(id), "-device", "virtio-blk-pci,drive=base,serial=base")
+		"-kernel", state.Kernel(id), "-append", "console=ttyS0 quiet panic=-1 root=/dev/vda rootfstype=erofs ro",
+		"-drive", "if=none,id=base,format=raw,readonly=on,file=" + state.Root(id), "-device", "virtio-blk-pci,drive=base,serial=base"}
+	if _, err := os.Stat(state.Initrd(id)); err == nil {
+		args = append(args, "-initrd", state.Initrd(id))
+	}
+	qemu := exec.CommandContext(ctx, "qemu-system-x86_64", args...)
 	console, err := qemu.StdoutPipe()
 	check(t, err)
 	qemu.Stderr = qemu.Stdout
@@ -204,4 +229,64 @@ func TestLockIsLeftWhenTheContextEnds(t *testing.T) {
 	again, err := filelock.Take(t.Context(), path, func() {})
 	check(t, err)
 	again()
+}
+
+// TestBaseIsReproducible makes a base a second time, in another folder, from
+// ingredients of another age, in another time zone: every byte is the same.
+// The kernel's own second compile is TestKernelReproducible.
+func TestBaseIsReproducible(t *testing.T) {
+	onKernels(t, func(t *testing.T, b *Builder, node Toolchain) {
+		silent := deploy.NewReport(io.Discard)
+		id, err := b.ensureBase(t.Context(), node, silent)
+		check(t, err)
+
+		again := *b
+		again.cfg.State = deploy.StateDir(filepath.Join(t.TempDir(), "a", "longer", "path"))
+		check(t, again.cfg.State.Create())
+		again.cfg.GuestInit = copyAged(t, b.cfg.GuestInit)
+		other := Toolchain{Node: node.Node, NodeDir: t.TempDir()}
+		check(t, os.Mkdir(filepath.Join(other.NodeDir, "bin"), 0o700))
+		check(t, os.Rename(copyAged(t, filepath.Join(node.NodeDir, "bin/node")), filepath.Join(other.NodeDir, "bin/node")))
+		t.Setenv("TZ", "Pacific/Chatham")
+		t.Setenv("SOURCE_DATE_EPOCH", "1700000000")
+		second, err := again.ensureBase(t.Context(), other, silent)
+		check(t, err)
+
+		if id != second {
+			t.Fatalf("base %s became %s", id, second)
+		}
+		want, got := folderContent(t, b.cfg.State.Base(id)), folderContent(t, again.cfg.State.Base(id))
+		if len(want) < 3 || len(want) != len(got) {
+			t.Errorf("%d files and %d", len(want), len(got))
+		}
+		for name, content := range want {
+			if !bytes.Equal(content, got[name]) {
+				t.Errorf("%s: %d bytes and %d other ones", name, len(content), len(got[name]))
+			}
+		}
+	})
+}
+
+// copyAged copies a program, and makes the copy look ten years old.
+func copyAged(t *testing.T, program string) string {
+	t.Helper()
+	content, err := os.ReadFile(program)
+	check(t, err)
+	name := filepath.Join(t.TempDir(), "aged")
+	check(t, os.WriteFile(name, content, 0o755))
+	then := time.Now().AddDate(-10, 0, 0)
+	check(t, os.Chtimes(name, then, then))
+	return name
+}
+
+func folderContent(t *testing.T, dir string) map[string][]byte {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	check(t, err)
+	files := map[string][]byte{}
+	for _, e := range entries {
+		files[e.Name()], err = os.ReadFile(filepath.Join(dir, e.Name()))
+		check(t, err)
+	}
+	return files
 }

@@ -33,9 +33,11 @@ func nodeRoot(node Toolchain, init string) (tree, error) {
 }
 
 // addonLibraries are parts of glibc that Node itself does not name, but
-// compiled packages from npm do. The parts for names and DNS are within
-// libc.so.6 since glibc 2.34.
-func addonLibraries() []string { return []string{"librt.so.1", "libresolv.so.2", "libutil.so.1"} }
+// compiled packages from npm that were made for glibc before 2.34 do. The
+// parts for names and DNS are within libc.so.6 now. Left out are libresolv,
+// for programs that read DNS records by themselves, and libutil, which opens
+// terminals that a machine does not have.
+func addonLibraries() []string { return []string{"librt.so.1"} }
 
 // settings are the files below /etc.
 func (t *tree) settings(node string) {

@@ -129,11 +129,10 @@ func boot(t *testing.T, d *Driver, spec deploy.MachineSpec) *probe {
 }
 
 // TestGuest looks at a machine from the inside.
-func TestGuest(t *testing.T) {
-	if testing.Short() {
-		t.Skip("boots a virtual machine")
-	}
-	img, d := newImage(t), openDriver(t)
+func TestGuest(t *testing.T) { onKernels(t, inside) }
+
+func inside(t *testing.T, img image) {
+	d := openDriver(t)
 	defer func() { closeDriver(t, d) }()
 	p := boot(t, d, img.spec("inside"))
 	p.kind(deploy.EventListening, 1)

@@ -9,35 +9,35 @@ import (
 	"strings"
 	"testing"
 
+	"gitd/internal/builder/kernel"
 	"gitd/internal/deploy"
 )
 
-// minimalKernel names a vmlinux made by `gitd base:build`. Where it is set,
-// tests that look into a guest do so on that kernel as well.
-const minimalKernel = "GITD_TEST_VMLINUX"
-
-// onKernels runs test on the stock kernel, and on the minimal one if there is
-// one: what is true of a guest is true on both.
+// onKernels runs test on the stock kernel, and on the minimal one if it is
+// compiled, as make test has it: what is true of a guest is true on both.
 func onKernels(t *testing.T, test func(t *testing.T, img image)) {
 	if testing.Short() {
 		t.Skip("boots a virtual machine")
 	}
 	img := newImage(t)
 	t.Run("stock", func(t *testing.T) { test(t, img) })
-	vmlinux := os.Getenv(minimalKernel)
-	if vmlinux == "" {
-		return
-	}
-	b, err := os.ReadFile(vmlinux)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A copy, which QEMU's user can reach.
-	img.kernel, img.initrd = filepath.Join(filepath.Dir(img.root), "vmlinux"), ""
-	if err := os.WriteFile(img.kernel, b, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	t.Run("minimal", func(t *testing.T) { test(t, img) })
+	t.Run("minimal", func(t *testing.T) {
+		minimal, err := kernel.Config{}.Find()
+		if err != nil {
+			t.Skipf("%v: make base compiles it", err)
+		}
+		b, err := os.ReadFile(minimal.Image())
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A copy, which QEMU's user can reach.
+		img := img
+		img.kernel, img.initrd = filepath.Join(filepath.Dir(img.root), "vmlinux"), ""
+		if err := os.WriteFile(img.kernel, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		test(t, img)
+	})
 }
 
 // TestSurface tries from inside a machine what an attacker who has taken over

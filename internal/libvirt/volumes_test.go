@@ -31,11 +31,10 @@ func newVolume(t *testing.T) string {
 
 // TestVolumes: what an app writes to a volume is there in its next machine,
 // and the file system is left clean; a path that is not the app's is refused.
-func TestVolumes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("boots virtual machines")
-	}
-	img, d := newImage(t), openDriver(t)
+func TestVolumes(t *testing.T) { onKernels(t, volumes) }
+
+func volumes(t *testing.T, img image) {
+	d := openDriver(t)
 	defer func() { closeDriver(t, d) }()
 	data, more := newVolume(t), newVolume(t)
 	spec := func(id, path string) deploy.MachineSpec {

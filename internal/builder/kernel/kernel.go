@@ -27,6 +27,8 @@ type Config struct {
 	Source string // Linux's source as a tar of any compression; default DefaultSource
 	Cache  string // folder for finished kernels and running compiles; default DefaultCache
 	Jobs   int    // compilers at once; default: one for each CPU
+
+	env []string // of a test: added to a compile's environment
 }
 
 // DefaultSource is where Debian's package linux-source-6.1 leaves it.

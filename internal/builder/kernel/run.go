@@ -40,7 +40,7 @@ func (w *work) run(ctx context.Context, dir string, out *counter, args ...string
 	program := func(walls uintptr) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		cmd.Path, cmd.Err = "/usr/bin/"+args[0], nil
-		cmd.Dir, cmd.Env = dir, environment(w.dir)
+		cmd.Dir, cmd.Env = dir, append(environment(w.dir), w.config.env...)
 		cmd.Stdout = io.MultiWriter(writers...)
 		cmd.Stderr = cmd.Stdout
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Cloneflags: walls}

@@ -1,6 +1,6 @@
-// Bootinit is the smallest init that shows that a base boots: it loads the
-// initramfs's modules, finds the base by its serial, and starts the program
-// that stands for Node in it. Its last line is "bootinit: ok" or the error.
+// Bootinit is the smallest init that shows that a base boots: it finds the base
+// by its serial, on an initramfs with the help of its modules, and starts the
+// program that stands for Node in it. Its last line is "bootinit: ok" or the error.
 package main
 
 import (
@@ -26,6 +26,34 @@ func main() {
 }
 
 func run() error {
+	if _, err := os.Stat("/modules/order"); err == nil {
+		if err := moveToBase(); err != nil {
+			return err
+		}
+	} else if err := baseIsRoot(); err != nil {
+		return err
+	}
+	out, err := exec.Command("/usr/bin/node", "--help").CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("node: %w: %s", err, out)
+	}
+	return nil
+}
+
+// baseIsRoot checks that the kernel has mounted the base by itself.
+func baseIsRoot() error {
+	if err := unix.Mount("sysfs", "/sys", "sysfs", 0, ""); err != nil {
+		return err
+	}
+	disk, err := bySerial("base")
+	if err == nil && disk != "/dev/vda" {
+		err = fmt.Errorf("the base is %s and not the root", disk)
+	}
+	return err
+}
+
+// moveToBase goes from an initramfs to the base.
+func moveToBase() error {
 	if err := loadModules(); err != nil {
 		return err
 	}
@@ -40,14 +68,7 @@ func run() error {
 	if err := unix.Mount(disk, "/base", "erofs", unix.MS_RDONLY, ""); err != nil {
 		return fmt.Errorf("mount %s: %w", disk, err)
 	}
-	if err := errors.Join(unix.Mount("dev", "/base/dev", "devtmpfs", 0, ""), unix.Chroot("/base"), os.Chdir("/")); err != nil {
-		return err
-	}
-	out, err := exec.Command("/usr/bin/node", "--help").CombinedOutput()
-	if err != nil {
-		return fmt.Errorf("node: %w: %s", err, out)
-	}
-	return nil
+	return errors.Join(unix.Mount("dev", "/base/dev", "devtmpfs", 0, ""), unix.Chroot("/base"), os.Chdir("/"))
 }
 
 func loadModules() error {

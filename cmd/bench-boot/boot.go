@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"gitd/internal/deploy"
+	"gitd/internal/libvirt"
+)
+
+// bootLimit bounds one boot.
+const bootLimit = 2 * time.Minute
+
+const port = 8080
+
+// sample is what one boot took. Memory is in bytes.
+type sample struct {
+	combination
+	Boot   deploy.BootTimes `json:"boot"`
+	Answer time.Duration    `json:"answer"` // from the call of Boot to the first good answer
+	Guest  deploy.Stats     `json:"guest"`
+	QEMU   int64            `json:"qemu"` // resident
+}
+
+func (s sample) String() string {
+	return fmt.Sprintf("%s · first answer after %v · guest uses %d MB, of it the app %d MB · QEMU %d MB",
+		s.Boot, s.Answer.Round(time.Millisecond), s.Guest.MemoryUsed>>20, s.Guest.AppRSS>>20, s.QEMU>>20)
+}
+
+// boot boots one machine, asks it once, and stops it.
+func (s settings) boot(ctx context.Context, d *libvirt.Driver, c combination, m deploy.Manifest) (sample, error) {
+	ctx, cancel := context.WithTimeout(ctx, bootLimit)
+	defer cancel()
+	events := make(chan deploy.Event, 1000)
+	watch := func(e deploy.Event) {
+		select {
+		case events <- e:
+		default: // lines that nobody reads
+		}
+	}
+	got := sample{combination: c}
+	start := time.Now()
+	machine, err := d.Boot(ctx, s.spec(c, m), watch)
+	if err != nil {
+		return got, err
+	}
+	defer d.Stop(context.WithoutCancel(ctx), machine.ID, 0)
+	e, err := await(ctx, events, deploy.EventListening)
+	if err != nil {
+		return got, err
+	}
+	if e.Boot == nil {
+		return got, errors.New("the guest did not say where the time went")
+	}
+	got.Boot = *e.Boot
+	if err := ask(ctx, machine.Addr); err != nil {
+		return got, err
+	}
+	got.Answer = time.Since(start)
+	if e, err = await(ctx, events, deploy.EventStats); err != nil {
+		return got, err
+	}
+	got.Guest = *e.Stats
+	got.QEMU, err = s.resident(machine.ID)
+	return got, err
+}
+
+// await waits for an event of a kind.
+func await(ctx context.Context, events <-chan deploy.Event, kind deploy.EventKind) (deploy.Event, error) {
+	for {
+		select {
+		case e := <-events:
+			if e.Kind == kind {
+				return e, nil
+			}
+			if e.Kind == deploy.EventGone || e.Kind == deploy.EventExited {
+				return e, fmt.Errorf("before it was %s: %s: %s", kind, e.Kind, e.Detail)
+			}
+		case <-ctx.Done():
+			return deploy.Event{}, fmt.Errorf("no event %q: %w", kind, ctx.Err())
+		}
+	}
+}
+
+// ask asks until there is a good answer.
+func ask(ctx context.Context, addr string) error {
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/", nil)
+		if err != nil {
+			return err
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err == nil {
+			res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		if ctx.Err() != nil {
+			return errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+func (s settings) spec(c combination, m deploy.Manifest) deploy.MachineSpec {
+	state := deploy.StateDir(s.state)
+	env := map[string]string{"PORT": strconv.Itoa(port), "NODE_ENV": "production", "HOME": "/app"}
+	maps.Copy(env, m.Env)
+	spec := deploy.MachineSpec{
+		ID: fmt.Sprintf("bench-%s-%s-%d", c.App, c.Kernel, time.Now().UnixMilli()), App: c.App, Release: 1,
+		Kernel: state.Kernel(m.Base), Hostname: c.App, Args: m.Start, Env: env, Port: port,
+		Resources: deploy.Resources{MemoryMiB: c.Memory, CPUs: 1},
+		Disks:     []deploy.Disk{{Serial: "base", Path: state.Root(m.Base)}, {Serial: "app", Path: state.Layer(m.App.Digest)}},
+	}
+	if m.Deps.Digest != "" {
+		spec.Disks = append(spec.Disks, deploy.Disk{Serial: "deps", Path: state.Layer(m.Deps.Digest)})
+	}
+	if _, err := os.Stat(state.Initrd(m.Base)); err == nil {
+		spec.Initrd = state.Initrd(m.Base)
+	}
+	return spec
+}
+
+// resident is the memory of a machine's QEMU on the host, in bytes.
+func (s settings) resident(id string) (int64, error) {
+	pid, err := os.ReadFile(filepath.Join(deploy.StateDir(s.state).Libvirt(), "run/qemu", id+".pid"))
+	if err != nil {
+		return 0, err
+	}
+	status, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/status")
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if f := strings.Fields(line); len(f) == 3 && f[0] == "VmRSS:" {
+			kb, err := strconv.ParseInt(f[1], 10, 64)
+			return kb << 10, err
+		}
+	}
+	return 0, errors.New("QEMU's status has no VmRSS")
+}
