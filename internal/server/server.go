@@ -154,6 +154,7 @@ func (s *Server) command(sess ssh.Session, who deploy.Actor, words []string, log
 	case c.Terminal != nil && words[0] != cli.OverviewName:
 		c.In = cooked(c.In, end)
 	}
+	log.Debug().Str("command", deploy.Printable(words[0])).Msg("command began")
 	svc, changed := s.cfg.Services, false
 	svc.Recheck = func() { changed = true } // after the caller has had their answer: it may be their own end
 	code = max(code, cli.Run(ctx, svc, c, words))
