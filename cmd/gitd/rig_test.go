@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,7 +42,7 @@ type rig struct {
 func newRig(t *testing.T, program, parent string, args ...string) *rig {
 	t.Helper()
 	warm := warmState(t)
-	state, err := os.MkdirTemp(cmpOr(parent, "/tmp"), "gr")
+	state, err := os.MkdirTemp(cmp.Or(parent, "/tmp"), "gr")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,12 +51,7 @@ func newRig(t *testing.T, program, parent string, args ...string) *rig {
 	if err := os.Chmod(state, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	// Links where that works: on the same file system.
-	how := "-al"
-	if parent != "" {
-		how = "-a"
-	}
-	r.must(exec.Command("cp", how, filepath.Join(warm, "bases"), filepath.Join(warm, "cache"), state))
+	r.warm(warm, parent != "")
 	if err := keygen(r.work, "id"); err != nil {
 		t.Fatal(err)
 	}
@@ -67,12 +64,27 @@ func newRig(t *testing.T, program, parent string, args ...string) *rig {
 	return r
 }
 
-func cmpOr(s, other string) string {
-	if s == "" {
-		return other
+// warm takes the base that this gitd would make, Node and npm from another
+// state folder: as links, or as copies on a file system of its own.
+func (r *rig) warm(from string, copies bool) {
+	r.t.Helper()
+	how := "-al"
+	if copies {
+		how = "-a"
 	}
-	return s
+	said := r.must(exec.Command(filepath.Join(bin, "gitd"), "base:build", "--state", from))
+	id := baseLine.FindStringSubmatch(said)
+	if id == nil {
+		r.t.Fatalf("base:build names no base:\n%s", said)
+	}
+	if err := os.Mkdir(filepath.Join(r.state, "bases"), 0o711); err != nil {
+		r.t.Fatal(err)
+	}
+	r.must(exec.Command("cp", how, filepath.Join(from, "bases", id[1]), filepath.Join(r.state, "bases")))
+	r.must(exec.Command("cp", how, filepath.Join(from, "cache"), r.state))
 }
+
+var baseLine = regexp.MustCompile(`base ([0-9a-f]{16}) is ready`)
 
 // must runs a short command and returns what it printed.
 func (r *rig) must(cmd *exec.Cmd) string {
