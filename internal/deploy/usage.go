@@ -73,12 +73,36 @@ func (d *Deployer) Usage(ctx context.Context) (Usage, error) {
 		}
 		u.Apps = append(u.Apps, one)
 	}
+	if err := u.volumes(ctx, d); err != nil {
+		return Usage{}, err
+	}
 	var f syscall.Statfs_t
 	if err := syscall.Statfs(string(s), &f); err != nil {
 		return Usage{}, fmt.Errorf("look at %s: %w", s, err)
 	}
 	u.Size, u.Free = int64(f.Blocks)*f.Bsize, int64(f.Bavail)*f.Bsize
 	return u, nil
+}
+
+// volumes adds each volume's disk, which has holes where nothing was written,
+// to its app.
+func (u *Usage) volumes(ctx context.Context, d *Deployer) error {
+	table, ok := d.cfg.Ledger.(Volumes)
+	if !ok {
+		return nil
+	}
+	all, err := table.Volumes(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, v := range all {
+		for i := range u.Apps {
+			if u.Apps[i].App == v.App {
+				u.Apps[i].Volumes += DiskUse(d.cfg.State.Volume(v.ID))
+			}
+		}
+	}
+	return nil
 }
 
 // layerUsers are the apps of each layer, by its digest.
