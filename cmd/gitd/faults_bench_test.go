@@ -40,8 +40,7 @@ func (b *bench) open(t *testing.T) {
 	if b.small {
 		parent = smallFS(b.t)
 	}
-	r := newRig(b.t, b.program, parent)
-	r.t = t
+	r := newRigOf(t, b.t, b.program, parent)
 	socket := r.state + ".log"
 	r.journal.listen(b.t, socket)
 	r.daemon = []string{"GITD_TEST_JOURNAL=" + socket, "PATH=" + packer(r) + ":" + os.Getenv("PATH")}

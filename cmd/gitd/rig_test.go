@@ -41,13 +41,19 @@ type rig struct {
 // folder below parent; empty: /tmp. Sockets below it need a short path.
 func newRig(t *testing.T, program, parent string, args ...string) *rig {
 	t.Helper()
+	return newRigOf(t, t, program, parent, args...)
+}
+
+// newRigOf makes a rig that lasts as long as owner, for the test t in it.
+func newRigOf(t, owner *testing.T, program, parent string, args ...string) *rig {
+	t.Helper()
 	warm := warmState(t)
 	state, err := os.MkdirTemp(cmp.Or(parent, "/tmp"), "gr")
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, program: program, state: state, work: t.TempDir(), args: args, journal: newJournal(), ssh: "127.0.0.1:0", http: "127.0.0.1:0"}
-	t.Cleanup(r.cleanup)
+	r := &rig{t: t, program: program, state: state, work: owner.TempDir(), args: args, journal: newJournal(), ssh: "127.0.0.1:0", http: "127.0.0.1:0"}
+	owner.Cleanup(r.cleanup)
 	if err := os.Chmod(state, 0o711); err != nil {
 		t.Fatal(err)
 	}
