@@ -38,7 +38,7 @@ func (b *bench) open(t *testing.T) {
 	t.Helper()
 	parent := ""
 	if b.small {
-		parent = smallFS(b.t)
+		parent = smallFS(t, b.t)
 	}
 	r := newRigOf(t, b.t, b.program, parent)
 	socket := r.state + ".log"
@@ -52,8 +52,8 @@ func (b *bench) open(t *testing.T) {
 	b.rig = r
 }
 
-// smallFS is a file system that is soon full.
-func smallFS(t *testing.T) string {
+// smallFS is a file system that is soon full and lasts as long as owner.
+func smallFS(t, owner *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("only root can mount a file system to be filled")
@@ -65,7 +65,7 @@ func smallFS(t *testing.T) string {
 	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "mode=711,size="+smallDisk, "full", dir).CombinedOutput(); err != nil {
 		t.Fatalf("mount: %v: %s", err, out)
 	}
-	t.Cleanup(func() {
+	owner.Cleanup(func() {
 		exec.Command("umount", "-l", dir).Run() //nolint:errcheck // nothing more can be done
 		os.Remove(dir)
 	})
