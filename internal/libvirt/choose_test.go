@@ -175,3 +175,13 @@ func TestConsoleTail(t *testing.T) {
 		t.Errorf("got %d lines, %q", len(got), got)
 	}
 }
+
+// TestConsoleTailKeepsPanic: a panic's trace of calls was longer than what is
+// kept, and the machine was said to have powered off.
+func TestConsoleTailKeepsPanic(t *testing.T) {
+	const words = "[    2.0] Kernel panic - not syncing: sysrq triggered crash"
+	got := lastLines("before\n" + words + strings.Repeat("\n  call", 50))
+	if len(got) != consoleLines || got[0] != words || panicLine(got) != "sysrq triggered crash" {
+		t.Errorf("got %q", got)
+	}
+}

@@ -48,11 +48,12 @@ func (e ending) explain(failed string, console []string) (detail string, abnorma
 	}
 }
 
+const panicWords = "Kernel panic - not syncing: "
+
 // panicLine finds a kernel's last words.
 func panicLine(console []string) string {
-	const words = "Kernel panic - not syncing: "
 	for _, l := range console {
-		if _, why, ok := strings.Cut(l, words); ok {
+		if _, why, ok := strings.Cut(l, panicWords); ok {
 			return oneLine(why)
 		}
 	}
@@ -64,7 +65,7 @@ func oneLine(s string) string {
 	return cut(strings.TrimSpace(s))
 }
 
-// consoleTail returns the last lines of a console's log, or none.
+// consoleTail returns the last telling lines of a console's log, or none.
 func consoleTail(path string) []string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -89,5 +90,13 @@ func lastLines(text string) []string {
 			lines = append(lines, l)
 		}
 	}
-	return lines[max(0, len(lines)-consoleLines):]
+	from := max(0, len(lines)-consoleLines)
+	// A panic says more with its first line than with the last ones of its
+	// trace of calls.
+	for i, l := range lines[:from] {
+		if strings.Contains(l, panicWords) {
+			return lines[i : i+consoleLines]
+		}
+	}
+	return lines[from:]
 }
