@@ -146,6 +146,19 @@ func (d *Driver) Accel() string { return d.accel }
 
 // Close lets go of the machines and of libvirt. Machines go on.
 func (d *Driver) Close() error {
+	d.letGo()
+	var err error
+	if d.callback != nil {
+		err = d.conn.DomainEventDeregister(*d.callback)
+	}
+	if _, closeErr := d.conn.Close(); closeErr != nil {
+		err = errors.Join(err, closeErr)
+	}
+	return err
+}
+
+// letGo forgets all machines, which go on.
+func (d *Driver) letGo() {
 	d.mu.Lock()
 	left := d.machines
 	d.machines = map[string]*machine{}
@@ -155,14 +168,6 @@ func (d *Driver) Close() error {
 		all.Go(m.leave)
 	}
 	all.Wait()
-	var err error
-	if d.callback != nil {
-		err = d.conn.DomainEventDeregister(*d.callback)
-	}
-	if _, closeErr := d.conn.Close(); closeErr != nil {
-		err = errors.Join(err, closeErr)
-	}
-	return err
 }
 
 // List implements deploy.Driver.

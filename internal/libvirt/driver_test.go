@@ -19,19 +19,58 @@ func TestConformance(t *testing.T) {
 		t.Skip("boots virtual machines")
 	}
 	img := newImage(t)
-	open := func(t *testing.T) deploy.Driver { return openDriver(t) }
+	open := func(t *testing.T) deploy.Driver { return newDriver(t) }
 	var n atomic.Int32
 	spec := func(*testing.T) deploy.MachineSpec { return img.spec(fmt.Sprintf("shop-v3-%d", n.Add(1))) }
 	drivertest.Run(t, open, spec)
 }
 
+// spare is an open driver that no test uses: libvirt opens its embedded driver
+// some 16 times in a process, and no more.
+var spare *Driver
+
+// openDriver returns the spare driver, or a new one. Its log is not a test's,
+// because it outlives tests.
 func openDriver(t *testing.T) *Driver {
 	t.Helper()
-	d, err := New(context.Background(), Config{State: state, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.InfoLevel)})
+	if d := spare; d != nil {
+		spare = nil
+		return d
+	}
+	log := zerolog.New(os.Stderr).Level(zerolog.WarnLevel)
+	d, err := New(context.Background(), Config{State: state, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return d
+}
+
+// newDriver returns a new driver, as a new process of gitd has it.
+func newDriver(t *testing.T) *Driver {
+	t.Helper()
+	if err := closeSpare(); err != nil {
+		t.Fatal(err)
+	}
+	return openDriver(t)
+}
+
+// closeDriver lets go of the machines, and keeps the driver for the next test.
+func closeDriver(t *testing.T, d *Driver) {
+	t.Helper()
+	d.letGo()
+	if err := closeSpare(); err != nil {
+		t.Error(err)
+	}
+	spare = d
+}
+
+func closeSpare() error {
+	d := spare
+	spare = nil
+	if d == nil {
+		return nil
+	}
+	return d.Close()
 }
 
 // spec starts testdata/app in a machine of this image.
@@ -50,7 +89,7 @@ func TestSweep(t *testing.T) {
 	if err := os.MkdirAll(left, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	closeDriver(t, openDriver(t))
+	closeDriver(t, newDriver(t))
 	if _, err := os.Stat(left); !os.IsNotExist(err) {
 		t.Errorf("%s is still there: %v", left, err)
 	}

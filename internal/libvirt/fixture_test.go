@@ -225,5 +225,6 @@ func withState(m *testing.M) (code int, err error) {
 	if err := state.Create(); err != nil {
 		return 1, err
 	}
-	return m.Run(), nil
+	code = m.Run()
+	return code, closeSpare()
 }

@@ -251,7 +251,9 @@ func TestGuestOutlivesDriver(t *testing.T) {
 	img, d := newImage(t), openDriver(t)
 	p := boot(t, d, img.spec("outlives"))
 	p.kind(deploy.EventListening, 1)
-	closeDriver(t, d)
+	if err := d.Close(); err != nil {
+		t.Fatal(err)
+	}
 	p.get("/flood", "") // 20,000 lines
 
 	d = openDriver(t)
@@ -314,11 +316,4 @@ func TestGuestThatCannotBoot(t *testing.T) {
 	}
 	p := boot(t, d, hidden)
 	p.line("init", "127.0.0.1:8080, which cannot be reached from outside: listen on 0.0.0.0")
-}
-
-func closeDriver(t *testing.T, d *Driver) {
-	t.Helper()
-	if err := d.Close(); err != nil {
-		t.Error(err)
-	}
 }
