@@ -4,7 +4,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -93,7 +92,7 @@ func condition(name string) (bool, error) {
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
 	_, err := kernel.Config{}.Find()
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, kernel.ErrCannotCompile) {
+	if errors.Is(err, kernel.ErrNotCompiled) || errors.Is(err, kernel.ErrCannotCompile) {
 		return false, nil
 	}
 	return err == nil, err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"time"
 
@@ -52,7 +51,7 @@ func (b *Builder) chooseKernel(ctx context.Context, r *deploy.Report) (baseKerne
 		return b.stockKernel()
 	case MinimalKernel:
 		k, err := b.cfg.MinimalSource.Find()
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, kernel.ErrNotCompiled) {
 			k, err = b.compileKernel(ctx, r)
 		}
 		return minimalKernel(k), err
@@ -61,15 +60,13 @@ func (b *Builder) chooseKernel(ctx context.Context, r *deploy.Report) (baseKerne
 	if err == nil {
 		return minimalKernel(k), nil
 	}
-	why := "the minimal kernel is not compiled yet; \"gitd base:build --kernel minimal\" does that, in about ten minutes"
-	if errors.Is(err, kernel.ErrCannotCompile) {
-		why = err.Error()
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return baseKernel{}, err
+	// Whatever stands in the way, there is a kernel that works.
+	stock, stockErr := b.stockKernel()
+	stock.why = fmt.Sprintf("not the minimal kernel: %v", err)
+	if errors.Is(err, kernel.ErrNotCompiled) {
+		stock.why = err.Error() + "; \"gitd base:build --kernel minimal\" does that, in about ten minutes"
 	}
-	stock, err := b.stockKernel()
-	stock.why = why
-	return stock, err
+	return stock, stockErr
 }
 
 func minimalKernel(k kernel.Kernel) baseKernel {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gitd/internal/builder/filelock"
+	"gitd/internal/builder/kernel"
 	"gitd/internal/deploy"
 )
 
@@ -191,6 +192,32 @@ func TestBaseFollowsItsIngredients(t *testing.T) {
 	check(t, err)
 	if first == second {
 		t.Error("another Node gave the same base")
+	}
+}
+
+// TestAutoKernel: without a minimal kernel the stock one is taken, and the
+// reason is told; nothing that is wrong with the minimal one stops a push.
+func TestAutoKernel(t *testing.T) {
+	b, _ := newBaseBuilder(t)
+	b.cfg.Kernel = AutoKernel
+	source := filepath.Join(t.TempDir(), "linux.tar")
+	check(t, os.WriteFile(source, []byte("another source"), 0o644))
+	for name, tt := range map[string]struct {
+		from kernel.Config
+		why  string
+	}{
+		"no source":    {kernel.Config{Source: "/nonexistent", Cache: t.TempDir()}, "there is no /nonexistent; run scripts/setup kernel"},
+		"not compiled": {kernel.Config{Source: source, Cache: t.TempDir()}, "not compiled yet; \"gitd base:build --kernel minimal\""},
+		"no cache":     {kernel.Config{Source: source, Cache: "/proc/none"}, "not the minimal kernel: mkdir /proc/none"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b.cfg.MinimalSource = tt.from
+			k, err := b.chooseKernel(t.Context(), deploy.NewReport(failingWriter{t}))
+			check(t, err)
+			if !strings.HasPrefix(k.name, "stock kernel ") || !strings.Contains(k.why, tt.why) {
+				t.Errorf("got %s, because %q; want a stock kernel, because %q", k.name, k.why, tt.why)
+			}
+		})
 	}
 }
 

@@ -85,7 +85,7 @@ func (c Config) withDefaults() (Config, error) {
 }
 
 // Find returns the kernel that Build would make, if it is made already. It
-// takes a few system calls. fs.ErrNotExist: it is not. ErrCannotCompile: what
+// takes a few system calls. ErrNotCompiled: it is not. ErrCannotCompile: what
 // it would be made from is not on this host.
 func (c Config) Find() (Kernel, error) {
 	c, err := c.withDefaults()
@@ -96,8 +96,15 @@ func (c Config) Find() (Kernel, error) {
 	if err != nil {
 		return Kernel{}, err
 	}
-	return open(filepath.Join(c.Cache, r.digest()))
+	k, err := open(filepath.Join(c.Cache, r.digest()))
+	if errors.Is(err, fs.ErrNotExist) {
+		return k, ErrNotCompiled
+	}
+	return k, err
 }
+
+// ErrNotCompiled: the kernel could be compiled, and is not.
+var ErrNotCompiled = errors.New("the minimal kernel is not compiled yet")
 
 func open(dir string) (Kernel, error) {
 	b, err := os.ReadFile(filepath.Join(dir, "kernel.json"))

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,7 +47,7 @@ func TestFindSaysWhatIsMissing(t *testing.T) {
 	if err := os.WriteFile(c.Source, []byte("a source"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Find(); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrCannotCompile) {
+	if _, err := c.Find(); !errors.Is(err, ErrNotCompiled) {
 		t.Errorf("not compiled: %v", err)
 	}
 }
