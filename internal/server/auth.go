@@ -154,6 +154,12 @@ func (s *Server) identify(sess ssh.Session) (deploy.Actor, proved, error) {
 		return deploy.Actor{}, p, nil
 	}
 	a, err := s.used(sess.Context(), p, sess.RemoteAddr())
+	if err == nil {
+		// Whatever was taken before this is seen by the second look, and
+		// whatever is taken after it by Recheck.
+		linkOf(sess.Context()).is(a)
+		a, err = s.lookUp(sess.Context(), p)
+	}
 	if errors.Is(err, deploy.ErrNotFound) {
 		return a, p, errors.New("this key was removed, or has expired")
 	}
@@ -161,7 +167,6 @@ func (s *Server) identify(sess ssh.Session) (deploy.Actor, proved, error) {
 		s.cfg.Log.Error().Err(err).Msg("keys cannot be read")
 		return a, p, errors.New("your key cannot be checked now; try again")
 	}
-	linkOf(sess.Context()).is(a)
 	return a, p, nil
 }
 
