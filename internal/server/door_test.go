@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -239,6 +240,21 @@ func TestSessionsOfOneConnection(t *testing.T) {
 			s.Close()
 			break
 		}
+	}
+}
+
+// TestPanicEndsOneSession: a bug in a command (here, one that misses the
+// core) is not everyone's.
+func TestPanicEndsOneSession(t *testing.T) {
+	h := open(t, nil)
+	ada := signer(t)
+	h.let("ada", ada.PublicKey(), true)
+	c := h.in(ada)
+	if out, err := output(t, c, "apps"); err == nil || !strings.Contains(out, "a bug") {
+		t.Errorf("%q, %v", out, err)
+	}
+	if out, err := output(t, c, "version"); err != nil || out != "gitd v1\n" {
+		t.Errorf("afterwards: %q, %v", out, err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -112,6 +113,7 @@ func (s *Server) door(local net.Addr) cli.Door {
 func (s *Server) session(sess ssh.Session) {
 	l := linkOf(sess.Context())
 	defer l.runs()()
+	defer s.caught(sess)
 	sess = watch(sess, s.cfg.IdleTimeout, func() { l.end("its session stalled") })
 	who, p, err := s.identify(sess)
 	if err != nil {
@@ -163,6 +165,15 @@ func (s *Server) command(sess ssh.Session, who deploy.Actor, words []string, log
 	exit(sess, code)
 	if changed {
 		s.Recheck()
+	}
+}
+
+// caught keeps a panic in one command from ending the daemon, and with it
+// everyone's sessions and deployments.
+func (s *Server) caught(sess ssh.Session) {
+	if bug := recover(); bug != nil {
+		s.cfg.Log.Error().Any("panic", bug).Str("stack", string(debug.Stack())).Msg("a session failed: this is a bug in gitd")
+		fail(sess, 1, "gitd failed at this: a bug; its log has the details")
 	}
 }
 
