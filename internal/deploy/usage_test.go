@@ -17,6 +17,7 @@ import (
 func TestUsage(t *testing.T) {
 	w := newWorld(t)
 	w.pushes(2)
+	w.core.Close() // waits for the collection after the push, which would take the stray layer
 	v := deploy.Volume{ID: "v1", App: "shop", Name: "data", Mount: "/data", Size: deploy.MinVolume, Created: time.Now()}
 	if err := w.ledger.AddVolume(t.Context(), v); err != nil {
 		t.Fatal(err)
