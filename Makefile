@@ -2,7 +2,7 @@
 export GOFLAGS := -tags=libvirt_dlopen $(GOFLAGS)
 SHELL := /bin/bash
 
-.PHONY: all build setup base demo test test-base test-faults race clean
+.PHONY: all build setup base demo test test-base test-faults test-load race clean
 
 all: build
 
@@ -45,6 +45,10 @@ test: setup minimal
 ## test-faults: break pushes on purpose, phase by phase; FAULTS=all is the whole table
 test-faults: setup build
 	FAULTS=$(or $(FAULTS),some) go test -timeout 90m -run 'TestFaults$$' -v ./cmd/gitd
+
+## test-load: push 20 times under load and count the requests that fail
+test-load: setup build
+	go test -timeout 90m -run 'TestLoad$$' -swaps 20 -v ./cmd/gitd
 
 ## test-base: compile the kernel a second time, elsewhere and by another clock: the same bytes
 test-base: setup
