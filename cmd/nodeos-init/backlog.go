@@ -41,15 +41,16 @@ func (b *backlog) replace(m guest.Message) bool {
 	return false
 }
 
-// dropLine drops the oldest log message.
-func (b *backlog) dropLine() {
+// dropLine drops the oldest log message and returns how many lines it said
+// were lost before it.
+func (b *backlog) dropLine() int {
 	for i, m := range b.messages {
 		if m.Kind == guest.KindLog {
 			// States are few, so this moves next to nothing: mostly i is 0.
 			copy(b.messages[1:i+1], b.messages[:i])
 			b.messages[0] = m
-			b.take()
-			return
+			return b.take().Log.Dropped
 		}
 	}
+	return 0
 }

@@ -34,6 +34,7 @@ type outbox struct {
 	kept    backlog // sent, lines only
 	seq     uint64  // of the newest line
 	dropped int     // lines lost since the last one that was sent
+	acked   uint64  // the last line that the host has
 	lost    int64   // lines lost since the start
 	sending bool
 }
@@ -68,6 +69,7 @@ func (o *outbox) resend(states ...guest.Message) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	waiting := append(o.kept.messages, o.queue.messages...)
+	o.countUnheard(waiting)
 	o.kept, o.queue = backlog{}, backlog{}
 	for _, m := range append(states, waiting...) {
 		o.queue.add(m)
@@ -80,8 +82,25 @@ func (o *outbox) resend(states ...guest.Message) {
 func (o *outbox) acknowledged(seq uint64) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.acked = max(o.acked, seq)
 	for len(o.kept.messages) > 0 && o.kept.messages[0].Log.Seq <= seq {
 		o.kept.take()
+	}
+}
+
+// countUnheard notes on the first line what is missing before it: without a
+// host, QEMU takes what is written and throws it away, so lines that were
+// sent and are not kept any more went to nobody.
+func (o *outbox) countUnheard(waiting []guest.Message) {
+	for _, m := range waiting {
+		if m.Kind != guest.KindLog {
+			continue
+		}
+		if missing := int(m.Log.Seq - o.acked - 1); m.Log.Seq > o.acked && missing > m.Log.Dropped {
+			o.lost += int64(missing - m.Log.Dropped)
+			m.Log.Dropped = missing
+		}
+		return
 	}
 }
 
@@ -98,8 +117,7 @@ func (o *outbox) line(stream, text string) {
 // trim drops the oldest lines while there are too many.
 func (o *outbox) trim() {
 	for o.queue.lines > outboxLines || o.queue.bytes > outboxBytes {
-		o.queue.dropLine()
-		o.dropped++
+		o.dropped += 1 + o.queue.dropLine()
 		o.lost++
 	}
 }
