@@ -190,6 +190,10 @@ func (d *Deployer) retired(app string, version int) {
 			return ignoreMissing(err)
 		}
 		r.State = Retired
-		return d.cfg.Ledger.SaveRelease(ctx, r)
+		if err := d.cfg.Ledger.SaveRelease(ctx, r); err != nil {
+			return err
+		}
+		d.cfg.Log.Info("release retired", "app", app, "release", version)
+		return nil
 	})
 }
