@@ -48,7 +48,7 @@ test-faults: setup build
 
 ## test-load: push 20 times under load and count the requests that fail
 test-load: setup build
-	go test -timeout 90m -run 'TestLoad$$' -v ./cmd/gitd -swaps $(or $(SWAPS),20)
+	go test -timeout 90m -run 'Test(Load|Burst)$$' -v ./cmd/gitd -swaps $(or $(SWAPS),20)
 
 ## test-base: compile the kernel a second time, elsewhere and by another clock: the same bytes
 test-base: setup

@@ -47,6 +47,36 @@ func TestLoad(t *testing.T) {
 	r.halt()
 }
 
+// TestBurst: uploads that begin at the same moment reach the machine, all of
+// them. Before its port had a queue (libvirt's widen), about one in ten was
+// reset after a second, and everything else that came with it waited as long.
+func TestBurst(t *testing.T) {
+	if *swaps == 0 {
+		t.Skip("wants the machine for itself: make test-load runs it")
+	}
+	r := newRig(t, filepath.Join(bin, "gitd"), "")
+	r.serve()
+	r.admit()
+	r.repo("load", "testdata/load")
+	pushed(t, r, "load")
+	l := &load{r: r, app: "load", begun: time.Now()}
+	for range 4 {
+		failed := make(chan error, 12)
+		for range cap(failed) {
+			go func() {
+				_, err := l.upload(r.client(false))
+				failed <- err
+			}()
+		}
+		for range cap(failed) {
+			if err := <-failed; err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	r.halt()
+}
+
 var liveLine = regexp.MustCompile(`=====> v(\d+) is live`)
 
 // pushed pushes main of an app and returns the version that is live then.

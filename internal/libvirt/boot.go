@@ -56,6 +56,12 @@ func (d *Driver) boot(ctx context.Context, spec deploy.MachineSpec, m *machine) 
 		return deploy.Machine{}, errors.Join(err, destroy(dom))
 	}
 	m.connect(c, d.forget)
+	if d.embedded {
+		// Without it the machine serves, but not many at once.
+		if err := d.widen(spec.ID, net.hostPort); err != nil {
+			d.log.Warn().Err(err).Str("machine", spec.ID).Msg("connections that come together may be slow or reset")
+		}
+	}
 	return deploy.Machine{ID: spec.ID, App: spec.App, Release: spec.Release, Addr: net.addr(), Started: m.since}, nil
 }
 

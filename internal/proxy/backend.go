@@ -3,12 +3,23 @@ package proxy
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httputil"
 	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
+)
+
+const (
+	dialLimit = 5 * time.Second
+	// idleConn must be shorter than what the app allows: Node closes an idle
+	// connection after 5 s, and a POST that is just being sent on it would be
+	// lost, as nobody may send it twice.
+	idleConn          = 3 * time.Second
+	maxIdle           = 64        // connections kept for the next requests
+	maxResponseHeader = 256 << 10 // bytes; a machine is hostile
 )
 
 // errCut ends requests on a machine that has had its time to drain.
@@ -24,10 +35,10 @@ type backendConfig struct {
 // backend is one machine that requests go to. Each has a pool of connections
 // of its own, so that the end of one machine touches no other's.
 type backend struct {
-	proxy   *httputil.ReverseProxy
-	carrier carrier
-	life    context.Context // ends with cut
-	cut     context.CancelFunc
+	proxy     *httputil.ReverseProxy
+	transport *http.Transport
+	life      context.Context // ends with cut
+	cut       context.CancelFunc
 
 	mu      sync.Mutex
 	active  int // requests that run here, upgraded connections included
@@ -38,17 +49,34 @@ type backend struct {
 func newBackend(app, addr string, cfg backendConfig) *backend {
 	b := &backend{idle: make(chan struct{})}
 	b.life, b.cut = context.WithCancel(context.Background())
-	b.carrier = newCarrier(cfg.responseTimeout)
+	b.transport = newTransport(cfg.responseTimeout)
 	log := cfg.log.With().Str("app", app).Str("addr", addr).Logger()
 	b.proxy = &httputil.ReverseProxy{
 		Rewrite:       rewriteTo(addr),
-		Transport:     b.carrier,
+		Transport:     b.transport,
 		FlushInterval: -1, // at once: event streams
 		BufferPool:    cfg.buffers,
 		ErrorHandler:  failed(log),
 		ErrorLog:      quiet(log),
 	}
 	return b
+}
+
+// newTransport is for one backend on this host or a network of its own: no
+// proxy from the environment, no HTTP/2, no touching of bodies.
+func newTransport(responseTimeout time.Duration) *http.Transport {
+	only1 := new(http.Protocols)
+	only1.SetHTTP1(true)
+	return &http.Transport{
+		DialContext:            (&net.Dialer{Timeout: dialLimit}).DialContext,
+		DisableCompression:     true,
+		MaxIdleConnsPerHost:    maxIdle,
+		IdleConnTimeout:        idleConn,
+		ResponseHeaderTimeout:  responseTimeout,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: maxResponseHeader,
+		Protocols:              only1,
+	}
 }
 
 // serve forwards one request that was counted here, and releases it. The
@@ -107,7 +135,7 @@ func (b *backend) retire() {
 
 func (b *backend) close() {
 	b.cut() // nothing runs any more: this only frees the context
-	b.carrier.closeIdle()
+	b.transport.CloseIdleConnections()
 	close(b.idle)
 }
 
@@ -124,6 +152,6 @@ func (b *backend) drain(ctx context.Context) {
 	select {
 	case <-b.idle:
 	case <-time.After(2 * lastWords):
-		b.carrier.closeIdle()
+		b.transport.CloseIdleConnections()
 	}
 }

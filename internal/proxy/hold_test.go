@@ -310,8 +310,8 @@ func TestUnsentFollowsTheApp(t *testing.T) {
 		// The app moves at the last moment: when the connection is refused.
 		var once sync.Once
 		b := f.table.apps["shop"].backend
-		dial := b.carrier.fresh.DialContext
-		b.carrier.fresh.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dial := b.transport.DialContext
+		b.transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			once.Do(func() { f.Switch("shop", next.Listener.Addr().String()) })
 			return dial(ctx, network, addr)
 		}

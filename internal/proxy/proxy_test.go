@@ -294,54 +294,6 @@ func TestStaleConnection(t *testing.T) {
 	}
 }
 
-// TestUploadOnDyingConnection: under load, uploads were answered with 502 and
-// nothing else was: the machine had given up a kept connection and the host had
-// not heard of it yet. A GET was sent again in silence, a POST may not be. This
-// backend answers once on each connection, promises to keep it, and drops it
-// when the next request comes.
-func TestUploadOnDyingConnection(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go answerOnce(conn)
-		}
-	}()
-	f := newFront(t, Config{})
-	f.Switch("shop", l.Addr().String())
-	c := client(t)
-	for i := range 20 {
-		for _, method := range []string{"GET", "POST", "DELETE", "PUT"} {
-			var body io.Reader
-			if method == "POST" || method == "PUT" {
-				body = strings.NewReader("what nobody may send twice")
-			}
-			if res, _ := do(t, c, f.request(t, method, "shop.localhost", "/", body)); res.StatusCode != 200 {
-				t.Fatalf("round %d, %s: status %d", i, method, res.StatusCode)
-			}
-		}
-	}
-}
-
-func answerOnce(conn net.Conn) {
-	defer conn.Close()
-	in := bufio.NewReader(conn)
-	r, err := http.ReadRequest(in)
-	if err != nil {
-		return
-	}
-	io.Copy(io.Discard, r.Body)                                                                   //nolint:errcheck // the client's business
-	io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nKeep-Alive: timeout=5\r\n\r\n") //nolint:errcheck // likewise
-	in.Peek(1)                                                                                    //nolint:errcheck // the next request, or the end
-}
-
 // TestClientLeaves: the app is told when nobody waits for its answer, and the
 // request is not counted any more.
 func TestClientLeaves(t *testing.T) {
