@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"gitd/internal/deploy"
 )
 
 // backlog is how many connections may wait until QEMU accepts them. The host
@@ -21,13 +23,9 @@ const backlog = 4096
 // wait a second for TCP's retry, and what sends much at once is reset. Only
 // the socket itself can be told, so we borrow it from QEMU.
 func (d *Driver) widen(id string, port int) error {
-	text, err := os.ReadFile(filepath.Join(d.state.Libvirt(), "run/qemu", id+".pid"))
+	pid, err := qemuPID(d.state, id)
 	if err != nil {
 		return err
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
-	if err != nil {
-		return fmt.Errorf("QEMU's process: %w", err)
 	}
 	process, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
@@ -49,6 +47,19 @@ func (d *Driver) widen(id string, port int) error {
 		}
 	}
 	return errors.New("QEMU does not listen on the machine's port")
+}
+
+// qemuPID is the process of a machine of the embedded driver.
+func qemuPID(state deploy.StateDir, id string) (int, error) {
+	text, err := os.ReadFile(filepath.Join(state.Libvirt(), "run/qemu", id+".pid"))
+	if err != nil {
+		return 0, err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || pid < 2 {
+		return 0, fmt.Errorf("QEMU's pid file has %q", text)
+	}
+	return pid, nil
 }
 
 // widenOne reports whether the file n of a process is the socket that listens

@@ -231,11 +231,11 @@ func load(addr string, long time.Duration) float64 {
 // qemuRSS is the resident memory of a machine's QEMU, in MB.
 func qemuRSS(b *testing.B, id string) int {
 	b.Helper()
-	pid, err := os.ReadFile(filepath.Join(state.Libvirt(), "run/qemu", id+".pid"))
+	pid, err := qemuPID(state, id)
 	if err != nil {
 		b.Fatal(err)
 	}
-	statm, err := os.ReadFile("/proc/" + strings.TrimSpace(string(pid)) + "/statm")
+	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
 	if err != nil {
 		b.Fatal(err)
 	}

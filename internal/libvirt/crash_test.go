@@ -2,7 +2,6 @@ package libvirt
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -255,15 +254,11 @@ func pausedMachine(t *testing.T, d *Driver, p *probe, m *machine) {
 
 func signalQEMU(t *testing.T, id string, sig syscall.Signal) {
 	t.Helper()
-	pid, err := os.ReadFile(filepath.Join(state.Libvirt(), "run/qemu", id+".pid"))
+	pid, err := qemuPID(state, id)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := strconv.Atoi(strings.TrimSpace(string(pid)))
-	if err != nil || n < 2 {
-		t.Fatalf("QEMU's pid file has %q", pid)
-	}
-	if err := syscall.Kill(n, sig); err != nil {
+	if err := syscall.Kill(pid, sig); err != nil {
 		t.Fatal(fmt.Errorf("signal QEMU: %w", err))
 	}
 }
