@@ -2,7 +2,7 @@
 export GOFLAGS := -tags=libvirt_dlopen $(GOFLAGS)
 SHELL := /bin/bash
 
-.PHONY: all build setup base demo test test-base test-faults test-load race clean
+.PHONY: all build setup base demo test arm64 test-base test-faults test-load race clean
 
 all: build
 
@@ -39,8 +39,16 @@ demo: setup build
 ## test: everything, with real git, ssh, libvirt and QEMU, on both kernels
 test: setup minimal
 	go vet ./...
-	GOARCH=arm64 CGO_ENABLED=0 go vet ./cmd/nodeos-init ./internal/guest ./internal/builder/... ./internal/deploy/...
+	$(MAKE) arm64
 	go test -timeout 40m -p 1 ./...
+
+## arm64: compile and vet everything for it, into bin/arm64
+arm64: export GOARCH := arm64
+arm64: export CC := aarch64-linux-gnu-gcc
+arm64: setup
+	CGO_ENABLED=1 go vet ./...
+	CGO_ENABLED=1 go build -trimpath -o bin/arm64/ ./cmd/gitd ./cmd/bench-boot
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/arm64/ ./cmd/nodeos-init
 
 ## test-faults: break pushes on purpose, phase by phase; FAULTS=all is the whole table
 test-faults: setup build

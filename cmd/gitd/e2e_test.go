@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -41,11 +42,13 @@ func withBinaries(m *testing.M) (int, error) {
 	}
 	bin = dir
 	for _, name := range []string{"gitd", "nodeos-init"} {
-		build := exec.Command("go", "build", "-o", filepath.Join(dir, name), "gitd/cmd/"+name)
-		build.Env = os.Environ()
+		args := []string{"build", "-trimpath", "-o", filepath.Join(dir, name)}
+		env := os.Environ()
 		if name == "nodeos-init" {
-			build.Env = append(build.Env, "CGO_ENABLED=0")
+			args, env = append(args, "-ldflags=-s -w"), append(env, "CGO_ENABLED=0")
 		}
+		build := exec.Command("go", append(args, "gitd/cmd/"+name)...)
+		build.Env = env
 		if out, err := build.CombinedOutput(); err != nil {
 			return 1, fmt.Errorf("go build %s: %w\n%s", name, err, out)
 		}
@@ -101,6 +104,13 @@ func condition(name string) (bool, error) {
 // warmState prepares the base once for all scripts and all later runs.
 func warmState(t *testing.T) string {
 	t.Helper()
+	state, _ := warmBase(t)
+	return state
+}
+
+// warmBase is warmState and the base's id.
+func warmBase(t *testing.T) (state, id string) {
+	t.Helper()
 	cache := "/var/cache" // a build's own user cannot pass through /root
 	if os.Geteuid() != 0 {
 		var err error
@@ -115,7 +125,11 @@ func warmState(t *testing.T) string {
 		t.Fatalf("base:build: %v\n%s", err, out)
 	}
 	t.Logf("%s", out)
-	return warm
+	ready := regexp.MustCompile(`base ([0-9a-f]{16}) is ready`).FindSubmatch(out)
+	if ready == nil {
+		t.Fatal("base:build does not say which base is ready")
+	}
+	return warm, string(ready[1])
 }
 
 // setup gives a script a state folder with a warm base, a key, and an

@@ -11,7 +11,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,7 +46,7 @@ func newRig(t *testing.T, program, parent string, args ...string) *rig {
 // newRigOf makes a rig that lasts as long as owner, for the test t in it.
 func newRigOf(t, owner *testing.T, program, parent string, args ...string) *rig {
 	t.Helper()
-	warm := warmState(t)
+	warm, base := warmBase(t)
 	state, err := os.MkdirTemp(cmp.Or(parent, "/tmp"), "gr")
 	if err != nil {
 		t.Fatal(err)
@@ -57,7 +56,7 @@ func newRigOf(t, owner *testing.T, program, parent string, args ...string) *rig 
 	if err := os.Chmod(state, 0o711); err != nil {
 		t.Fatal(err)
 	}
-	r.warm(warm, parent != "")
+	r.warm(warm, base, parent != "")
 	if err := keygen(r.work, "id"); err != nil {
 		t.Fatal(err)
 	}
@@ -70,27 +69,20 @@ func newRigOf(t, owner *testing.T, program, parent string, args ...string) *rig 
 	return r
 }
 
-// warm takes the base that this gitd would make, Node and npm from another
-// state folder: as links, or as copies on a file system of its own.
-func (r *rig) warm(from string, copies bool) {
+// warm takes a base, Node and npm from another state folder: as links, or as
+// copies on a file system of its own.
+func (r *rig) warm(from, base string, copies bool) {
 	r.t.Helper()
 	how := "-al"
 	if copies {
 		how = "-a"
 	}
-	said := r.must(exec.Command(filepath.Join(bin, "gitd"), "base:build", "--state", from))
-	id := baseLine.FindStringSubmatch(said)
-	if id == nil {
-		r.t.Fatalf("base:build names no base:\n%s", said)
-	}
 	if err := os.Mkdir(filepath.Join(r.state, "bases"), 0o711); err != nil {
 		r.t.Fatal(err)
 	}
-	r.must(exec.Command("cp", how, filepath.Join(from, "bases", id[1]), filepath.Join(r.state, "bases")))
+	r.must(exec.Command("cp", how, filepath.Join(from, "bases", base), filepath.Join(r.state, "bases")))
 	r.must(exec.Command("cp", how, filepath.Join(from, "cache"), r.state))
 }
-
-var baseLine = regexp.MustCompile(`base ([0-9a-f]{16}) is ready`)
 
 // must runs a short command and returns what it printed.
 func (r *rig) must(cmd *exec.Cmd) string {

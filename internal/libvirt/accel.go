@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"os"
-	"regexp"
 	"slices"
 )
 
@@ -21,11 +20,8 @@ type host struct {
 	local   bool     // the rest describes the machine that libvirt runs on
 	cpuinfo []byte
 	kvm     error // why QEMU's user cannot open /dev/kvm; nil: it can
+	platform
 }
-
-// hardwareFlag is in /proc/cpuinfo of an x86 that virtualises. A container or
-// a virtual machine may show /dev/kvm without it, and then QEMU hangs.
-var hardwareFlag = regexp.MustCompile(`(?m)^flags\s*:.*\b(vmx|svm)\b`)
 
 // choose returns the domain type to use, and why it is not KVM.
 func (h host) choose(want string) (accel, why string, err error) {
@@ -54,7 +50,7 @@ func (h host) noKVM() string {
 	switch {
 	case h.local && h.kvm != nil:
 		return h.kvm.Error()
-	case h.local && !hardwareFlag.Match(h.cpuinfo):
+	case h.local && h.hardware != nil && !h.hardware.Match(h.cpuinfo):
 		return "the processor shows neither vmx nor svm"
 	case !slices.Contains(h.offered, accelKVM):
 		return "libvirt does not offer it"
@@ -65,18 +61,18 @@ func (h host) noKVM() string {
 // chooseAccel asks libvirt and the host. Libvirt starts QEMU to know what it
 // can do, which takes seconds, and keeps the answer.
 func (d *Driver) chooseAccel(uri, want string) (string, error) {
-	h := host{local: isLocal(uri)}
+	h := host{local: isLocal(uri), platform: d.platform}
 	var refused error
 	for _, kind := range []string{accelQEMU, accelKVM} {
 		// Not GetCapabilities: it starts the emulators of every architecture.
-		if _, err := d.conn.GetDomainCapabilities("", "x86_64", "q35", kind, 0); err != nil {
+		if _, err := d.conn.GetDomainCapabilities("", h.Arch, h.Machine, kind, 0); err != nil {
 			refused = errors.Join(refused, err)
 		} else {
 			h.offered = append(h.offered, kind)
 		}
 	}
 	if len(h.offered) == 0 {
-		return "", fmt.Errorf("libvirt cannot run x86_64 machines here: %w; is qemu-system-x86 installed? scripts/setup installs it", refused)
+		return "", fmt.Errorf("libvirt cannot run %s machines here: %w; is %s installed? scripts/setup installs it", h.Arch, refused, h.emulator)
 	}
 	if h.local {
 		// A file that cannot be read is as good as an empty one.
@@ -96,11 +92,11 @@ func isLocal(uri string) bool {
 	return err == nil && u.Host == ""
 }
 
-// firmware is qboot where it is, which starts a kernel 0.2 s sooner than
-// SeaBIOS.
-func firmware(uri string) string {
+// firmware is qboot where it is, which starts a PC's kernel 0.2 s sooner than
+// SeaBIOS; empty: QEMU's own, or none.
+func (p platform) firmware(uri string) string {
 	const qboot = "/usr/share/qemu/qboot.rom"
-	if _, err := os.Stat(qboot); err != nil || !isLocal(uri) {
+	if _, err := os.Stat(qboot); err != nil || !isLocal(uri) || !p.PC() {
 		return ""
 	}
 	return qboot

@@ -19,7 +19,7 @@ func TestChooseAccel(t *testing.T) {
 		none  = "flags\t\t: fpu novmx vmxfoo\nbugs\t\t: vmx\n"
 	)
 	both, emulation := []string{"qemu", "kvm"}, []string{"qemu"}
-	denied := errors.New("permission denied")
+	denied, pc := errors.New("permission denied"), platforms["amd64"]
 	for _, tt := range []struct {
 		name string
 		host host
@@ -27,18 +27,20 @@ func TestChooseAccel(t *testing.T) {
 		got  string
 		why  string
 	}{
-		{"KVM works", host{both, true, []byte(intel), nil}, "auto", "kvm", ""},
-		{"on AMD", host{both, true, []byte(amd), nil}, "", "kvm", ""},
-		{"no hardware flag", host{both, true, []byte(none), nil}, "auto", "qemu", "neither vmx nor svm"},
-		{"no cpuinfo", host{both, true, nil, nil}, "auto", "qemu", "neither vmx nor svm"},
-		{"device denied", host{both, true, []byte(intel), denied}, "auto", "qemu", "permission denied"},
-		{"not offered", host{emulation, true, []byte(intel), nil}, "auto", "qemu", "does not offer"},
-		{"remote, offered", host{both, false, nil, denied}, "auto", "kvm", ""},
-		{"remote, not offered", host{emulation, false, nil, nil}, "auto", "qemu", "does not offer"},
-		{"emulation asked for", host{both, true, []byte(intel), nil}, "qemu", "qemu", "asked for"},
-		{"KVM asked for against the signs", host{both, true, []byte(none), nil}, "kvm", "kvm", ""},
-		{"KVM asked for, not offered", host{emulation, true, []byte(intel), nil}, "kvm", "", "cannot be used"},
-		{"nonsense", host{both, true, []byte(intel), nil}, "xen", "", "unknown"},
+		{"KVM works", host{both, true, []byte(intel), nil, pc}, "auto", "kvm", ""},
+		{"on AMD", host{both, true, []byte(amd), nil, pc}, "", "kvm", ""},
+		{"no hardware flag", host{both, true, []byte(none), nil, pc}, "auto", "qemu", "neither vmx nor svm"},
+		{"no cpuinfo", host{both, true, nil, nil, pc}, "auto", "qemu", "neither vmx nor svm"},
+		{"device denied", host{both, true, []byte(intel), denied, pc}, "auto", "qemu", "permission denied"},
+		{"not offered", host{emulation, true, []byte(intel), nil, pc}, "auto", "qemu", "does not offer"},
+		{"remote, offered", host{both, false, nil, denied, pc}, "auto", "kvm", ""},
+		{"remote, not offered", host{emulation, false, nil, nil, pc}, "auto", "qemu", "does not offer"},
+		{"emulation asked for", host{both, true, []byte(intel), nil, pc}, "qemu", "qemu", "asked for"},
+		{"KVM asked for against the signs", host{both, true, []byte(none), nil, pc}, "kvm", "kvm", ""},
+		{"KVM asked for, not offered", host{emulation, true, []byte(intel), nil, pc}, "kvm", "", "cannot be used"},
+		{"nonsense", host{both, true, []byte(intel), nil, pc}, "xen", "", "unknown"},
+		{"on ARM", host{both, true, nil, nil, platforms["arm64"]}, "auto", "kvm", ""},
+		{"on ARM without it", host{both, true, nil, denied, platforms["arm64"]}, "auto", "qemu", "permission denied"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, why, err := tt.host.choose(tt.want)

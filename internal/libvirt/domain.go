@@ -29,6 +29,7 @@ var machineID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
 // domain is what templates/domain.xml.tmpl is filled with.
 type domain struct {
+	Platform  platform
 	Type      string // libvirt's: kvm or qemu
 	ID        string
 	Namespace string
@@ -73,11 +74,11 @@ func diskSlot(i int) int {
 
 func (d *Driver) domain(spec deploy.MachineSpec, net userNetwork, started time.Time) domain {
 	dom := domain{
-		Type: d.accel, ID: spec.ID, Namespace: namespace, Owner: d.owner,
+		Platform: d.platform, Type: d.accel, ID: spec.ID, Namespace: namespace, Owner: d.owner,
 		App: spec.App, Release: spec.Release, HostPort: net.hostPort, Started: started.UTC().Format(time.RFC3339),
 		MemoryMiB: spec.MemoryMiB, CPUs: spec.CPUs, CPUMode: cpuMode(d.accel),
 		Firmware: d.firmware, Kernel: spec.Kernel, Initrd: spec.Initrd,
-		CommandLine: commandLine(d.accel, spec.Initrd != ""),
+		CommandLine: commandLine(d.platform, d.accel, spec.Initrd != ""),
 		ChannelName: guest.Port, ChannelSocket: d.channelSocket(spec.ID),
 		Console: d.console(spec.ID), Netdev: net.netdev(),
 		// The embedded driver is told by qemuConf; as an ordinary user it
@@ -107,10 +108,10 @@ func cpuMode(accel string) string {
 }
 
 // commandLine is the kernel's. Nothing of the app is on it.
-func commandLine(accel string, stock bool) string {
+func commandLine(p platform, accel string, stock bool) string {
 	// The serial port and not hvc0: it shows a panic before the modules of a
 	// stock kernel are there, and costs no time.
-	args := []string{"console=ttyS0", "quiet", "panic=-1"}
+	args := []string{"console=" + p.console, "quiet", "panic=-1"}
 	if stock {
 		// Debian's kernel tests its cryptography at each boot: 0.2 s emulated.
 		args = append(args, "cryptomgr.notests")
@@ -118,15 +119,7 @@ func commandLine(accel string, stock bool) string {
 		args = append(args, "root=/dev/vda", "rootfstype=erofs", "ro")
 	}
 	if accel != accelKVM {
-		// Saves the calibration of a timer, 120 ms; on real hardware an idle
-		// guest would cost more. That mitigations=off, tsc=reliable and
-		// rcupdate.rcu_expedited=1 gain anything was not seen.
-		//
-		// The kernel waits for ten ticks of its timer to see whether that works,
-		// and panics if they do not come in time ("IO-APIC + timer doesn't
-		// work!"): on a host so busy that QEMU stood still meanwhile, they did
-		// not. Under KVM it does not ask.
-		args = append(args, "nolapic_timer", "no_timer_check")
+		args = append(args, p.timers...)
 	}
 	return strings.Join(args, " ")
 }

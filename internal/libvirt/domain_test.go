@@ -27,7 +27,7 @@ func goldenSpec() deploy.MachineSpec {
 }
 
 func goldenDriver() *Driver {
-	return &Driver{state: "/s", owner: "/s", embedded: true, accel: accelQEMU, firmware: "/usr/share/qemu/qboot.rom"}
+	return &Driver{platform: platforms["amd64"], state: "/s", owner: "/s", embedded: true, accel: accelQEMU, firmware: "/usr/share/qemu/qboot.rom"}
 }
 
 func domainXML(t *testing.T, d *Driver, spec deploy.MachineSpec) string {
@@ -40,8 +40,16 @@ func domainXML(t *testing.T, d *Driver, spec deploy.MachineSpec) string {
 }
 
 func TestDomainXML(t *testing.T) {
-	const golden = "testdata/domain.xml"
-	got := domainXML(t, goldenDriver(), goldenSpec())
+	t.Run("amd64", func(t *testing.T) { compareDomain(t, goldenDriver(), "testdata/domain.xml") })
+	t.Run("arm64", func(t *testing.T) {
+		d := goldenDriver()
+		d.platform, d.firmware = platforms["arm64"], ""
+		compareDomain(t, d, "testdata/domain-arm64.xml")
+	})
+}
+
+func compareDomain(t *testing.T, d *Driver, golden string) {
+	got := domainXML(t, d, goldenSpec())
 	if *update {
 		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
 			t.Fatal(err)

@@ -31,6 +31,7 @@ type Driver struct {
 	owner    string // marks our domains
 	embedded bool
 	accel    string
+	platform platform
 	firmware string
 	qemu     *account // whom QEMU runs as, where this process decides it
 	log      zerolog.Logger
@@ -51,8 +52,12 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	if err != nil {
 		return nil, err
 	}
+	here, err := hostPlatform()
+	if err != nil {
+		return nil, err
+	}
 	d := &Driver{
-		state: cfg.State, owner: owner, embedded: cfg.URI == "" || strings.HasPrefix(cfg.URI, "qemu:///embed"),
+		platform: here, state: cfg.State, owner: owner, embedded: cfg.URI == "" || strings.HasPrefix(cfg.URI, "qemu:///embed"),
 		log: cfg.Log, machines: map[string]*machine{},
 	}
 	uri := cfg.URI
@@ -88,7 +93,7 @@ func (d *Driver) attach(uri, accel string) (err error) {
 	if d.accel, err = d.chooseAccel(uri, accel); err != nil {
 		return err
 	}
-	d.firmware = firmware(uri)
+	d.firmware = d.platform.firmware(uri)
 	return d.sweep()
 }
 

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"encoding/json"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"gitd/internal/builder"
+)
+
+// mostBase is what a base may take besides Node, in bytes, each part through
+// zstd -19: what NodeOS promises.
+const mostBase = 6_000_000
+
+// TestBaseSize holds the promise.
+func TestBaseSize(t *testing.T) {
+	if ok, err := condition("minimal"); !ok || err != nil {
+		t.Skipf("the minimal kernel is not compiled (%v): make base does that", err)
+	}
+	state, id := warmBase(t)
+	out, err := exec.Command(filepath.Join(bin, "gitd"), "base:sizes", id, "--json", "--state", state).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var sizes builder.BaseSizes
+	if err := json.Unmarshal(out, &sizes); err != nil {
+		t.Fatal(err)
+	}
+	if total := sizes.Total().Packed; total > mostBase {
+		t.Errorf("all but Node takes %d bytes, %d more than is promised: %+v", total, total-mostBase, sizes.Parts)
+	} else {
+		t.Logf("all but Node takes %d of %d bytes", total, mostBase)
+	}
+}
