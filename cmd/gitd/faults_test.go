@@ -119,5 +119,5 @@ func TestFaults(t *testing.T) {
 // pausingGitd builds a gitd whose log is the test's to hold.
 func pausingGitd(t *testing.T) string {
 	t.Helper()
-	return overlaid(t, "gitd-faults", map[string]string{"main.go": filepath.Join("testdata", "faults", "main.go")})
+	return overlaid(t, "gitd", "gitd-faults", map[string]string{"main.go": filepath.Join("testdata", "faults", "main.go")})
 }

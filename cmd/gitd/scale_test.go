@@ -83,17 +83,18 @@ func scaledGitd(t *testing.T) string {
 	if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return overlaid(t, "gitd-scale", map[string]string{
+	return overlaid(t, "gitd", "gitd-scale", map[string]string{
 		"daemon.go": changed, "machines.go": filepath.Join("testdata", "scale", "machines.go"),
 	})
 }
 
-// overlaid builds gitd with other or further files in cmd/gitd.
-func overlaid(t *testing.T, name string, files map[string]string) string {
+// overlaid builds a program with other or further files, and returns where
+// it is.
+func overlaid(t *testing.T, program, name string, files map[string]string) string {
 	t.Helper()
 	replace := map[string]string{}
 	for in, with := range files {
-		abs, err := filepath.Abs(in)
+		abs, err := filepath.Abs(filepath.Join("..", program, in))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -109,7 +110,12 @@ func overlaid(t *testing.T, name string, files map[string]string) string {
 	if err := os.WriteFile(overlay, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if msg, err := exec.Command("go", "build", "-overlay", overlay, "-o", out, "gitd/cmd/gitd").CombinedOutput(); err != nil {
+	build := exec.Command("go", "build", "-overlay", overlay, "-o", out, "gitd/cmd/"+program)
+	build.Env = os.Environ()
+	if program == "nodeos-init" {
+		build.Env = append(build.Env, "CGO_ENABLED=0")
+	}
+	if msg, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, msg)
 	}
 	return out

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"net/http"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// panicking is a server that takes its machine's kernel down when it is asked
+// to; it needs the init of TestLostMachines.
+const panicking = `require('node:http').createServer((req, res) => {
+  if (req.url === '/panic') require('node:fs').writeFileSync('/tmp/panic', '')
+  else res.end('release ' + process.env.NODEOS_RELEASE + ', up\n')
+}).listen(process.env.PORT)
+`
+
+// TestLostMachines: the live machine's kernel panics, and later its QEMU
+// stands still. Both times another machine of the same release takes its
+// place, by itself, and people can read what happened.
+func TestLostMachines(t *testing.T) {
+	if testing.Short() {
+		t.Skip("boots virtual machines")
+	}
+	program := overlaid(t, "nodeos-init", "lost-init", map[string]string{"panics.go": filepath.Join("testdata", "lost", "panics.go")})
+	r := newRig(t, filepath.Join(bin, "gitd"), "", "--guest-init", program)
+	r.serve()
+	r.admit()
+	r.repo("shop", filepath.Join("..", "..", "templates", "apps", "hello"))
+	r.edit("shop", "a way to panic", map[string]string{"server.js": panicking})
+	pushed(t, r, "shop")
+	for _, tt := range []struct {
+		name, reason string
+		end          func(t *testing.T)
+	}{
+		{"kernel panics", "the guest's kernel panicked: Attempted to kill init!", func(*testing.T) {
+			// The answer is the front door's, or none: nobody waits for it.
+			go r.get(r.client(false), "shop", "/panic") //nolint:errcheck
+		}},
+		{"machine hangs", "the guest has said nothing for 1m0s", func(t *testing.T) {
+			if err := syscall.Kill(r.qemus()[0].pid, syscall.SIGSTOP); err != nil {
+				t.Fatal(err)
+			}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			mark, began := r.mark(), time.Now()
+			tt.end(t)
+			if _, err := r.wait(`"reason":"`+tt.reason+`.*"message":"machine lost"`, mark, r.ended); err != nil {
+				t.Fatalf("%v\n%s", err, r.tail(30))
+			}
+			seen := time.Since(began)
+			if _, err := r.wait(`"message":"machine started"`, mark, r.ended); err != nil {
+				t.Fatalf("%v\n%s", err, r.tail(30))
+			}
+			status, body, err := r.get(r.client(false), "shop", "/")
+			if err != nil || status != http.StatusOK || !strings.Contains(body, "release v1,") {
+				t.Errorf("after it: %d %q, %v", status, body, err)
+			}
+			t.Logf("known after %s, serves again after %s", seen.Round(time.Millisecond), time.Since(began).Round(time.Millisecond))
+			if events := r.gitd("events", "shop"); !strings.Contains(events, tt.reason) {
+				t.Errorf("the events do not tell of it:\n%s", events)
+			}
+			if n := len(r.qemus()); n != 1 {
+				t.Errorf("%d machines run", n)
+			}
+		})
+	}
+	r.halt()
+}

@@ -1,0 +1,66 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gitd/internal/deploy"
+)
+
+// TestPushTime measures where the time of code-only pushes goes, step by step
+// as gitd stores it, for the starter apps by turns: the table of README.md.
+// MEASURE=1 go test -run TestPushTime -v ./cmd/gitd. What fails is a push that
+// installs or packs dependencies that did not change.
+func TestPushTime(t *testing.T) {
+	if os.Getenv("MEASURE") == "" {
+		t.Skip("takes minutes; MEASURE=1 runs it")
+	}
+	r := newRig(t, filepath.Join(bin, "gitd"), "")
+	r.serve()
+	r.admit()
+	apps := []string{"hello", "express"}
+	times := map[string]map[string][]time.Duration{} // by step and app
+	for _, app := range apps {
+		r.repo(app, filepath.Join("..", "..", "templates", "apps", app))
+		pushed(t, r, app)
+	}
+	var order []string
+	for n := range 9 {
+		for _, app := range apps {
+			for _, step := range r.codeOnly(app, n) {
+				if times[step.Name] == nil {
+					times[step.Name] = map[string][]time.Duration{}
+					order = append(order, step.Name)
+				}
+				times[step.Name][app] = append(times[step.Name][app], step.Took)
+			}
+		}
+	}
+	var table strings.Builder
+	for _, step := range order {
+		fmt.Fprintf(&table, "\n| %s | %s | %s |", step, spread(times[step]["hello"]), spread(times[step]["express"]))
+	}
+	t.Logf("\n| step | hello | express |\n|---|---|---|%s", table.String())
+	r.halt()
+}
+
+// codeOnly pushes a change that leaves the dependencies alone, and returns
+// its steps and the whole.
+func (r *rig) codeOnly(app string, n int) []deploy.Step {
+	r.t.Helper()
+	r.edit(app, fmt.Sprint("change ", n), map[string]string{"change.txt": fmt.Sprint(n)})
+	_, took := pushed(r.t, r, app)
+	var list []struct{ Steps []deploy.Step }
+	if err := json.Unmarshal([]byte(r.gitd("releases", app, "--json")), &list); err != nil {
+		r.t.Fatal(err)
+	}
+	if log := r.gitd("logs", app, "--build"); strings.Contains(log, "Installing") {
+		r.t.Fatalf("a change of code installed dependencies:\n%s", log)
+	}
+	return append(list[0].Steps, deploy.Step{Name: "whole", Took: took})
+}
