@@ -55,7 +55,7 @@ func TestLoad(t *testing.T) {
 }
 
 // TestBurst: uploads that begin at the same moment reach the machine, all of
-// them. Before its port had a queue (libvirt's widen), some were reset after
+// them. Before its port had a queue (libvirt's lengthenQueue), some were reset after
 // a second, and everything else that came with them waited as long.
 func TestBurst(t *testing.T) {
 	r := loadRig(t)

@@ -3,6 +3,7 @@ package libvirt
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -17,12 +18,27 @@ import (
 // bounds it by net.core.somaxconn.
 const backlog = 4096
 
-// widen lengthens the queue of a machine's port on the host. QEMU's user-mode
+// lengthenQueue widens the port of a machine of the embedded driver. Without
+// it the machine serves, but not many at once.
+func (d *Driver) lengthenQueue(m deploy.Machine) {
+	if !d.embedded {
+		return
+	}
+	addr, err := netip.ParseAddrPort(m.Addr)
+	if err == nil {
+		err = d.setQueue(m.ID, int(addr.Port()), backlog)
+	}
+	if err != nil {
+		d.log.Warn().Err(err).Str("machine", m.ID).Msg("connections that come together may be slow or reset")
+	}
+}
+
+// setQueue sets the queue of a machine's port on the host. QEMU's user-mode
 // network listens with a backlog of 1 (libslirp, tcpx_listen) and takes
 // a connection at a time: of some that come together, those beyond the second
 // wait a second for TCP's retry, and what sends much at once is reset. Only
 // the socket itself can be told, so we borrow it from QEMU.
-func (d *Driver) widen(id string, port int) error {
+func (d *Driver) setQueue(id string, port, length int) error {
 	pid, err := qemuPID(d.state, id)
 	if err != nil {
 		return err
@@ -41,7 +57,7 @@ func (d *Driver) widen(id string, port int) error {
 		if err != nil {
 			continue
 		}
-		done, err := widenOne(process, n, port)
+		done, err := setQueueOf(process, n, port, length)
 		if done || err != nil {
 			return err
 		}
@@ -62,9 +78,9 @@ func qemuPID(state deploy.StateDir, id string) (int, error) {
 	return pid, nil
 }
 
-// widenOne reports whether the file n of a process is the socket that listens
-// on a port, and then lengthens its queue.
-func widenOne(process, n, port int) (bool, error) {
+// setQueueOf reports whether the file n of a process is the socket that
+// listens on a port, and then sets its queue.
+func setQueueOf(process, n, port, length int) (bool, error) {
 	fd, err := unix.PidfdGetfd(process, n, 0)
 	if errors.Is(err, unix.EBADF) {
 		return false, nil // closed meanwhile
@@ -80,5 +96,5 @@ func widenOne(process, n, port int) (bool, error) {
 	if in, ok := addr.(*unix.SockaddrInet4); err != nil || !ok || in.Port != port {
 		return false, nil //nolint:nilerr // another socket
 	}
-	return true, unix.Listen(fd, backlog)
+	return true, unix.Listen(fd, length)
 }

@@ -6,15 +6,16 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"gitd/internal/deploy"
 )
 
-// TestWiden: six uploads that began at the same time were answered 502 after
+// TestSetQueue: six uploads that began at the same time were answered 502 after
 // one second, for QEMU's port has a queue of one. A process that listens as
 // QEMU does gets a longer one.
-func TestWiden(t *testing.T) {
+func TestSetQueue(t *testing.T) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		t.Fatal(err)
@@ -39,27 +40,33 @@ func TestWiden(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(run, "shop.pid"), []byte(strconv.Itoa(os.Getpid())), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got := queue(t, fd); got != 1 {
+	if got := queue(t, port); got != 1 {
 		t.Fatalf("the queue is %d long before", got)
 	}
-	if err := d.widen("shop", port); err != nil {
+	if err := d.setQueue("shop", port, backlog); err != nil {
 		t.Fatal(err)
 	}
-	if got := queue(t, fd); got < 64 {
+	if got := queue(t, port); got < 64 {
 		t.Errorf("the queue is %d long", got)
 	}
-	if err := d.widen("shop", 1); err == nil {
+	if err := d.setQueue("shop", 1, backlog); err == nil {
 		t.Error("a port on which nothing listens was found")
 	}
 }
 
-// queue is the length of a listening socket's queue, which Linux shows where
-// a connection has its count of acknowledged segments.
-func queue(t *testing.T, fd int) uint32 {
+// queue is how many connections may wait at a port of this host.
+func queue(t *testing.T, port int) int {
 	t.Helper()
-	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	sockets, err := netlink.SocketDiagTCP(unix.AF_INET)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return info.Sacked
+	const listens = 10 // TCP_LISTEN
+	for _, s := range sockets {
+		if s.State == listens && int(s.ID.SourcePort) == port {
+			return int(s.WQueue)
+		}
+	}
+	t.Fatalf("nothing listens on port %d", port)
+	return 0
 }

@@ -56,13 +56,9 @@ func (d *Driver) boot(ctx context.Context, spec deploy.MachineSpec, m *machine) 
 		return deploy.Machine{}, errors.Join(err, destroy(dom))
 	}
 	m.connect(c, d.forget)
-	if d.embedded {
-		// Without it the machine serves, but not many at once.
-		if err := d.widen(spec.ID, net.hostPort); err != nil {
-			d.log.Warn().Err(err).Str("machine", spec.ID).Msg("connections that come together may be slow or reset")
-		}
-	}
-	return deploy.Machine{ID: spec.ID, App: spec.App, Release: spec.Release, Addr: net.addr(), Started: m.since}, nil
+	got := deploy.Machine{ID: spec.ID, App: spec.App, Release: spec.Release, Addr: net.addr(), Started: m.since}
+	d.lengthenQueue(got)
+	return got, nil
 }
 
 // create starts the domain on a free port.
@@ -236,6 +232,11 @@ func (d *Driver) lifecycle(id string, e *libvirt.DomainEventLifecycle) {
 		return
 	}
 	switch e.Event {
+	case libvirt.DOMAIN_EVENT_SUSPENDED:
+		if libvirt.DomainEventSuspendedDetailType(e.Detail) == libvirt.DOMAIN_EVENT_SUSPENDED_IOERROR {
+			d.log.Error().Str("machine", id).Msg("the disk is full: a machine that writes to a volume stands still until there is room")
+			d.work.Go(func() { d.outOfRoom(m) })
+		}
 	case libvirt.DOMAIN_EVENT_RESUMED:
 		m.tellTime()
 	case libvirt.DOMAIN_EVENT_SHUTDOWN:

@@ -37,6 +37,7 @@ type Driver struct {
 	log      zerolog.Logger
 	tune     func(*domain) // changes a domain before it is made, for measurements; nil: nothing
 
+	work     sync.WaitGroup // what runs beside the event loop and uses conn
 	mu       sync.Mutex
 	machines map[string]*machine // those with a watch, by id
 }
@@ -152,6 +153,7 @@ func (d *Driver) Accel() string { return d.accel }
 // Close lets go of the machines and of libvirt. Machines go on.
 func (d *Driver) Close() error {
 	d.letGo()
+	d.work.Wait()
 	var err error
 	if d.callback != nil {
 		err = d.conn.DomainEventDeregister(*d.callback)

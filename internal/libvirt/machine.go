@@ -151,6 +151,15 @@ func (m *machine) event(e deploy.Event) {
 	m.watch(e)
 }
 
+// tell is event for who does not hold telling.
+func (m *machine) tell(e deploy.Event) {
+	m.telling.Lock()
+	defer m.telling.Unlock()
+	if !isClosed(m.left) && !isClosed(m.gone) {
+		m.event(e)
+	}
+}
+
 // cut bounds a line.
 func cut(s string) string { return s[:min(len(s), guest.MaxLine)] }
 

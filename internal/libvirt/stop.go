@@ -33,6 +33,7 @@ func (d *Driver) Adopt(_ context.Context, id string, w deploy.Watch) (deploy.Mac
 		m.leave()
 		return got, fmt.Errorf("adopt machine %s: %w", id, err)
 	}
+	d.lengthenQueue(got) // an older gitd may have left it as it was
 	return got, nil
 }
 
@@ -43,6 +44,9 @@ func (d *Driver) greet(dom *libvirt.Domain, m *machine) error {
 		return err
 	}
 	m.connect(c, d.forget)
+	if stopped(dom) {
+		d.work.Go(func() { d.outOfRoom(m) })
+	}
 	// One that does not answer hangs, or does not understand this gitd.
 	m.pulse.start(m.hungAfter(int(guest.BeatPeriod.Milliseconds())), m.hung)
 	return m.write(guest.Message{Kind: guest.KindHello})

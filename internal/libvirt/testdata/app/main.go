@@ -2,6 +2,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net"
 	"net/http"
@@ -47,6 +48,9 @@ func main() {
 	http.HandleFunc("/write", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, os.WriteFile(r.FormValue("name"), []byte("written"), 0o644))
 	})
+	http.HandleFunc("/save", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, save(r.FormValue("name"), number(r, "size")))
+	})
 	http.HandleFunc("/connect", func(w http.ResponseWriter, r *http.Request) { connect(w, r.FormValue("addr")) })
 	http.HandleFunc("/status", func(w http.ResponseWriter, _ *http.Request) { w.Write(status) })
 	http.HandleFunc("/env", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, strings.Join(os.Environ(), "\n")) })
@@ -57,6 +61,19 @@ func main() {
 	})
 	fmt.Fprintln(os.Stderr, http.ListenAndServe(os.Getenv("HOST")+":"+os.Getenv("PORT"), nil))
 	os.Exit(1)
+}
+
+// save returns when a file is on the disk.
+func save(name string, size int) error {
+	f, err := os.Create(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.Write(bytes.Repeat([]byte("x"), size)); err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
 // eat takes all the memory there is.

@@ -1,0 +1,50 @@
+package libvirt
+
+import (
+	"time"
+
+	"libvirt.org/go/libvirt"
+
+	"gitd/internal/deploy"
+)
+
+// roomPeriod is between two looks whether the host's disk has room again.
+const roomPeriod = 5 * time.Second
+
+// A volume's file is sparse, so the host's disk can be full when a machine
+// writes to it. QEMU then stops the machine before the write has failed
+// (werror=enospc, its default), which is better than an error: the guest
+// would turn its file system read-only, and what the app was told is written
+// would be lost. Somebody has to let the machine go on.
+
+// outOfRoom is called when a machine was stopped because of that, and lets it
+// go on from time to time. If there is still no room, QEMU stops it again,
+// and this is called again.
+func (d *Driver) outOfRoom(m *machine) {
+	m.tell(deploy.Event{Kind: deploy.EventLog, Stream: "nodeos", Line: "the server's disk is full: this machine stands still until there is room for what it writes"})
+	select {
+	case <-m.gone:
+		return
+	case <-m.left:
+		return
+	case <-time.After(roomPeriod):
+	}
+	dom, _, err := d.find(m.id)
+	if err != nil {
+		return // it is gone
+	}
+	defer free(dom)
+	if !stopped(dom) {
+		return // somebody was faster
+	}
+	if err := dom.Resume(); err != nil {
+		m.log.Error().Err(err).Msg("a machine that waited for room on the disk does not go on")
+	}
+}
+
+// stopped reports whether QEMU has stopped a machine for an error of its
+// disks.
+func stopped(dom *libvirt.Domain) bool {
+	state, reason, err := dom.GetState()
+	return err == nil && state == libvirt.DOMAIN_PAUSED && libvirt.DomainPausedReason(reason) == libvirt.DOMAIN_PAUSED_IOERROR
+}
