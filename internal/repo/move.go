@@ -15,17 +15,18 @@ func (r *Repos) Remove(_ context.Context, app string) error {
 	if err := deploy.CheckName(app); err != nil {
 		return err
 	}
-	defer r.gates.of(app).push()()
-	return os.RemoveAll(r.state.Repo(app))
+	done := r.gates.of(app).push()
+	return errors.Join(os.RemoveAll(r.state.Repo(app)), done())
 }
 
 // Rename implements deploy.Repos. Nothing is overwritten; a renaming that was
 // broken off can be done again.
-func (r *Repos) Rename(_ context.Context, from, to string) error {
+func (r *Repos) Rename(_ context.Context, from, to string) (err error) {
 	if err := errors.Join(deploy.CheckName(from), deploy.CheckName(to)); err != nil {
 		return err
 	}
-	defer r.gates.of(from).push()()
+	done := r.gates.of(from).push()
+	defer func() { err = errors.Join(err, done()) }()
 	if _, err := os.Lstat(r.state.Repo(from)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

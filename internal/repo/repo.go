@@ -30,10 +30,9 @@ const maxInput = 2 << 30
 // Repos are the repositories below a state folder. It implements
 // deploy.Repos.
 type Repos struct {
-	state     deploy.StateDir
-	git       string
-	receiving receiving
-	gates     gates
+	state deploy.StateDir
+	git   string
+	gates gates
 }
 
 // Open finds git and returns the repositories below state, without what was
@@ -43,7 +42,8 @@ func Open(state deploy.StateDir) (*Repos, error) {
 	if err != nil {
 		return nil, fmt.Errorf("git is not installed (apt-get install git): %w", err)
 	}
-	r := &Repos{state: state, git: path, receiving: receiving{runs: map[string]int{}}}
+	r := &Repos{state: state, git: path}
+	r.gates.sweep = r.sweep
 	if err := r.sweepAll(); err != nil {
 		return nil, fmt.Errorf("tidy the repositories: %w", err)
 	}

@@ -5,35 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"sync"
 )
-
-// receiving counts the receive-packs that run, by app. A killed one leaves
-// the objects it was given behind, which git itself removes after two weeks
-// at the earliest; whether they are still being written only this process
-// knows.
-type receiving struct {
-	mu   sync.Mutex
-	runs map[string]int
-}
-
-func (r *receiving) begin(app string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.runs[app]++
-}
-
-// end calls sweep if no other receive-pack of app runs, and keeps the next
-// one waiting until it is done.
-func (r *receiving) end(app string, sweep func() error) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.runs[app]--; r.runs[app] > 0 {
-		return nil
-	}
-	delete(r.runs, app)
-	return sweep()
-}
 
 // unfinished are the places, in a repository, of objects on their way in.
 var unfinished = []string{"objects/tmp_objdir-*", "objects/incoming-*", "objects/pack/tmp_*"}
@@ -42,7 +14,9 @@ var unfinished = []string{"objects/tmp_objdir-*", "objects/incoming-*", "objects
 // next one refuses to work beside them.
 var locks = []string{"*.lock", "refs/heads/*.lock"}
 
-// sweep removes what killed receive-packs of app left.
+// sweep removes what killed receive-packs of app left. git itself would after
+// two weeks at the earliest; that none is still writing only the app's gate
+// knows.
 func (r *Repos) sweep(app string) error { return removeAll(r.state.Repo(app), unfinished) }
 
 // sweepAll removes what gits that were killed with an earlier gitd left.

@@ -37,7 +37,7 @@ func TestKilledReceivePackLeavesNothing(t *testing.T) {
 	}
 	drop("objects/tmp_objdir-incoming-AbCdEf/pack/tmp_pack_1")
 	other := make(chan struct{})
-	r.receiving.begin("shop")
+	done := r.gates.of("shop").push()
 	in, end := io.Pipe()
 	go func() {
 		defer close(other)
@@ -48,7 +48,7 @@ func TestKilledReceivePackLeavesNothing(t *testing.T) {
 	if len(litter()) != 1 {
 		t.Errorf("while another receive-pack runs, %v is there, want its objects", litter())
 	}
-	if err := r.receiving.end("shop", func() error { return r.sweep("shop") }); err != nil {
+	if err := done(); err != nil {
 		t.Error(err)
 	}
 	if l := litter(); len(l) != 0 {

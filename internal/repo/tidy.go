@@ -24,13 +24,15 @@ const (
 
 // gates has one gate for each app that somebody has used.
 type gates struct {
-	mu   sync.Mutex
-	apps map[string]*gate
+	sweep func(app string) error
+	mu    sync.Mutex
+	apps  map[string]*gate
 }
 
 // gate keeps pushes and tidying of one repository apart. Pushes have the
-// right of way.
+// right of way, and are counted: the last one to end sweeps up.
 type gate struct {
+	sweep  func() error // keeps the next push waiting
 	mu     sync.Mutex
 	pushes int
 	idle   chan struct{} // closed when the last push ends; nil: none runs
@@ -45,13 +47,13 @@ func (g *gates) of(app string) *gate {
 		g.apps = map[string]*gate{}
 	}
 	if g.apps[app] == nil {
-		g.apps[app] = &gate{}
+		g.apps[app] = &gate{sweep: func() error { return g.sweep(app) }}
 	}
 	return g.apps[app]
 }
 
 // push ends the tidying, if there is one, and keeps others away until done.
-func (g *gate) push() (done func()) {
+func (g *gate) push() (done func() error) {
 	g.mu.Lock()
 	if g.pushes++; g.pushes == 1 {
 		g.idle = make(chan struct{})
@@ -62,13 +64,15 @@ func (g *gate) push() (done func()) {
 		cancel()
 		<-tidied
 	}
-	return func() {
+	return func() error {
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		if g.pushes--; g.pushes == 0 {
-			close(g.idle)
-			g.idle = nil
+		if g.pushes--; g.pushes > 0 {
+			return nil
 		}
+		close(g.idle)
+		g.idle = nil
+		return g.sweep()
 	}
 }
 

@@ -97,7 +97,7 @@ func TestTidy(t *testing.T) {
 // TestTidyMakesWay: a tidying waits for the push that runs, and one that runs
 // ends when a push comes.
 func TestTidyMakesWay(t *testing.T) {
-	var g gate
+	g := gate{sweep: func() error { return nil }}
 	pushed := g.push()
 	began := make(chan struct{})
 	var tidying context.Context
@@ -114,7 +114,9 @@ func TestTidyMakesWay(t *testing.T) {
 		t.Fatal("the tidying began during a push")
 	case <-time.After(20 * time.Millisecond): // only makes a failure likely to be seen
 	}
-	pushed()
+	if err := pushed(); err != nil {
+		t.Error(err)
+	}
 	<-began
 	if _, _, err := g.tidy(t.Context()); err == nil {
 		t.Error("two at once")
@@ -123,7 +125,9 @@ func TestTidyMakesWay(t *testing.T) {
 		<-tidying.Done()
 		done()
 	}()
-	g.push()()
+	if err := g.push()(); err != nil {
+		t.Error(err)
+	}
 	if tidying.Err() == nil {
 		t.Error("the push did not end the tidying")
 	}

@@ -39,11 +39,8 @@ type Call struct {
 // deployment whose ref never moves.
 func (r *Repos) Serve(c Call) (code int, err error) {
 	if c.Service == ReceivePack {
-		defer r.gates.of(c.App).push()()
-		r.receiving.begin(c.App)
-		defer func() {
-			err = errors.Join(err, r.receiving.end(c.App, func() error { return r.sweep(c.App) }))
-		}()
+		done := r.gates.of(c.App).push()
+		defer func() { err = errors.Join(err, done()) }()
 	}
 	cmd := exec.Command(r.git, string(c.Service), r.state.Repo(c.App))
 	cmd.Env = append(Env(), c.Env...)
