@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,8 +51,15 @@ type host struct {
 func (h *host) root() *cobra.Command {
 	root := &cobra.Command{Use: "gitd", Short: "push Node.js apps into virtual machines of their own"}
 	root.PersistentFlags().StringVar(&h.state, "state", defaultState(), "folder that holds everything (GITD_STATE)")
+	here := []*cobra.Command{h.serve(), h.baseBuild(), h.baseFiles(), h.baseSizes()}
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
-		if err := fromEnvironment(cmd.Flags()); err != nil {
+		flags := root.PersistentFlags()
+		// Those of a command for the daemon say what one person wants once:
+		// GITD_ADMIN, left in a shell, must not make an administrator.
+		if slices.Contains(here, cmd) {
+			flags = cmd.Flags()
+		}
+		if err := fromEnvironment(flags); err != nil {
 			return err
 		}
 		abs, err := filepath.Abs(h.state)
@@ -64,7 +72,7 @@ func (h *host) root() *cobra.Command {
 			cmd.RunE = h.forward
 		}
 	}
-	root.AddCommand(h.serve(), h.baseBuild(), h.baseFiles(), h.baseSizes())
+	root.AddCommand(here...)
 	return root
 }
 
