@@ -157,14 +157,15 @@ func (i *instance) reason() string {
 	return i.why
 }
 
-// startDetail says how long the app's own start took, as far as it is known.
+// startDetail says how long the start took once the kernel ran, as far as it
+// is known.
 func (i *instance) startDetail() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.times == nil {
 		return ""
 	}
-	return BootTimes{Node: i.times.Node, App: i.times.App}.String()
+	return BootTimes{Init: i.times.Init, Node: i.times.Node, App: i.times.App}.String()
 }
 
 func (i *instance) bootDetail() string {

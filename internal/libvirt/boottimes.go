@@ -27,10 +27,10 @@ func (c *bootClock) booted(b guest.Booted, called, running, now time.Time) *depl
 	}
 	c.known = true
 	c.kernel = phase(millis(int64(b.KernelMillis)))
-	c.times.Kernel, c.times.Init = c.kernel, phase(millis(int64(b.InitMillis))-c.kernel)
+	c.times.Kernel = c.kernel // init goes on until the app starts
 	if !running.IsZero() {
 		// The kernel's clock began when that of the guest was 0.
-		began := now.Add(-c.kernel - c.times.Init)
+		began := now.Add(-phase(millis(int64(b.InitMillis))))
 		c.times.Host = phase(running.Sub(called))
 		c.times.Firmware = began.Sub(running)
 		if c.times.Firmware < 0 {
