@@ -48,7 +48,7 @@ func TestLostMachines(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			mark, began := r.mark(), time.Now()
 			tt.end(t)
-			if _, err := r.wait(`"reason":"`+tt.reason+`.*"message":"machine lost"`, mark, r.ended); err != nil {
+			if _, err := r.wait(`"reason":"[^"]*`+tt.reason+`.*"message":"machine lost"`, mark, r.ended); err != nil {
 				t.Fatalf("%v\n%s", err, r.tail(30))
 			}
 			seen := time.Since(began)
