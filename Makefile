@@ -15,7 +15,7 @@ build: bin/nodeos-init
 .PHONY: bin/nodeos-init
 bin/nodeos-init:
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/nodeos-init ./cmd/nodeos-init
+	scripts/build-init $@
 
 ## setup: the Debian packages, as root or with sudo
 setup:
@@ -48,7 +48,7 @@ arm64: export CC := aarch64-linux-gnu-gcc
 arm64: setup
 	CGO_ENABLED=1 go vet ./...
 	CGO_ENABLED=1 go build -trimpath -o bin/arm64/ ./cmd/gitd ./cmd/bench-boot
-	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/arm64/ ./cmd/nodeos-init
+	scripts/build-init bin/arm64/nodeos-init
 
 ## test-faults: break pushes on purpose, phase by phase; FAULTS=all is the whole table
 test-faults: setup build

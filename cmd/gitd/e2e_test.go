@@ -41,16 +41,12 @@ func withBinaries(m *testing.M) (int, error) {
 		return 1, err
 	}
 	bin = dir
-	for _, name := range []string{"gitd", "nodeos-init"} {
-		args := []string{"build", "-trimpath", "-o", filepath.Join(dir, name)}
-		env := os.Environ()
-		if name == "nodeos-init" {
-			args, env = append(args, "-ldflags=-s -w"), append(env, "CGO_ENABLED=0")
-		}
-		build := exec.Command("go", append(args, "gitd/cmd/"+name)...)
-		build.Env = env
+	for _, build := range []*exec.Cmd{
+		exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "gitd"), "gitd/cmd/gitd"),
+		exec.Command(filepath.Join("..", "..", "scripts", "build-init"), filepath.Join(dir, "nodeos-init")),
+	} {
 		if out, err := build.CombinedOutput(); err != nil {
-			return 1, fmt.Errorf("go build %s: %w\n%s", name, err, out)
+			return 1, fmt.Errorf("%s: %w\n%s", build, err, out)
 		}
 	}
 	return m.Run(), nil
