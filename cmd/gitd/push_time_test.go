@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -17,12 +16,7 @@ import (
 // MEASURE=1 go test -run TestPushTime -v ./cmd/gitd. What fails is a push that
 // installs or packs dependencies that did not change.
 func TestPushTime(t *testing.T) {
-	if os.Getenv("MEASURE") == "" {
-		t.Skip("takes minutes; MEASURE=1 runs it")
-	}
-	r := newRig(t, filepath.Join(bin, "gitd"), "")
-	r.serve()
-	r.admit()
+	r := measuredRig(t)
 	apps := []string{"hello", "express"}
 	times := map[string]map[string][]time.Duration{} // by step and app
 	for _, app := range apps {

@@ -15,12 +15,7 @@ import (
 // image: MEASURE=1 go test -run TestRollbackTime -v ./cmd/gitd. What fails is
 // a rollback that builds.
 func TestRollbackTime(t *testing.T) {
-	if os.Getenv("MEASURE") == "" {
-		t.Skip("takes minutes; MEASURE=1 runs it")
-	}
-	r := newRig(t, filepath.Join(bin, "gitd"), "")
-	r.serve()
-	r.admit()
+	r := measuredRig(t)
 	r.repo("shop", filepath.Join("..", "..", "templates", "apps", "hello"))
 	tags := []string{"one", "two"}
 	for _, tag := range tags {
@@ -41,6 +36,19 @@ func TestRollbackTime(t *testing.T) {
 	t.Logf("\n| | median (least–most) of %d |\n|---|---|\n| git push of an older tag → first answer | %s |\n| … → the client's end | %s |\n| start of the stopped app, same image → first answer | %s |",
 		len(cold), spread(rollbacks), spread(whole), spread(cold))
 	r.halt()
+}
+
+// measuredRig is a gitd that people may push to, or a skip: measurements take
+// minutes, and want the machine for themselves.
+func measuredRig(t *testing.T) *rig {
+	t.Helper()
+	if os.Getenv("MEASURE") == "" {
+		t.Skip("takes minutes; MEASURE=1 runs it")
+	}
+	r := newRig(t, filepath.Join(bin, "gitd"), "")
+	r.serve()
+	r.admit()
+	return r
 }
 
 // rollback pushes a tag and returns when the app answered as version, and
