@@ -86,8 +86,8 @@ var faults = []fault{
 	},
 	{
 		"disk full",
-		[]string{"receive", "npm", "pack", "healthy"},
-		[]string{"plan", "build", "built", "booting", "promote", "draining", "retire"}, (*cell).fillDisk, true,
+		[]string{"receive", "npm", "pack", "promote"},
+		[]string{"plan", "build", "built", "booting", "healthy", "draining", "retire"}, (*cell).fillDisk, true,
 	},
 }
 

@@ -41,6 +41,7 @@ type world struct {
 	build  func(ctx context.Context, src deploy.Source, r *deploy.Report) (deploy.Manifest, error)
 	mu     sync.Mutex
 	points map[string]string // branch → commit, as the repository has it
+	noMove error             // why no branch can move
 	keep   int               // images of an app
 	damage error             // what Verify says
 	swept  chan struct{}     // gets a token when a collection has looked at the layers
@@ -237,6 +238,18 @@ func (w *world) Point(_ context.Context, _, branch, commit string) error {
 	w.points[branch] = commit
 	return nil
 }
+
+func (w *world) Prepare(_ context.Context, _, branch, commit string) (deploy.RefMove, error) {
+	return fakeMove{w, branch, commit}, w.noMove
+}
+
+type fakeMove struct {
+	w              *world
+	branch, commit string
+}
+
+func (m fakeMove) Commit() error { return m.w.Point(context.Background(), "", m.branch, m.commit) }
+func (fakeMove) Abort()          {}
 
 func (w *world) Remove(context.Context, string) error { return nil }
 

@@ -23,6 +23,7 @@ type deployment struct {
 
 	app     App    // as it was when the deployment's turn came
 	branch  string // becomes the app's deploy branch; empty: that does not change
+	shallow bool   // git itself moves the branch
 	release Release
 }
 

@@ -133,7 +133,7 @@ func (j *deployment) chosen(ctx context.Context, live Release, version int) (Rel
 }
 
 // redeploy brings up the image of an older release, or of the live one, as a
-// new release, and moves the deploy branch to its commit.
+// new release.
 func (j *deployment) redeploy(ctx context.Context, of Release, t Trigger) error {
 	if err := j.unlocked(); err != nil && t != ByRestart {
 		return err
@@ -144,7 +144,6 @@ func (j *deployment) redeploy(ctx context.Context, of Release, t Trigger) error 
 	if err != nil {
 		return err
 	}
-	j.point(ctx)
 	io.WriteString(j.report.w, j.summary()) //nolint:errcheck // nobody may be left to be told
 	return nil
 }

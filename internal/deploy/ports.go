@@ -187,6 +187,10 @@ type Repos interface {
 	Commit(ctx context.Context, app, object string) (Commit, error)
 	// Point sets branch of app's repository to commit, and HEAD to branch.
 	Point(ctx context.Context, app, branch, commit string) error
+	// Prepare gets ready for what Point does, and keeps others from moving the
+	// branch meanwhile: what can fail, for want of room above all, fails here.
+	// The caller ends the move.
+	Prepare(ctx context.Context, app, branch, commit string) (RefMove, error)
 	// Tidy packs app's repository and prunes what no branch and none of
 	// commits reaches, if there is enough to be worth it. It waits for pushes
 	// that run, and gives up when the next one comes.
@@ -196,3 +200,16 @@ type Repos interface {
 	Remove(ctx context.Context, app string) error
 	Rename(ctx context.Context, from, to string) error
 }
+
+// RefMove is a branch that is ready to move. One of the two must be called,
+// once.
+type RefMove interface {
+	Commit() error // takes no room on the disk
+	Abort()
+}
+
+// gitMoves is the move of a branch that git itself will move.
+type gitMoves struct{}
+
+func (gitMoves) Commit() error { return nil }
+func (gitMoves) Abort()        {}

@@ -62,7 +62,7 @@ func judge(p Push, branch string) intent {
 		case Zero(c.New):
 			in.reject(c, "gitd keeps what it deployed: deleting %s is refused", short(c.Ref))
 		case strings.HasPrefix(c.Ref, heads):
-			in.judgeBranch(c)
+			in.judgeBranch(c, p.Shallow)
 		case strings.HasPrefix(c.Ref, tags) && p.Shallow:
 			in.reject(c, "a tag cannot be deployed from a shallow clone: git fetch --unshallow, then push again")
 		case strings.HasPrefix(c.Ref, tags):
@@ -102,8 +102,9 @@ func (in *intent) reject(c Command, format string, args ...any) {
 }
 
 // judgeBranch takes the deploy branch and refuses the others. Until an app
-// has one, main and master both qualify.
-func (in *intent) judgeBranch(c Command) {
+// has one, main and master both qualify. What came from a shallow clone can be
+// stored by git alone, which keeps a list of where histories are cut off.
+func (in *intent) judgeBranch(c Command, shallow bool) {
 	name := strings.TrimPrefix(c.Ref, heads)
 	first := in.branch == "" && (name == "main" || name == "master")
 	switch {
@@ -111,7 +112,7 @@ func (in *intent) judgeBranch(c Command) {
 		in.branch = name
 		cmd := c
 		in.deploy, in.trigger = &cmd, ByPush
-		in.verdicts[c.Ref] = Verdict{Ref: c.Ref, Store: true}
+		in.verdicts[c.Ref] = Verdict{Ref: c.Ref, Store: shallow}
 	case in.branch == "":
 		in.reject(c, "only main deploys; to deploy this branch: git push REMOTE %s:main", name)
 	default:

@@ -39,11 +39,11 @@ func (p *pushing) run(ctx context.Context) error {
 			return err
 		}
 	}
-	p.branch = p.want.branch
+	p.branch, p.shallow = p.want.branch, p.push.Shallow
 	if err := p.deploy(ctx, draft); err != nil {
 		return err
 	}
-	p.moveToTag(ctx)
+	p.sayMoved()
 	return nil
 }
 
@@ -107,24 +107,13 @@ func imageOf(r Release) int {
 	return r.Version
 }
 
-// moveToTag moves the deploy branch to a tag's commit and has git tell the
-// client so. A pushed branch is moved by git itself, which alone can do that
-// for a shallow push.
-func (p *pushing) moveToTag(ctx context.Context) {
+// sayMoved has git tell the client that a tag moved the deploy branch.
+func (p *pushing) sayMoved() {
 	if p.want.trigger != ByTag {
 		return
 	}
-	p.point(ctx)
 	p.verdict = &Verdict{
 		Ref:   p.want.deploy.Ref,
 		Moved: &Command{Ref: heads + p.app.Branch, Old: p.before, New: p.release.Commit},
-	}
-}
-
-// point moves the deploy branch to what is live. A failure is logged: the
-// next push repairs it.
-func (j *deployment) point(ctx context.Context) {
-	if err := j.d.cfg.Repos.Point(ctx, j.app.Name, j.app.Branch, j.release.Commit); err != nil {
-		j.d.cfg.Log.Error("branch not moved to what is live", "app", j.app.Name, "error", err)
 	}
 }

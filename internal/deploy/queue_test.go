@@ -2,6 +2,7 @@ package deploy_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -182,15 +183,15 @@ func TestBuildsSideBySide(t *testing.T) {
 	}
 }
 
-// TestRefsAreLeftToGit: from the swap until git has moved its branch, nobody
-// repairs it: git would find it moved, and tell the pusher that the push
-// failed.
+// TestRefsAreLeftToGit: from the swap until git has moved the branch of
+// a shallow push, nobody repairs it: git would find it moved, and tell the
+// pusher that the push failed.
 func TestRefsAreLeftToGit(t *testing.T) {
 	w := newWorld(t)
 	if _, err := w.ledger.CreateApp(t.Context(), "shop"); err != nil {
 		t.Fatal(err)
 	}
-	o := w.core.Receive(deploy.Push{App: "shop", By: deploy.Actor{Name: "ada"}, Commands: []deploy.Command{
+	o := w.core.Receive(deploy.Push{App: "shop", By: deploy.Actor{Name: "ada"}, Shallow: true, Commands: []deploy.Command{
 		{Ref: "refs/heads/main", Old: none, New: commit(1)},
 	}}, nil)
 	w.core.RepairRefs(t.Context(), "shop")
@@ -202,6 +203,26 @@ func TestRefsAreLeftToGit(t *testing.T) {
 	w.core.RepairRefs(t.Context(), "shop")
 	if p := w.pointOf("main"); p != commit(1) {
 		t.Errorf("main is at %q", p)
+	}
+}
+
+// TestBranchMovesWithTheLedger: the disk was full when a release had become
+// live, git could not move its branch, and the pusher was told that the push
+// was rejected. The branch is now made ready before: either both or none.
+func TestBranchMovesWithTheLedger(t *testing.T) {
+	w := newWorld(t)
+	if reject, _ := w.push(none, commit(1)); reject != "" {
+		t.Fatal(reject)
+	}
+	if p := w.pointOf("main"); p != commit(1) {
+		t.Errorf("main is at %q when the release is live", p)
+	}
+	w.noMove = errors.New("cannot write main.lock: no space left on device")
+	if reject, _ := w.push(commit(1), commit(2)); !strings.Contains(reject, "main.lock") {
+		t.Errorf("rejected: %q", reject)
+	}
+	if v, _ := w.live(); v != 1 || w.pointOf("main") != commit(1) {
+		t.Errorf("v%d is live, and main at %s", v, w.pointOf("main"))
 	}
 }
 

@@ -45,14 +45,9 @@ func (j *deployment) swap(ctx context.Context, inst *instance) error {
 func (j *deployment) goLive(ctx context.Context, inst *instance) error {
 	before := j.app.Live
 	j.release.Finished, j.release.Steps = time.Now(), j.report.Steps()
-	if err := j.d.cfg.Ledger.SaveMachine(ctx, inst.copyMachine()); err != nil {
+	if err := j.promote(ctx, inst); err != nil {
 		return err
 	}
-	if err := j.d.cfg.Ledger.Promote(ctx, j.release); err != nil {
-		return err
-	}
-	j.release.State = Live
-	j.moved()
 	j.k.calm()
 	old, drain := j.d.front(j.k, inst)
 	j.k.drains.Add(1)
@@ -63,6 +58,32 @@ func (j *deployment) goLive(ctx context.Context, inst *instance) error {
 	j.report.Lap("swap")
 	j.d.cfg.Log.Info("release is live", "app", j.app.Name, "release", j.release.Version,
 		"commit", j.release.Commit, "pusher", j.by.Name, "steps", j.times())
+	return nil
+}
+
+// promote makes the release live in the ledger, and the deploy branch with
+// it: the branch is made ready before, so that a full disk cannot have git
+// reject what is live.
+func (j *deployment) promote(ctx context.Context, inst *instance) error {
+	var move RefMove = gitMoves{}
+	var err error
+	if !j.shallow {
+		if move, err = j.d.cfg.Repos.Prepare(ctx, j.app.Name, j.app.Branch, j.release.Commit); err != nil {
+			return err
+		}
+	}
+	if err = j.d.cfg.Ledger.SaveMachine(ctx, inst.copyMachine()); err == nil {
+		err = j.d.cfg.Ledger.Promote(ctx, j.release)
+	}
+	if err != nil {
+		move.Abort()
+		return err
+	}
+	j.release.State = Live
+	j.moved()
+	if err := move.Commit(); err != nil { // RepairRefs does it again
+		j.d.cfg.Log.Error("branch not moved to what is live", "app", j.app.Name, "error", err)
+	}
 	return nil
 }
 

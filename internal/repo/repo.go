@@ -139,34 +139,6 @@ func subject(message string) string {
 	return first
 }
 
-// Point sets branch to commit and HEAD to branch, whatever they were. It
-// reads them first, which costs no process of git: mostly nothing is to do.
-func (r *Repos) Point(ctx context.Context, app, branch, commit string) error {
-	dir := r.state.Repo(app)
-	if pointsAt(dir, branch, commit) {
-		return nil
-	}
-	if err := r.run(ctx, dir, "update-ref", "refs/heads/"+branch, commit); err != nil {
-		return err
-	}
-	return r.run(ctx, dir, "symbolic-ref", "HEAD", "refs/heads/"+branch)
-}
-
-// pointsAt reports whether HEAD is branch and branch is at commit.
-func pointsAt(dir, branch, commit string) bool {
-	g, err := git.PlainOpen(dir)
-	if err != nil {
-		return false
-	}
-	name := plumbing.NewBranchReferenceName(branch)
-	head, err := g.Reference(plumbing.HEAD, false)
-	if err != nil || head.Target() != name {
-		return false
-	}
-	ref, err := g.Reference(name, false)
-	return err == nil && ref.Hash().String() == commit
-}
-
 // run runs one short git command for its effect.
 func (r *Repos) run(ctx context.Context, dir string, args ...string) error {
 	_, err := r.output(ctx, dir, args...)

@@ -103,6 +103,53 @@ func TestPoint(t *testing.T) {
 	}
 }
 
+// TestPrepare: a branch that is made ready stays where it is, and locked, until
+// the move is committed; one that is not leaves nothing behind.
+func TestPrepare(t *testing.T) {
+	r, state := newRepos(t)
+	dir := state.Repo("shop")
+	a, b := commitIn(t, dir, "a"), commitIn(t, dir, "b")
+	prepare := func(id string) deploy.RefMove {
+		t.Helper()
+		m, err := r.Prepare(t.Context(), "shop", "master", id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	at := func(want string) {
+		t.Helper()
+		if got := runGit(t, dir, "rev-parse", "HEAD"); got != want {
+			t.Errorf("HEAD is %s, want %s", got, want)
+		}
+	}
+	if err := r.Point(t.Context(), "shop", "master", b); err != nil {
+		t.Fatal(err)
+	}
+	m := prepare(a)
+	at(b)
+	if other, err := r.Prepare(t.Context(), "shop", "master", a); err == nil {
+		other.Abort()
+		t.Error("two moves at once")
+	}
+	if err := m.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	at(a)
+	prepare(b).Abort()
+	at(a)
+	m = prepare(a) // it is there
+	if err := m.Commit(); err != nil {
+		t.Error(err)
+	}
+	if left, err := filepath.Glob(filepath.Join(dir, "refs/heads/*.lock")); err != nil || len(left) > 0 {
+		t.Errorf("left over: %v, %v", left, err)
+	}
+	if _, err := r.Prepare(t.Context(), "shop", "master", strings.Repeat("1", 40)); err == nil {
+		t.Error("a commit that is not there")
+	}
+}
+
 // TestEnsureKeepsTheHouse: a repository that was made before gets today's
 // settings, and its content stays.
 func TestEnsureKeepsTheHouse(t *testing.T) {

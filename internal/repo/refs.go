@@ -1,0 +1,142 @@
+package repo
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os/exec"
+	"strings"
+	"syscall"
+
+	"github.com/go-git/go-git/v5"
+	"github.com/go-git/go-git/v5/plumbing"
+
+	"gitd/internal/deploy"
+)
+
+// Point sets branch to commit and HEAD to branch, whatever they were. It
+// reads them first, which costs no process of git: mostly nothing is to do.
+func (r *Repos) Point(ctx context.Context, app, branch, commit string) error {
+	dir := r.state.Repo(app)
+	if pointsAt(dir, branch, commit) {
+		return nil
+	}
+	if err := r.run(ctx, dir, "update-ref", "refs/heads/"+branch, commit); err != nil {
+		return err
+	}
+	return r.run(ctx, dir, "symbolic-ref", "HEAD", "refs/heads/"+branch)
+}
+
+// pointsAt reports whether HEAD is branch and branch is at commit.
+func pointsAt(dir, branch, commit string) bool {
+	g, err := git.PlainOpen(dir)
+	if err != nil || !headIs(dir, branch) {
+		return false
+	}
+	ref, err := g.Reference(plumbing.NewBranchReferenceName(branch), false)
+	return err == nil && ref.Hash().String() == commit
+}
+
+func headIs(dir, branch string) bool {
+	g, err := git.PlainOpen(dir)
+	if err != nil {
+		return false
+	}
+	head, err := g.Reference(plumbing.HEAD, false)
+	return err == nil && head.Target() == plumbing.NewBranchReferenceName(branch)
+}
+
+// Prepare implements deploy.Repos with a transaction of git's: the new value
+// is on the disk, in the lock of the branch, and to commit is to rename it. A
+// git that loses us takes the lock away.
+func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (deploy.RefMove, error) {
+	m := &move{r: r, dir: r.state.Repo(app), branch: branch}
+	if pointsAt(m.dir, branch, commit) {
+		return still{}, nil
+	}
+	m.cmd = exec.Command(r.git, "update-ref", "--stdin") // must outlive ctx: its end is the caller's word
+	m.cmd.Dir, m.cmd.Env, m.cmd.Stderr = m.dir, Env(), &m.said
+	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	in, inErr := m.cmd.StdinPipe()
+	out, outErr := m.cmd.StdoutPipe()
+	if err := errors.Join(ctx.Err(), inErr, outErr); err != nil {
+		return nil, err
+	}
+	m.in, m.out = in, bufio.NewReader(out)
+	if err := m.cmd.Start(); err != nil {
+		return nil, err
+	}
+	if err := m.tell("start", "update refs/heads/"+branch+" "+commit, "prepare"); err != nil {
+		return nil, errors.Join(fmt.Errorf("make %s ready to move: %w", branch, err), m.end(), full(m.dir))
+	}
+	return m, nil
+}
+
+// move is a transaction that git holds.
+type move struct {
+	r           *Repos
+	dir, branch string
+	cmd         *exec.Cmd
+	in          io.WriteCloser
+	out         *bufio.Reader
+	said        bytes.Buffer // on its standard error
+}
+
+// tell gives commands to git, and waits for its answer to each but updates.
+func (m *move) tell(commands ...string) error {
+	if _, err := io.WriteString(m.in, strings.Join(commands, "\n")+"\n"); err != nil {
+		return err
+	}
+	for _, c := range commands {
+		if strings.HasPrefix(c, "update ") {
+			continue
+		}
+		answer, err := m.out.ReadString('\n')
+		if err != nil || answer != c+": ok\n" {
+			return fmt.Errorf("git answers %q to %q", answer, c)
+		}
+	}
+	return nil
+}
+
+// end lets git go, which takes back what was not committed.
+func (m *move) end() error {
+	m.in.Close() //nolint:errcheck // git has ended, or does now
+	if err := m.cmd.Wait(); err != nil {
+		return fmt.Errorf("git update-ref: %w: %s", err, strings.TrimSpace(m.said.String()))
+	}
+	return nil
+}
+
+// full is ENOSPC where the disk has no block left: git says "couldn't write"
+// and not why.
+func full(dir string) error {
+	var s syscall.Statfs_t
+	if err := syscall.Statfs(dir, &s); err == nil && s.Bavail == 0 {
+		return syscall.ENOSPC
+	}
+	return nil
+}
+
+// Commit implements deploy.RefMove.
+func (m *move) Commit() error {
+	if err := errors.Join(m.tell("commit"), m.end()); err != nil {
+		return err
+	}
+	if headIs(m.dir, m.branch) {
+		return nil
+	}
+	return m.r.run(context.Background(), m.dir, "symbolic-ref", "HEAD", "refs/heads/"+m.branch)
+}
+
+// Abort implements deploy.RefMove.
+func (m *move) Abort() { m.end() } //nolint:errcheck // the branch is where it was
+
+// still is the move of a branch that is where it shall be.
+type still struct{}
+
+func (still) Commit() error { return nil }
+func (still) Abort()        {}
