@@ -54,8 +54,9 @@ func TestCrashes(t *testing.T) {
 	}
 }
 
-// TestForkBomb: the app's end is told, or the silence of a machine that has no
-// time for anything else, upon which the core replaces it; and it can be ended.
+// TestForkBomb: the app's end is told, and it serves again; or the silence of
+// a machine that has no time for anything else, upon which the core replaces
+// it. It can be ended.
 func TestForkBomb(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a virtual machine")
@@ -68,6 +69,12 @@ func TestForkBomb(t *testing.T) {
 	go p.end("/bomb")
 	e := p.await("end or silence", 1, func(e deploy.Event) bool { return e.Kind == deploy.EventExited || e.Kind == deploy.EventHung })
 	t.Logf("the host hears %s %q after %s", e.Kind, e.Detail, time.Since(began).Round(time.Millisecond))
+	if e.Kind == deploy.EventExited {
+		p.await("service or silence", 1, func(e deploy.Event) bool {
+			return e.Kind == deploy.EventListening && e.Time.After(began) || e.Kind == deploy.EventHung
+		})
+		t.Logf("served again %s after the bomb", time.Since(began).Round(time.Millisecond))
+	}
 	if err := d.Stop(t.Context(), p.m.ID, 0); err != nil {
 		t.Fatal(err)
 	}
