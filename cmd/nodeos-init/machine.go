@@ -73,11 +73,13 @@ func setLimits() error {
 	return nil
 }
 
-// mostProcesses bounds a fork bomb: each process costs the kernel some 30 KiB
-// that the app's own memory does not show, so four for each MiB are an eighth
-// of the memory. Node has eleven threads, and four for each worker.
+// mostProcesses bounds a fork bomb to two processes or threads for each MiB.
+// With four the memory ran out first: the kernel killed some and the bomb made
+// others, for minutes in which init lived, so that nobody replaced the
+// machine, and the app did not answer. Node has eleven threads, and four for
+// each worker.
 func mostProcesses(meminfo string) uint64 {
-	const fewest, most = 256, 16384
+	const fewest, most = 128, 16384
 	total, _ := parseMemory(meminfo)
-	return uint64(min(max(4*(total>>20), fewest), most))
+	return uint64(min(max(2*(total>>20), fewest), most))
 }

@@ -69,7 +69,7 @@ func TestGather(t *testing.T) {
 }
 
 func TestMostProcesses(t *testing.T) {
-	for mib, want := range map[int]uint64{16: 256, 109: 436, 1000: 4000, 64000: 16384} {
+	for mib, want := range map[int]uint64{16: 128, 109: 218, 1000: 2000, 64000: 16384} {
 		if got := mostProcesses(fmt.Sprintf("MemTotal: %d kB\n", mib<<10)); got != want {
 			t.Errorf("%d MiB: %d processes, want %d", mib, got, want)
 		}
