@@ -57,7 +57,7 @@ func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (deploy
 	if pointsAt(m.dir, branch, commit) {
 		return still{}, nil
 	}
-	m.cmd = exec.Command(r.git, "update-ref", "--stdin") // must outlive ctx: its end is the caller's word
+	m.cmd = exec.Command(r.git, "update-ref", "--stdin") // outlives ctx once it is prepared: its end is the caller's word
 	m.cmd.Dir, m.cmd.Env, m.cmd.Stderr = m.dir, Env(), &m.said
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	in, inErr := m.cmd.StdinPipe()
@@ -69,6 +69,9 @@ func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (deploy
 	if err := m.cmd.Start(); err != nil {
 		return nil, err
 	}
+	defer context.AfterFunc(ctx, func() {
+		syscall.Kill(-m.cmd.Process.Pid, syscall.SIGTERM) //nolint:errcheck // it may have ended; upon this one git takes its lock away
+	})()
 	if err := m.tell("start", "update refs/heads/"+branch+" "+commit, "prepare"); err != nil {
 		return nil, errors.Join(fmt.Errorf("make %s ready to move: %w", branch, err), m.end(), full(m.dir))
 	}
