@@ -208,8 +208,12 @@ type RefMove interface {
 	Abort()
 }
 
-// gitMoves is the move of a branch that git itself will move.
-type gitMoves struct{}
+// NoMove is the move of a branch that is there already, or that git itself
+// will move.
+type NoMove struct{}
 
-func (gitMoves) Commit() error { return nil }
-func (gitMoves) Abort()        {}
+// Commit implements RefMove.
+func (NoMove) Commit() error { return nil }
+
+// Abort implements RefMove.
+func (NoMove) Abort() {}

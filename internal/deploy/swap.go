@@ -65,7 +65,7 @@ func (j *deployment) goLive(ctx context.Context, inst *instance) error {
 // it: the branch is made ready before, so that a full disk cannot have git
 // reject what is live.
 func (j *deployment) promote(ctx context.Context, inst *instance) error {
-	var move RefMove = gitMoves{}
+	var move RefMove = NoMove{}
 	var err error
 	if !j.shallow {
 		if move, err = j.d.cfg.Repos.Prepare(ctx, j.app.Name, j.app.Branch, j.release.Commit); err != nil {

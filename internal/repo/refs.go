@@ -21,44 +21,52 @@ import (
 // reads them first, which costs no process of git: mostly nothing is to do.
 func (r *Repos) Point(ctx context.Context, app, branch, commit string) error {
 	dir := r.state.Repo(app)
-	if pointsAt(dir, branch, commit) {
-		return nil
+	head, at := stands(dir, branch, commit)
+	if !at {
+		if err := r.run(ctx, dir, "update-ref", "refs/heads/"+branch, commit); err != nil {
+			return err
+		}
 	}
-	if err := r.run(ctx, dir, "update-ref", "refs/heads/"+branch, commit); err != nil {
-		return err
+	return r.setHead(ctx, dir, branch, head)
+}
+
+// stands reports whether HEAD is branch, and whether branch is at commit.
+func stands(dir, branch, commit string) (head, at bool) {
+	g, err := git.PlainOpen(dir)
+	if err != nil {
+		return false, false
+	}
+	name := plumbing.NewBranchReferenceName(branch)
+	h, err := g.Reference(plumbing.HEAD, false)
+	head = err == nil && h.Target() == name
+	ref, err := g.Reference(name, false)
+	return head, err == nil && ref.Hash().String() == commit
+}
+
+// setHead makes HEAD branch, unless it is.
+func (r *Repos) setHead(ctx context.Context, dir, branch string, is bool) error {
+	if is {
+		return nil
 	}
 	return r.run(ctx, dir, "symbolic-ref", "HEAD", "refs/heads/"+branch)
 }
 
-// pointsAt reports whether HEAD is branch and branch is at commit.
-func pointsAt(dir, branch, commit string) bool {
-	g, err := git.PlainOpen(dir)
-	if err != nil || !headIs(dir, branch) {
-		return false
-	}
-	ref, err := g.Reference(plumbing.NewBranchReferenceName(branch), false)
-	return err == nil && ref.Hash().String() == commit
-}
-
-func headIs(dir, branch string) bool {
-	g, err := git.PlainOpen(dir)
-	if err != nil {
-		return false
-	}
-	head, err := g.Reference(plumbing.HEAD, false)
-	return err == nil && head.Target() == plumbing.NewBranchReferenceName(branch)
-}
-
 // Prepare implements deploy.Repos with a transaction of git's: the new value
 // is on the disk, in the lock of the branch, and to commit is to rename it. A
-// git that loses us takes the lock away.
+// git that loses us takes the lock away. HEAD, which git cannot move in it, is
+// set before: a branch is the same app's whether it moves or not.
 func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (deploy.RefMove, error) {
-	m := &move{r: r, dir: r.state.Repo(app), branch: branch}
-	if pointsAt(m.dir, branch, commit) {
-		return still{}, nil
+	dir := r.state.Repo(app)
+	head, at := stands(dir, branch, commit)
+	if err := r.setHead(ctx, dir, branch, head); err != nil {
+		return nil, errors.Join(err, full(dir))
 	}
+	if at {
+		return deploy.NoMove{}, nil
+	}
+	m := &move{}
 	m.cmd = exec.Command(r.git, "update-ref", "--stdin") // outlives ctx once it is prepared: its end is the caller's word
-	m.cmd.Dir, m.cmd.Env, m.cmd.Stderr = m.dir, Env(), &m.said
+	m.cmd.Dir, m.cmd.Env, m.cmd.Stderr = dir, Env(), &m.said
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	in, inErr := m.cmd.StdinPipe()
 	out, outErr := m.cmd.StdoutPipe()
@@ -73,19 +81,17 @@ func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (deploy
 		syscall.Kill(-m.cmd.Process.Pid, syscall.SIGTERM) //nolint:errcheck // it may have ended; upon this one git takes its lock away
 	})()
 	if err := m.tell("start", "update refs/heads/"+branch+" "+commit, "prepare"); err != nil {
-		return nil, errors.Join(fmt.Errorf("make %s ready to move: %w", branch, err), m.end(), full(m.dir))
+		return nil, errors.Join(fmt.Errorf("make %s ready to move: %w", branch, err), m.end(), full(dir))
 	}
 	return m, nil
 }
 
 // move is a transaction that git holds.
 type move struct {
-	r           *Repos
-	dir, branch string
-	cmd         *exec.Cmd
-	in          io.WriteCloser
-	out         *bufio.Reader
-	said        bytes.Buffer // on its standard error
+	cmd  *exec.Cmd
+	in   io.WriteCloser
+	out  *bufio.Reader
+	said bytes.Buffer // on its standard error
 }
 
 // tell gives commands to git, and waits for its answer to each but updates.
@@ -125,21 +131,7 @@ func full(dir string) error {
 }
 
 // Commit implements deploy.RefMove.
-func (m *move) Commit() error {
-	if err := errors.Join(m.tell("commit"), m.end()); err != nil {
-		return err
-	}
-	if headIs(m.dir, m.branch) {
-		return nil
-	}
-	return m.r.run(context.Background(), m.dir, "symbolic-ref", "HEAD", "refs/heads/"+m.branch)
-}
+func (m *move) Commit() error { return errors.Join(m.tell("commit"), m.end()) }
 
 // Abort implements deploy.RefMove.
 func (m *move) Abort() { m.end() } //nolint:errcheck // the branch is where it was
-
-// still is the move of a branch that is where it shall be.
-type still struct{}
-
-func (still) Commit() error { return nil }
-func (still) Abort()        {}
