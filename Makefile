@@ -2,7 +2,7 @@
 export GOFLAGS := -tags=libvirt_dlopen $(GOFLAGS)
 SHELL := /bin/bash
 
-.PHONY: all build setup base demo test arm64 test-base test-faults test-load race clean
+.PHONY: all build setup base demo test arm64 test-base test-faults test-load measure race clean
 
 all: build
 
@@ -57,6 +57,10 @@ test-faults: setup build
 ## test-load: push 20 times under load and count the requests that fail
 test-load: setup build
 	go test -timeout 90m -run 'Test(Load|Burst)$$' -v ./cmd/gitd -swaps $(or $(SWAPS),20)
+
+## measure: time pushes, rollbacks and a gitd with 1,000 apps; RUN=TestPushTime for one of them
+measure: setup build
+	MEASURE=1 go test -timeout 90m -run '^($(or $(RUN),TestPushTime|TestRollbackTime|TestScale))$$' -v ./cmd/gitd
 
 ## test-base: compile the kernel a second time, elsewhere and by another clock: the same bytes
 test-base: setup

@@ -13,7 +13,7 @@ import (
 
 // TestPushTime measures where the time of code-only pushes goes, step by step
 // as gitd stores it, for the starter apps by turns: the table of README.md.
-// MEASURE=1 go test -run TestPushTime -v ./cmd/gitd. What fails is a push that
+// make measure RUN=TestPushTime. What fails is a push that
 // installs or packs dependencies that did not change.
 func TestPushTime(t *testing.T) {
 	r := measuredRig(t)

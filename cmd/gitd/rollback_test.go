@@ -12,7 +12,7 @@ import (
 
 // TestRollbackTime measures a rollback by an older tag, from the push to the
 // first answer of the image that it names, against a cold start of the same
-// image: MEASURE=1 go test -run TestRollbackTime -v ./cmd/gitd. What fails is
+// image: make measure RUN=TestRollbackTime. What fails is
 // a rollback that builds.
 func TestRollbackTime(t *testing.T) {
 	r := measuredRig(t)
@@ -38,13 +38,19 @@ func TestRollbackTime(t *testing.T) {
 	r.halt()
 }
 
-// measuredRig is a gitd that people may push to, or a skip: measurements take
-// minutes, and want the machine for themselves.
-func measuredRig(t *testing.T) *rig {
+// onlyMeasured skips a measurement that nobody asked for: they take minutes,
+// and want the machine for themselves.
+func onlyMeasured(t *testing.T) {
 	t.Helper()
 	if os.Getenv("MEASURE") == "" {
-		t.Skip("takes minutes; MEASURE=1 runs it")
+		t.Skip("takes minutes: make measure")
 	}
+}
+
+// measuredRig is a gitd that people may push to, for a measurement.
+func measuredRig(t *testing.T) *rig {
+	t.Helper()
+	onlyMeasured(t)
 	r := newRig(t, filepath.Join(bin, "gitd"), "")
 	r.serve()
 	r.admit()

@@ -21,13 +21,11 @@ import (
 const releasesEach = 10
 
 // TestScale compares a gitd that has 1,000 apps and 10,000 releases with one
-// that has 10 apps and 100: MEASURE=1 go test -run TestScale -v ./cmd/gitd.
+// that has 10 apps and 100: make measure RUN=TestScale.
 // The figures depend on the machine; that both answer at all, and that the
 // large one forgets nothing, is what fails.
 func TestScale(t *testing.T) {
-	if os.Getenv("MEASURE") == "" {
-		t.Skip("takes minutes; MEASURE=1 runs it")
-	}
+	onlyMeasured(t)
 	program := scaledGitd(t)
 	few, many := newScale(t, program, 10), newScale(t, program, 1000)
 	t.Logf("\n| | 10 apps | 1,000 apps | ratio |\n|---|---|---|---|")

@@ -234,7 +234,6 @@ func (d *Driver) lifecycle(id string, e *libvirt.DomainEventLifecycle) {
 	switch e.Event {
 	case libvirt.DOMAIN_EVENT_SUSPENDED:
 		if libvirt.DomainEventSuspendedDetailType(e.Detail) == libvirt.DOMAIN_EVENT_SUSPENDED_IOERROR {
-			d.log.Error().Str("machine", id).Msg("the disk is full: a machine that writes to a volume stands still until there is room")
 			d.work.Go(func() { d.outOfRoom(m) })
 		}
 	case libvirt.DOMAIN_EVENT_RESUMED:

@@ -70,10 +70,10 @@ func TestForkBomb(t *testing.T) {
 	e := p.await("end or silence", 1, func(e deploy.Event) bool { return e.Kind == deploy.EventExited || e.Kind == deploy.EventHung })
 	t.Logf("the host hears %s %q after %s", e.Kind, e.Detail, time.Since(began).Round(time.Millisecond))
 	if e.Kind == deploy.EventExited {
-		p.await("service or silence", 1, func(e deploy.Event) bool {
+		then := p.await("service or silence", 1, func(e deploy.Event) bool {
 			return e.Kind == deploy.EventListening && e.Time.After(began) || e.Kind == deploy.EventHung
 		})
-		t.Logf("served again %s after the bomb", time.Since(began).Round(time.Millisecond))
+		t.Logf("then %s, %s after the bomb", then.Kind, time.Since(began).Round(time.Millisecond))
 	}
 	if err := d.Stop(t.Context(), p.m.ID, 0); err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ const roomPeriod = 5 * time.Second
 // go on from time to time. If there is still no room, QEMU stops it again,
 // and this is called again.
 func (d *Driver) outOfRoom(m *machine) {
+	m.log.Error().Msg("the disk is full: a machine that writes to a volume stands still until there is room")
 	m.tell(deploy.Event{Kind: deploy.EventLog, Stream: "nodeos", Line: "the server's disk is full: this machine stands still until there is room for what it writes"})
 	select {
 	case <-m.gone:
