@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/libvirt"
 )
 
@@ -24,10 +24,10 @@ const port = 8080
 // sample is what one boot took. Memory is in bytes.
 type sample struct {
 	combination
-	Boot   deploy.BootTimes `json:"boot"`
-	Answer time.Duration    `json:"answer"` // from the call of Boot to the first good answer
-	Guest  deploy.Stats     `json:"guest"`
-	QEMU   int64            `json:"qemu"` // resident
+	Boot   core.BootTimes `json:"boot"`
+	Answer time.Duration  `json:"answer"` // from the call of Boot to the first good answer
+	Guest  core.Stats     `json:"guest"`
+	QEMU   int64          `json:"qemu"` // resident
 }
 
 func (s sample) String() string {
@@ -36,11 +36,11 @@ func (s sample) String() string {
 }
 
 // boot boots one machine, asks it once, and stops it.
-func (s settings) boot(ctx context.Context, d *libvirt.Driver, c combination, m deploy.Manifest) (sample, error) {
+func (s settings) boot(ctx context.Context, d *libvirt.Driver, c combination, m core.Manifest) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
-	events := make(chan deploy.Event, 1000)
-	watch := func(e deploy.Event) {
+	events := make(chan core.Event, 1000)
+	watch := func(e core.Event) {
 		select {
 		case events <- e:
 		default: // lines that nobody reads
@@ -53,7 +53,7 @@ func (s settings) boot(ctx context.Context, d *libvirt.Driver, c combination, m 
 		return got, err
 	}
 	defer d.Stop(context.WithoutCancel(ctx), machine.ID, 0)
-	e, err := await(ctx, events, deploy.EventListening)
+	e, err := await(ctx, events, core.EventListening)
 	if err != nil {
 		return got, err
 	}
@@ -65,7 +65,7 @@ func (s settings) boot(ctx context.Context, d *libvirt.Driver, c combination, m 
 		return got, err
 	}
 	got.Answer = time.Since(start)
-	if e, err = await(ctx, events, deploy.EventStats); err != nil {
+	if e, err = await(ctx, events, core.EventStats); err != nil {
 		return got, err
 	}
 	got.Guest = *e.Stats
@@ -74,18 +74,18 @@ func (s settings) boot(ctx context.Context, d *libvirt.Driver, c combination, m 
 }
 
 // await waits for an event of a kind.
-func await(ctx context.Context, events <-chan deploy.Event, kind deploy.EventKind) (deploy.Event, error) {
+func await(ctx context.Context, events <-chan core.Event, kind core.EventKind) (core.Event, error) {
 	for {
 		select {
 		case e := <-events:
 			if e.Kind == kind {
 				return e, nil
 			}
-			if e.Kind == deploy.EventGone || e.Kind == deploy.EventExited {
+			if e.Kind == core.EventGone || e.Kind == core.EventExited {
 				return e, fmt.Errorf("before it was %s: %s: %s", kind, e.Kind, e.Detail)
 			}
 		case <-ctx.Done():
-			return deploy.Event{}, fmt.Errorf("no event %q: %w", kind, ctx.Err())
+			return core.Event{}, fmt.Errorf("no event %q: %w", kind, ctx.Err())
 		}
 	}
 }
@@ -110,18 +110,18 @@ func ask(ctx context.Context, addr string) error {
 	}
 }
 
-func (s settings) spec(c combination, m deploy.Manifest) deploy.MachineSpec {
-	state := deploy.StateDir(s.state)
+func (s settings) spec(c combination, m core.Manifest) core.MachineSpec {
+	state := core.StateDir(s.state)
 	env := map[string]string{"PORT": strconv.Itoa(port), "NODE_ENV": "production", "HOME": "/app"}
 	maps.Copy(env, m.Env)
-	spec := deploy.MachineSpec{
+	spec := core.MachineSpec{
 		ID: fmt.Sprintf("bench-%s-%s-%d", c.App, c.Kernel, time.Now().UnixMilli()), App: c.App, Release: 1,
 		Kernel: state.Kernel(m.Base), Hostname: c.App, Args: m.Start, Env: env, Port: port,
-		Resources: deploy.Resources{MemoryMiB: c.Memory, CPUs: 1},
-		Disks:     []deploy.Disk{{Serial: "base", Path: state.Root(m.Base)}, {Serial: "app", Path: state.Layer(m.App.Digest)}},
+		Resources: core.Resources{MemoryMiB: c.Memory, CPUs: 1},
+		Disks:     []core.Disk{{Serial: "base", Path: state.Root(m.Base)}, {Serial: "app", Path: state.Layer(m.App.Digest)}},
 	}
 	if m.Deps.Digest != "" {
-		spec.Disks = append(spec.Disks, deploy.Disk{Serial: "deps", Path: state.Layer(m.Deps.Digest)})
+		spec.Disks = append(spec.Disks, core.Disk{Serial: "deps", Path: state.Layer(m.Deps.Digest)})
 	}
 	if _, err := os.Stat(state.Initrd(m.Base)); err == nil {
 		spec.Initrd = state.Initrd(m.Base)
@@ -131,7 +131,7 @@ func (s settings) spec(c combination, m deploy.Manifest) deploy.MachineSpec {
 
 // resident is the memory of a machine's QEMU on the host, in bytes.
 func (s settings) resident(id string) (int64, error) {
-	pid, err := os.ReadFile(filepath.Join(deploy.StateDir(s.state).Libvirt(), "run/qemu", id+".pid"))
+	pid, err := os.ReadFile(filepath.Join(core.StateDir(s.state).Libvirt(), "run/qemu", id+".pid"))
 	if err != nil {
 		return 0, err
 	}

@@ -12,13 +12,15 @@ import (
 	"github.com/rs/zerolog"
 
 	"gitd/internal/builder"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/image"
+	"gitd/internal/progress"
 	"gitd/templates"
 )
 
 // images builds each app on each kernel.
-func (s settings) images(ctx context.Context) (map[combination]deploy.Manifest, error) {
-	state := deploy.StateDir(s.state)
+func (s settings) images(ctx context.Context) (map[combination]core.Manifest, error) {
+	state := core.StateDir(s.state)
 	if err := state.Create(); err != nil {
 		return nil, err
 	}
@@ -31,7 +33,7 @@ func (s settings) images(ctx context.Context) (map[combination]deploy.Manifest, 
 		return nil, err
 	}
 	defer os.RemoveAll(tmp)
-	images := map[combination]deploy.Manifest{}
+	images := map[combination]core.Manifest{}
 	for _, app := range s.apps {
 		src, err := repository(ctx, filepath.Join(tmp, app), app)
 		if err != nil {
@@ -44,7 +46,7 @@ func (s settings) images(ctx context.Context) (map[combination]deploy.Manifest, 
 			if err != nil {
 				return nil, err
 			}
-			if images[combination{Kernel: kernel, App: app}], err = b.Build(ctx, src, deploy.NewReport(os.Stderr)); err != nil {
+			if images[combination{Kernel: kernel, App: app}], err = b.Build(ctx, src, progress.NewReport(os.Stderr)); err != nil {
 				return nil, err
 			}
 		}
@@ -53,14 +55,14 @@ func (s settings) images(ctx context.Context) (map[combination]deploy.Manifest, 
 }
 
 // repository makes a git repository from a starter app.
-func repository(ctx context.Context, dir, app string) (deploy.Source, error) {
+func repository(ctx context.Context, dir, app string) (image.Source, error) {
 	files, err := fs.Sub(templates.FS, "apps/"+app)
 	if err != nil {
-		return deploy.Source{}, err
+		return image.Source{}, err
 	}
 	work := filepath.Join(dir, "work")
 	if err := os.CopyFS(work, files); err != nil {
-		return deploy.Source{}, fmt.Errorf("starter app %q: %w", app, err)
+		return image.Source{}, fmt.Errorf("starter app %q: %w", app, err)
 	}
 	repo := filepath.Join(dir, "repo.git")
 	git := func(args ...string) (string, error) {
@@ -76,9 +78,9 @@ func repository(ctx context.Context, dir, app string) (deploy.Source, error) {
 	}
 	for _, args := range [][]string{{"init", "-q"}, {"add", "-A"}, {"commit", "-q", "-m", app}} {
 		if _, err := git(args...); err != nil {
-			return deploy.Source{}, err
+			return image.Source{}, err
 		}
 	}
 	commit, err := git("rev-parse", "HEAD")
-	return deploy.Source{App: app, Repo: repo, Commit: commit}, err
+	return image.Source{App: app, Repo: repo, Commit: commit}, err
 }

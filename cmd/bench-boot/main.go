@@ -18,7 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gitd/internal/builder"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/libvirt"
 )
 
@@ -93,7 +93,7 @@ func (s settings) measure(ctx context.Context, done []sample) ([]sample, error) 
 		return nil, err
 	}
 	log := zerolog.New(os.Stderr).Level(zerolog.WarnLevel)
-	d, err := libvirt.New(ctx, libvirt.Config{State: deploy.StateDir(s.state), Log: log})
+	d, err := libvirt.New(ctx, libvirt.Config{State: core.StateDir(s.state), Log: log})
 	if err != nil {
 		return nil, err
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitd/internal/builder"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 // baseBuild prepares the NodeOS base ahead of the first push. It works
@@ -25,19 +26,19 @@ func (h *host) baseBuild() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := deploy.StateDir(o.state).Create(); err != nil {
+		if err := core.StateDir(o.state).Create(); err != nil {
 			return err
 		}
 		b, err := o.builder(log)
 		if err != nil {
 			return err
 		}
-		r := deploy.NewReport(h.out)
+		r := progress.NewReport(h.out)
 		id, err := b.PrepareBase(cmd.Context(), r)
 		if err != nil {
 			return err
 		}
-		base, err := builder.ReadBase(deploy.StateDir(o.state), id)
+		base, err := builder.ReadBase(core.StateDir(o.state), id)
 		if err == nil {
 			r.Done("base %s is ready: Node %s, %s", id, base.Node, base.Kernel)
 		}
@@ -51,7 +52,7 @@ func (h *host) baseFiles() *cobra.Command {
 	cmd := &cobra.Command{Use: "base:files [ID]", Short: "list the files of a base (the newest one) with their size and origin", Args: cobra.MaximumNArgs(1)}
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		state := deploy.StateDir(h.state)
+		state := core.StateDir(h.state)
 		id, err := wantedBase(state, args)
 		if err != nil {
 			return err
@@ -77,7 +78,7 @@ func (h *host) baseSizes() *cobra.Command {
 	cmd := &cobra.Command{Use: "base:sizes [ID]", Short: "measure the parts of a base (the newest one)", Args: cobra.MaximumNArgs(1)}
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		state := deploy.StateDir(h.state)
+		state := core.StateDir(h.state)
 		id, err := wantedBase(state, args)
 		if err != nil {
 			return err
@@ -109,7 +110,7 @@ func printSizes(w io.Writer, s builder.BaseSizes) error {
 }
 
 // wantedBase is the base that a person names, or the newest.
-func wantedBase(state deploy.StateDir, args []string) (id string, err error) {
+func wantedBase(state core.StateDir, args []string) (id string, err error) {
 	if len(args) > 0 {
 		return args[0], nil
 	}

@@ -18,8 +18,10 @@ import (
 	"gitd/internal/builder"
 	"gitd/internal/cli"
 	"gitd/internal/control"
+	"gitd/internal/core"
 	"gitd/internal/deploy"
 	"gitd/internal/hooks"
+	"gitd/internal/image"
 	"gitd/internal/ledger"
 	"gitd/internal/libvirt"
 	"gitd/internal/proxy"
@@ -33,7 +35,7 @@ import (
 type listeners struct{ socket, ssh, http net.Listener }
 
 func (o *options) listen() (*listeners, error) {
-	state := deploy.StateDir(o.state)
+	state := core.StateDir(o.state)
 	if err := state.Create(); err != nil {
 		return nil, fmt.Errorf("state folder: %w; choose another with --state", err)
 	}
@@ -84,7 +86,7 @@ type daemon struct {
 
 // wire makes the trades, then the core on them, then the doors.
 func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFunc, log zerolog.Logger) (*daemon, error) {
-	state := deploy.StateDir(o.state)
+	state := core.StateDir(o.state)
 	d := &daemon{l: l, log: log, grace: o.stopGrace, here: o.fromHost(l.ssh.Addr()), claimFor: o.people.claimFor}
 	var err error
 	if d.authorities, err = server.ReadAuthorities(o.people.trustedCA); err != nil {
@@ -113,7 +115,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	d.front = proxy.New(proxy.Config{Domain: o.domain, Log: log})
 	d.logs = applog.Open(state.Log)
 	builds := applog.OpenBuilds(state.BuildLog)
-	url, defaults := o.url(l.http), deploy.Resources{MemoryMiB: o.memory, CPUs: 1}
+	url, defaults := o.url(l.http), core.Resources{MemoryMiB: o.memory, CPUs: 1}
 	d.core = deploy.New(deploy.Config{
 		State: state, Ledger: d.ledger, Settings: d.ledger, Volumes: d.ledger, VolumeFiles: volume.Open(state),
 		Builder: build, Store: build, Driver: d.driver, Router: d.front, Repos: repos,
@@ -124,7 +126,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
 	d.svc = cli.Services{
 		Ledger: d.ledger, Settings: d.ledger, People: d.ledger, Core: d.core, Logs: d.logs, Builds: builds,
-		Counts: d.front.Counts, Kept: func(m deploy.Manifest) bool { return !m.Empty() && state.Kept(m) == nil }, Host: o.host, URL: url, Defaults: defaults,
+		Counts: d.front.Counts, Kept: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil }, Host: o.host, URL: url, Defaults: defaults,
 		Status: hostStatus(o.state, d.driver.Accel()), Version: buildVersion(),
 		Halt:    func() { d.halt.Store(true); stop() },
 		Recheck: func() { d.door.Recheck() },
@@ -154,12 +156,12 @@ func (o *options) builder(log zerolog.Logger) (*builder.Builder, error) {
 		return nil, err
 	}
 	return builder.New(builder.Config{
-		State: deploy.StateDir(o.state), GuestInit: init, Kernel: kernel, StockKernel: o.stock, Registry: o.registry,
+		State: core.StateDir(o.state), GuestInit: init, Kernel: kernel, StockKernel: o.stock, Registry: o.registry,
 		BuildTimeout: o.buildLimit, AllowUnsandboxed: o.noSandbox, Self: []string{self, sandboxCommand}, Log: log,
 	})
 }
 
-func installHooks(state deploy.StateDir) error {
+func installHooks(state core.StateDir) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -199,7 +201,7 @@ func (d *daemon) call(ctx context.Context, c control.Call, s control.Streams) in
 		return d.desk.Handle(ctx, c, s)
 	case "cli":
 		return cli.Run(ctx, d.svc, cli.Caller{
-			Actor: deploy.Host(), In: s.In, Out: s.Out, Err: s.Err, Terminal: shown(ctx, c, s.Resized),
+			Actor: core.Host(), In: s.In, Out: s.Out, Err: s.Err, Terminal: shown(ctx, c, s.Resized),
 			Door: d.here,
 		}, c.Args)
 	default:

@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // cell is one fault in one phase.
@@ -312,7 +312,7 @@ func (c *cell) older() release {
 	c.t.Helper()
 	for {
 		for _, r := range c.releases() {
-			if r.State == deploy.Retired {
+			if r.State == core.Retired {
 				return r
 			}
 		}

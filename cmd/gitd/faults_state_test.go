@@ -12,13 +12,13 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // release is what `gitd releases --json` says of one.
 type release struct {
 	Version int
-	State   deploy.State
+	State   core.State
 	Commit  string
 	Reason  string
 }
@@ -35,7 +35,7 @@ func (c *cell) releases() []release {
 func (c *cell) live() (release, error) {
 	var live []release
 	for _, r := range c.releases() {
-		if r.State == deploy.Live {
+		if r.State == core.Live {
 			live = append(live, r)
 		}
 	}
@@ -71,7 +71,7 @@ func (c *cell) told() {
 // settled reports what is not (yet) as it must be.
 func (c *cell) settled() error {
 	for _, r := range c.releases() {
-		if r.State != deploy.Live && r.State != deploy.Retired && r.State != deploy.Failed {
+		if r.State != core.Live && r.State != core.Retired && r.State != core.Failed {
 			return fmt.Errorf("v%d is still %s", r.Version, r.State)
 		}
 	}

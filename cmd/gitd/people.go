@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"gitd/internal/cli"
-	"gitd/internal/deploy"
+	"gitd/internal/people"
 	"gitd/internal/server"
 )
 
@@ -59,9 +59,9 @@ func (o *peopleOptions) registerAdmins(ctx context.Context, keys keyAdder) error
 	return nil
 }
 
-// keyAdder is the part of deploy.People that a start needs.
+// keyAdder is the part of people.Store that a start needs.
 type keyAdder interface {
-	AddKey(ctx context.Context, k deploy.Key, admin bool) error
+	AddKey(ctx context.Context, k people.Key, admin bool) error
 }
 
 // public is the name that the SSH door has for everyone, or the zero Door
@@ -103,8 +103,8 @@ func (d *daemon) claim(ctx context.Context, out io.Writer) error {
 	if err != nil || len(keys) > 0 || len(d.authorities) > 0 {
 		return err
 	}
-	code := deploy.NewCode()
-	i := deploy.Invitation{Hash: deploy.HashCode(code), Admin: true, By: "gitd", Created: time.Now(), Expires: time.Now().Add(d.claimFor)}
+	code := people.NewCode()
+	i := people.Invitation{Hash: people.HashCode(code), Admin: true, By: "gitd", Created: time.Now(), Expires: time.Now().Add(d.claimFor)}
 	if err := d.ledger.Invite(ctx, i); err != nil {
 		return err
 	}

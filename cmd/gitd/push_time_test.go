@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // TestPushTime measures where the time of code-only pushes goes, step by step
@@ -45,16 +45,16 @@ func TestPushTime(t *testing.T) {
 
 // codeOnly pushes a change that leaves the dependencies alone, and returns
 // its steps and the whole.
-func (r *rig) codeOnly(app string, n int) []deploy.Step {
+func (r *rig) codeOnly(app string, n int) []core.Step {
 	r.t.Helper()
 	r.edit(app, fmt.Sprint("change ", n), map[string]string{"change.txt": fmt.Sprint(n)})
 	_, took := pushed(r.t, r, app)
-	var list []struct{ Steps []deploy.Step }
+	var list []struct{ Steps []core.Step }
 	if err := json.Unmarshal([]byte(r.gitd("releases", app, "--json")), &list); err != nil {
 		r.t.Fatal(err)
 	}
 	if log := r.gitd("logs", app, "--build"); strings.Contains(log, "Installing") && !strings.Contains(log, "using cached dependencies") {
 		r.t.Fatalf("a change of code installed dependencies:\n%s", log)
 	}
-	return append(list[0].Steps, deploy.Step{Name: "whole", Took: took})
+	return append(list[0].Steps, core.Step{Name: "whole", Took: took})
 }

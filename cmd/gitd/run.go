@@ -16,8 +16,9 @@ import (
 	"gitd/internal/builder"
 	"gitd/internal/cli"
 	"gitd/internal/control"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/hooks"
+	"gitd/internal/progress"
 )
 
 // sandboxCommand is how the builder calls this binary inside a sandbox.
@@ -27,7 +28,7 @@ const sandboxCommand = "sandbox"
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if name, ok := hooks.Is(args[0]); ok {
 		if err := hooks.Run(ctx, name, stdin, stdout, stderr); err != nil {
-			fmt.Fprintln(stderr, " !     "+deploy.Printable(err.Error()))
+			fmt.Fprintln(stderr, " !     "+progress.Printable(err.Error()))
 			return 1
 		}
 		return 0
@@ -66,7 +67,7 @@ func (h *host) root() *cobra.Command {
 		h.state = abs
 		return err
 	}
-	cli.AddCommands(root, cli.Services{Version: buildVersion()}, cli.Caller{Actor: deploy.Host(), Out: h.out})
+	cli.AddCommands(root, cli.Services{Version: buildVersion()}, cli.Caller{Actor: core.Host(), Out: h.out})
 	for _, cmd := range root.Commands() {
 		if cmd.Name() != "version" {
 			cmd.RunE = h.forward
@@ -88,7 +89,7 @@ func (h *host) forward(cmd *cobra.Command, args []string) error {
 	words = append(append(words, "--"), args...)
 	call, streams := control.Call{Name: "cli", Args: words}, control.Streams{In: h.in, Out: h.out, Err: h.err}
 	defer h.terminal(cmd, &call, &streams)()
-	code, err := control.Do(cmd.Context(), deploy.StateDir(h.state).Socket(), call, streams)
+	code, err := control.Do(cmd.Context(), core.StateDir(h.state).Socket(), call, streams)
 	if err != nil && cmd.Context().Err() == nil {
 		return err
 	}

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/ledger"
 )
 
@@ -153,7 +153,7 @@ func (s *scale) app(n int) string { return fmt.Sprintf("app-%04d", n) }
 // the app that was pushed to all others, and describes their machines.
 func (s *scale) write(addr string) {
 	ctx := s.t.Context()
-	state := deploy.StateDir(s.state)
+	state := core.StateDir(s.state)
 	l, err := ledger.Open(ctx, state.Ledger())
 	s.check(err)
 	defer func() { s.check(l.Close()) }()
@@ -168,17 +168,17 @@ func (s *scale) write(addr string) {
 	s.check(os.WriteFile(filepath.Join(s.state, "machines.xml"), []byte("<node>\n"+domains.String()+"</node>\n"), 0o600))
 }
 
-func (s *scale) writeApp(l *ledger.Ledger, app string, like deploy.Release, addr string) deploy.Machine {
+func (s *scale) writeApp(l *ledger.Ledger, app string, like core.Release, addr string) core.Machine {
 	ctx := s.t.Context()
 	_, err := l.CreateApp(ctx, app)
 	s.check(err)
-	s.check(l.ChangeApp(ctx, app, func(a *deploy.App) error { a.Branch = "main"; return nil }))
+	s.check(l.ChangeApp(ctx, app, func(a *core.App) error { a.Branch = "main"; return nil }))
 	for v := 1; v <= releasesEach; v++ {
 		r := like
-		r.App, r.Version, r.State, r.Created = app, 0, deploy.Building, time.Now()
+		r.App, r.Version, r.State, r.Created = app, 0, core.Building, time.Now()
 		r, err = l.AddRelease(ctx, r)
 		s.check(err)
-		for _, r.State = range []deploy.State{deploy.Built, deploy.Booting, deploy.Healthy} {
+		for _, r.State = range []core.State{core.Built, core.Booting, core.Healthy} {
 			s.check(l.SaveRelease(ctx, r))
 		}
 		r.Finished = time.Now()
@@ -186,11 +186,11 @@ func (s *scale) writeApp(l *ledger.Ledger, app string, like deploy.Release, addr
 		if v > 1 {
 			old, err := l.Release(ctx, app, v-1)
 			s.check(err)
-			old.State = deploy.Retired
+			old.State = core.Retired
 			s.check(l.SaveRelease(ctx, old))
 		}
 	}
-	m := deploy.Machine{ID: fmt.Sprintf("%s-v%d-abcdef", app, releasesEach), App: app, Release: releasesEach, Addr: addr, Started: time.Now()}
+	m := core.Machine{ID: fmt.Sprintf("%s-v%d-abcdef", app, releasesEach), App: app, Release: releasesEach, Addr: addr, Started: time.Now()}
 	s.check(l.SaveMachine(ctx, m))
 	return m
 }
@@ -239,7 +239,7 @@ func (s *scale) pushOne() time.Duration {
 	version, took := pushed(s.t, s.rig, "hello")
 	var list []struct {
 		Version int
-		Steps   []deploy.Step
+		Steps   []core.Step
 	}
 	s.check(json.Unmarshal([]byte(s.gitd("releases", "hello", "--json")), &list))
 	if list[0].Version != version {

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"gitd/internal/deploy"
+	"gitd/internal/people"
 )
 
 // TestReadmeListsEveryFlag: a flag that the README does not know does not
@@ -80,7 +80,7 @@ func TestRegisterAdmins(t *testing.T) {
 // keyNames notes which administrators are added.
 type keyNames struct{ names []string }
 
-func (k *keyNames) AddKey(_ context.Context, key deploy.Key, admin bool) error {
+func (k *keyNames) AddKey(_ context.Context, key people.Key, admin bool) error {
 	if admin {
 		k.names = append(k.names, key.Name)
 	}

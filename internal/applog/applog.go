@@ -12,7 +12,7 @@ import (
 	"slices"
 	"sync"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // Store keeps the output of all apps, one file each. Its methods are safe for
@@ -29,8 +29,6 @@ type Store struct {
 	followers sync.WaitGroup
 }
 
-var _ deploy.Output = (*Store)(nil)
-
 var errClosed = errors.New("the log store is closed")
 
 // Open keeps each app's output at path(app), whose folder must exist. Files
@@ -43,7 +41,7 @@ func Open(path func(app string) string) *Store {
 // neither a slow disk nor a slow follower holds up the caller. What does not
 // fit is counted, and the count is stored in its place. After Close, and for
 // a name that no app can have, it does nothing.
-func (s *Store) Append(app string, l deploy.Line) {
+func (s *Store) Append(app string, l core.Line) {
 	l = clean(l)
 	st, err := s.stream(app)
 	if err != nil {
@@ -61,7 +59,7 @@ func (s *Store) Append(app string, l deploy.Line) {
 
 // Tail returns the last n lines of app, the oldest first. Lines that were
 // appended before are among them. An app that said nothing has none.
-func (s *Store) Tail(app string, n int) ([]deploy.Line, error) {
+func (s *Store) Tail(app string, n int) ([]core.Line, error) {
 	st, err := s.stream(app)
 	if err != nil {
 		return nil, err
@@ -71,7 +69,7 @@ func (s *Store) Tail(app string, n int) ([]deploy.Line, error) {
 
 // TailRelease is Tail for what one release of app said. It reads the whole
 // log, some 30 MiB at most.
-func (s *Store) TailRelease(app string, release, n int) ([]deploy.Line, error) {
+func (s *Store) TailRelease(app string, release, n int) ([]core.Line, error) {
 	st, err := s.stream(app)
 	if err != nil {
 		return nil, err
@@ -80,7 +78,7 @@ func (s *Store) TailRelease(app string, release, n int) ([]deploy.Line, error) {
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(l deploy.Line) bool { return l.Release != release })
+	all = slices.DeleteFunc(all, func(l core.Line) bool { return l.Release != release })
 	return all[max(0, len(all)-max(n, 0)):], nil
 }
 
@@ -89,7 +87,7 @@ func (s *Store) TailRelease(app string, release, n int) ([]deploy.Line, error) {
 // between the two. A reader that is too slow loses lines and gets one that
 // says how many. The channel is closed when ctx or the store ends; the
 // reader must see to it that one of them does.
-func (s *Store) Follow(ctx context.Context, app string, n int) (<-chan deploy.Line, error) {
+func (s *Store) Follow(ctx context.Context, app string, n int) (<-chan core.Line, error) {
 	st, err := s.stream(app)
 	if err != nil {
 		return nil, err
@@ -106,7 +104,7 @@ func (s *Store) Follow(ctx context.Context, app string, n int) (<-chan deploy.Li
 		st.leave(f)
 		return nil, errClosed
 	}
-	out := make(chan deploy.Line)
+	out := make(chan core.Line)
 	s.followers.Go(func() {
 		defer close(out)
 		defer st.leave(f)
@@ -142,7 +140,7 @@ func (s *Store) stream(app string) (*stream, error) {
 	if st != nil {
 		return st, nil
 	}
-	if err := deploy.CheckName(app); err != nil { // it becomes a path
+	if err := core.CheckName(app); err != nil { // it becomes a path
 		return nil, fmt.Errorf("logs: %w", err)
 	}
 	s.mu.Lock()

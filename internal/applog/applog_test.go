@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func newStore(t testing.TB) (s *Store, dir string) {
@@ -26,11 +26,11 @@ func newStore(t testing.TB) (s *Store, dir string) {
 	return s, dir
 }
 
-func say(n int) deploy.Line {
-	return deploy.Line{Time: time.Unix(0, int64(n)+1).UTC(), Release: 3, Machine: "shop-v3-aa", Stream: "stdout", Text: strconv.Itoa(n)}
+func say(n int) core.Line {
+	return core.Line{Time: time.Unix(0, int64(n)+1).UTC(), Release: 3, Machine: "shop-v3-aa", Stream: "stdout", Text: strconv.Itoa(n)}
 }
 
-func tail(t testing.TB, s *Store, app string, n int) []deploy.Line {
+func tail(t testing.TB, s *Store, app string, n int) []core.Line {
 	t.Helper()
 	lines, err := s.Tail(app, n)
 	if err != nil {
@@ -39,7 +39,7 @@ func tail(t testing.TB, s *Store, app string, n int) []deploy.Line {
 	return lines
 }
 
-func texts(lines []deploy.Line) []string {
+func texts(lines []core.Line) []string {
 	var all []string
 	for _, l := range lines {
 		all = append(all, l.Text)
@@ -89,20 +89,20 @@ func TestHostile(t *testing.T) {
 	now := time.Now()
 	tests := []struct {
 		name string
-		line deploy.Line
+		line core.Line
 		text string
 	}{
-		{"newlines", deploy.Line{Text: "a\nb\r\nc\rd"}, "a b c d"},
-		{"forged line", deploy.Line{Text: "x\n2026-01-01T00:00:00Z v9 stdout forged"}, "x 2026-01-01T00:00:00Z v9 stdout forged"},
-		{"escapes", deploy.Line{Text: "\x1b[31mred\x1b[0m\x07\x00"}, "red"},
-		{"not UTF-8", deploy.Line{Text: "a\xffb"}, "ab"},
-		{"letters", deploy.Line{Text: "grüße 日本 🎉"}, "grüße 日本 🎉"},
-		{"empty", deploy.Line{}, ""},
-		{"spaces", deploy.Line{Text: "  a  b  "}, "  a  b  "},
-		{"long", deploy.Line{Text: strings.Repeat("x", maxText+5)}, strings.Repeat("x", maxText)},
-		{"stream", deploy.Line{Stream: "std out\n", Text: "a"}, "a"},
-		{"year", deploy.Line{Time: time.Date(99999, 1, 1, 0, 0, 0, 0, time.UTC), Text: "a"}, "a"},
-		{"release", deploy.Line{Release: -1, Text: "a"}, "a"},
+		{"newlines", core.Line{Text: "a\nb\r\nc\rd"}, "a b c d"},
+		{"forged line", core.Line{Text: "x\n2026-01-01T00:00:00Z v9 stdout forged"}, "x 2026-01-01T00:00:00Z v9 stdout forged"},
+		{"escapes", core.Line{Text: "\x1b[31mred\x1b[0m\x07\x00"}, "red"},
+		{"not UTF-8", core.Line{Text: "a\xffb"}, "ab"},
+		{"letters", core.Line{Text: "grüße 日本 🎉"}, "grüße 日本 🎉"},
+		{"empty", core.Line{}, ""},
+		{"spaces", core.Line{Text: "  a  b  "}, "  a  b  "},
+		{"long", core.Line{Text: strings.Repeat("x", maxText+5)}, strings.Repeat("x", maxText)},
+		{"stream", core.Line{Stream: "std out\n", Text: "a"}, "a"},
+		{"year", core.Line{Time: time.Date(99999, 1, 1, 0, 0, 0, 0, time.UTC), Text: "a"}, "a"},
+		{"release", core.Line{Release: -1, Text: "a"}, "a"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -125,10 +125,10 @@ func TestBadNames(t *testing.T) {
 	s, dir := newStore(t)
 	for _, app := range []string{"", "..", "../x", "a/b", "A"} {
 		s.Append(app, say(1))
-		if _, err := s.Tail(app, 1); !errors.Is(err, deploy.ErrBadName) {
+		if _, err := s.Tail(app, 1); !errors.Is(err, core.ErrBadName) {
 			t.Errorf("Tail(%q): %v, want ErrBadName", app, err)
 		}
-		if _, err := s.Follow(t.Context(), app, 1); !errors.Is(err, deploy.ErrBadName) {
+		if _, err := s.Follow(t.Context(), app, 1); !errors.Is(err, core.ErrBadName) {
 			t.Errorf("Follow(%q): %v, want ErrBadName", app, err)
 		}
 	}
@@ -147,7 +147,7 @@ func TestRotation(t *testing.T) {
 	s, dir := newStore(t)
 	pad := strings.Repeat("x", size)
 	for i := range lines {
-		s.Append("shop", deploy.Line{Time: time.Unix(1, 0), Stream: "stdout", Text: strconv.Itoa(i) + " " + pad})
+		s.Append("shop", core.Line{Time: time.Unix(1, 0), Stream: "stdout", Text: strconv.Itoa(i) + " " + pad})
 		if i%1000 == 0 {
 			tail(t, s, "shop", 1) // waits for the disk: nothing is to overflow here
 		}
@@ -296,7 +296,7 @@ func FuzzLine(f *testing.F) {
 	f.Add("stdout", "hello", int64(1), 3)
 	f.Add("std\nerr", "\x1b[1m\r\n", int64(-1), -3)
 	f.Fuzz(func(t *testing.T, stream, text string, at int64, release int) {
-		want := clean(deploy.Line{Time: time.Unix(at, at), Release: release, Stream: stream, Text: text})
+		want := clean(core.Line{Time: time.Unix(at, at), Release: release, Stream: stream, Text: text})
 		coded := string(encode(nil, want))
 		if strings.Count(coded, "\n") != 1 {
 			t.Fatalf("%q", coded)

@@ -11,7 +11,7 @@ import (
 	"strconv"
 	"strings"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 const (
@@ -26,8 +26,6 @@ type Builds struct {
 	dir func(app string) string
 }
 
-var _ deploy.BuildLogs = Builds{}
-
 // OpenBuilds keeps the texts of an app in the folder dir(app), which is made
 // when it is needed.
 func OpenBuilds(dir func(app string) string) Builds { return Builds{dir} }
@@ -35,7 +33,7 @@ func OpenBuilds(dir func(app string) string) Builds { return Builds{dir} }
 // Begin starts the text of a release. Writing never fails: the end of a disk
 // must not be the end of a deployment.
 func (b Builds) Begin(app string, release int) (io.WriteCloser, error) {
-	if err := deploy.CheckName(app); err != nil { // it becomes a path
+	if err := core.CheckName(app); err != nil { // it becomes a path
 		return nil, err
 	}
 	if err := os.MkdirAll(b.dir(app), 0o700); err != nil {
@@ -50,21 +48,21 @@ func (b Builds) Begin(app string, release int) (io.WriteCloser, error) {
 }
 
 // Text is what the deployment of a release printed, or has printed so far.
-// deploy.ErrNotFound: nothing was kept.
+// core.ErrNotFound: nothing was kept.
 func (b Builds) Text(app string, release int) (string, error) {
-	if err := deploy.CheckName(app); err != nil {
+	if err := core.CheckName(app); err != nil {
 		return "", err
 	}
 	text, err := os.ReadFile(b.path(app, release))
 	if errors.Is(err, fs.ErrNotExist) {
-		return "", fmt.Errorf("build output of v%d: %w", release, deploy.ErrNotFound)
+		return "", fmt.Errorf("build output of v%d: %w", release, core.ErrNotFound)
 	}
 	return string(text), err
 }
 
 // Forget removes the texts of an app.
 func (b Builds) Forget(app string) error {
-	if err := deploy.CheckName(app); err != nil {
+	if err := core.CheckName(app); err != nil {
 		return err
 	}
 	return os.RemoveAll(b.dir(app))
@@ -72,7 +70,7 @@ func (b Builds) Forget(app string) error {
 
 // Rename gives the texts of an app to its new name.
 func (b Builds) Rename(from, to string) error {
-	if err := errors.Join(deploy.CheckName(from), deploy.CheckName(to)); err != nil {
+	if err := errors.Join(core.CheckName(from), core.CheckName(to)); err != nil {
 		return err
 	}
 	if err := os.Rename(b.dir(from), b.dir(to)); !errors.Is(err, fs.ErrNotExist) {

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func buildsIn(dir string) Builds {
@@ -51,7 +51,7 @@ func TestBuilds(t *testing.T) {
 		t.Error(err)
 	}
 	for _, app := range []string{"shop", "store"} {
-		if _, err := b.Text(app, 1); !errors.Is(err, deploy.ErrNotFound) {
+		if _, err := b.Text(app, 1); !errors.Is(err, core.ErrNotFound) {
 			t.Errorf("%s: %v, want ErrNotFound", app, err)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"sync"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // maxBehind is how many lines a follower may be behind before it loses some.
@@ -16,14 +16,14 @@ type follower struct {
 	wake chan struct{} // holds a token when something is new
 
 	mu      sync.Mutex
-	lines   []deploy.Line
+	lines   []core.Line
 	skipped int // lines that came after those and did not fit
 }
 
 func newFollower() *follower { return &follower{wake: make(chan struct{}, 1)} }
 
 // offer never blocks.
-func (f *follower) offer(l deploy.Line) {
+func (f *follower) offer(l core.Line) {
 	f.mu.Lock()
 	if len(f.lines) < maxBehind {
 		f.lines = append(f.lines, l)
@@ -38,7 +38,7 @@ func (f *follower) offer(l deploy.Line) {
 }
 
 // take returns what has come, with a last line about what was skipped.
-func (f *follower) take() []deploy.Line {
+func (f *follower) take() []core.Line {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	lines := f.lines
@@ -52,7 +52,7 @@ func (f *follower) take() []deploy.Line {
 }
 
 // pump sends history and then what comes, until ctx or done ends.
-func (f *follower) pump(ctx context.Context, done <-chan struct{}, history []deploy.Line, out chan<- deploy.Line) {
+func (f *follower) pump(ctx context.Context, done <-chan struct{}, history []core.Line, out chan<- core.Line) {
 	for lines := history; ; lines = f.take() {
 		for _, l := range lines {
 			select {

@@ -9,10 +9,10 @@ import (
 	"sync"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
-func follow(t *testing.T, s *Store, ctx context.Context, n int) <-chan deploy.Line {
+func follow(t *testing.T, s *Store, ctx context.Context, n int) <-chan core.Line {
 	t.Helper()
 	lines, err := s.Follow(ctx, "shop", n)
 	if err != nil {
@@ -21,7 +21,7 @@ func follow(t *testing.T, s *Store, ctx context.Context, n int) <-chan deploy.Li
 	return lines
 }
 
-func receive(lines <-chan deploy.Line, n int) []string {
+func receive(lines <-chan core.Line, n int) []string {
 	var all []string
 	for range n {
 		l, ok := <-lines
@@ -54,7 +54,7 @@ func TestFollow(t *testing.T) {
 		t.Errorf("new ones: %q", have)
 	}
 	cancel()
-	for _, c := range []<-chan deploy.Line{all, last, none} {
+	for _, c := range []<-chan core.Line{all, last, none} {
 		for l := range c {
 			t.Errorf("a line that nobody said: %+v", l)
 		}

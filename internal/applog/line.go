@@ -5,7 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 // maxText is the longest text that is kept, in bytes.
@@ -16,14 +17,14 @@ const ours = "nodeos"
 
 // clean makes a line that came out of a machine fit for one line of a file
 // and for a terminal.
-func clean(l deploy.Line) deploy.Line {
+func clean(l core.Line) core.Line {
 	if len(l.Text) > maxText {
 		l.Text = l.Text[:maxText]
 	}
 	if strings.ContainsAny(l.Text, "\r\n") {
 		l.Text = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(l.Text)
 	}
-	l.Text = deploy.Printable(l.Text)
+	l.Text = progress.Printable(l.Text)
 	if !isWord(l.Stream) {
 		l.Stream = ours
 	}
@@ -40,7 +41,7 @@ func isWord(s string) bool {
 }
 
 // encode appends "TIME vRELEASE STREAM TEXT\n" to buf.
-func encode(buf []byte, l deploy.Line) []byte {
+func encode(buf []byte, l core.Line) []byte {
 	buf = l.Time.AppendFormat(buf, time.RFC3339Nano)
 	buf = append(buf, " v"...)
 	buf = strconv.AppendInt(buf, int64(l.Release), 10)
@@ -53,23 +54,23 @@ func encode(buf []byte, l deploy.Line) []byte {
 
 // decode reads what encode wrote, without the newline. A line that was cut by
 // a crash is not ok. The machine is not stored: the release says enough.
-func decode(s string) (l deploy.Line, ok bool) {
+func decode(s string) (l core.Line, ok bool) {
 	at, s, _ := strings.Cut(s, " ")
 	release, s, _ := strings.Cut(s, " ")
 	stream, text, found := strings.Cut(s, " ")
 	number, isVersion := strings.CutPrefix(release, "v")
 	version, err := strconv.Atoi(number)
 	if !found || !isVersion || err != nil || !isWord(stream) {
-		return deploy.Line{}, false
+		return core.Line{}, false
 	}
 	t, err := time.Parse(time.RFC3339Nano, at)
 	if err != nil {
-		return deploy.Line{}, false
+		return core.Line{}, false
 	}
-	return deploy.Line{Time: t.UTC(), Release: version, Stream: stream, Text: text}, true
+	return core.Line{Time: t.UTC(), Release: version, Stream: stream, Text: text}, true
 }
 
 // note is a line that this program adds.
-func note(release int, text string) deploy.Line {
-	return clean(deploy.Line{Time: time.Now(), Release: release, Stream: ours, Text: text})
+func note(release int, text string) core.Line {
+	return clean(core.Line{Time: time.Now(), Release: release, Stream: ours, Text: text})
 }

@@ -6,7 +6,7 @@ import (
 
 	"gopkg.in/natefinch/lumberjack.v2"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 const (
@@ -33,7 +33,7 @@ type stream struct {
 	why    error
 
 	mu        sync.Mutex
-	queue     []deploy.Line
+	queue     []core.Line
 	overflow  int // lines that came after those in the full queue
 	writing   bool
 	followers map[*follower]struct{}
@@ -50,7 +50,7 @@ func newStream(path string) *stream {
 }
 
 // enqueue takes a line and reports whether the caller must start writeQueue.
-func (s *stream) enqueue(l deploy.Line) (start bool) {
+func (s *stream) enqueue(l core.Line) (start bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for f := range s.followers {
@@ -98,7 +98,7 @@ func (s *stream) flush(join *follower) {
 	if s.failed > 0 {
 		text := fmt.Sprintf("%d lines could not be stored: %v", s.failed, s.why)
 		s.failed, s.why = 0, nil
-		batch = append([]deploy.Line{note(batch[0].Release, text)}, batch...)
+		batch = append([]core.Line{note(batch[0].Release, text)}, batch...)
 	}
 	if lost > 0 {
 		text := fmt.Sprintf("%d lines were not stored: they came faster than the disk", lost)
@@ -108,7 +108,7 @@ func (s *stream) flush(join *follower) {
 }
 
 // write puts lines into the file, many with one write.
-func (s *stream) write(lines []deploy.Line) {
+func (s *stream) write(lines []core.Line) {
 	buf := make([]byte, 0, writeSize+maxText)
 	n := 0
 	for i, l := range lines {
@@ -132,7 +132,7 @@ func (s *stream) write(lines []deploy.Line) {
 
 // tail reads the last n lines, the queue included. join, if not nil, begins
 // to follow right after them.
-func (s *stream) tail(n int, join *follower) ([]deploy.Line, error) {
+func (s *stream) tail(n int, join *follower) ([]core.Line, error) {
 	s.disk.Lock()
 	s.flush(join)
 	var parts []part

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // rotated is the form of the time that lumberjack puts into the name of an
@@ -81,7 +81,7 @@ func oldPaths(path string) ([]string, error) {
 
 // lastLines decodes the last n lines of parts (the newest part first), the
 // oldest line first. It reads no more than those lines and one block.
-func lastLines(parts []part, n int) ([]deploy.Line, error) {
+func lastLines(parts []part, n int) ([]core.Line, error) {
 	var texts [][]byte // of each part, the newest first
 	for _, p := range parts {
 		if n <= 0 {
@@ -94,7 +94,7 @@ func lastLines(parts []part, n int) ([]deploy.Line, error) {
 		texts = append(texts, text)
 		n -= lines
 	}
-	var all []deploy.Line
+	var all []core.Line
 	for _, text := range slices.Backward(texts) {
 		for line := range bytes.Lines(text) {
 			if l, ok := decode(string(bytes.TrimSuffix(line, []byte("\n")))); ok {

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 const (
@@ -26,7 +26,7 @@ const (
 // appHealth reads the health check of Heroku's and Dokku's app.json:
 // healthchecks.web[]. The first startup check by path counts; what gitd does
 // otherwise is said. ok is false when there is none.
-func appHealth(b []byte, warnings *[]string) (h deploy.Health, ok bool, err error) {
+func appHealth(b []byte, warnings *[]string) (h core.Health, ok bool, err error) {
 	checks, err := webChecks(b)
 	if err != nil {
 		return h, false, err
@@ -65,7 +65,7 @@ func appHealth(b []byte, warnings *[]string) (h deploy.Health, ok bool, err erro
 func webChecks(b []byte) ([]json.RawMessage, error) {
 	o, _, err := parseObject(b)
 	if err != nil {
-		return nil, &deploy.Rejection{Reason: "app.json is broken: " + err.Error(), Hint: "repair it, commit, and push again", Err: err}
+		return nil, &core.Rejection{Reason: "app.json is broken: " + err.Error(), Hint: "repair it, commit, and push again", Err: err}
 	}
 	raw, ok := o["healthchecks"]
 	if !ok {
@@ -104,8 +104,8 @@ func (o jsonObject) leftOut() string {
 	}
 }
 
-func (o jsonObject) check(name string) (deploy.Health, error) {
-	h := deploy.Health{Path: o.text("path")}
+func (o jsonObject) check(name string) (core.Health, error) {
+	h := core.Health{Path: o.text("path")}
 	if !goodPath(h.Path) {
 		return h, badCheck(name+".path", o["path"], `use a path such as "/health"`)
 	}
@@ -143,5 +143,5 @@ func (o jsonObject) unused() []string {
 }
 
 func badCheck(name string, raw json.RawMessage, hint string) error {
-	return deploy.Reject(fmt.Sprintf("app.json: %s is %s", name, shorten(string(raw))), hint)
+	return core.Reject(fmt.Sprintf("app.json: %s is %s", name, shorten(string(raw))), hint)
 }

@@ -5,28 +5,28 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func TestAppHealth(t *testing.T) {
 	tests := []struct {
 		name string
 		text string
-		want deploy.Health // zero: none
-		says []string      // parts of warnings, in order
+		want core.Health // zero: none
+		says []string    // parts of warnings, in order
 	}{
-		{"no health checks", `{"name": "shop", "env": {}}`, deploy.Health{}, nil},
-		{"none of web", `{"healthchecks": {"worker": [{"path": "/x"}]}}`, deploy.Health{}, nil},
+		{"no health checks", `{"name": "shop", "env": {}}`, core.Health{}, nil},
+		{"none of web", `{"healthchecks": {"worker": [{"path": "/x"}]}}`, core.Health{}, nil},
 		{"defaults", `{"healthchecks": {"web": [{"path": "/up"}]}}`,
-			deploy.Health{Path: "/up", Attempts: 3, Interval: 5 * time.Second, Probe: 5 * time.Second}, nil},
+			core.Health{Path: "/up", Attempts: 3, Interval: 5 * time.Second, Probe: 5 * time.Second}, nil},
 		{"all of it", `{"healthchecks": {"web": [{"type": "startup", "name": "w", "description": "d", "path": "/up?a=1",
 			"attempts": 7, "wait": 2, "timeout": 9, "initialDelay": 4}]}}`,
-			deploy.Health{Path: "/up?a=1", Attempts: 7, Interval: 2 * time.Second, Probe: 9 * time.Second, Delay: 4 * time.Second}, nil},
+			core.Health{Path: "/up?a=1", Attempts: 7, Interval: 2 * time.Second, Probe: 9 * time.Second, Delay: 4 * time.Second}, nil},
 		{"no pause", `{"healthchecks": {"web": [{"path": "/", "attempts": 0, "wait": 0, "timeout": 0}]}}`,
-			deploy.Health{Path: "/", Attempts: 1, Interval: 100 * time.Millisecond, Probe: time.Second}, nil},
+			core.Health{Path: "/", Attempts: 1, Interval: 100 * time.Millisecond, Probe: time.Second}, nil},
 		{"what gitd does otherwise", `{"healthchecks": {"web": [{"type": "liveness", "path": "/l"}, {"type": "startup", "command": ["true"]},
 			{"type": "startup", "uptime": 3}, {"type": "\u001b[2J", "path": "/"}, {"path": "/a", "content": "ok"}, {"path": "/b"}]}}`,
-			deploy.Health{Path: "/a", Attempts: 3, Interval: 5 * time.Second, Probe: 5 * time.Second},
+			core.Health{Path: "/a", Attempts: 3, Interval: 5 * time.Second, Probe: 5 * time.Second},
 			[]string{"web[0] is ignored: gitd itself", "web[1] is ignored: a command", "web[2] is ignored: that the app listens",
 				"web[3] is ignored: its type", "web[4].content is ignored", "web[5] is ignored: gitd has one"}},
 	}
@@ -34,7 +34,7 @@ func TestAppHealth(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var warnings []string
 			h, ok, err := appHealth([]byte(tt.text), &warnings)
-			if err != nil || h != tt.want || ok != (tt.want != deploy.Health{}) {
+			if err != nil || h != tt.want || ok != (tt.want != core.Health{}) {
 				t.Errorf("%+v, %v, %v", h, ok, err)
 			}
 			if len(warnings) != len(tt.says) {

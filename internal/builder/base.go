@@ -10,7 +10,8 @@ import (
 	"path/filepath"
 
 	"gitd/internal/builder/filelock"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 // baseFormat is part of every base's id: raise it when the way a base is made
@@ -28,7 +29,7 @@ type basePlan struct {
 // returns, State.Base(id) is complete and on disk. Finding one takes a few
 // milliseconds; several callers at once, in this process or in others, make
 // it once.
-func (b *Builder) ensureBase(ctx context.Context, node Toolchain, r *deploy.Report) (id string, err error) {
+func (b *Builder) ensureBase(ctx context.Context, node Toolchain, r *progress.Report) (id string, err error) {
 	plan, err := b.planBase(ctx, node, r)
 	if err != nil {
 		return "", fmt.Errorf("plan the NodeOS base: %w", err)
@@ -53,7 +54,7 @@ func (b *Builder) ensureBase(ctx context.Context, node Toolchain, r *deploy.Repo
 	return id, memo.write(id)
 }
 
-func (b *Builder) planBase(ctx context.Context, node Toolchain, r *deploy.Report) (basePlan, error) {
+func (b *Builder) planBase(ctx context.Context, node Toolchain, r *progress.Report) (basePlan, error) {
 	root, err := nodeRoot(node, b.cfg.GuestInit)
 	if err != nil {
 		return basePlan{}, err
@@ -74,7 +75,7 @@ func (b *Builder) remembered(m memo) (id string, err error) {
 }
 
 // makeBase fills State.Base(id), unless somebody else does it first.
-func (b *Builder) makeBase(ctx context.Context, id string, plan basePlan, in ingredients, r *deploy.Report) error {
+func (b *Builder) makeBase(ctx context.Context, id string, plan basePlan, in ingredients, r *progress.Report) error {
 	unlock, err := filelock.Take(ctx, filepath.Join(b.cfg.State.Bases(), ".lock"), func() {
 		r.Detail("waiting for another build that prepares a base")
 	})
@@ -105,8 +106,8 @@ func (b *Builder) makeBase(ctx context.Context, id string, plan basePlan, in ing
 }
 
 // fill writes the files of a base into out; scratch is for what comes before.
-func (p basePlan) fill(ctx context.Context, scratch, out string, in ingredients, r *deploy.Report) error {
-	list := Base{ingredients: in, Images: map[string]deploy.Layer{}}
+func (p basePlan) fill(ctx context.Context, scratch, out string, in ingredients, r *progress.Report) error {
+	list := Base{ingredients: in, Images: map[string]core.Layer{}}
 	names := []string{"kernel", "root.erofs"}
 	if err := p.kernel.writeTo(filepath.Join(out, "kernel")); err != nil {
 		return err

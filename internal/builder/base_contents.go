@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // BaseFile is one file, folder or symlink in a base.
@@ -41,7 +41,7 @@ type ingredients struct {
 // Base is a finished base: the content of its base.json.
 type Base struct {
 	ingredients
-	Images map[string]deploy.Layer `json:"images"` // file name → what it is
+	Images map[string]core.Layer `json:"images"` // file name → what it is
 }
 
 // ingredients reads everything that goes into the base.
@@ -116,12 +116,12 @@ func (b *Builder) haveBase(id string) (bool, error) {
 	return err == nil, err
 }
 
-func baseList(state deploy.StateDir, id string) string {
+func baseList(state core.StateDir, id string) string {
 	return filepath.Join(state.Base(id), "base.json")
 }
 
 // ReadBase says what is in the base id. fs.ErrNotExist: there is no such base.
-func ReadBase(state deploy.StateDir, id string) (Base, error) {
+func ReadBase(state core.StateDir, id string) (Base, error) {
 	if !isBaseID(id) {
 		return Base{}, fmt.Errorf("base %q: an id has 16 hexadecimal digits", id)
 	}
@@ -137,7 +137,7 @@ func ReadBase(state deploy.StateDir, id string) (Base, error) {
 }
 
 // Bases lists the ids of the finished bases, the newest first.
-func Bases(state deploy.StateDir) ([]string, error) {
+func Bases(state core.StateDir) ([]string, error) {
 	lists, err := filepath.Glob(baseList(state, "*"))
 	if err != nil {
 		return nil, err

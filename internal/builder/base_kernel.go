@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"gitd/internal/builder/kernel"
-	"gitd/internal/deploy"
+	"gitd/internal/progress"
 )
 
 // KernelChoice says which kernel bases get.
@@ -45,7 +45,7 @@ type baseKernel struct {
 
 // chooseKernel finds the kernel that is asked for, and compiles it if that is
 // the only way to have it.
-func (b *Builder) chooseKernel(ctx context.Context, r *deploy.Report) (baseKernel, error) {
+func (b *Builder) chooseKernel(ctx context.Context, r *progress.Report) (baseKernel, error) {
 	switch b.cfg.Kernel {
 	case StockKernel:
 		return b.stockKernel()
@@ -92,7 +92,7 @@ func (b *Builder) stockKernel() (baseKernel, error) {
 // goes on.
 const progressEvery = 20 * time.Second
 
-func (b *Builder) compileKernel(ctx context.Context, r *deploy.Report) (kernel.Kernel, error) {
+func (b *Builder) compileKernel(ctx context.Context, r *progress.Report) (kernel.Kernel, error) {
 	r.Step("Compiling the minimal kernel")
 	next := time.Now()
 	k, err := b.cfg.MinimalSource.Build(ctx, func(p kernel.Progress) {

@@ -11,7 +11,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"gitd/internal/builder/stamp"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // memo remembers the id of a base under what stat says of its ingredients,
@@ -19,7 +19,7 @@ import (
 // cache: losing it costs half a second.
 type memo struct{ path string }
 
-func (p basePlan) memo(state deploy.StateDir) (memo, error) {
+func (p basePlan) memo(state core.StateDir) (memo, error) {
 	var b strings.Builder
 	fmt.Fprintln(&b, baseFormat, p.node.Node, p.kernel.name, dense)
 	all := append(append(tree{{path: "kernel", host: p.kernel.image}}, p.kernel.initrd...), p.root...)

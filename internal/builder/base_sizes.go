@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // BaseSize is the size of one part of a base, in bytes.
@@ -48,7 +48,7 @@ func (s BaseSizes) Total() BaseSize {
 
 // MeasureBase takes the base id apart and measures it. It needs zstd, strip
 // and fsck.erofs on this host, and some seconds.
-func MeasureBase(ctx context.Context, state deploy.StateDir, id string) (BaseSizes, error) {
+func MeasureBase(ctx context.Context, state core.StateDir, id string) (BaseSizes, error) {
 	base, err := ReadBase(state, id)
 	if err != nil {
 		return BaseSizes{}, err

@@ -16,7 +16,8 @@ import (
 
 	"gitd/internal/builder/filelock"
 	"gitd/internal/builder/kernel"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 // setupKernel is where scripts/setup leaves the stock kernel.
@@ -67,7 +68,7 @@ func onKernels(t *testing.T, test func(t *testing.T, b *Builder, node Toolchain)
 func TestBaseBoots(t *testing.T) {
 	onKernels(t, func(t *testing.T, b *Builder, node Toolchain) {
 		var said bytes.Buffer
-		id, err := b.ensureBase(t.Context(), node, deploy.NewReport(&said))
+		id, err := b.ensureBase(t.Context(), node, progress.NewReport(&said))
 		check(t, err)
 		if want := "-----> Preparing the NodeOS base (Node 0.0.0, " + string(b.cfg.Kernel) + " kernel 6."; !strings.Contains(said.String(), want) {
 			t.Errorf("progress lacks %q:\n%s", want, said.String())
@@ -89,7 +90,7 @@ func TestBaseBoots(t *testing.T) {
 }
 
 // boot starts the base in QEMU and waits for bootinit's verdict.
-func boot(t *testing.T, state deploy.StateDir, id string) {
+func boot(t *testing.T, state core.StateDir, id string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
@@ -127,7 +128,7 @@ func TestBaseIsMadeOnce(t *testing.T) {
 	for i := range ids {
 		all.Go(func() {
 			var err error
-			if ids[i], err = b.ensureBase(t.Context(), node, deploy.NewReport(&said[i])); err != nil {
+			if ids[i], err = b.ensureBase(t.Context(), node, progress.NewReport(&said[i])); err != nil {
 				t.Error(err)
 			}
 		})
@@ -140,7 +141,7 @@ func TestBaseIsMadeOnce(t *testing.T) {
 	if made != 1 || len(slices.Compact(ids)) != 1 {
 		t.Errorf("made %d times; ids %q", made, ids)
 	}
-	quiet := deploy.NewReport(failingWriter{t})
+	quiet := progress.NewReport(failingWriter{t})
 	start := time.Now()
 	if _, err := b.ensureBase(t.Context(), node, quiet); err != nil {
 		t.Error(err)
@@ -161,7 +162,7 @@ func (w failingWriter) Write(p []byte) (int, error) {
 
 func TestBaseFollowsItsIngredients(t *testing.T) {
 	b, node := newBaseBuilder(t)
-	silent := deploy.NewReport(io.Discard)
+	silent := progress.NewReport(io.Discard)
 	first, err := b.ensureBase(t.Context(), node, silent)
 	check(t, err)
 	base, err := ReadBase(b.cfg.State, first)
@@ -212,7 +213,7 @@ func TestAutoKernel(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			b.cfg.MinimalSource = tt.from
-			k, err := b.chooseKernel(t.Context(), deploy.NewReport(failingWriter{t}))
+			k, err := b.chooseKernel(t.Context(), progress.NewReport(failingWriter{t}))
 			check(t, err)
 			if !strings.HasPrefix(k.name, "stock kernel ") || !strings.Contains(k.why, tt.why) {
 				t.Errorf("got %s, because %q; want a stock kernel, because %q", k.name, k.why, tt.why)
@@ -223,7 +224,7 @@ func TestAutoKernel(t *testing.T) {
 
 func TestBaseErrors(t *testing.T) {
 	b, node := newBaseBuilder(t)
-	silent := deploy.NewReport(io.Discard)
+	silent := progress.NewReport(io.Discard)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := b.ensureBase(cancelled, node, silent); err == nil {
@@ -263,12 +264,12 @@ func TestLockIsLeftWhenTheContextEnds(t *testing.T) {
 // The kernel's own second compile is TestKernelReproducible.
 func TestBaseIsReproducible(t *testing.T) {
 	onKernels(t, func(t *testing.T, b *Builder, node Toolchain) {
-		silent := deploy.NewReport(io.Discard)
+		silent := progress.NewReport(io.Discard)
 		id, err := b.ensureBase(t.Context(), node, silent)
 		check(t, err)
 
 		again := *b
-		again.cfg.State = deploy.StateDir(filepath.Join(t.TempDir(), "a", "longer", "path"))
+		again.cfg.State = core.StateDir(filepath.Join(t.TempDir(), "a", "longer", "path"))
 		check(t, again.cfg.State.Create())
 		again.cfg.GuestInit = copyAged(t, b.cfg.GuestInit)
 		other := Toolchain{Node: node.Node, NodeDir: t.TempDir()}

@@ -11,14 +11,16 @@ import (
 	"regexp"
 	"strings"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/image"
+	"gitd/internal/progress"
 )
 
 // job is one build.
 type job struct {
 	b     *Builder
-	r     *deploy.Report
-	src   deploy.Source
+	r     *progress.Report
+	src   image.Source
 	plan  plan
 	tools Toolchain
 	shop  *workshop
@@ -29,27 +31,27 @@ type job struct {
 var commitName = regexp.MustCompile(`^[0-9a-f]{40}$`)
 
 // Build makes or finds the layers of src. What the repository's author can
-// repair is a *deploy.Rejection. It leaves nothing behind but layers and
+// repair is a *core.Rejection. It leaves nothing behind but layers and
 // caches, and the same commit with the same Node gives the same layers, as
 // far as its build script does.
-func (b *Builder) Build(ctx context.Context, src deploy.Source, r *deploy.Report) (deploy.Manifest, error) {
-	if err := deploy.CheckName(src.App); err != nil {
-		return deploy.Manifest{}, err
+func (b *Builder) Build(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error) {
+	if err := core.CheckName(src.App); err != nil {
+		return core.Manifest{}, err
 	}
 	if !commitName.MatchString(src.Commit) {
-		return deploy.Manifest{}, fmt.Errorf("%q is not the full name of a commit", shorten(src.Commit))
+		return core.Manifest{}, fmt.Errorf("%q is not the full name of a commit", shorten(src.Commit))
 	}
 	c, err := openCommit(src)
 	if err != nil {
-		return deploy.Manifest{}, err
+		return core.Manifest{}, err
 	}
 	defer c.close() //nolint:errcheck // it was only read
 	j := &job{b: b, r: r, src: src}
 	if err := j.prepare(ctx, c); err != nil {
-		return deploy.Manifest{}, err
+		return core.Manifest{}, err
 	}
 	if j.shop, err = b.newWorkshop(j.tools); err != nil {
-		return deploy.Manifest{}, fmt.Errorf("make the build's folder: %w", err)
+		return core.Manifest{}, fmt.Errorf("make the build's folder: %w", err)
 	}
 	defer func() {
 		if err := j.shop.remove(); err != nil {
@@ -89,7 +91,7 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 		return err
 	}
 	j.r.Lap("base")
-	j.src.Hold.Take(deploy.AppCache(j.src.App), npmCacheOf(j.src.App))
+	j.src.Hold.Take(image.AppCache(j.src.App), npmCacheOf(j.src.App))
 	j.store, err = j.b.openStore(j.src.App)
 	return err
 }
@@ -110,29 +112,29 @@ func (j *job) holdBase(ctx context.Context) error {
 	}
 }
 
-func (j *job) build(ctx context.Context, c *commit) (deploy.Manifest, error) {
+func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	if err := j.export(ctx, c); err != nil {
-		return deploy.Manifest{}, err
+		return core.Manifest{}, err
 	}
 	j.r.Lap("export")
 	made, err := j.dependencies(ctx)
 	if err != nil {
-		return deploy.Manifest{}, err
+		return core.Manifest{}, err
 	}
 	start, err := j.start(made.programs)
 	if err != nil {
-		return deploy.Manifest{}, err
+		return core.Manifest{}, err
 	}
 	j.r.Step("Packing")
 	app, err := j.pack(ctx, j.shop.path("app"), "the app")
 	if err != nil {
-		return deploy.Manifest{}, err
+		return core.Manifest{}, err
 	}
 	j.r.Detail("%s, app %s", made.summary(), shortSize(app.Size))
 	j.r.Lap("pack")
 	env := map[string]string{"NODE_ENV": "production"}
 	maps.Copy(env, j.plan.start.env)
-	return deploy.Manifest{
+	return core.Manifest{
 		Base: j.base, Node: j.tools.Node, Deps: made.layer, App: app, Start: start, Env: env,
 		Health: j.plan.pkg.settings.health, Resources: j.plan.pkg.settings.resources,
 	}, nil
@@ -159,7 +161,7 @@ func (j *job) start(installed programs) ([]string, error) {
 	defer root.Close()
 	s := j.plan.start
 	if s.from == j.plan.pkg.main && s.from != "" && !runnable(root, s.from) {
-		return nil, deploy.Reject(fmt.Sprintf("package.json: main is %q, and there is no such file", shorten(s.from)),
+		return nil, core.Reject(fmt.Sprintf("package.json: main is %q, and there is no such file", shorten(s.from)),
 			`correct it, or add "scripts": {"start": "node server.js"}`)
 	}
 	args, err := s.resolve(root, installed)
@@ -193,15 +195,15 @@ const (
 	maxLayerBytes = 4 << 30
 )
 
-func (j *job) pack(ctx context.Context, dir, what string) (deploy.Layer, error) {
+func (j *job) pack(ctx context.Context, dir, what string) (core.Layer, error) {
 	_, _, err := measure(dir, maxLayerFiles, maxLayerBytes)
 	if errors.Is(err, errTooLarge) {
-		return deploy.Layer{}, deploy.Reject(
+		return core.Layer{}, core.Reject(
 			fmt.Sprintf("%s is larger than %d GiB or has more than %d files", what, maxLayerBytes>>30, maxLayerFiles),
 			"leave out what is not needed to run")
 	}
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
-		return deploy.Layer{}, err
+		return core.Layer{}, err
 	}
 	return j.b.storeLayer(ctx, dir, j.src.Hold)
 }

@@ -14,7 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/image"
+	"gitd/internal/progress"
 )
 
 // typescript is an app that has to be compiled by a devDependency.
@@ -85,7 +87,7 @@ func TestTypeScript(t *testing.T) {
 }
 
 // scripted builds an app without dependencies whose build script is this.
-func scripted(t *testing.T, b *Builder, script string) (deploy.Manifest, string, error) {
+func scripted(t *testing.T, b *Builder, script string) (core.Manifest, string, error) {
 	t.Helper()
 	repo := newRepository(t)
 	m, said, _, err := repo.build(b, "scripted", repo.commit(map[string]string{
@@ -103,7 +105,7 @@ func TestFailingBuild(t *testing.T) {
 	if !strings.Contains(said, "       cannot find the thing\n") || !strings.Contains(said, "       red\n") {
 		t.Errorf("the pusher saw:\n%q", said)
 	}
-	var r *deploy.Rejection
+	var r *core.Rejection
 	if errors.As(err, &r) && (r.Err == nil || !strings.Contains(r.Err.Error(), "cannot find the thing")) {
 		t.Errorf("the log would see: %v", r.Err)
 	}
@@ -123,7 +125,7 @@ func TestCancelledBuild(t *testing.T) {
 		"package.json": `{"scripts": {"build": "echo running; sleep 1000", "start": "node server.js"}}`, "server.js": "",
 	})
 	ctx, cancel := context.WithCancel(t.Context())
-	_, err := b.Build(ctx, deploy.Source{App: "cancelled", Repo: repo.path, Commit: commit}, deploy.NewReport(cancelOn{"running\n", cancel}))
+	_, err := b.Build(ctx, image.Source{App: "cancelled", Repo: repo.path, Commit: commit}, progress.NewReport(cancelOn{"running\n", cancel}))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want context.Canceled", err)
 	}

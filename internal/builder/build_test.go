@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func TestExpress(t *testing.T) {
@@ -59,10 +59,10 @@ func nothingLeft(t *testing.T, b *Builder) {
 	}
 }
 
-// rejected expects a *deploy.Rejection with this reason.
+// rejected expects a *core.Rejection with this reason.
 func rejected(t *testing.T, err error, reason string) {
 	t.Helper()
-	var r *deploy.Rejection
+	var r *core.Rejection
 	if !errors.As(err, &r) || !strings.Contains(r.Reason, reason) || strings.Contains(r.Reason, "\n") {
 		t.Errorf("got %v (%T), want a rejection with %q", err, err, reason)
 	}

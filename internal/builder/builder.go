@@ -15,12 +15,13 @@ import (
 	"gitd/internal/builder/kernel"
 	"gitd/internal/builder/registry"
 	"gitd/internal/builder/sandbox"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 // Config is what a Builder needs to know of its host.
 type Config struct {
-	State         deploy.StateDir
+	State         core.StateDir
 	GuestInit     string        // path of the nodeos-init binary, PID 1 of every base
 	Kernel        KernelChoice  // of new bases; default AutoKernel
 	StockKernel   string        // folder with vmlinuz and modules; default DefaultStockKernel
@@ -130,7 +131,7 @@ func (b *Builder) tidy() error {
 
 // PrepareBase makes or finds the base with the default line of Node and
 // returns its id.
-func (b *Builder) PrepareBase(ctx context.Context, r *deploy.Report) (id string, err error) {
+func (b *Builder) PrepareBase(ctx context.Context, r *progress.Report) (id string, err error) {
 	tools, err := b.ensureToolchain(ctx, "", r)
 	if err != nil {
 		return "", err

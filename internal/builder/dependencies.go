@@ -7,12 +7,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // dependencies is node_modules as the app will find it.
 type dependencies struct {
-	layer    deploy.Layer // zero: there are none
+	layer    core.Layer // zero: there are none
 	programs programs
 	cached   bool
 }

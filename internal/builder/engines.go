@@ -9,7 +9,7 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"gitd/internal/builder/registry"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 const (
@@ -46,7 +46,7 @@ func pickNode(wish string, all []registry.Version) (registry.Version, error) {
 		}
 	}
 	if !ok {
-		return registry.Version{}, deploy.Reject(
+		return registry.Version{}, core.Reject(
 			fmt.Sprintf("no Node satisfies engines.node %q", wish),
 			"available: "+strings.Join(newestOfLines(offered), ", "))
 	}
@@ -62,7 +62,7 @@ func nodeRange(wish string) (*semver.Constraints, error) {
 	}
 	c, err := semver.NewConstraint(wish)
 	if err != nil {
-		return nil, deploy.Reject(fmt.Sprintf("engines.node %q is no version range", wish),
+		return nil, core.Reject(fmt.Sprintf("engines.node %q is no version range", wish),
 			`use one such as ">=20" or "22.x" in package.json`)
 	}
 	return c, nil
@@ -108,7 +108,7 @@ func pickNPM(node *semver.Version, all []registry.Version) (registry.Version, er
 		}
 	}
 	if !ok {
-		return registry.Version{}, deploy.Reject(
+		return registry.Version{}, core.Reject(
 			fmt.Sprintf("no npm %d runs on Node %s", npmLine, node),
 			"ask for a newer Node in package.json: engines.node")
 	}

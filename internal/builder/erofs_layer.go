@@ -11,33 +11,34 @@ import (
 	"os"
 	"path/filepath"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/image"
 )
 
 // storeLayer packs the folder srcDir as a content-addressed image below
 // State.Layers(), and keeps collections from removing it. It changes the modes in srcDir (see settleModes), so srcDir
 // must be a folder of this build alone, in which nothing runs any more. What
-// cannot be in a layer is a *deploy.Rejection.
-func (b *Builder) storeLayer(ctx context.Context, srcDir string, hold *deploy.Hold) (deploy.Layer, error) {
+// cannot be in a layer is a *core.Rejection.
+func (b *Builder) storeLayer(ctx context.Context, srcDir string, hold *image.Hold) (core.Layer, error) {
 	if err := settleModes(ctx, srcDir); err != nil {
-		return deploy.Layer{}, err
+		return core.Layer{}, err
 	}
 	tmp, err := os.MkdirTemp(b.cfg.State.Builds(), "layer-")
 	if err != nil {
-		return deploy.Layer{}, fmt.Errorf("store layer: %w", err)
+		return core.Layer{}, fmt.Errorf("store layer: %w", err)
 	}
 	defer os.RemoveAll(tmp)
 	image := filepath.Join(tmp, "layer.erofs")
 	if err := packEROFS(ctx, srcDir, image, packOptions{Compression: quick, Owner: appUID}); err != nil {
-		return deploy.Layer{}, err
+		return core.Layer{}, err
 	}
 	layer, err := seal(image)
 	if err != nil {
-		return deploy.Layer{}, fmt.Errorf("store layer: %w", err)
+		return core.Layer{}, fmt.Errorf("store layer: %w", err)
 	}
 	hold.Take(layer.Digest)
 	if err := keep(image, b.cfg.State.Layer(layer.Digest)); err != nil {
-		return deploy.Layer{}, fmt.Errorf("store layer: %w", err)
+		return core.Layer{}, fmt.Errorf("store layer: %w", err)
 	}
 	return layer, nil
 }
@@ -92,7 +93,7 @@ func settle(ctx context.Context, root *os.Root, name string, e fs.DirEntry) erro
 		return nil
 	case 0:
 	default:
-		return deploy.Reject(fmt.Sprintf("%q is neither file, folder nor symlink", name),
+		return core.Reject(fmt.Sprintf("%q is neither file, folder nor symlink", name),
 			"remove it at the end of the build: an image holds no devices, sockets or pipes")
 	}
 	info, err := e.Info()
@@ -114,35 +115,35 @@ func settle(ctx context.Context, root *os.Root, name string, e fs.DirEntry) erro
 
 // seal makes a finished image readable for QEMU's user, brings it to disk and
 // returns its digest.
-func seal(path string) (deploy.Layer, error) {
+func seal(path string) (core.Layer, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return deploy.Layer{}, err
+		return core.Layer{}, err
 	}
 	defer f.Close()
 	l, err := digestReader(context.Background(), f)
 	if err = errors.Join(err, f.Chmod(0o644), f.Sync()); err != nil {
-		return deploy.Layer{}, err
+		return core.Layer{}, err
 	}
 	return l, nil
 }
 
 // digestReader reads r to its end, or to that of ctx.
-func digestReader(ctx context.Context, r io.Reader) (deploy.Layer, error) {
+func digestReader(ctx context.Context, r io.Reader) (core.Layer, error) {
 	h := sha256.New()
 	buf := make([]byte, 256<<10)
 	for n := int64(0); ; {
 		if err := ctx.Err(); err != nil {
-			return deploy.Layer{}, err
+			return core.Layer{}, err
 		}
 		got, err := r.Read(buf)
 		h.Write(buf[:got])
 		n += int64(got)
 		if errors.Is(err, io.EOF) {
-			return deploy.Layer{Digest: hex.EncodeToString(h.Sum(nil)), Size: n}, nil
+			return core.Layer{Digest: hex.EncodeToString(h.Sum(nil)), Size: n}, nil
 		}
 		if err != nil {
-			return deploy.Layer{}, err
+			return core.Layer{}, err
 		}
 	}
 }

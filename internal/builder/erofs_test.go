@@ -13,9 +13,9 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
-
 	"golang.org/x/sys/unix"
+
+	"gitd/internal/core"
 )
 
 // plant makes the same tree in dir, its files created in the given order.
@@ -98,7 +98,7 @@ func TestPackErrors(t *testing.T) {
 
 func newTestBuilder(t *testing.T) *Builder {
 	t.Helper()
-	state := deploy.StateDir(t.TempDir())
+	state := core.StateDir(t.TempDir())
 	check(t, state.Create())
 	return &Builder{cfg: Config{State: state, Kernel: StockKernel, StockKernel: setupKernel}}
 }
@@ -153,7 +153,7 @@ func TestStoreLayerRefusesSpecialFiles(t *testing.T) {
 	check(t, os.Mkdir(filepath.Join(dir, "run"), 0o755))
 	check(t, unix.Mkfifo(filepath.Join(dir, "run/pipe\n"), 0o644))
 	_, err := b.storeLayer(t.Context(), dir, nil)
-	var rejection *deploy.Rejection
+	var rejection *core.Rejection
 	if !errors.As(err, &rejection) || !strings.Contains(rejection.Reason, `"run/pipe\n"`) {
 		t.Errorf("got %v, want a rejection that names the pipe", err)
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 	"unicode"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // What a health check may ask for.
@@ -18,9 +18,9 @@ const (
 )
 
 // parseHealth reads "nodeos": {"healthcheck": …} of package.json.
-func parseHealth(raw json.RawMessage, warnings *[]string) (deploy.Health, error) {
+func parseHealth(raw json.RawMessage, warnings *[]string) (core.Health, error) {
 	const name = "nodeos.healthcheck"
-	h := deploy.Health{Path: "/"}
+	h := core.Health{Path: "/"}
 	o, err := member(raw, name)
 	if err != nil {
 		return h, err

@@ -12,7 +12,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/image"
+	"gitd/internal/progress"
 )
 
 // TestMain lets the test binary be what gitd is: the program that runs inside
@@ -70,7 +72,7 @@ func realBuilder(t *testing.T) *Builder {
 	check(t, err)
 	init, err := guestInit()
 	check(t, err)
-	state := deploy.StateDir(filepath.Join(dir, "state"))
+	state := core.StateDir(filepath.Join(dir, "state"))
 	check(t, state.Create())
 	b, err := New(Config{State: state, GuestInit: init, Log: zerolog.New(zerolog.NewTestWriter(t))})
 	check(t, err)
@@ -143,10 +145,10 @@ func starter(t *testing.T, name string) map[string]string {
 }
 
 // build builds a commit and returns what the pusher saw.
-func (r *repository) build(b *Builder, app, commit string) (deploy.Manifest, string, *deploy.Report, error) {
+func (r *repository) build(b *Builder, app, commit string) (core.Manifest, string, *progress.Report, error) {
 	r.t.Helper()
 	var said bytes.Buffer
-	report := deploy.NewReport(&said)
-	m, err := b.Build(r.t.Context(), deploy.Source{App: app, Repo: r.path, Commit: commit}, report)
+	report := progress.NewReport(&said)
+	m, err := b.Build(r.t.Context(), image.Source{App: app, Repo: r.path, Commit: commit}, report)
 	return m, said.String(), report, err
 }

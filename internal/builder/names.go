@@ -7,7 +7,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 const maxPath = 255 // bytes of a file's whole path in the repository
@@ -20,7 +20,7 @@ func checkEntry(dir, name string) (string, error) {
 		full = dir + "/" + name
 	}
 	refuse := func(why, hint string) (string, error) {
-		return "", deploy.Reject(fmt.Sprintf("the file name %q %s", shorten(full), why), hint)
+		return "", core.Reject(fmt.Sprintf("the file name %q %s", shorten(full), why), hint)
 	}
 	const rename = "rename it, commit, and push again"
 	switch {
@@ -43,7 +43,7 @@ func checkEntry(dir, name string) (string, error) {
 // then it stays inside even if what it descends through are links.
 func checkLink(link, target string) error {
 	refuse := func(why string) error {
-		return deploy.Reject(fmt.Sprintf("the symlink %q %s", shorten(link), why),
+		return core.Reject(fmt.Sprintf("the symlink %q %s", shorten(link), why),
 			"replace it by a relative link to a file of the repository, or by the file itself")
 	}
 	switch {

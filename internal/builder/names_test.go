@@ -10,7 +10,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 
-	"gitd/internal/deploy"
+	"gitd/internal/image"
 )
 
 func TestCheckEntry(t *testing.T) {
@@ -108,7 +108,7 @@ type hostile struct {
 func newHostile(t *testing.T) hostile {
 	t.Helper()
 	r := newRepository(t)
-	c, err := openCommit(deploy.Source{App: "x", Repo: r.path, Commit: r.commit(nil)})
+	c, err := openCommit(image.Source{App: "x", Repo: r.path, Commit: r.commit(nil)})
 	check(t, err)
 	t.Cleanup(func() { check(t, c.close()) })
 	return hostile{r, c}
@@ -201,7 +201,7 @@ func TestExport(t *testing.T) {
 	r.git("update-index", "--chmod=+x", "run.sh")
 	r.git("commit", "-q", "-m", "x")
 	name = r.git("rev-parse", "HEAD")
-	c, err := openCommit(deploy.Source{App: "x", Repo: r.path, Commit: name})
+	c, err := openCommit(image.Source{App: "x", Repo: r.path, Commit: name})
 	check(t, err)
 	defer c.close() //nolint:errcheck // a test's
 	dir := t.TempDir()
@@ -238,7 +238,7 @@ func TestAlternates(t *testing.T) {
 		t.Run(kind, func(t *testing.T) {
 			other := filepath.Join(t.TempDir(), "o.git")
 			r.git(append(args, other)...)
-			c, err := openCommit(deploy.Source{App: "x", Repo: other, Commit: name})
+			c, err := openCommit(image.Source{App: "x", Repo: other, Commit: name})
 			check(t, err)
 			defer c.close() //nolint:errcheck // a test's
 			if _, err := makePlan(c); err != nil {

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync"
 
-	"gitd/internal/deploy"
+	"gitd/internal/progress"
 )
 
 const (
@@ -16,14 +16,14 @@ const (
 // output passes what a command prints on to the pusher, line by line as it
 // comes, and keeps the end of it.
 type output struct {
-	r *deploy.Report
+	r *progress.Report
 
 	mu   sync.Mutex
 	part []byte
 	last []string
 }
 
-func newOutput(r *deploy.Report) *output { return &output{r: r} }
+func newOutput(r *progress.Report) *output { return &output{r: r} }
 
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
@@ -53,7 +53,7 @@ func (o *output) keep(b []byte) {
 func (o *output) line() {
 	text := strings.TrimRight(string(o.part), "\r \t")
 	o.part = o.part[:0]
-	text = deploy.Printable(text[strings.LastIndexByte(text, '\r')+1:])
+	text = progress.Printable(text[strings.LastIndexByte(text, '\r')+1:])
 	if text == "" {
 		return
 	}

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 const (
@@ -33,11 +33,11 @@ type manifest struct {
 }
 
 // parsePackage reads a package.json. What is wrong with it is a
-// *deploy.Rejection.
+// *core.Rejection.
 func parsePackage(b []byte) (manifest, error) {
 	o, twice, err := parseObject(b)
 	if err != nil {
-		return manifest{}, &deploy.Rejection{
+		return manifest{}, &core.Rejection{
 			Reason: "package.json is broken: " + err.Error(),
 			Hint:   "`npm pkg get name` shows the same error; repair it, commit, and push again",
 			Err:    err,
@@ -62,9 +62,9 @@ func readPackage(c *commit) (manifest, error) {
 	b, err := c.file(packageJSON, packageLimit)
 	if errors.Is(err, os.ErrNotExist) {
 		if len(c.tree.Entries) == 0 {
-			return manifest{}, deploy.Reject("the repository is empty", "commit a Node.js app with its package.json, and push again")
+			return manifest{}, core.Reject("the repository is empty", "commit a Node.js app with its package.json, and push again")
 		}
-		return manifest{}, deploy.Reject("no package.json at the root of the repository",
+		return manifest{}, core.Reject("no package.json at the root of the repository",
 			"`npm init` makes one; commit it, and push again")
 	}
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"os"
 	"strings"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // plan is what a build of one commit has to do, decided before anything runs.
@@ -26,7 +26,7 @@ type plan struct {
 }
 
 // makePlan reads a commit and decides. What the author can repair is a
-// *deploy.Rejection.
+// *core.Rejection.
 func makePlan(c *commit) (plan, error) {
 	pkg, err := readPackage(c)
 	if err != nil {
@@ -107,7 +107,7 @@ func (p *plan) planInstall(c *commit) error {
 	}
 	local, err := localPackages(p.lock)
 	if err != nil {
-		return deploy.Reject(p.lockName+" is broken: "+err.Error(),
+		return core.Reject(p.lockName+" is broken: "+err.Error(),
 			"`npm install --package-lock-only` writes it again; commit it, and push again")
 	}
 	switch {
@@ -125,10 +125,10 @@ func noLock(c *commit) error {
 	const make = "`npm install --package-lock-only` writes package-lock.json; commit it, and push again"
 	for _, other := range []string{"yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb"} {
 		if c.has(other) {
-			return deploy.Reject(other+" is not supported yet, only npm's package-lock.json", make)
+			return core.Reject(other+" is not supported yet, only npm's package-lock.json", make)
 		}
 	}
-	return deploy.Reject("there are dependencies, but no package-lock.json", make)
+	return core.Reject("there are dependencies, but no package-lock.json", make)
 }
 
 // localPackages finds a package in a lockfile that is a folder of the

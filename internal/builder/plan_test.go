@@ -10,7 +10,8 @@ import (
 	"github.com/Masterminds/semver/v3"
 
 	"gitd/internal/builder/registry"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/image"
 )
 
 func TestPlanRejections(t *testing.T) {
@@ -39,7 +40,7 @@ func TestPlanRejections(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRepository(t)
-			tree, err := openCommit(deploy.Source{App: "x", Repo: r.path, Commit: r.commit(c.files)})
+			tree, err := openCommit(image.Source{App: "x", Repo: r.path, Commit: r.commit(c.files)})
 			check(t, err)
 			defer tree.close() //nolint:errcheck // a test's
 			_, err = makePlan(tree)
@@ -71,7 +72,7 @@ func TestPlan(t *testing.T) {
 			if c.lock != "" {
 				files["package-lock.json"] = c.lock
 			}
-			tree, err := openCommit(deploy.Source{App: "x", Repo: r.path, Commit: r.commit(files)})
+			tree, err := openCommit(image.Source{App: "x", Repo: r.path, Commit: r.commit(files)})
 			check(t, err)
 			defer tree.close() //nolint:errcheck // a test's
 			p, err := makePlan(tree)
@@ -145,7 +146,7 @@ func TestPickNode(t *testing.T) {
 	rejected(t, err, `no Node satisfies engines.node "16.x"`)
 	_, err = pickNode("99", all)
 	rejected(t, err, `no Node satisfies`)
-	if r := err.(*deploy.Rejection); !strings.Contains(r.Hint, "18.20.8, 20.20.2, 22.23.3, 23.11.1, 24.21.0, 26.10.0") { //nolint:errorlint // checked above
+	if r := err.(*core.Rejection); !strings.Contains(r.Hint, "18.20.8, 20.20.2, 22.23.3, 23.11.1, 24.21.0, 26.10.0") { //nolint:errorlint // checked above
 		t.Errorf("hint: %s", r.Hint)
 	}
 	_, err = pickNode("not a range", all)
@@ -164,8 +165,8 @@ func TestPickNPM(t *testing.T) {
 func TestSettings(t *testing.T) {
 	m, err := parsePackage([]byte(`{"nodeos": {"memory": "1G", "cpus": 2, "healthcheck": {"path": "/ok", "timeout": "90s", "interval": "1500ms", "attempts": 4, "port": 1}, "disk": 1}, "name": 1, "name": 2}`))
 	check(t, err)
-	want := settings{deploy.Resources{MemoryMiB: 1024, CPUs: 2},
-		deploy.Health{Path: "/ok", Timeout: 90 * time.Second, Interval: 1500 * time.Millisecond, Attempts: 4}, true}
+	want := settings{core.Resources{MemoryMiB: 1024, CPUs: 2},
+		core.Health{Path: "/ok", Timeout: 90 * time.Second, Interval: 1500 * time.Millisecond, Attempts: 4}, true}
 	if m.settings != want {
 		t.Errorf("got %+v, want %+v", m.settings, want)
 	}

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 const guestNode = "/usr/bin/node"
@@ -94,7 +94,7 @@ func (s startCommand) resolve(root *os.Root, installed programs) ([]string, erro
 			return slices.Concat([]string{guestNode}, p, rest), nil
 		}
 	}
-	return nil, deploy.Reject(
+	return nil, core.Reject(
 		fmt.Sprintf("the start command runs %q, which is no program that NodeOS can run", shorten(name)),
 		`NodeOS has Node, the app and its "dependencies" (not devDependencies), and no other programs; start with node, or move the package to "dependencies"`)
 }

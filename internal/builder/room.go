@@ -10,7 +10,9 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/disk"
+	"gitd/internal/units"
 )
 
 // What a build may need beside the repository's own files. Estimates, on the
@@ -61,11 +63,11 @@ func (j *job) fits(c *commit) error {
 func (n need) in(r room, what string) error {
 	switch {
 	case n.bytes+reserve > r.bytes:
-		return deploy.Reject(fmt.Sprintf("the server's disk is too full for %s: it needs about %s, and %s of %s are free",
-			what, deploy.Bytes(n.bytes+reserve), deploy.Bytes(r.bytes), deploy.Bytes(r.size)), deploy.FreeRoom)
+		return core.Reject(fmt.Sprintf("the server's disk is too full for %s: it needs about %s, and %s of %s are free",
+			what, units.Bytes(n.bytes+reserve), units.Bytes(r.bytes), units.Bytes(r.size)), disk.FreeRoom)
 	case n.files > r.files:
-		return deploy.Reject(fmt.Sprintf("the server's disk has too few inodes for %s: it needs about %d, and %d are free",
-			what, n.files, r.files), deploy.FreeRoom)
+		return core.Reject(fmt.Sprintf("the server's disk has too few inodes for %s: it needs about %d, and %d are free",
+			what, n.files, r.files), disk.FreeRoom)
 	}
 	return nil
 }

@@ -10,7 +10,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/disk"
+	"gitd/internal/image"
 )
 
 // smallDisk mounts a file system of so many bytes.
@@ -37,7 +39,7 @@ func TestNeedInRoom(t *testing.T) {
 	}
 	for _, tt := range tests {
 		err := tt.need.in(has, "this build")
-		var rej *deploy.Rejection
+		var rej *core.Rejection
 		switch {
 		case tt.want == "" && err != nil, tt.want != "" && !errors.As(err, &rej):
 			t.Errorf("%v: %v", tt.need, err)
@@ -50,21 +52,21 @@ func TestNeedInRoom(t *testing.T) {
 // TestPreflight: a repository that would not fit is refused before anything
 // is written, and one that fits is not.
 func TestPreflight(t *testing.T) {
-	b := &Builder{cfg: Config{State: deploy.StateDir(smallDisk(t, 64<<20))}}
+	b := &Builder{cfg: Config{State: core.StateDir(smallDisk(t, 64<<20))}}
 	check(t, b.cfg.State.Create())
 	r := newRepository(t)
 	for size, fits := range map[int]bool{1 << 20: true, 30 << 20: false} {
 		id := r.commit(map[string]string{"package.json": `{"scripts": {"start": "node x.js"}}`, "x.js": "", "big": strings.Repeat("x", size)})
-		c, err := openCommit(deploy.Source{App: "shop", Repo: r.path, Commit: id})
+		c, err := openCommit(image.Source{App: "shop", Repo: r.path, Commit: id})
 		check(t, err)
 		defer c.close() //nolint:errcheck // it was only read
 		p, err := makePlan(c)
 		check(t, err)
-		err = (&job{b: b, plan: p, src: deploy.Source{App: "shop"}}).fits(c)
+		err = (&job{b: b, plan: p, src: image.Source{App: "shop"}}).fits(c)
 		if (err == nil) != fits {
 			t.Errorf("%d bytes in a file: %v", size, err)
 		}
-		if n := deploy.DiskUse(b.cfg.State.Builds()); n > 0 {
+		if n := disk.Use(b.cfg.State.Builds()); n > 0 {
 			t.Errorf("%d bytes were written", n)
 		}
 	}
@@ -73,7 +75,7 @@ func TestPreflight(t *testing.T) {
 // TestPackOnFullDisk: the layer is not made, the cause is known, nothing is
 // left, and with room again the same call works.
 func TestPackOnFullDisk(t *testing.T) {
-	b := &Builder{cfg: Config{State: deploy.StateDir(smallDisk(t, 4<<20))}}
+	b := &Builder{cfg: Config{State: core.StateDir(smallDisk(t, 4<<20))}}
 	check(t, b.cfg.State.Create())
 	dir := t.TempDir()
 	random, err := os.ReadFile("/proc/self/exe")
@@ -90,7 +92,7 @@ func TestPackOnFullDisk(t *testing.T) {
 	}
 	check(t, os.Remove(ballast))
 	l, err := b.storeLayer(t.Context(), dir, nil)
-	if err != nil || b.cfg.State.HasLayer(l) != nil {
+	if err != nil || image.CheckLayer(b.cfg.State, l) != nil {
 		t.Errorf("with room again: %v", err)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"gitd/internal/builder/sandbox"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // step is one command of a build.
@@ -28,10 +28,10 @@ type step struct {
 // errTimeout is the cause of a step's context that ran out of time.
 var errTimeout = errors.New("out of time")
 
-// run runs a step to its end. A step that fails is a *deploy.Rejection.
+// run runs a step to its end. A step that fails is a *core.Rejection.
 func (j *job) run(ctx context.Context, s step) error {
 	if j.b.box == nil && !j.b.cfg.AllowUnsandboxed {
-		return &deploy.Rejection{
+		return &core.Rejection{
 			Reason: "this server cannot build in a sandbox, so it runs no build",
 			Hint:   "its operator finds the reason in gitd's log",
 			Err:    j.b.boxErr,
@@ -61,13 +61,13 @@ func (j *job) failed(s step, err error, out *output) error {
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(err, errTimeout):
-		return &deploy.Rejection{
+		return &core.Rejection{
 			Reason: fmt.Sprintf("build failed: %s took longer than %s", s.name, shortTime(j.b.cfg.BuildTimeout)),
 			Hint:   "a build must end by itself; the time limit is the server's",
 			Err:    cause,
 		}
 	case errors.As(err, &exit):
-		return &deploy.Rejection{
+		return &core.Rejection{
 			Reason: fmt.Sprintf("build failed: %s %s", s.name, howEnded(exit)),
 			Hint:   "its output above says why; repair it, commit, and push again",
 			Err:    cause,

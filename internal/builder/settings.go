@@ -7,13 +7,13 @@ import (
 	"slices"
 	"strconv"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // settings are an app's own, in package.json under "nodeos".
 type settings struct {
-	resources deploy.Resources
-	health    deploy.Health
+	resources core.Resources
+	health    core.Health
 	ownHealth bool // it is set here, so app.json's does not count
 }
 
@@ -27,7 +27,7 @@ const (
 // parseSettings reads the "nodeos" member; raw may be empty. Unknown keys are
 // warnings, so that an app can be pushed to an older gitd.
 func parseSettings(raw json.RawMessage, warnings *[]string) (settings, error) {
-	s := settings{health: deploy.Health{Path: "/"}}
+	s := settings{health: core.Health{Path: "/"}}
 	if len(raw) == 0 {
 		return s, nil
 	}
@@ -70,7 +70,7 @@ func (o jsonObject) unknown(name string, known ...string) []string {
 }
 
 func badSetting(name string, raw json.RawMessage, hint string) error {
-	return deploy.Reject(fmt.Sprintf("package.json: %s is %s", name, shorten(string(raw))), hint)
+	return core.Reject(fmt.Sprintf("package.json: %s is %s", name, shorten(string(raw))), hint)
 }
 
 var memorySize = regexp.MustCompile(`^([0-9]{1,6})([MG])i?B?$`)

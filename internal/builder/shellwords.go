@@ -7,7 +7,7 @@ import (
 
 	"mvdan.cc/sh/v3/syntax"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 const (
@@ -26,7 +26,7 @@ type words struct {
 // shell can do.
 func splitCommand(text string) (words, error) {
 	refuse := func(why string) (words, error) {
-		return words{}, deploy.Reject(fmt.Sprintf("the start command %q %s", shorten(text), why), prepare)
+		return words{}, core.Reject(fmt.Sprintf("the start command %q %s", shorten(text), why), prepare)
 	}
 	if len(text) > maxCommand {
 		return refuse("is too long")

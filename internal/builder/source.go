@@ -14,7 +14,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/image"
 )
 
 // commit is what is read from a repository: the files of one commit.
@@ -24,7 +25,7 @@ type commit struct {
 }
 
 // openCommit opens the commit of src. The caller closes it.
-func openCommit(src deploy.Source) (*commit, error) {
+func openCommit(src image.Source) (*commit, error) {
 	store := filesystem.NewStorageWithOptions(osfs.New(src.Repo), cache.NewObjectLRUDefault(),
 		filesystem.Options{
 			KeepDescriptors: true,
@@ -61,14 +62,14 @@ func (c *commit) file(name string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if e.Mode == filemode.Symlink {
-		return nil, deploy.Reject(name+" is a symlink", "replace it by the file itself")
+		return nil, core.Reject(name+" is a symlink", "replace it by the file itself")
 	}
 	blob, err := object.GetBlob(c.store, e.Hash)
 	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if blob.Size > limit {
-		return nil, deploy.Reject(fmt.Sprintf("%s is larger than %d KiB", name, limit>>10), "")
+		return nil, core.Reject(fmt.Sprintf("%s is larger than %d KiB", name, limit>>10), "")
 	}
 	r, err := blob.Reader()
 	if err != nil {

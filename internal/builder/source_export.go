@@ -12,7 +12,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // Limits of what a commit may hold.
@@ -31,7 +31,7 @@ type exported struct {
 
 // export writes the commit's files below dir, which is empty, as uid and gid.
 // A node_modules folder at the root is left out: dependencies are installed
-// from the lockfile. What should not be written is a *deploy.Rejection.
+// from the lockfile. What should not be written is a *core.Rejection.
 func (c *commit) export(ctx context.Context, dir string, uid, gid int) (exported, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
@@ -53,7 +53,7 @@ type exporter struct {
 
 func (x *exporter) folder(dir string, tree *object.Tree, depth int) error {
 	if depth > maxDepth {
-		return deploy.Reject(fmt.Sprintf("folders are nested more than %d deep", maxDepth), "")
+		return core.Reject(fmt.Sprintf("folders are nested more than %d deep", maxDepth), "")
 	}
 	for _, e := range tree.Entries {
 		if err := x.ctx.Err(); err != nil {
@@ -67,7 +67,7 @@ func (x *exporter) folder(dir string, tree *object.Tree, depth int) error {
 			continue
 		}
 		if x.done.files++; x.done.files > maxFiles {
-			return deploy.Reject(fmt.Sprintf("the repository has more than %d files", maxFiles),
+			return core.Reject(fmt.Sprintf("the repository has more than %d files", maxFiles),
 				"leave out what the app does not need to run")
 		}
 		if err := x.entry(name, e, depth); err != nil {
@@ -95,10 +95,10 @@ func (x *exporter) entry(name string, e object.TreeEntry, depth int) error {
 	case filemode.Symlink:
 		return x.link(name, e.Hash)
 	case filemode.Submodule:
-		return deploy.Reject(fmt.Sprintf("%q is a git submodule, which a push does not contain", shorten(name)),
+		return core.Reject(fmt.Sprintf("%q is a git submodule, which a push does not contain", shorten(name)),
 			"make it a dependency in package.json, or commit its files")
 	default:
-		return deploy.Reject(fmt.Sprintf("%q has the unknown mode %s", shorten(name), e.Mode), "")
+		return core.Reject(fmt.Sprintf("%q has the unknown mode %s", shorten(name), e.Mode), "")
 	}
 }
 
@@ -106,7 +106,7 @@ func (x *exporter) entry(name string, e object.TreeEntry, depth int) error {
 // already is a folder with two entries of one name, which git never makes.
 func (x *exporter) made(name string, err error) error {
 	if errors.Is(err, os.ErrExist) {
-		return deploy.Reject(fmt.Sprintf("the file name %q is there twice", shorten(name)),
+		return core.Reject(fmt.Sprintf("the file name %q is there twice", shorten(name)),
 			"the repository was not made by git; make the commit again")
 	}
 	if err != nil {
@@ -121,7 +121,7 @@ func (x *exporter) blob(name string, h plumbing.Hash) (*object.Blob, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if x.done.bytes += blob.Size; x.done.bytes > maxBytes {
-		return nil, deploy.Reject(fmt.Sprintf("the repository's files are more than %d MiB", maxBytes>>20),
+		return nil, core.Reject(fmt.Sprintf("the repository's files are more than %d MiB", maxBytes>>20),
 			"leave out what the app does not need to run")
 	}
 	return blob, nil

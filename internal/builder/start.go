@@ -7,7 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 const (
@@ -44,13 +45,13 @@ func findStart(m manifest, proc string, has func(name string) bool) (startComman
 		if file != "" && (has(file) || (file == m.main && m.scripts["build"] != "")) {
 			s.from = file
 			if strings.ContainsAny(file, "$\x00\n") || strings.HasPrefix(file, "-") {
-				return s, deploy.Reject(fmt.Sprintf("package.json: main is %q", shorten(file)), "name a file of the app")
+				return s, core.Reject(fmt.Sprintf("package.json: main is %q", shorten(file)), "name a file of the app")
 			}
 			s.args = []string{"node", file}
 			return s, nil
 		}
 	}
-	return s, deploy.Reject("no start command",
+	return s, core.Reject("no start command",
 		`add "scripts": {"start": "node server.js"} to package.json, or a Procfile with a line "web: node server.js"`)
 }
 
@@ -65,7 +66,7 @@ func procfileEntries(text string) (web string, others []string) {
 		case m[1] == "web":
 			web = m[2]
 		default:
-			others = append(others, deploy.Printable(m[1]))
+			others = append(others, progress.Printable(m[1]))
 		}
 	}
 	return web, others
@@ -99,7 +100,7 @@ func (s *startCommand) follow(m manifest, text string, depth int) error {
 // for it; npm, too, puts them at its end.
 func (s *startCommand) followScript(m manifest, name string, extra []string, depth int) error {
 	if depth > maxScripts {
-		return deploy.Reject("the start scripts in package.json call one another in a circle", prepare)
+		return core.Reject("the start scripts in package.json call one another in a circle", prepare)
 	}
 	for _, around := range []string{"pre" + name, "post" + name} {
 		if m.scripts[around] != "" {
@@ -108,7 +109,7 @@ func (s *startCommand) followScript(m manifest, name string, extra []string, dep
 	}
 	text, ok := m.scripts[name]
 	if !ok || strings.TrimSpace(text) == "" {
-		return deploy.Reject(fmt.Sprintf("the start command runs the script %q, which is not in package.json", shorten(name)),
+		return core.Reject(fmt.Sprintf("the start command runs the script %q, which is not in package.json", shorten(name)),
 			`add it under "scripts"`)
 	}
 	if err := s.follow(m, text, depth); err != nil {
@@ -141,7 +142,7 @@ func (s *startCommand) unwrap(w words, text string) ([]string, error) {
 			for len(args) > 0 && strings.Contains(args[0], "=") {
 				name, value, _ := strings.Cut(args[0], "=")
 				if err := inner.set(name, value); err != nil {
-					return nil, deploy.Reject(fmt.Sprintf("the start command %q %s", shorten(text), err), prepare)
+					return nil, core.Reject(fmt.Sprintf("the start command %q %s", shorten(text), err), prepare)
 				}
 				args = args[1:]
 			}
@@ -156,7 +157,7 @@ func (s *startCommand) unwrap(w words, text string) ([]string, error) {
 			return args, nil
 		}
 	}
-	return nil, deploy.Reject(fmt.Sprintf("the start command %q starts nothing", shorten(text)), prepare)
+	return nil, core.Reject(fmt.Sprintf("the start command %q starts nothing", shorten(text)), prepare)
 }
 
 // scriptOf reads "npm start", "npm run x" and the like: the script's name and
@@ -173,7 +174,7 @@ func scriptOf(args []string, text string) (script string, extra []string, err er
 	case len(rest) > 1 && (rest[0] == "run" || rest[0] == "run-script"):
 		return rest[1], append(rest[2:], extra...), nil
 	}
-	return "", nil, deploy.Reject(
+	return "", nil, core.Reject(
 		fmt.Sprintf("the start command %q uses %s for more than to run a script", shorten(text), tool),
 		"NodeOS has Node and no "+tool+": do preparations in scripts.build")
 }

@@ -15,7 +15,8 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/image"
 )
 
 // storeFormat is part of every key: raise it when what a build makes of the
@@ -62,8 +63,8 @@ func (s store) npmCache() string { return filepath.Join(s.dir, "npm") }
 // lockfile. Its folder holds node_modules with the devDependencies, if a
 // build script may want them.
 type install struct {
-	Layer    deploy.Layer `json:"layer"` // node_modules without the devDependencies; zero: not packed yet
-	Programs programs     `json:"programs,omitempty"`
+	Layer    core.Layer `json:"layer"` // node_modules without the devDependencies; zero: not packed yet
+	Programs programs   `json:"programs,omitempty"`
 	dir      string
 }
 
@@ -93,14 +94,14 @@ func (i install) modules() string { return filepath.Join(i.dir, nodeModules) }
 
 // load reads what is known of i, and keeps collections from removing its
 // layer. It reports false when npm ci has to run.
-func (i *install) load(state deploy.StateDir, hold *deploy.Hold) bool {
+func (i *install) load(state core.StateDir, hold *image.Hold) bool {
 	b, err := os.ReadFile(i.record())
 	if err != nil || json.Unmarshal(b, i) != nil {
 		return false
 	}
 	hold.Take(i.Layer.Digest)
-	if i.Layer.Digest != "" && state.HasLayer(i.Layer) != nil {
-		i.Layer = deploy.Layer{} // removed since, or cut short; it is packed again
+	if i.Layer.Digest != "" && image.CheckLayer(state, i.Layer) != nil {
+		i.Layer = core.Layer{} // removed since, or cut short; it is packed again
 	}
 	now := time.Now()
 	os.Chtimes(i.record(), now, now) //nolint:errcheck // only the order of removal depends on it

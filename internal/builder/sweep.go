@@ -12,7 +12,8 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
-	"gitd/internal/deploy"
+	"gitd/internal/disk"
+	"gitd/internal/image"
 )
 
 // What stays although no image needs it.
@@ -27,7 +28,7 @@ const (
 // are gone, tools that nothing needs any more, and what crashed builds left.
 // It returns the bytes that this freed. What cannot be removed does not stop
 // it; the errors are returned together.
-func (b *Builder) Sweep(ctx context.Context, sweep *deploy.Sweep) (freed int64, err error) {
+func (b *Builder) Sweep(ctx context.Context, sweep *image.Sweep) (freed int64, err error) {
 	s := &sweeper{b: b, sweep: sweep}
 	for _, part := range []func(){s.layers, s.bases, s.appCaches, s.tools, s.leftovers} {
 		if ctx.Err() != nil {
@@ -40,7 +41,7 @@ func (b *Builder) Sweep(ctx context.Context, sweep *deploy.Sweep) (freed int64, 
 
 type sweeper struct {
 	b     *Builder
-	sweep *deploy.Sweep
+	sweep *image.Sweep
 	freed int64
 	errs  []error
 }
@@ -66,7 +67,7 @@ func (s *sweeper) drop(name, path string) {
 	dropped, err := s.sweep.Drop(name, func() error { return os.Rename(path, trash) })
 	s.failed(err)
 	if dropped && err == nil {
-		s.freed += deploy.DiskUse(trash)
+		s.freed += disk.Use(trash)
 		s.failed(removeTree(trash))
 	}
 }
@@ -78,7 +79,7 @@ func (s *sweeper) layers() {
 			continue
 		}
 		path := s.b.cfg.State.Layer(digest)
-		size := deploy.DiskUse(path)
+		size := disk.Use(path)
 		dropped, err := s.sweep.Drop(digest, func() error { return os.Remove(path) })
 		s.failed(err)
 		if dropped && err == nil {
@@ -141,11 +142,11 @@ func (s *sweeper) appCaches() {
 	parent := s.b.cfg.State.AppCaches()
 	for _, e := range s.list(parent) {
 		app, dir := e.Name(), filepath.Join(parent, e.Name())
-		if !s.sweep.Kept(deploy.AppCache(app)) {
-			s.drop(deploy.AppCache(app), dir)
+		if !s.sweep.Kept(image.AppCache(app)) {
+			s.drop(image.AppCache(app), dir)
 			continue
 		}
-		if npm := (store{dir: dir}).npmCache(); deploy.DiskUse(npm) > npmCacheLimit {
+		if npm := (store{dir: dir}).npmCache(); disk.Use(npm) > npmCacheLimit {
 			s.drop(npmCacheOf(app), npm)
 		}
 	}
@@ -181,7 +182,7 @@ func (s *sweeper) leftovers() {
 	for _, e := range s.list(s.b.cfg.State.Builds()) {
 		path := filepath.Join(s.b.cfg.State.Builds(), e.Name())
 		if !strings.HasPrefix(e.Name(), ".") && time.Since(modified(path)) > leftBehind {
-			s.freed += deploy.DiskUse(path)
+			s.freed += disk.Use(path)
 			s.failed(removeTree(path))
 		}
 	}

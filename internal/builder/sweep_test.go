@@ -13,7 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/image"
 )
 
 // TestSweep: what no image needs goes, and nothing else.
@@ -50,12 +51,12 @@ func TestSweep(t *testing.T) {
 	}
 	check(t, os.Chtimes(goes[len(goes)-1], old, old))
 
-	shelf := &deploy.Shelf{}
+	shelf := &image.Shelf{}
 	hold := shelf.Hold()
-	hold.Take(strings.Repeat("b", 64), deploy.AppCache("new"))
+	hold.Take(strings.Repeat("b", 64), image.AppCache("new"))
 	sweep := shelf.Sweep()
 	defer sweep.End()
-	sweep.Keep(strings.Repeat("a", 64), strings.Repeat("a", 16), deploy.AppCache("shop"))
+	sweep.Keep(strings.Repeat("a", 64), strings.Repeat("a", 16), image.AppCache("shop"))
 	freed, err := b.Sweep(t.Context(), sweep)
 	check(t, err)
 	if freed < int64(len(goes))*4096/2 {
@@ -89,12 +90,12 @@ func TestSweepNPMCache(t *testing.T) {
 		if err := unix.Fallocate(int(f.Fd()), 0, 0, npmCacheLimit+4096); err != nil {
 			t.Skipf("no room for a cache that is too large: %v", err)
 		}
-		shelf := &deploy.Shelf{}
+		shelf := &image.Shelf{}
 		if building {
-			shelf.Hold().Take(deploy.AppCache("shop"), npmCacheOf("shop"))
+			shelf.Hold().Take(image.AppCache("shop"), npmCacheOf("shop"))
 		}
 		sweep := shelf.Sweep()
-		sweep.Keep(deploy.AppCache("shop"))
+		sweep.Keep(image.AppCache("shop"))
 		_, err = b.Sweep(t.Context(), sweep)
 		sweep.End()
 		check(t, err)
@@ -106,7 +107,7 @@ func TestSweepNPMCache(t *testing.T) {
 }
 
 // trash is what a sweep has left in builds/.
-func trash(t *testing.T, state deploy.StateDir) []string {
+func trash(t *testing.T, state core.StateDir) []string {
 	t.Helper()
 	all, err := filepath.Glob(filepath.Join(state.Builds(), "trash-*"))
 	check(t, err)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"gitd/internal/builder/registry"
-	"gitd/internal/deploy"
+	"gitd/internal/progress"
 )
 
 // registryURL is the registry to use: the operator's, else what npm's own
@@ -32,8 +32,8 @@ func nodePackage() (string, error) {
 }
 
 // ensureToolchain makes or finds the Node for an engines.node range, and its
-// npm. An unsatisfiable range is a *deploy.Rejection.
-func (b *Builder) ensureToolchain(ctx context.Context, wish string, r *deploy.Report) (Toolchain, error) {
+// npm. An unsatisfiable range is a *core.Rejection.
+func (b *Builder) ensureToolchain(ctx context.Context, wish string, r *progress.Report) (Toolchain, error) {
 	name, err := nodePackage()
 	if err != nil {
 		return Toolchain{}, err
@@ -70,7 +70,7 @@ func (t Toolchain) used() {
 	}
 }
 
-func (b *Builder) fetch(ctx context.Context, v registry.Version, r *deploy.Report) (string, error) {
+func (b *Builder) fetch(ctx context.Context, v registry.Version, r *progress.Report) (string, error) {
 	if !b.registry.Has(v) {
 		if err := b.fitsTools(fmt.Sprintf("%s %s", v.Name, v.Number)); err != nil {
 			return "", err
@@ -80,7 +80,7 @@ func (b *Builder) fetch(ctx context.Context, v registry.Version, r *deploy.Repor
 	return b.registry.Fetch(ctx, v)
 }
 
-func (b *Builder) versions(ctx context.Context, name string, r *deploy.Report) ([]registry.Version, error) {
+func (b *Builder) versions(ctx context.Context, name string, r *progress.Report) ([]registry.Version, error) {
 	p, err := b.registry.Versions(ctx, name)
 	if err != nil {
 		return nil, err

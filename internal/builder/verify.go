@@ -8,17 +8,17 @@ import (
 	"os"
 	"path/filepath"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // Verify reads every file of an image and compares it with its digest. What
 // is damaged is removed, so that the next build makes it anew, and named by a
-// *deploy.Rejection. Machines that run on a removed file go on with it.
-func (b *Builder) Verify(ctx context.Context, m deploy.Manifest) error {
+// *core.Rejection. Machines that run on a removed file go on with it.
+func (b *Builder) Verify(ctx context.Context, m core.Manifest) error {
 	if err := b.verifyBase(ctx, m.Base); err != nil {
 		return err
 	}
-	for _, l := range []deploy.Layer{m.Deps, m.App} {
+	for _, l := range []core.Layer{m.Deps, m.App} {
 		if l.Digest == "" {
 			continue
 		}
@@ -58,14 +58,14 @@ func (b *Builder) damaged(ctx context.Context, what string, cause error, remove 
 		return fmt.Errorf("%s of the image is damaged and cannot be removed: %w", what, errors.Join(cause, err))
 	}
 	b.cfg.Log.Error().Err(cause).Str("file", what).Msg("a file of an image was damaged; it is removed")
-	return &deploy.Rejection{
+	return &core.Rejection{
 		Reason: what + " of the image was damaged on the server's disk",
 		Hint:   "it is removed; push again, and it is made anew",
 		Err:    cause,
 	}
 }
 
-func verifyFile(ctx context.Context, path string, want deploy.Layer) error {
+func verifyFile(ctx context.Context, path string, want core.Layer) error {
 	f, err := os.Open(path)
 	if err != nil {
 		return err

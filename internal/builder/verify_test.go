@@ -7,7 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/image"
 )
 
 // TestVerify: whatever happens to a file of an image on the disk, Verify
@@ -27,12 +28,12 @@ func TestVerify(t *testing.T) {
 		"longer":    func(path string) error { return os.Truncate(path, 1<<20) },
 		"gone":      os.Remove,
 	}
-	files := map[string]func(s deploy.StateDir, m deploy.Manifest) string{
-		"app":       func(s deploy.StateDir, m deploy.Manifest) string { return s.Layer(m.App.Digest) },
-		"deps":      func(s deploy.StateDir, m deploy.Manifest) string { return s.Layer(m.Deps.Digest) },
-		"root":      func(s deploy.StateDir, m deploy.Manifest) string { return s.Root(m.Base) },
-		"kernel":    func(s deploy.StateDir, m deploy.Manifest) string { return s.Kernel(m.Base) },
-		"base.json": func(s deploy.StateDir, m deploy.Manifest) string { return filepath.Join(s.Base(m.Base), "base.json") },
+	files := map[string]func(s core.StateDir, m core.Manifest) string{
+		"app":       func(s core.StateDir, m core.Manifest) string { return s.Layer(m.App.Digest) },
+		"deps":      func(s core.StateDir, m core.Manifest) string { return s.Layer(m.Deps.Digest) },
+		"root":      func(s core.StateDir, m core.Manifest) string { return s.Root(m.Base) },
+		"kernel":    func(s core.StateDir, m core.Manifest) string { return s.Kernel(m.Base) },
+		"base.json": func(s core.StateDir, m core.Manifest) string { return filepath.Join(s.Base(m.Base), "base.json") },
 	}
 	for file, path := range files {
 		for how, damage := range damages {
@@ -41,11 +42,11 @@ func TestVerify(t *testing.T) {
 				check(t, b.Verify(t.Context(), m))
 				check(t, damage(path(b.cfg.State, m)))
 				err := b.Verify(t.Context(), m)
-				var rej *deploy.Rejection
+				var rej *core.Rejection
 				if !errors.As(err, &rej) || !strings.Contains(rej.Reason, "damaged") || !strings.Contains(rej.Hint, "push again") {
 					t.Errorf("Verify: %v", err)
 				}
-				if err := b.cfg.State.Kept(m); err == nil {
+				if err := image.Check(b.cfg.State, m); err == nil {
 					t.Error("the image counts as kept")
 				}
 				if left := trash(t, b.cfg.State); len(left) > 0 {
@@ -57,18 +58,18 @@ func TestVerify(t *testing.T) {
 }
 
 // storedImage is an image whose files are a few bytes each.
-func storedImage(t *testing.T) (*Builder, deploy.Manifest) {
+func storedImage(t *testing.T) (*Builder, core.Manifest) {
 	t.Helper()
 	b := newTestBuilder(t)
-	m := deploy.Manifest{Base: strings.Repeat("a", 16)}
-	for name, to := range map[string]*deploy.Layer{"the app": &m.App, "node_modules": &m.Deps} {
+	m := core.Manifest{Base: strings.Repeat("a", 16)}
+	for name, to := range map[string]*core.Layer{"the app": &m.App, "node_modules": &m.Deps} {
 		path := write(t, filepath.Join(b.cfg.State.Builds(), "x"), name)
 		var err error
 		*to, err = seal(path)
 		check(t, err)
 		check(t, keep(path, b.cfg.State.Layer(to.Digest)))
 	}
-	list := Base{Images: map[string]deploy.Layer{}}
+	list := Base{Images: map[string]core.Layer{}}
 	for _, name := range []string{"kernel", "initrd", "root.erofs"} {
 		var err error
 		list.Images[name], err = seal(write(t, filepath.Join(b.cfg.State.Base(m.Base), name), "this is the "+name))

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // errAdmin is the answer to a command that the caller may not run.
@@ -21,12 +21,12 @@ func (t *tree) admin() error {
 // app finds an app on which the caller needs role r. The role is looked at
 // before the ledger: an app that the caller may not see is answered with the
 // words for one that does not exist, and in the same time.
-func (t *tree) app(ctx context.Context, name string, r deploy.Role) (deploy.App, error) {
-	if !t.May(name, deploy.RoleView) {
-		return deploy.App{}, NoApp(name)
+func (t *tree) app(ctx context.Context, name string, r core.Role) (core.App, error) {
+	if !t.May(name, core.RoleView) {
+		return core.App{}, NoApp(name)
 	}
 	a, err := t.Ledger.App(ctx, name)
-	if errors.Is(err, deploy.ErrNotFound) {
+	if errors.Is(err, core.ErrNotFound) {
 		return a, NoApp(name)
 	}
 	if err != nil {
@@ -41,7 +41,7 @@ func NoApp(name string) error {
 }
 
 // Allowed reports why a, who may see the app, may not do what needs role r.
-func Allowed(a deploy.Actor, app string, r deploy.Role) error {
+func Allowed(a core.Actor, app string, r core.Role) error {
 	if a.May(app, r) {
 		return nil
 	}

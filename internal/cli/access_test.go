@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitd/internal/cli"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/ledger"
 )
 
@@ -31,7 +31,7 @@ func TestNamesAreNotRevealed(t *testing.T) {
 	svc := cli.Services{Ledger: l, People: l, Settings: l}
 	answer := func(words []string) string {
 		var out bytes.Buffer
-		c := cli.Caller{Actor: deploy.Actor{Name: "sam"}, In: strings.NewReader("A=1\n"), Out: &out, Err: &out}
+		c := cli.Caller{Actor: core.Actor{Name: "sam"}, In: strings.NewReader("A=1\n"), Out: &out, Err: &out}
 		code := cli.Run(context.Background(), svc, c, words)
 		if code == 0 {
 			t.Errorf("%q is done", words)
@@ -91,13 +91,13 @@ func put(words []string, app string) []string {
 
 // TestAllowedIsClear: who may see an app is told what is missing.
 func TestAllowedIsClear(t *testing.T) {
-	sam := deploy.Actor{Name: "sam", Grants: map[string]deploy.Role{"shop": deploy.RoleView}}
-	err := cli.Allowed(sam, "shop", deploy.RoleDeploy)
+	sam := core.Actor{Name: "sam", Grants: map[string]core.Role{"shop": core.RoleView}}
+	err := cli.Allowed(sam, "shop", core.RoleDeploy)
 	if err == nil || !strings.Contains(err.Error(), "your role on shop is view; this needs deploy") ||
 		!strings.Contains(err.Error(), "users:grant sam shop deploy") {
 		t.Errorf("%v", err)
 	}
-	if err := cli.Allowed(sam, "shop", deploy.RoleView); err != nil {
+	if err := cli.Allowed(sam, "shop", core.RoleView); err != nil {
 		t.Error(err)
 	}
 }
@@ -130,17 +130,17 @@ func TestEventsOfOthers(t *testing.T) {
 	}
 	defer l.Close()
 	for i, app := range []string{"shop", "blog", "", "shop"} {
-		e := deploy.Entry{Time: time.Unix(int64(i), 0), App: app, Actor: "ada", Action: "test", Detail: "entry-of-" + app}
+		e := core.Entry{Time: time.Unix(int64(i), 0), App: app, Actor: "ada", Action: "test", Detail: "entry-of-" + app}
 		if err := l.Record(t.Context(), e); err != nil {
 			t.Fatal(err)
 		}
 	}
-	see := func(a deploy.Actor, words ...string) string {
+	see := func(a core.Actor, words ...string) string {
 		var out bytes.Buffer
 		cli.Run(t.Context(), cli.Services{Ledger: l, People: l}, cli.Caller{Actor: a, Out: &out, Err: &out}, append([]string{"events"}, words...))
 		return out.String()
 	}
-	sam := deploy.Actor{Name: "sam", Grants: map[string]deploy.Role{"shop": deploy.RoleView}}
+	sam := core.Actor{Name: "sam", Grants: map[string]core.Role{"shop": core.RoleView}}
 	if got := see(sam); strings.Count(got, "entry-of-shop") != 2 || strings.Count(got, "entry-of") != 2 {
 		t.Errorf("sam sees\n%s", got)
 	}
@@ -150,7 +150,7 @@ func TestEventsOfOthers(t *testing.T) {
 	if got := see(sam, "blog"); !strings.Contains(got, `there is no app "blog"`) {
 		t.Errorf("sam sees of blog\n%s", got)
 	}
-	if got := see(deploy.Host(), "--json"); strings.Count(got, "entry-of") != 4 {
+	if got := see(core.Host(), "--json"); strings.Count(got, "entry-of") != 4 {
 		t.Errorf("the host sees\n%s", got)
 	}
 }

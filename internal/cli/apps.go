@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
 )
 
@@ -52,7 +53,7 @@ func (t *tree) appRows(ctx context.Context) ([]appRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, live := map[string]deploy.AppStatus{}, map[string]deploy.Release{}
+	state, live := map[string]deploy.AppStatus{}, map[string]core.Release{}
 	for _, s := range states {
 		state[s.App] = s
 	}
@@ -61,7 +62,7 @@ func (t *tree) appRows(ctx context.Context) ([]appRow, error) {
 	}
 	rows := []appRow{}
 	for _, a := range apps {
-		if t.May(a.Name, deploy.RoleView) {
+		if t.May(a.Name, core.RoleView) {
 			rows = append(rows, t.rowOf(a, state[a.Name], live[a.Name]))
 		}
 	}
@@ -69,14 +70,14 @@ func (t *tree) appRows(ctx context.Context) ([]appRow, error) {
 }
 
 // rowOf is the row of an app; live is its live release, zero without one.
-func (t *tree) rowOf(a deploy.App, s deploy.AppStatus, live deploy.Release) appRow {
+func (t *tree) rowOf(a core.App, s deploy.AppStatus, live core.Release) appRow {
 	return appRow{Name: a.Name, Release: a.Live, URL: t.URL(a.Name), State: string(s.State), Commit: live.Commit, Deployed: live.Finished}
 }
 
-func (t *tree) appRow(ctx context.Context, a deploy.App) (appRow, error) {
+func (t *tree) appRow(ctx context.Context, a core.App) (appRow, error) {
 	s, err := t.Core.Status(ctx, a.Name)
 	if err != nil || a.Live == 0 {
-		return t.rowOf(a, s, deploy.Release{}), err
+		return t.rowOf(a, s, core.Release{}), err
 	}
 	live, err := t.Ledger.Release(ctx, a.Name, a.Live)
 	return t.rowOf(a, s, live), err
@@ -106,7 +107,7 @@ func (t *tree) appsInfo() *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		app, err := t.app(cmd.Context(), a[0], deploy.RoleView)
+		app, err := t.app(cmd.Context(), a[0], core.RoleView)
 		if err != nil {
 			return err
 		}

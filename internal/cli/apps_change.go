@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func (t *tree) appsCreate() *cobra.Command {
@@ -15,11 +15,11 @@ func (t *tree) appsCreate() *cobra.Command {
 		Example: "apps:create shop", Args: args(cobra.ExactArgs(1)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if err := deploy.CheckName(a[0]); err != nil {
+		if err := core.CheckName(a[0]); err != nil {
 			return err
 		}
 		// The same words whether or not there is such an app.
-		if !t.May(a[0], deploy.RoleDeploy) {
+		if !t.May(a[0], core.RoleDeploy) {
 			return fmt.Errorf("you may not make %q; an administrator can let you: users:grant %s %s deploy", a[0], t.Name, a[0])
 		}
 		if err := t.Core.CreateApp(cmd.Context(), t.Actor, a[0]); err != nil {
@@ -37,13 +37,13 @@ func (t *tree) appsRename() *cobra.Command {
 		Example: "apps:rename shop store", Args: args(cobra.ExactArgs(2)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleAdmin); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
-		if err := deploy.CheckName(a[1]); err != nil {
+		if err := core.CheckName(a[1]); err != nil {
 			return err
 		}
-		if !t.May(a[1], deploy.RoleDeploy) {
+		if !t.May(a[1], core.RoleDeploy) {
 			return fmt.Errorf("you may not make %q; an administrator can let you: users:grant %s %s deploy", a[1], t.Name, a[1])
 		}
 		if err := t.Core.RenameApp(cmd.Context(), t.Actor, a[0], a[1]); err != nil {
@@ -63,7 +63,7 @@ func (t *tree) appsDestroy() *cobra.Command {
 	}
 	confirm := cmd.Flags().String("confirm", "", "the app's name once more")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleAdmin); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		if *confirm != a[0] {
@@ -81,7 +81,7 @@ func (t *tree) appsLock() *cobra.Command {
 		Example: "apps:lock shop no releases before the sale ends", Args: args(cobra.MinimumNArgs(1)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleDeploy); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleDeploy); err != nil {
 			return err
 		}
 		if err := t.Core.LockApp(cmd.Context(), t.Actor, a[0], strings.Join(a[1:], " ")); err != nil {
@@ -98,7 +98,7 @@ func (t *tree) appsUnlock() *cobra.Command {
 		Use: "apps:unlock APP", Short: "allow deployments of an app again", Example: "apps:unlock shop", Args: args(cobra.ExactArgs(1)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleDeploy); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleDeploy); err != nil {
 			return err
 		}
 		if err := t.Core.UnlockApp(cmd.Context(), t.Actor, a[0]); err != nil {

@@ -8,10 +8,10 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
-func (t *tree) infoRow(ctx context.Context, a deploy.App) (infoRow, error) {
+func (t *tree) infoRow(ctx context.Context, a core.App) (infoRow, error) {
 	base, err := t.appRow(ctx, a)
 	if err != nil {
 		return infoRow{}, err

@@ -13,7 +13,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 // Exit codes.
@@ -53,7 +54,7 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 		err = unknown(cmd, args, err)
 	}
 	for l := range strings.SplitSeq(words(err), "\n") {
-		fmt.Fprintf(c.Err, " !     %s\n", deploy.Printable(l))
+		fmt.Fprintf(c.Err, " !     %s\n", progress.Printable(l))
 	}
 	var u *usageError
 	if errors.As(err, &u) {
@@ -65,7 +66,7 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 // words are what an error says to a person. A rejection speaks for itself,
 // with its hint and without those who passed it on.
 func words(err error) string {
-	var r *deploy.Rejection
+	var r *core.Rejection
 	if !errors.As(err, &r) {
 		return err.Error()
 	}

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -52,7 +52,7 @@ func TestExitCodes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.line, func(t *testing.T) {
 			var out, msg bytes.Buffer
-			c := Caller{Actor: deploy.Actor{Name: "sam"}, In: strings.NewReader(""), Out: &out, Err: &msg}
+			c := Caller{Actor: core.Actor{Name: "sam"}, In: strings.NewReader(""), Out: &out, Err: &msg}
 			code := Run(context.Background(), Services{Version: "v1"}, c, strings.Fields(tt.line))
 			if code != tt.code || !strings.Contains(msg.String(), tt.says) {
 				t.Errorf("exit %d, %q; want %d, %q", code, msg.String(), tt.code, tt.says)

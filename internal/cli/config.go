@@ -8,7 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 // hidden stands for a value that the caller may not see.
@@ -23,7 +24,7 @@ func (t *tree) config() *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleView); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
 		vars, err := t.Settings.Vars(cmd.Context(), a[0])
@@ -34,7 +35,7 @@ func (t *tree) config() *cobra.Command {
 		for _, name := range slices.Sorted(maps.Keys(vars)) {
 			value, shown := vars[name], hidden
 			values[name] = nil
-			if t.May(a[0], deploy.RoleDeploy) {
+			if t.May(a[0], core.RoleDeploy) {
 				values[name], shown = &value, firstLine(value)
 			}
 			rows = append(rows, []string{name, shown})
@@ -59,7 +60,7 @@ func (t *tree) configGet() *cobra.Command {
 		Args: args(cobra.ExactArgs(2)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleDeploy); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleDeploy); err != nil {
 			return err
 		}
 		vars, err := t.Settings.Vars(cmd.Context(), a[0])
@@ -84,7 +85,7 @@ func (t *tree) configGet() *cobra.Command {
 func printableLines(s string) string {
 	lines := strings.Split(s, "\n")
 	for i, l := range lines {
-		lines[i] = deploy.Printable(l)
+		lines[i] = progress.Printable(l)
 	}
 	return strings.Join(lines, "\n")
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
 )
 
@@ -31,7 +32,7 @@ func (t *tree) configSet() *cobra.Command {
 		if len(set) == 0 && *stdin == "" {
 			return usage(cmd, errors.New("nothing to set"))
 		}
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleAdmin); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		if *stdin != "" {
@@ -54,7 +55,7 @@ func assignments(list []string) (map[string]string, error) {
 		if !ok {
 			return nil, fmt.Errorf("word %d is not NAME=VALUE; a value with spaces stands in quotes", i+1)
 		}
-		if err := deploy.CheckVarName(name); err != nil {
+		if err := core.CheckVarName(name); err != nil {
 			return nil, errors.New(words(err))
 		}
 		set[name] = value
@@ -70,7 +71,7 @@ func (t *tree) configUnset() *cobra.Command {
 	}
 	noRestart := noRestartFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleAdmin); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		vars, err := t.Settings.Vars(cmd.Context(), a[0])
@@ -95,7 +96,7 @@ func (t *tree) configImport() *cobra.Command {
 	}
 	noRestart := noRestartFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleAdmin); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		text, err := t.input()
@@ -120,12 +121,12 @@ func noRestartFlag(cmd *cobra.Command) *bool {
 
 // input reads standard input, which may be as long as the config of an app.
 func (t *tree) input() (string, error) {
-	text, err := io.ReadAll(io.LimitReader(t.In, 2*deploy.MaxVars+1))
+	text, err := io.ReadAll(io.LimitReader(t.In, 2*core.MaxVars+1))
 	if err != nil {
 		return "", err
 	}
-	if len(text) > 2*deploy.MaxVars {
-		return "", fmt.Errorf("standard input is longer than %d bytes; the config of an app may take %d", 2*deploy.MaxVars, deploy.MaxVars)
+	if len(text) > 2*core.MaxVars {
+		return "", fmt.Errorf("standard input is longer than %d bytes; the config of an app may take %d", 2*core.MaxVars, core.MaxVars)
 	}
 	return string(text), nil
 }

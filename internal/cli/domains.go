@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/net/idna"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func (t *tree) domains() *cobra.Command {
@@ -18,7 +18,7 @@ func (t *tree) domains() *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleView); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
 		list, err := t.Settings.Domains(cmd.Context(), a[0])
@@ -40,7 +40,7 @@ func (t *tree) domainsAdd() *cobra.Command {
 		Example: "domains:add shop www.example.org", Args: args(cobra.ExactArgs(2)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleAdmin); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		host := asciiHost(a[1])
@@ -59,12 +59,12 @@ func (t *tree) domainsRemove() *cobra.Command {
 		Example: "domains:remove shop www.example.org", Args: args(cobra.ExactArgs(2)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleAdmin); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		host := asciiHost(a[1])
 		err := t.Core.RemoveDomain(cmd.Context(), t.Actor, a[0], host)
-		if errors.Is(err, deploy.ErrNotFound) {
+		if errors.Is(err, core.ErrNotFound) {
 			return fmt.Errorf("%s is not served at %s; `domains %s` lists where it is", a[0], host, a[0])
 		}
 		if err == nil {

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitd/internal/deploy"
+	"gitd/internal/units"
 )
 
 // usageRow is an app's part of the disk, in bytes. Shared is what other apps
@@ -69,8 +70,8 @@ func usageRows(u deploy.Usage) diskRow {
 func usageTable(u deploy.Usage) [][]string {
 	rows := [][]string{{"WHAT", "IMAGES", "LAYERS", "REPOSITORY", "CACHE", "VOLUMES", "LOGS", "TOTAL"}}
 	for _, a := range u.Apps {
-		rows = append(rows, []string{a.App, fmt.Sprint(a.Images), deploy.Bytes(a.Layers), deploy.Bytes(a.Repository),
-			deploy.Bytes(a.Cache), deploy.Bytes(a.Volumes), deploy.Bytes(a.Logs), deploy.Bytes(a.Total())})
+		rows = append(rows, []string{a.App, fmt.Sprint(a.Images), units.Bytes(a.Layers), units.Bytes(a.Repository),
+			units.Bytes(a.Cache), units.Bytes(a.Volumes), units.Bytes(a.Logs), units.Bytes(a.Total())})
 	}
 	for _, x := range []struct {
 		what  string
@@ -79,7 +80,7 @@ func usageTable(u deploy.Usage) [][]string {
 		{"(layers of several apps)", u.Shared}, {"(layers of no release)", u.Stray}, {"(bases)", u.Bases},
 		{"(Node and npm)", u.Cache}, {"(builds)", u.Builds}, {"(machines)", u.Machines}, {"(ledger)", u.Ledger}, {"(free)", u.Free},
 	} {
-		rows = append(rows, []string{x.what, "", "", "", "", "", "", deploy.Bytes(x.bytes)})
+		rows = append(rows, []string{x.what, "", "", "", "", "", "", units.Bytes(x.bytes)})
 	}
 	return rows
 }

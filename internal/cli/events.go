@@ -7,7 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func (t *tree) events() *cobra.Command {
@@ -42,20 +42,20 @@ type eventRow struct {
 
 // entries are those of one app, or all that the caller may see. An app that
 // was destroyed has a past: the role decides, not whether it is there.
-func (t *tree) entries(ctx context.Context, app []string, limit int) ([]deploy.Entry, error) {
+func (t *tree) entries(ctx context.Context, app []string, limit int) ([]core.Entry, error) {
 	switch {
-	case len(app) == 1 && !t.May(app[0], deploy.RoleView):
+	case len(app) == 1 && !t.May(app[0], core.RoleView):
 		return nil, NoApp(app[0])
 	case len(app) == 1:
 		list, err := t.Ledger.Entries(ctx, app[0], limit)
 		if err == nil && len(list) == 0 {
-			_, err = t.app(ctx, app[0], deploy.RoleView)
+			_, err = t.app(ctx, app[0], core.RoleView)
 		}
 		return list, err
 	case t.Admin:
 		return t.Ledger.Entries(ctx, "", limit)
 	}
-	var all []deploy.Entry
+	var all []core.Entry
 	for _, name := range t.visible() {
 		list, err := t.Ledger.Entries(ctx, name, limit)
 		if err != nil {
@@ -63,7 +63,7 @@ func (t *tree) entries(ctx context.Context, app []string, limit int) ([]deploy.E
 		}
 		all = append(all, list...)
 	}
-	slices.SortStableFunc(all, func(a, b deploy.Entry) int { return b.Time.Compare(a.Time) })
+	slices.SortStableFunc(all, func(a, b core.Entry) int { return b.Time.Compare(a.Time) })
 	if limit > 0 && len(all) > limit {
 		all = all[:limit]
 	}
@@ -73,8 +73,8 @@ func (t *tree) entries(ctx context.Context, app []string, limit int) ([]deploy.E
 // visible are the names of the apps on which someone who is no administrator
 // has a role, whether they exist or not.
 func (t *tree) visible() []string {
-	if t.Only != (deploy.Limit{}) {
-		return []string{t.Only.App}
+	if t.Limit != (core.Limit{}) {
+		return []string{t.Limit.App}
 	}
 	return sortedKeys(t.Grants)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
 	"gitd/internal/ledger"
 )
@@ -63,16 +64,16 @@ func mayBeTold(words []string, c Caller) bool {
 	asks := slices.ContainsFunc(words, func(w string) bool {
 		return w == "config" || w == "config:get" || w == "config:show" || w == "config:list"
 	})
-	return !isSet && (strings.Contains(strings.Join(words, " "), fuzzSecret) || asks && c.May("shop", deploy.RoleDeploy))
+	return !isSet && (strings.Contains(strings.Join(words, " "), fuzzSecret) || asks && c.May("shop", core.RoleDeploy))
 }
 
 // fuzzCaller is one of: a stranger, someone who may view, deploy or
 // administer shop, and an administrator.
 func fuzzCaller(who byte) Caller {
-	a := deploy.Actor{Name: "sam", Grants: map[string]deploy.Role{}}
+	a := core.Actor{Name: "sam", Grants: map[string]core.Role{}}
 	switch who % 5 {
 	case 1, 2, 3:
-		a.Grants["shop"] = deploy.Role(who % 5)
+		a.Grants["shop"] = core.Role(who % 5)
 	case 4:
 		a.Admin = true
 	}
@@ -93,12 +94,12 @@ func fuzzServices(f *testing.F) Services {
 	}
 	return Services{
 		Ledger: l, Settings: l, People: l, Core: idle{}, Logs: silent{}, Builds: silent{},
-		Counts:   func(string) deploy.Counts { return deploy.Counts{} },
-		Kept:     func(deploy.Manifest) bool { return true },
+		Counts:   func(string) core.Counts { return core.Counts{} },
+		Kept:     func(core.Manifest) bool { return true },
 		Host:     func(app string) string { return app + ".localhost" },
 		URL:      func(app string) string { return "http://" + app + ".localhost/" },
 		Status:   func() (HostStatus, error) { return HostStatus{}, nil },
-		Defaults: deploy.Resources{MemoryMiB: 128, CPUs: 1},
+		Defaults: core.Resources{MemoryMiB: 128, CPUs: 1},
 		Halt:     func() {}, Recheck: func() {}, Version: "v1",
 	}
 }
@@ -106,44 +107,44 @@ func fuzzServices(f *testing.F) Services {
 // idle is a core that does what it is told, at once.
 type idle struct{}
 
-func (idle) CreateApp(context.Context, deploy.Actor, string) error             { return nil }
-func (idle) RenameApp(_ context.Context, _ deploy.Actor, _, _ string) error    { return nil }
-func (idle) LockApp(_ context.Context, _ deploy.Actor, _, _ string) error      { return nil }
-func (idle) UnlockApp(context.Context, deploy.Actor, string) error             { return nil }
-func (idle) Cancel(context.Context, deploy.Actor, string) error                { return nil }
-func (idle) AddDomain(_ context.Context, _ deploy.Actor, _, _ string) error    { return nil }
-func (idle) RemoveDomain(_ context.Context, _ deploy.Actor, _, _ string) error { return nil }
-func (idle) DestroyApp(context.Context, deploy.Actor, string, io.Writer) error { return nil }
-func (idle) StopApp(context.Context, deploy.Actor, string, io.Writer) error    { return nil }
-func (idle) StartApp(context.Context, deploy.Actor, string, io.Writer) error   { return nil }
-func (idle) Usage(context.Context) (deploy.Usage, error)                       { return deploy.Usage{}, nil }
-func (idle) VolumesOf(context.Context, string) ([]deploy.VolumeUse, error)     { return nil, nil }
-func (idle) QueueOf(string) []deploy.QueueEntry                                { return nil }
-func (idle) Overview() deploy.Overview                                         { return deploy.Overview{} }
-func (idle) Statuses(context.Context) ([]deploy.AppStatus, error)              { return nil, nil }
+func (idle) CreateApp(context.Context, core.Actor, string) error             { return nil }
+func (idle) RenameApp(_ context.Context, _ core.Actor, _, _ string) error    { return nil }
+func (idle) LockApp(_ context.Context, _ core.Actor, _, _ string) error      { return nil }
+func (idle) UnlockApp(context.Context, core.Actor, string) error             { return nil }
+func (idle) Cancel(context.Context, core.Actor, string) error                { return nil }
+func (idle) AddDomain(_ context.Context, _ core.Actor, _, _ string) error    { return nil }
+func (idle) RemoveDomain(_ context.Context, _ core.Actor, _, _ string) error { return nil }
+func (idle) DestroyApp(context.Context, core.Actor, string, io.Writer) error { return nil }
+func (idle) StopApp(context.Context, core.Actor, string, io.Writer) error    { return nil }
+func (idle) StartApp(context.Context, core.Actor, string, io.Writer) error   { return nil }
+func (idle) Usage(context.Context) (deploy.Usage, error)                     { return deploy.Usage{}, nil }
+func (idle) VolumesOf(context.Context, string) ([]deploy.VolumeUse, error)   { return nil, nil }
+func (idle) QueueOf(string) []deploy.QueueEntry                              { return nil }
+func (idle) Overview() deploy.Overview                                       { return deploy.Overview{} }
+func (idle) Statuses(context.Context) ([]deploy.AppStatus, error)            { return nil, nil }
 
-func (idle) PinRelease(context.Context, deploy.Actor, string, int, bool) error { return nil }
+func (idle) PinRelease(context.Context, core.Actor, string, int, bool) error { return nil }
 
-func (idle) Rollback(context.Context, deploy.Actor, string, int, io.Writer) error { return nil }
+func (idle) Rollback(context.Context, core.Actor, string, int, io.Writer) error { return nil }
 
-func (idle) CreateVolume(_ context.Context, _ deploy.Actor, _, _ string, _ int64, _ string, _ io.Writer) error {
+func (idle) CreateVolume(_ context.Context, _ core.Actor, _, _ string, _ int64, _ string, _ io.Writer) error {
 	return nil
 }
 
-func (idle) RemoveVolume(_ context.Context, _ deploy.Actor, _, _ string, _ io.Writer) error {
+func (idle) RemoveVolume(_ context.Context, _ core.Actor, _, _ string, _ io.Writer) error {
 	return nil
 }
 
-func (idle) Redeploy(context.Context, deploy.Actor, string, deploy.Trigger, io.Writer) error {
+func (idle) Redeploy(context.Context, core.Actor, string, core.Trigger, io.Writer) error {
 	return nil
 }
 
-func (idle) SetConfig(_ context.Context, _ deploy.Actor, _ string, c deploy.ConfigChange, _ io.Writer) error {
-	return deploy.CheckVars(c.Set)
+func (idle) SetConfig(_ context.Context, _ core.Actor, _ string, c deploy.ConfigChange, _ io.Writer) error {
+	return core.CheckVars(c.Set)
 }
 
-func (idle) SetResources(_ context.Context, _ deploy.Actor, _ string, r deploy.Resources, _ io.Writer) error {
-	return deploy.CheckResources(r)
+func (idle) SetResources(_ context.Context, _ core.Actor, _ string, r core.Resources, _ io.Writer) error {
+	return core.CheckResources(r)
 }
 
 func (idle) Status(_ context.Context, app string) (deploy.AppStatus, error) {
@@ -153,12 +154,12 @@ func (idle) Status(_ context.Context, app string) (deploy.AppStatus, error) {
 // silent has no output of anybody.
 type silent struct{}
 
-func (silent) Tail(string, int) ([]deploy.Line, error)             { return nil, nil }
-func (silent) TailRelease(string, int, int) ([]deploy.Line, error) { return nil, nil }
-func (silent) Text(string, int) (string, error)                    { return "", deploy.ErrNotFound }
+func (silent) Tail(string, int) ([]core.Line, error)             { return nil, nil }
+func (silent) TailRelease(string, int, int) ([]core.Line, error) { return nil, nil }
+func (silent) Text(string, int) (string, error)                  { return "", core.ErrNotFound }
 
-func (silent) Follow(context.Context, string, int) (<-chan deploy.Line, error) {
-	lines := make(chan deploy.Line)
+func (silent) Follow(context.Context, string, int) (<-chan core.Line, error) {
+	lines := make(chan core.Line)
 	close(lines)
 	return lines, nil
 }

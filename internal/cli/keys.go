@@ -11,7 +11,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/crypto/ssh"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/people"
 )
 
 // maxKey bounds a public key on standard input, in bytes: the longest RSA
@@ -63,7 +64,7 @@ func (t *tree) keyRows(ctx context.Context) ([]keyRow, error) {
 	rows := []keyRow{}
 	for _, k := range list {
 		if t.mayKnow(k) {
-			rows = append(rows, keyRow{k.Name, keyRole(k, admins[k.Name]), k.Only.App, k.Fingerprint, k.Added, k.Expires, k.LastUsed, k.LastFrom})
+			rows = append(rows, keyRow{k.Name, keyRole(k, admins[k.Name]), k.Limit.App, k.Fingerprint, k.Added, k.Expires, k.LastUsed, k.LastFrom})
 		}
 	}
 	return rows, nil
@@ -71,14 +72,14 @@ func (t *tree) keyRows(ctx context.Context) ([]keyRow, error) {
 
 // mayKnow: an administrator knows of every key, others of their own, and a
 // deploy key of itself.
-func (t *tree) mayKnow(k deploy.Key) bool {
-	return t.Admin || k.Name == t.Name && (t.Only == deploy.Limit{} || k.Fingerprint == t.Key)
+func (t *tree) mayKnow(k people.Key) bool {
+	return t.Admin || k.Name == t.Name && (t.Limit == core.Limit{} || k.Fingerprint == t.Key)
 }
 
-func keyRole(k deploy.Key, admin bool) string {
+func keyRole(k people.Key, admin bool) string {
 	switch {
-	case k.Only != deploy.Limit{}:
-		return k.Only.Role.String() + " on " + k.Only.App
+	case k.Limit != core.Limit{}:
+		return k.Limit.Role.String() + " on " + k.Limit.App
 	case admin:
 		return "admin"
 	default:
@@ -88,42 +89,42 @@ func keyRole(k deploy.Key, admin bool) string {
 
 // ParseKey reads one public key in authorized_keys form for name. Options
 // and comments are dropped: they have no meaning here.
-func ParseKey(name, text string) (deploy.Key, error) {
-	if err := deploy.CheckUserName(name); err != nil {
-		return deploy.Key{}, err
+func ParseKey(name, text string) (people.Key, error) {
+	if err := people.CheckUserName(name); err != nil {
+		return people.Key{}, err
 	}
 	if strings.TrimSpace(text) == "" {
-		return deploy.Key{}, errors.New("no public key on standard input; add `< ~/.ssh/id_ed25519.pub`")
+		return people.Key{}, errors.New("no public key on standard input; add `< ~/.ssh/id_ed25519.pub`")
 	}
 	if strings.Contains(text, "PRIVATE KEY") {
-		return deploy.Key{}, errors.New("this is a private key; keep it to yourself and send the file that ends in .pub")
+		return people.Key{}, errors.New("this is a private key; keep it to yourself and send the file that ends in .pub")
 	}
 	key, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(text))
 	if err != nil {
-		return deploy.Key{}, fmt.Errorf("not a public key in OpenSSH form: %w", err)
+		return people.Key{}, fmt.Errorf("not a public key in OpenSSH form: %w", err)
 	}
 	if len(strings.TrimSpace(string(rest))) > 0 {
-		return deploy.Key{}, errors.New("more than one key; add them one at a time")
+		return people.Key{}, errors.New("more than one key; add them one at a time")
 	}
 	return NewKey(name, key)
 }
 
 // NewKey is a key for name, if keys of its kind may log in.
-func NewKey(name string, key ssh.PublicKey) (deploy.Key, error) {
+func NewKey(name string, key ssh.PublicKey) (people.Key, error) {
 	if err := AcceptableKey(key); err != nil {
-		return deploy.Key{}, err
+		return people.Key{}, err
 	}
-	return deploy.Key{
+	return people.Key{
 		Name: name, Fingerprint: ssh.FingerprintSHA256(key), Added: time.Now(),
 		Public: strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))),
 	}, nil
 }
 
 // readKey reads the public key on standard input.
-func (t *tree) readKey(name string) (deploy.Key, error) {
+func (t *tree) readKey(name string) (people.Key, error) {
 	text, err := io.ReadAll(io.LimitReader(t.In, maxKey))
 	if err != nil {
-		return deploy.Key{}, err
+		return people.Key{}, err
 	}
 	return ParseKey(name, string(text))
 }

@@ -10,7 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/people"
 )
 
 func (t *tree) keysAdd() *cobra.Command {
@@ -39,7 +40,7 @@ func (t *tree) keysAdd() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		k.Only, k.Expires = limit, until
+		k.Limit, k.Expires = limit, until
 		return t.addKey(cmd.Context(), k, *admin)
 	}
 	return cmd
@@ -48,13 +49,13 @@ func (t *tree) keysAdd() *cobra.Command {
 // mayAddKey: an administrator adds any key; everyone else adds plain ones of
 // their own.
 func (t *tree) mayAddKey(name string, more bool) error {
-	if t.Admin || name == t.Name && !more && t.Only == (deploy.Limit{}) {
+	if t.Admin || name == t.Name && !more && t.Limit == (core.Limit{}) {
 		return nil
 	}
 	return errAdmin
 }
 
-func (t *tree) addKey(ctx context.Context, k deploy.Key, admin bool) error {
+func (t *tree) addKey(ctx context.Context, k people.Key, admin bool) error {
 	if err := t.outlived(ctx, &k); err != nil {
 		return err
 	}
@@ -70,7 +71,7 @@ func (t *tree) addKey(ctx context.Context, k deploy.Key, admin bool) error {
 	if !k.Expires.IsZero() {
 		until = " until " + k.Expires.UTC().Format(time.RFC3339)
 	}
-	if err := t.record(ctx, k.Only.App, "key.add", "%s (%s) %s%s", k.Name, role, k.Fingerprint, until); err != nil {
+	if err := t.record(ctx, k.Limit.App, "key.add", "%s (%s) %s%s", k.Name, role, k.Fingerprint, until); err != nil {
 		return err
 	}
 	t.recheck() // the key may have had no limit before
@@ -80,12 +81,12 @@ func (t *tree) addKey(ctx context.Context, k deploy.Key, admin bool) error {
 
 // outlived: a key that someone adds for themselves ends when the one it was
 // added with does; an expiry could be shaken off otherwise.
-func (t *tree) outlived(ctx context.Context, k *deploy.Key) error {
+func (t *tree) outlived(ctx context.Context, k *people.Key) error {
 	if t.Admin || t.Key == "" {
 		return nil
 	}
 	mine, err := t.People.Key(ctx, t.Key)
-	if errors.Is(err, deploy.ErrNotFound) {
+	if errors.Is(err, core.ErrNotFound) {
 		return errors.New("you came with a certificate; your keys are added by an administrator")
 	}
 	if err == nil && !mine.Expires.IsZero() && (k.Expires.IsZero() || k.Expires.After(mine.Expires)) {
@@ -107,7 +108,7 @@ func (t *tree) keysRemove() *cobra.Command {
 		if err := t.People.RemoveKey(cmd.Context(), k.Fingerprint); err != nil {
 			return userError(k.Name, err)
 		}
-		if err := t.record(cmd.Context(), k.Only.App, "key.remove", "%s %s", k.Name, k.Fingerprint); err != nil {
+		if err := t.record(cmd.Context(), k.Limit.App, "key.remove", "%s %s", k.Name, k.Fingerprint); err != nil {
 			return err
 		}
 		_, err = fmt.Fprintf(t.Out, "%s may no longer log in with %s\n", k.Name, k.Fingerprint)
@@ -118,12 +119,12 @@ func (t *tree) keysRemove() *cobra.Command {
 }
 
 // findKey finds a key that the caller may know of.
-func (t *tree) findKey(ctx context.Context, what string) (deploy.Key, error) {
+func (t *tree) findKey(ctx context.Context, what string) (people.Key, error) {
 	list, err := t.People.Keys(ctx)
 	if err != nil {
-		return deploy.Key{}, err
+		return people.Key{}, err
 	}
-	var found []deploy.Key
+	var found []people.Key
 	for _, k := range list {
 		if t.mayKnow(k) && (k.Fingerprint == what || k.Name == what) {
 			found = append(found, k)
@@ -131,7 +132,7 @@ func (t *tree) findKey(ctx context.Context, what string) (deploy.Key, error) {
 	}
 	switch len(found) {
 	case 0:
-		return deploy.Key{}, fmt.Errorf("there is no key %q; `keys` lists them", what)
+		return people.Key{}, fmt.Errorf("there is no key %q; `keys` lists them", what)
 	case 1:
 		return found[0], nil
 	default:
@@ -139,22 +140,22 @@ func (t *tree) findKey(ctx context.Context, what string) (deploy.Key, error) {
 		for _, k := range found {
 			b.WriteString("\n  " + k.Fingerprint)
 		}
-		return deploy.Key{}, fmt.Errorf("%s has %d keys; name the one to remove:%s", what, len(found), b.String())
+		return people.Key{}, fmt.Errorf("%s has %d keys; name the one to remove:%s", what, len(found), b.String())
 	}
 }
 
-func parseLimit(app, role string, admin bool) (deploy.Limit, error) {
+func parseLimit(app, role string, admin bool) (core.Limit, error) {
 	if app == "" {
-		return deploy.Limit{}, nil
+		return core.Limit{}, nil
 	}
 	if admin {
-		return deploy.Limit{}, errors.New("--admin and --app exclude each other: a deploy key is for one app")
+		return core.Limit{}, errors.New("--admin and --app exclude each other: a deploy key is for one app")
 	}
-	if err := deploy.CheckName(app); err != nil {
-		return deploy.Limit{}, err
+	if err := core.CheckName(app); err != nil {
+		return core.Limit{}, err
 	}
-	r, err := deploy.ParseRole(role)
-	return deploy.Limit{App: app, Role: r}, err
+	r, err := core.ParseRole(role)
+	return core.Limit{App: app, Role: r}, err
 }
 
 // parseExpiry reads "12h", "30d" or a day, at whose end in UTC it is. Empty
@@ -187,7 +188,7 @@ func future(t, now time.Time) (time.Time, error) {
 
 // record writes to the audit what the caller did.
 func (t *tree) record(ctx context.Context, app, action, format string, args ...any) error {
-	return t.Ledger.Record(ctx, deploy.Entry{
+	return t.Ledger.Record(ctx, core.Entry{
 		Time: time.Now(), App: app, Actor: t.Name, Action: action, Detail: fmt.Sprintf(format, args...),
 	})
 }

@@ -6,7 +6,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 const (
@@ -17,7 +18,7 @@ const (
 // logPane is the log of one app on a screen.
 type logPane struct {
 	app   string
-	from  <-chan deploy.Line
+	from  <-chan core.Line
 	close context.CancelFunc
 	text  []string
 	above int // lines scrolled up from the end; 0: it follows
@@ -26,7 +27,7 @@ type logPane struct {
 
 type linesMsg struct {
 	pane  *logPane
-	lines []deploy.Line
+	lines []core.Line
 	over  bool // no more will come
 }
 
@@ -55,7 +56,7 @@ func (p *logPane) wait() tea.Msg {
 // add takes lines in and asks for the next.
 func (p *logPane) add(msg linesMsg) tea.Cmd {
 	for _, l := range msg.lines {
-		p.text = append(p.text, fmt.Sprintf("%s v%d %s: %s", l.Time.UTC().Format("15:04:05"), l.Release, l.Stream, deploy.Printable(l.Text)))
+		p.text = append(p.text, fmt.Sprintf("%s v%d %s: %s", l.Time.UTC().Format("15:04:05"), l.Release, l.Stream, progress.Printable(l.Text)))
 		if p.above > 0 {
 			p.above++ // what is being read stays where it is
 		}

@@ -10,7 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 // logOptions are the flags of `logs`.
@@ -33,7 +34,7 @@ func (t *tree) logs() *cobra.Command {
 	cmd.Flags().StringVar(&o.release, "release", "", "of this release only, for example v12")
 	cmd.Flags().BoolVar(&o.build, "build", false, "what the deployment printed, the newest or that of --release")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleView); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
 		release, err := parseVersion(o.release)
@@ -95,12 +96,12 @@ func (t *tree) followLog(ctx context.Context, app string, release, num int) erro
 	return nil
 }
 
-func (t *tree) logLine(l deploy.Line) error {
+func (t *tree) logLine(l core.Line) error {
 	head := fmt.Sprintf("%s v%d %s:", l.Time.UTC().Format("2006-01-02T15:04:05.000Z"), l.Release, l.Stream)
 	if t.Terminal != nil {
 		head = sgr("2", head)
 	}
-	_, err := fmt.Fprintf(t.Out, "%s %s\n", head, deploy.Printable(l.Text))
+	_, err := fmt.Fprintf(t.Out, "%s %s\n", head, progress.Printable(l.Text))
 	return err
 }
 
@@ -120,7 +121,7 @@ func (t *tree) showBuild(ctx context.Context, app string, release int) error {
 	}
 	for _, v := range versions {
 		text, err := t.Builds.Text(app, v)
-		if errors.Is(err, deploy.ErrNotFound) {
+		if errors.Is(err, core.ErrNotFound) {
 			continue
 		}
 		if err == nil {
@@ -128,5 +129,5 @@ func (t *tree) showBuild(ctx context.Context, app string, release int) error {
 		}
 		return err
 	}
-	return deploy.Reject("no build output is kept of that", "`releases "+app+"` lists what there was; the newest 50 keep theirs")
+	return core.Reject("no build output is kept of that", "`releases "+app+"` lists what there was; the newest 50 keep theirs")
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
+	"gitd/internal/progress"
 )
 
 const (
@@ -44,7 +44,7 @@ func (t *tree) json(v any) error {
 func (t *tree) table(rows [][]string) error {
 	for _, row := range rows {
 		for i := range row {
-			row[i] = deploy.Printable(row[i])
+			row[i] = progress.Printable(row[i])
 		}
 	}
 	widths := columns(rows)

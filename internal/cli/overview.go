@@ -9,7 +9,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // refresh is how often the overview looks again.
@@ -19,7 +19,7 @@ const refresh = time.Second
 const OverviewName = "overview"
 
 // openLog implements source.
-func (t *tree) openLog(ctx context.Context, app string) (<-chan deploy.Line, error) {
+func (t *tree) openLog(ctx context.Context, app string) (<-chan core.Line, error) {
 	return t.Logs.Follow(ctx, app, paneLines/2)
 }
 
@@ -30,7 +30,7 @@ func (t *tree) overview() *cobra.Command {
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if t.Terminal == nil {
-			return deploy.Reject("the overview needs a terminal", "ask ssh for one: ssh -t -p 2222 nodeos@HOST; or list with `apps`")
+			return core.Reject("the overview needs a terminal", "ask ssh for one: ssh -t -p 2222 nodeos@HOST; or list with `apps`")
 		}
 		return t.watchFrom(cmd.Context(), t)
 	}

@@ -7,7 +7,7 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // overviewRow is one app on the screen.
@@ -16,8 +16,8 @@ type overviewRow struct {
 	State    string
 	Release  int
 	Machine  string
-	Stats    *deploy.Stats // nil: not known
-	Requests int64         // since gitd's start
+	Stats    *core.Stats // nil: not known
+	Requests int64       // since gitd's start
 	Deployed time.Time
 	At       time.Time // when this was looked at
 	CPU      float64   // share of one processor since the look before; below 0: not known

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func (t *tree) releasesPin() *cobra.Command {
@@ -19,7 +19,7 @@ func (t *tree) releasesUnpin() *cobra.Command {
 func (t *tree) pin(use, short, example string, pinned bool) *cobra.Command {
 	cmd := &cobra.Command{Use: use, Short: short, Example: example, Args: args(cobra.ExactArgs(2))}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleDeploy); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleDeploy); err != nil {
 			return err
 		}
 		release, err := parseVersion(a[1])

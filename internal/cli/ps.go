@@ -8,7 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
+	"gitd/internal/progress"
 )
 
 // psRow is how an app runs. Sizes are in bytes, times in seconds.
@@ -57,7 +59,7 @@ func (t *tree) ps() *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	boot := cmd.Flags().Bool("boot", false, "where the time of its last boot went")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleView); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
 		s, err := t.Core.Status(cmd.Context(), a[0])
@@ -104,7 +106,7 @@ func (t *tree) psText(s deploy.AppStatus) error {
 	if err != nil {
 		return err
 	}
-	r := deploy.NewReport(t.Out)
+	r := progress.NewReport(t.Out)
 	if s.Reason != "" {
 		r.Warn("%s: %s", s.State, s.Reason)
 	}
@@ -119,7 +121,7 @@ func (t *tree) psText(s deploy.AppStatus) error {
 
 func (t *tree) bootTable(s deploy.AppStatus) error {
 	if s.Boot == nil {
-		return deploy.Reject("no times of a boot of "+s.App+" are known", "they are those of the machine that gitd started last: ps:restart "+s.App)
+		return core.Reject("no times of a boot of "+s.App+" are known", "they are those of the machine that gitd started last: ps:restart "+s.App)
 	}
 	b := *s.Boot
 	rows := [][]string{{"PHASE", "TOOK", "WHAT"}}
@@ -143,7 +145,7 @@ func (t *tree) bootTable(s deploy.AppStatus) error {
 
 // operation is a command that has the core do something with an app, with
 // progress.
-func (t *tree) operation(use, short, example string, r deploy.Role, do func(ctx context.Context, app string) error) *cobra.Command {
+func (t *tree) operation(use, short, example string, r core.Role, do func(ctx context.Context, app string) error) *cobra.Command {
 	cmd := &cobra.Command{Use: use + " APP", Short: short, Example: example, Args: args(cobra.ExactArgs(1))}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		if _, err := t.app(cmd.Context(), a[0], r); err != nil {
@@ -155,14 +157,14 @@ func (t *tree) operation(use, short, example string, r deploy.Role, do func(ctx 
 }
 
 func (t *tree) psRestart() *cobra.Command {
-	return t.operation("ps:restart", "bring up a new machine of the live release and swap to it", "ps:restart shop", deploy.RoleDeploy,
+	return t.operation("ps:restart", "bring up a new machine of the live release and swap to it", "ps:restart shop", core.RoleDeploy,
 		func(ctx context.Context, app string) error {
-			return t.Core.Redeploy(ctx, t.Actor, app, deploy.ByRestart, t.Out)
+			return t.Core.Redeploy(ctx, t.Actor, app, core.ByRestart, t.Out)
 		})
 }
 
 func (t *tree) psStop() *cobra.Command {
-	return t.operation("ps:stop", "stop the machine of an app until ps:start or the next deployment", "ps:stop shop", deploy.RoleDeploy,
+	return t.operation("ps:stop", "stop the machine of an app until ps:start or the next deployment", "ps:stop shop", core.RoleDeploy,
 		func(ctx context.Context, app string) error {
 			if err := t.Core.StopApp(ctx, t.Actor, app, t.Out); err != nil {
 				return err
@@ -173,12 +175,12 @@ func (t *tree) psStop() *cobra.Command {
 }
 
 func (t *tree) psStart() *cobra.Command {
-	return t.operation("ps:start", "start a stopped app", "ps:start shop", deploy.RoleDeploy,
+	return t.operation("ps:start", "start a stopped app", "ps:start shop", core.RoleDeploy,
 		func(ctx context.Context, app string) error { return t.Core.StartApp(ctx, t.Actor, app, t.Out) })
 }
 
 func (t *tree) buildsCancel() *cobra.Command {
-	return t.operation("builds:cancel", "end the deployments of an app that wait, build or boot", "builds:cancel shop", deploy.RoleDeploy,
+	return t.operation("builds:cancel", "end the deployments of an app that wait, build or boot", "builds:cancel shop", core.RoleDeploy,
 		func(ctx context.Context, app string) error {
 			if err := t.Core.Cancel(ctx, t.Actor, app); err != nil {
 				return err

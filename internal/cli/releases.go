@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func (t *tree) releases() *cobra.Command {
@@ -14,7 +14,7 @@ func (t *tree) releases() *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	limit := cmd.Flags().IntP("num", "n", 15, "how many; 0: all")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleView); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
 		list, err := t.Ledger.Releases(cmd.Context(), a[0], max(*limit, 0))
@@ -26,7 +26,7 @@ func (t *tree) releases() *cobra.Command {
 	return cmd
 }
 
-func (t *tree) releaseTable(list []deploy.Release) [][]string {
+func (t *tree) releaseTable(list []core.Release) [][]string {
 	rows := [][]string{{"RELEASE", "STATE", "COMMIT", "BY", "TRIGGER", "TOOK", "WHEN", "IMAGE", "WHAT"}}
 	for _, r := range list {
 		what := r.Subject
@@ -40,46 +40,46 @@ func (t *tree) releaseTable(list []deploy.Release) [][]string {
 }
 
 type releaseRow struct {
-	Version  int           `json:"version"`
-	State    deploy.State  `json:"state"`
-	Commit   string        `json:"commit"`
-	Subject  string        `json:"subject"`
-	Pusher   string        `json:"pusher"`
-	Trigger  string        `json:"trigger"`
-	Reason   string        `json:"reason,omitempty"`
-	Created  time.Time     `json:"created"`
-	Finished time.Time     `json:"finished,omitzero"`
-	Steps    []deploy.Step `json:"steps,omitempty"`
-	Node     string        `json:"node,omitempty"`
-	Of       int           `json:"of,omitempty"` // the version whose image it boots; absent: its own
-	Image    bool          `json:"image_kept"`   // whether it can be rolled back to without a build
-	Pinned   bool          `json:"pinned"`       // whether that stays so
+	Version  int         `json:"version"`
+	State    core.State  `json:"state"`
+	Commit   string      `json:"commit"`
+	Subject  string      `json:"subject"`
+	Pusher   string      `json:"pusher"`
+	Trigger  string      `json:"trigger"`
+	Reason   string      `json:"reason,omitempty"`
+	Created  time.Time   `json:"created"`
+	Finished time.Time   `json:"finished,omitzero"`
+	Steps    []core.Step `json:"steps,omitempty"`
+	Node     string      `json:"node,omitempty"`
+	Of       int         `json:"of,omitempty"` // the version whose image it boots; absent: its own
+	Image    bool        `json:"image_kept"`   // whether it can be rolled back to without a build
+	Pinned   bool        `json:"pinned"`       // whether that stays so
 }
 
-func (t *tree) releaseRows(list []deploy.Release) []releaseRow {
+func (t *tree) releaseRows(list []core.Release) []releaseRow {
 	rows := []releaseRow{}
 	for _, r := range list {
 		rows = append(rows, releaseRow{r.Version, r.State, r.Commit, r.Subject, r.Pusher, string(r.Trigger),
-			r.Reason, r.Created, r.Finished, r.Steps, r.Manifest.Node, r.Of, t.Kept(r.Manifest), r.Pinned})
+			r.Reason, r.Created, r.Finished, r.Steps, r.Manifest.Node, r.ImageOf, t.Kept(r.Manifest), r.Pinned})
 	}
 	return rows
 }
 
 // image says what a rollback would boot.
-func (t *tree) image(r deploy.Release) string {
+func (t *tree) image(r core.Release) string {
 	switch {
 	case !t.Kept(r.Manifest):
 		return "-"
 	case r.Pinned:
 		return "pinned"
-	case r.Of > 0:
-		return "of " + version(r.Of)
+	case r.ImageOf > 0:
+		return "of " + version(r.ImageOf)
 	default:
 		return "kept"
 	}
 }
 
-func took(r deploy.Release) string {
+func took(r core.Release) string {
 	if r.Finished.IsZero() {
 		return "-"
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // resourceRow says what an app's machine gets, and who said so: "command",
@@ -34,9 +34,9 @@ func (t *tree) resource() *cobra.Command {
 	cpus := cmd.Flags().String("cpus", "", "a whole number; default: what package.json says")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		change := *memory != "" || *cpus != ""
-		role := deploy.RoleView
+		role := core.RoleView
 		if change {
-			role = deploy.RoleAdmin
+			role = core.RoleAdmin
 		}
 		app, err := t.app(cmd.Context(), a[0], role)
 		if err != nil {
@@ -57,12 +57,12 @@ func (t *tree) resource() *cobra.Command {
 	return cmd
 }
 
-func (t *tree) showResources(cmd *cobra.Command, app deploy.App, asJSON bool) error {
+func (t *tree) showResources(cmd *cobra.Command, app core.App, asJSON bool) error {
 	set, err := t.Settings.Resources(cmd.Context(), app.Name)
 	if err != nil {
 		return err
 	}
-	var asked deploy.Resources
+	var asked core.Resources
 	if app.Live > 0 {
 		live, err := t.Ledger.Release(cmd.Context(), app.Name, app.Live)
 		if err != nil {

@@ -3,7 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func (t *tree) rollback() *cobra.Command {
@@ -14,7 +14,7 @@ func (t *tree) rollback() *cobra.Command {
 		Example: "rollback shop\nrollback shop v12", Args: args(cobra.RangeArgs(1, 2)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleDeploy); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleDeploy); err != nil {
 			return err
 		}
 		release := 0

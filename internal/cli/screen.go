@@ -9,13 +9,14 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 // source is what a screen shows.
 type source interface {
 	overviewRows(ctx context.Context) ([]overviewRow, error)
-	openLog(ctx context.Context, app string) (<-chan deploy.Line, error)
+	openLog(ctx context.Context, app string) (<-chan core.Line, error)
 }
 
 // screen is the overview: the apps, and over them the log of one. Its
@@ -167,7 +168,7 @@ func (s *screen) appLines() []string {
 	lines := []string{reverse(pad(title, s.size.Width))}
 	switch {
 	case s.err != nil:
-		return append(lines, "", " "+deploy.Printable(words(s.err)))
+		return append(lines, "", " "+progress.Printable(words(s.err)))
 	case !s.asked:
 		return lines
 	case len(s.rows) == 0:

@@ -13,20 +13,20 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // shelf is a source with apps of a test's choice.
 type shelf struct {
 	rows []overviewRow
 	err  error
-	logs chan deploy.Line
+	logs chan core.Line
 	ctx  context.Context // of the log that was opened last
 }
 
 func (s *shelf) overviewRows(context.Context) ([]overviewRow, error) { return s.rows, s.err }
 
-func (s *shelf) openLog(ctx context.Context, app string) (<-chan deploy.Line, error) {
+func (s *shelf) openLog(ctx context.Context, app string) (<-chan core.Line, error) {
 	s.ctx = ctx
 	return s.logs, s.err
 }
@@ -36,7 +36,7 @@ func apps(n int) []overviewRow {
 	for i := range n {
 		rows = append(rows, overviewRow{
 			App: fmt.Sprintf("app%02d", i), State: "running", Release: i + 1, CPU: -1, Requests: 1234,
-			Stats: &deploy.Stats{MemoryUsed: 90 << 20, MemoryTotal: 128 << 20},
+			Stats: &core.Stats{MemoryUsed: 90 << 20, MemoryTotal: 128 << 20},
 		})
 	}
 	return rows
@@ -81,7 +81,7 @@ func TestScreenShowsTheApps(t *testing.T) {
 func TestRowsAreCompared(t *testing.T) {
 	at := time.Now()
 	look := func(machine string, after time.Duration, cpu, up time.Duration, requests int64) overviewRow {
-		return overviewRow{Machine: machine, At: at.Add(after), Requests: requests, CPU: -1, Stats: &deploy.Stats{CPU: cpu, Uptime: up}}
+		return overviewRow{Machine: machine, At: at.Add(after), Requests: requests, CPU: -1, Stats: &core.Stats{CPU: cpu, Uptime: up}}
 	}
 	first := look("m1", 0, time.Second, 10*time.Second, 100)
 	first.compare(overviewRow{})
@@ -100,7 +100,7 @@ func TestRowsAreCompared(t *testing.T) {
 
 // TestScreenStaysInItsTerminal: whatever size, nothing is wider or longer.
 func TestScreenStaysInItsTerminal(t *testing.T) {
-	from := &shelf{rows: apps(50), logs: make(chan deploy.Line, 1)}
+	from := &shelf{rows: apps(50), logs: make(chan core.Line, 1)}
 	for _, size := range []Size{{80, 24}, {20, 5}, {1, 1}, {0, 0}, {300, 100}} {
 		s := started(from, size)
 		press(s, "end")
@@ -120,7 +120,7 @@ func TestScreenStaysInItsTerminal(t *testing.T) {
 			t.Errorf("%v: the chosen app is not visible:\n%s", size, seen(s))
 		}
 		press(s, "enter")
-		s.Update(linesMsg{pane: s.log, lines: []deploy.Line{{Text: strings.Repeat("wide ", 100)}}})
+		s.Update(linesMsg{pane: s.log, lines: []core.Line{{Text: strings.Repeat("wide ", 100)}}})
 		check("log")
 	}
 }
@@ -150,25 +150,25 @@ func TestScreenKeepsItsPlace(t *testing.T) {
 }
 
 func TestScreenFollowsALog(t *testing.T) {
-	from := &shelf{rows: apps(2), logs: make(chan deploy.Line, 10)}
+	from := &shelf{rows: apps(2), logs: make(chan core.Line, 10)}
 	s := started(from, Size{80, 10})
 	press(s, "down", "enter")
 	for i := range 5 {
-		from.logs <- deploy.Line{Time: time.Unix(0, 0), Release: 2, Stream: "stdout", Text: fmt.Sprintf("line %d\x1b[2J", i)}
+		from.logs <- core.Line{Time: time.Unix(0, 0), Release: 2, Stream: "stdout", Text: fmt.Sprintf("line %d\x1b[2J", i)}
 	}
 	s.Update(s.log.wait())
 	if got := seen(s); !strings.Contains(got, "log of app01: live") || !strings.Contains(got, "v2 stdout: line 4") {
 		t.Errorf("\n%s", got)
 	}
 	for i := range 3 * paneLines {
-		s.Update(linesMsg{pane: s.log, lines: []deploy.Line{{Text: fmt.Sprint("more ", i)}}})
+		s.Update(linesMsg{pane: s.log, lines: []core.Line{{Text: fmt.Sprint("more ", i)}}})
 	}
 	if len(s.log.text) > paneLines {
 		t.Errorf("%d lines are kept", len(s.log.text))
 	}
 	press(s, "pgup")
 	before := strings.SplitN(seen(s), "\n", 2)[1]
-	s.Update(linesMsg{pane: s.log, lines: []deploy.Line{{Text: "new"}}})
+	s.Update(linesMsg{pane: s.log, lines: []core.Line{{Text: "new"}}})
 	if after := strings.SplitN(seen(s), "\n", 2)[1]; after != before {
 		t.Errorf("what is being read moved:\n%s\nto\n%s", before, after)
 	}
@@ -180,7 +180,7 @@ func TestScreenFollowsALog(t *testing.T) {
 	if press(s, "q"); s.log != nil || from.ctx.Err() == nil {
 		t.Error("q does not close the log")
 	}
-	s.Update(linesMsg{pane: old, lines: []deploy.Line{{Text: "late"}}})
+	s.Update(linesMsg{pane: old, lines: []core.Line{{Text: "late"}}})
 	if !strings.Contains(seen(s), "gitd: 2 apps") {
 		t.Errorf("\n%s", seen(s))
 	}

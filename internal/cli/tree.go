@@ -6,22 +6,24 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
+	"gitd/internal/people"
 )
 
 // Logs reads what apps said.
 type Logs interface {
 	// Tail returns the last n lines of app, the oldest first.
-	Tail(app string, n int) ([]deploy.Line, error)
+	Tail(app string, n int) ([]core.Line, error)
 	// TailRelease is Tail for what one release said.
-	TailRelease(app string, release, n int) ([]deploy.Line, error)
+	TailRelease(app string, release, n int) ([]core.Line, error)
 	// Follow sends the last n lines and then live ones until ctx ends.
-	Follow(ctx context.Context, app string, n int) (<-chan deploy.Line, error)
+	Follow(ctx context.Context, app string, n int) (<-chan core.Line, error)
 }
 
 // Builds reads what deployments printed.
 type Builds interface {
-	// Text returns deploy.ErrNotFound when nothing was kept of a release.
+	// Text returns core.ErrNotFound when nothing was kept of a release.
 	Text(app string, release int) (string, error)
 }
 
@@ -29,15 +31,15 @@ type Builds interface {
 type Services struct {
 	Ledger   deploy.Ledger
 	Settings deploy.Settings
-	People   deploy.People
+	People   people.Store
 	Core     Core
 	Logs     Logs
 	Builds   Builds
-	Counts   func(app string) deploy.Counts
-	Kept     func(m deploy.Manifest) bool // whether an image is there to be booted
-	Host     func(app string) string      // the name an app is served under
+	Counts   func(app string) core.Counts
+	Kept     func(m core.Manifest) bool // whether an image is there to be booted
+	Host     func(app string) string    // the name an app is served under
 	URL      func(app string) string
-	Defaults deploy.Resources // of a machine for which nothing is set
+	Defaults core.Resources // of a machine for which nothing is set
 	Status   func() (HostStatus, error)
 	Version  string
 	Halt     func() // begins to stop the machines and the daemon
@@ -48,7 +50,7 @@ type Services struct {
 
 // Caller is who runs a command and with what.
 type Caller struct {
-	deploy.Actor
+	core.Actor
 	In       io.Reader
 	Out      io.Writer
 	Err      io.Writer

@@ -9,7 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/people"
 )
 
 func (t *tree) users() *cobra.Command {
@@ -30,13 +31,13 @@ func (t *tree) users() *cobra.Command {
 }
 
 type userRow struct {
-	Name     string                 `json:"name"`
-	Admin    bool                   `json:"admin"`
-	Roles    map[string]deploy.Role `json:"roles"` // by app
-	Keys     int                    `json:"keys"`
-	Added    time.Time              `json:"added"`
-	LastSeen time.Time              `json:"last_seen,omitzero"`
-	Invited  time.Time              `json:"invited_until,omitzero"` // an invitation is open until then
+	Name     string               `json:"name"`
+	Admin    bool                 `json:"admin"`
+	Roles    map[string]core.Role `json:"roles"` // by app
+	Keys     int                  `json:"keys"`
+	Added    time.Time            `json:"added"`
+	LastSeen time.Time            `json:"last_seen,omitzero"`
+	Invited  time.Time            `json:"invited_until,omitzero"` // an invitation is open until then
 }
 
 func (u userRow) rights() string {
@@ -73,10 +74,10 @@ func (t *tree) userRows(ctx context.Context) ([]userRow, error) {
 }
 
 // userRow is u as the caller may know them: a deploy key knows of one app.
-func (t *tree) userRow(u deploy.User) userRow {
-	row := userRow{Name: u.Name, Admin: u.Admin, Added: u.Added, Roles: map[string]deploy.Role{}}
-	if t.Only != (deploy.Limit{}) {
-		return userRow{Name: u.Name, Added: u.Added, Roles: map[string]deploy.Role{t.Only.App: t.Only.Role}}
+func (t *tree) userRow(u people.User) userRow {
+	row := userRow{Name: u.Name, Admin: u.Admin, Added: u.Added, Roles: map[string]core.Role{}}
+	if t.Limit != (core.Limit{}) {
+		return userRow{Name: u.Name, Added: u.Added, Roles: map[string]core.Role{t.Limit.App: t.Limit.Role}}
 	}
 	for _, g := range u.Grants {
 		row.Roles[g.App] = g.Role
@@ -107,7 +108,7 @@ func (t *tree) addInvited(ctx context.Context, rows []userRow) ([]userRow, error
 			}
 		}
 		if !known && !i.Claim() {
-			rows = append(rows, userRow{Name: i.Name, Admin: i.Admin, Invited: i.Expires, Added: i.Created, Roles: map[string]deploy.Role{}})
+			rows = append(rows, userRow{Name: i.Name, Admin: i.Admin, Invited: i.Expires, Added: i.Created, Roles: map[string]core.Role{}})
 			if i.App != "" {
 				rows[len(rows)-1].Roles[i.App] = i.Role
 			}
@@ -133,7 +134,7 @@ func (t *tree) usersAdd() *cobra.Command {
 		if err := t.admin(); err != nil {
 			return err
 		}
-		if err := deploy.CheckUserName(a[0]); err != nil {
+		if err := people.CheckUserName(a[0]); err != nil {
 			return err
 		}
 		if err := t.People.AddUser(cmd.Context(), a[0], *admin); err != nil {
@@ -154,7 +155,7 @@ func (t *tree) usersRename() *cobra.Command {
 		if err := t.admin(); err != nil {
 			return err
 		}
-		if err := deploy.CheckUserName(a[1]); err != nil {
+		if err := people.CheckUserName(a[1]); err != nil {
 			return err
 		}
 		if err := t.People.RenameUser(cmd.Context(), a[0], a[1]); err != nil {
@@ -195,12 +196,12 @@ func (t *tree) done(ctx context.Context, app, action, format string, args ...any
 // userError says what to do about a change that the ledger refused.
 func userError(name string, err error) error {
 	switch {
-	case errors.Is(err, deploy.ErrNotFound):
+	case errors.Is(err, core.ErrNotFound):
 		return fmt.Errorf("there is no user %q; `users` lists them, users:invite brings one", name)
-	case errors.Is(err, deploy.ErrLastAdmin):
-		return fmt.Errorf("%w; make someone else an administrator first: users:grant NAME --admin", deploy.ErrLastAdmin)
-	case errors.Is(err, deploy.ErrNameTaken):
-		return fmt.Errorf("%w; `users` lists them", deploy.ErrNameTaken)
+	case errors.Is(err, people.ErrLastAdmin):
+		return fmt.Errorf("%w; make someone else an administrator first: users:grant NAME --admin", people.ErrLastAdmin)
+	case errors.Is(err, people.ErrNameTaken):
+		return fmt.Errorf("%w; `users` lists them", people.ErrNameTaken)
 	default:
 		return err
 	}

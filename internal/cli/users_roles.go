@@ -7,7 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/people"
 )
 
 // inviteFor is how long an invitation is open unless it says something else:
@@ -27,7 +28,7 @@ func (t *tree) usersInvite() *cobra.Command {
 		if err := t.admin(); err != nil {
 			return err
 		}
-		if err := deploy.CheckUserName(a[0]); err != nil {
+		if err := people.CheckUserName(a[0]); err != nil {
 			return err
 		}
 		limit, err := parseLimit(*app, *role, *admin)
@@ -41,16 +42,16 @@ func (t *tree) usersInvite() *cobra.Command {
 		if err != nil || until.IsZero() {
 			return usage(cmd, errors.Join(err, errors.New("an invitation needs an end")))
 		}
-		return t.invite(cmd, deploy.Invitation{
+		return t.invite(cmd, people.Invitation{
 			Name: a[0], Admin: *admin, App: limit.App, Role: limit.Role, By: t.Name, Created: time.Now(), Expires: until,
 		})
 	}
 	return cmd
 }
 
-func (t *tree) invite(cmd *cobra.Command, i deploy.Invitation) error {
-	code := deploy.NewCode()
-	i.Hash = deploy.HashCode(code)
+func (t *tree) invite(cmd *cobra.Command, i people.Invitation) error {
+	code := people.NewCode()
+	i.Hash = people.HashCode(code)
 	if err := t.People.Invite(cmd.Context(), i); err != nil {
 		return err
 	}
@@ -82,14 +83,14 @@ func (t *tree) usersGrant() *cobra.Command {
 		if *admin || len(a) != 3 {
 			return usage(cmd, errors.New("name an app and a role, or --admin"))
 		}
-		if err := deploy.CheckName(a[1]); err != nil {
+		if err := core.CheckName(a[1]); err != nil {
 			return err
 		}
-		role, err := deploy.ParseRole(a[2])
+		role, err := core.ParseRole(a[2])
 		if err != nil {
 			return usage(cmd, err)
 		}
-		if err := t.People.Grant(cmd.Context(), deploy.Grant{User: a[0], App: a[1], Role: role}); err != nil {
+		if err := t.People.Grant(cmd.Context(), people.Grant{User: a[0], App: a[1], Role: role}); err != nil {
 			return userError(a[0], err)
 		}
 		return t.done(cmd.Context(), a[1], "user.grant", "%s has the role %s on %s now", a[0], role, a[1])
@@ -117,7 +118,7 @@ func (t *tree) usersRevoke() *cobra.Command {
 			return t.done(cmd.Context(), "", "user.revoke", "%s is no administrator any more", a[0])
 		}
 		err := t.People.Revoke(cmd.Context(), a[0], a[1])
-		if errors.Is(err, deploy.ErrNotFound) {
+		if errors.Is(err, core.ErrNotFound) {
 			return fmt.Errorf("%s has no role on %q; `users` lists who has which", a[0], a[1])
 		}
 		if err != nil {

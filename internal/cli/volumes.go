@@ -11,14 +11,16 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
+	"gitd/internal/units"
 )
 
 // Volumes acts on the disks of apps that outlive their machines.
 type Volumes interface {
 	VolumesOf(ctx context.Context, app string) ([]deploy.VolumeUse, error)
-	CreateVolume(ctx context.Context, by deploy.Actor, app, name string, size int64, mount string, w io.Writer) error
-	RemoveVolume(ctx context.Context, by deploy.Actor, app, name string, w io.Writer) error
+	CreateVolume(ctx context.Context, by core.Actor, app, name string, size int64, mount string, w io.Writer) error
+	RemoveVolume(ctx context.Context, by core.Actor, app, name string, w io.Writer) error
 }
 
 func (t *tree) volumes() *cobra.Command {
@@ -28,7 +30,7 @@ func (t *tree) volumes() *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleView); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
 		list, err := t.Core.VolumesOf(cmd.Context(), a[0])
@@ -37,7 +39,7 @@ func (t *tree) volumes() *cobra.Command {
 		}
 		rows := [][]string{{"VOLUME", "MOUNT", "SIZE", "USED", "CREATED", "IN"}}
 		for _, v := range list {
-			rows = append(rows, []string{v.Name, v.Mount, deploy.Bytes(v.Size), used(v), ago(v.Created), where(v)})
+			rows = append(rows, []string{v.Name, v.Mount, units.Bytes(v.Size), used(v), ago(v.Created), where(v)})
 		}
 		return t.list(*asJSON, volumeRows(list), rows)
 	}
@@ -66,7 +68,7 @@ func used(v deploy.VolumeUse) string {
 	if v.Lost {
 		return "file is missing"
 	}
-	return deploy.Bytes(v.Used)
+	return units.Bytes(v.Used)
 }
 
 func where(v deploy.VolumeUse) string {
@@ -90,7 +92,7 @@ func (t *tree) volumesCreate() *cobra.Command {
 		return args(cobra.ExactArgs(2))(cmd, a)
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], deploy.RoleAdmin); err != nil {
+		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		bytes, err := parseSize(*size)
@@ -127,7 +129,7 @@ func (t *tree) volumesRemove() *cobra.Command {
 	confirm := cmd.Flags().String("confirm", "", "the volume's name again: what is in it cannot be brought back")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		app, name := a[0], a[1]
-		if _, err := t.app(cmd.Context(), app, deploy.RoleAdmin); err != nil {
+		if _, err := t.app(cmd.Context(), app, core.RoleAdmin); err != nil {
 			return err
 		}
 		if *confirm != name {
@@ -146,10 +148,10 @@ func (t *tree) askRemoval(ctx context.Context, app, name string) error {
 	}
 	for _, v := range list {
 		if v.Name == name {
-			return deploy.Reject(
-				fmt.Sprintf("this would remove the volume %q of %s, %s at %s, with the %s in it", name, app, deploy.Bytes(v.Size), v.Mount, used(v)),
+			return core.Reject(
+				fmt.Sprintf("this would remove the volume %q of %s, %s at %s, with the %s in it", name, app, units.Bytes(v.Size), v.Mount, used(v)),
 				fmt.Sprintf("if that is meant: volumes:remove %s %s --confirm %s", app, name, name))
 		}
 	}
-	return deploy.Reject(fmt.Sprintf("%s has no volume %q", app, name), "`volumes "+app+"` lists what it has")
+	return core.Reject(fmt.Sprintf("%s has no volume %q", app, name), "`volumes "+app+"` lists what it has")
 }

@@ -11,6 +11,10 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/image"
+	"gitd/internal/progress"
 )
 
 // guestPort is where an app must listen in its machine.
@@ -23,14 +27,14 @@ const bootTries = 3
 
 // boot starts a machine of rel and waits until it is healthy. When it is
 // not, the pusher sees the machine's last lines, and the machine is gone.
-func (d *Deployer) boot(ctx context.Context, spec MachineSpec, rel Release, r *Report) (*instance, error) {
+func (d *Deployer) boot(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*instance, error) {
 	r.Step("Booting v%d: %d MiB, %d CPU", rel.Version, spec.MemoryMiB, spec.CPUs)
 	for try := 1; ; try++ {
 		inst, err := d.bootOnce(ctx, spec, rel, r)
 		if err == nil || inst == nil || isClosed(inst.booted) || !isClosed(inst.ended) || try == bootTries || ctx.Err() != nil {
 			return inst, err
 		}
-		r.Warn("the machine ended before the app's turn (%s): trying again", oneLine(inst.reason()))
+		r.Warn("the machine ended before the app's turn (%s): trying again", progress.OneLine(inst.reason()))
 		d.cfg.Log.Warn("machine did not boot", "app", rel.App, "release", rel.Version, "machine", spec.ID, "reason", inst.reason())
 		if spec.ID, err = machineID(rel); err != nil {
 			return nil, err
@@ -40,9 +44,9 @@ func (d *Deployer) boot(ctx context.Context, spec MachineSpec, rel Release, r *R
 
 // bootOnce is one try. With an error, the machine is gone, and the instance
 // is what is left of it; nil: there was none.
-func (d *Deployer) bootOnce(ctx context.Context, spec MachineSpec, rel Release, r *Report) (*instance, error) {
+func (d *Deployer) bootOnce(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*instance, error) {
 	inst := newInstance(rel, d.cfg.Output)
-	inst.named(Machine{ID: spec.ID, App: rel.App, Release: rel.Version})
+	inst.named(core.Machine{ID: spec.ID, App: rel.App, Release: rel.Version})
 	m, err := d.cfg.Driver.Boot(ctx, spec, inst.watch)
 	if err != nil {
 		return nil, fmt.Errorf("boot v%d: %w", rel.Version, err)
@@ -64,8 +68,8 @@ func (d *Deployer) bootOnce(ctx context.Context, spec MachineSpec, rel Release, 
 //
 // The machine has its time until init runs, and the app has its own from
 // then on: a slow host must not eat into what an app is given.
-func (d *Deployer) healthy(ctx context.Context, inst *instance, r *Report) error {
-	late := Reject(fmt.Sprintf("the machine did not boot within %s", d.cfg.BootTimeout), "this is the server's fault: its operator finds more in gitd's log")
+func (d *Deployer) healthy(ctx context.Context, inst *instance, r *progress.Report) error {
+	late := core.Reject(fmt.Sprintf("the machine did not boot within %s", d.cfg.BootTimeout), "this is the server's fault: its operator finds more in gitd's log")
 	if err := d.await(ctx, d.cfg.BootTimeout, inst, inst.booted, late); err != nil {
 		return err
 	}
@@ -74,7 +78,7 @@ func (d *Deployer) healthy(ctx context.Context, inst *instance, r *Report) error
 	}
 	booted := time.Now()
 	limit := cmp.Or(inst.release.Manifest.Health.Timeout, d.cfg.BootTimeout)
-	late = Reject(fmt.Sprintf("the app did not listen on port %d within %s", guestPort, limit),
+	late = core.Reject(fmt.Sprintf("the app did not listen on port %d within %s", guestPort, limit),
 		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
 	if err := d.await(ctx, limit, inst, inst.listening, late); err != nil {
 		return err
@@ -88,7 +92,7 @@ func (d *Deployer) healthy(ctx context.Context, inst *instance, r *Report) error
 
 // probe waits for a good answer of a candidate that listens. A check that
 // counts attempts, and no time, has the time that those take.
-func (d *Deployer) probe(ctx context.Context, until time.Time, inst *instance, r *Report) error {
+func (d *Deployer) probe(ctx context.Context, until time.Time, inst *instance, r *progress.Report) error {
 	check := inst.release.Manifest.Health
 	if check.Attempts > 0 && check.Timeout == 0 {
 		until = time.Now().Add(probeMost)
@@ -105,13 +109,13 @@ func (d *Deployer) probe(ctx context.Context, until time.Time, inst *instance, r
 	case isClosed(inst.ended):
 		return d.ended(inst)
 	default:
-		return Reject("health check failed: "+err.Error(), "the app must answer with a status below 500; `logs "+inst.release.App+"` has what it said")
+		return core.Reject("health check failed: "+err.Error(), "the app must answer with a status below 500; `logs "+inst.release.App+"` has what it said")
 	}
 }
 
 // await waits for an event of a candidate, for its end, or for the end of its
 // time, for which the answer is late.
-func (d *Deployer) await(ctx context.Context, limit time.Duration, inst *instance, event <-chan struct{}, late *Rejection) error {
+func (d *Deployer) await(ctx context.Context, limit time.Duration, inst *instance, event <-chan struct{}, late *core.Rejection) error {
 	bound, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	select {
@@ -128,39 +132,39 @@ func (d *Deployer) await(ctx context.Context, limit time.Duration, inst *instanc
 }
 
 func (d *Deployer) ended(inst *instance) error {
-	return Reject("the app did not start: "+inst.reason(), "its last lines are above; `logs "+inst.release.App+"` has all of them")
+	return core.Reject("the app did not start: "+inst.reason(), "its last lines are above; `logs "+inst.release.App+"` has all of them")
 }
 
 // spec says how to boot rel.
-func (d *Deployer) spec(ctx context.Context, rel Release) (MachineSpec, error) {
+func (d *Deployer) spec(ctx context.Context, rel core.Release) (core.MachineSpec, error) {
 	m := rel.Manifest
-	if err := d.cfg.State.Kept(m); err != nil {
-		return MachineSpec{}, &Rejection{Reason: fmt.Sprintf("the image of v%d is not complete: %v", rel.Version, err), Hint: buildAgain(rel), Err: err}
+	if err := image.Check(d.cfg.State, m); err != nil {
+		return core.MachineSpec{}, &core.Rejection{Reason: fmt.Sprintf("the image of v%d is not complete: %v", rel.Version, err), Hint: buildAgain(rel), Err: err}
 	}
 	id, err := machineID(rel)
 	if err != nil {
-		return MachineSpec{}, err
+		return core.MachineSpec{}, err
 	}
 	env, err := d.environment(ctx, rel)
 	if err != nil {
-		return MachineSpec{}, err
+		return core.MachineSpec{}, err
 	}
 	set, err := d.cfg.Settings.Resources(ctx, rel.App)
 	if err != nil {
-		return MachineSpec{}, err
+		return core.MachineSpec{}, err
 	}
-	s := MachineSpec{
+	s := core.MachineSpec{
 		ID: id, App: rel.App, Release: rel.Version,
 		Kernel: d.cfg.State.Kernel(m.Base), Hostname: rel.App,
 		Args: expand(m.Start, env), Env: env, Port: guestPort,
-		Resources: set.or(m.Resources).or(d.cfg.Defaults),
-		Disks: []Disk{
+		Resources: set.Or(m.Resources).Or(d.cfg.Defaults),
+		Disks: []core.Disk{
 			{Serial: "base", Path: d.cfg.State.Root(m.Base)},
 			{Serial: "app", Path: d.cfg.State.Layer(m.App.Digest)},
 		},
 	}
 	if m.Deps.Digest != "" {
-		s.Disks = append(s.Disks, Disk{Serial: "deps", Path: d.cfg.State.Layer(m.Deps.Digest)})
+		s.Disks = append(s.Disks, core.Disk{Serial: "deps", Path: d.cfg.State.Layer(m.Deps.Digest)})
 	}
 	if initrd := d.cfg.State.Initrd(m.Base); exists(initrd) {
 		s.Initrd = initrd
@@ -170,7 +174,7 @@ func (d *Deployer) spec(ctx context.Context, rel Release) (MachineSpec, error) {
 
 // environment is all that the app finds in process.env. Config goes before
 // what the repository says, and before neither goes what gitd promises.
-func (d *Deployer) environment(ctx context.Context, rel Release) (map[string]string, error) {
+func (d *Deployer) environment(ctx context.Context, rel core.Release) (map[string]string, error) {
 	vars, err := d.cfg.Settings.Vars(ctx, rel.App)
 	if err != nil {
 		return nil, err
@@ -197,18 +201,8 @@ func expand(start []string, env map[string]string) []string {
 	return args
 }
 
-func (r Resources) or(def Resources) Resources {
-	if r.MemoryMiB == 0 {
-		r.MemoryMiB = def.MemoryMiB
-	}
-	if r.CPUs == 0 {
-		r.CPUs = def.CPUs
-	}
-	return r
-}
-
 // machineID is unique: a release can be booted more than once.
-func machineID(rel Release) (string, error) {
+func machineID(rel core.Release) (string, error) {
 	var b [3]byte
 	if _, err := rand.Read(b[:]); err != nil {
 		return "", err

@@ -5,17 +5,19 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/image"
+	"gitd/internal/progress"
 )
 
 // TestBuildOutputIsKept: what the pusher saw of a release can be read again,
 // to its last line, whether it became live or failed.
 func TestBuildOutputIsKept(t *testing.T) {
 	w := newWorld(t)
-	w.build = func(ctx context.Context, src deploy.Source, r *deploy.Report) (deploy.Manifest, error) {
+	w.build = func(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error) {
 		r.Step("Building %s", src.Commit[39:])
 		if src.Commit == commit(2) {
-			return deploy.Manifest{}, deploy.Reject("npm ci exited 1", "see above")
+			return core.Manifest{}, core.Reject("npm ci exited 1", "see above")
 		}
 		return w.goodBuild(ctx, src, r)
 	}

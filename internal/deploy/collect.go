@@ -3,6 +3,9 @@ package deploy
 import (
 	"context"
 	"sync"
+
+	"gitd/internal/image"
+	"gitd/internal/units"
 )
 
 // collector runs one collection at a time, and remembers what it was asked
@@ -62,7 +65,7 @@ func (d *Deployer) collect(ctx context.Context, apps map[string]bool) error {
 	}
 	freed, err := d.cfg.Store.Sweep(ctx, sweep)
 	if freed > 0 {
-		d.cfg.Log.Info("images collected", "freed", Bytes(freed))
+		d.cfg.Log.Info("images collected", "freed", units.Bytes(freed))
 	}
 	if err != nil {
 		return err
@@ -80,13 +83,13 @@ func (d *Deployer) collect(ctx context.Context, apps map[string]bool) error {
 
 // keepWhatIsNamed gives the sweep all names that the ledger needs, and
 // returns the commits of the releases that can be deployed again, by app.
-func (d *Deployer) keepWhatIsNamed(ctx context.Context, sweep *Sweep) (commits map[string][]string, err error) {
+func (d *Deployer) keepWhatIsNamed(ctx context.Context, sweep *image.Sweep) (commits map[string][]string, err error) {
 	apps, err := d.cfg.Ledger.Apps(ctx)
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range apps {
-		sweep.Keep(AppCache(a.Name))
+		sweep.Keep(image.AppCache(a.Name))
 	}
 	images, err := d.cfg.Ledger.Images(ctx)
 	if err != nil {
@@ -99,7 +102,7 @@ func (d *Deployer) keepWhatIsNamed(ctx context.Context, sweep *Sweep) (commits m
 			n++
 		}
 		for _, r := range retained(images[:n], d.cfg.Keep) {
-			sweep.Keep(r.Manifest.imageFiles()...)
+			sweep.Keep(r.Manifest.Files()...)
 			commits[r.App] = append(commits[r.App], r.Commit)
 		}
 		images = images[n:]

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // pushes pushes commits 1 to n, one after the other.
@@ -42,7 +42,7 @@ func TestCollection(t *testing.T) {
 	w.keep = 2
 	w.open()
 	w.pushes(2)
-	if err := w.core.PinRelease(t.Context(), deploy.Host(), "shop", 1, true); err != nil {
+	if err := w.core.PinRelease(t.Context(), core.Host(), "shop", 1, true); err != nil {
 		t.Fatal(err)
 	}
 	old := commit(2)
@@ -69,17 +69,17 @@ func TestRollbackToWhatIsGone(t *testing.T) {
 	w.open()
 	w.pushes(4)
 	w.waitUntilGone(1, 2)
-	err := w.core.Rollback(t.Context(), deploy.Host(), "shop", 1, nil)
+	err := w.core.Rollback(t.Context(), core.Host(), "shop", 1, nil)
 	if err == nil || !strings.Contains(err.Error(), "the image of v1 is no longer kept") {
 		t.Fatalf("Rollback: %v", err)
 	}
 	if v, answer := w.live(); v != 4 || answer != "v4" {
 		t.Errorf("v%d answers %q", v, answer)
 	}
-	if err := w.core.PinRelease(t.Context(), deploy.Host(), "shop", 1, true); err == nil {
+	if err := w.core.PinRelease(t.Context(), core.Host(), "shop", 1, true); err == nil {
 		t.Error("an image that is gone was pinned")
 	}
-	reject, out := w.pushRef(deploy.Command{Ref: "refs/tags/v1", Old: none, New: commit(1)})
+	reject, out := w.pushRef(core.Command{Ref: "refs/tags/v1", Old: none, New: commit(1)})
 	if reject != "" || !strings.Contains(out, "no longer kept: it is built again") {
 		t.Errorf("tag: rejected %q:\n%s", reject, out)
 	}
@@ -89,7 +89,7 @@ func TestRollbackToWhatIsGone(t *testing.T) {
 func TestDamagedImage(t *testing.T) {
 	w := newWorld(t)
 	w.pushes(1)
-	w.damage = deploy.Reject("layer 1234 of the image was damaged on the server's disk", "push again")
+	w.damage = core.Reject("layer 1234 of the image was damaged on the server's disk", "push again")
 	reject, out := w.push(commit(1), commit(2))
 	if !strings.Contains(reject, "was damaged") || !strings.Contains(out, " !     push again") {
 		t.Errorf("rejected %q:\n%s", reject, out)

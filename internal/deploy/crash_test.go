@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
 	"gitd/internal/ledger"
 )
@@ -54,7 +55,7 @@ func (m *mortal) die() {
 	m.dead = true
 }
 
-func (m *mortal) AddRelease(ctx context.Context, r deploy.Release) (out deploy.Release, err error) {
+func (m *mortal) AddRelease(ctx context.Context, r core.Release) (out core.Release, err error) {
 	err = m.change("add "+string(r.State), func() error {
 		out, err = m.Ledger.AddRelease(ctx, r)
 		return err
@@ -62,15 +63,15 @@ func (m *mortal) AddRelease(ctx context.Context, r deploy.Release) (out deploy.R
 	return out, err
 }
 
-func (m *mortal) SaveRelease(ctx context.Context, r deploy.Release) error {
+func (m *mortal) SaveRelease(ctx context.Context, r core.Release) error {
 	return m.change(string(r.State), func() error { return m.Ledger.SaveRelease(ctx, r) })
 }
 
-func (m *mortal) Promote(ctx context.Context, r deploy.Release) error {
+func (m *mortal) Promote(ctx context.Context, r core.Release) error {
 	return m.change("promote", func() error { return m.Ledger.Promote(ctx, r) })
 }
 
-func (m *mortal) SaveMachine(ctx context.Context, x deploy.Machine) error {
+func (m *mortal) SaveMachine(ctx context.Context, x core.Machine) error {
 	return m.change("save machine", func() error { return m.Ledger.SaveMachine(ctx, x) })
 }
 
@@ -78,11 +79,11 @@ func (m *mortal) DeleteMachine(ctx context.Context, id string) error {
 	return m.change("delete machine", func() error { return m.Ledger.DeleteMachine(ctx, id) })
 }
 
-func (m *mortal) ChangeApp(ctx context.Context, name string, f func(*deploy.App) error) error {
+func (m *mortal) ChangeApp(ctx context.Context, name string, f func(*core.App) error) error {
 	return m.change("change app", func() error { return m.Ledger.ChangeApp(ctx, name, f) })
 }
 
-func (m *mortal) Boot(ctx context.Context, s deploy.MachineSpec, w deploy.Watch) (out deploy.Machine, err error) {
+func (m *mortal) Boot(ctx context.Context, s core.MachineSpec, w core.Watch) (out core.Machine, err error) {
 	err = m.change("boot", func() error {
 		out, err = m.driver.Boot(ctx, s, w)
 		return err
@@ -90,7 +91,7 @@ func (m *mortal) Boot(ctx context.Context, s deploy.MachineSpec, w deploy.Watch)
 	return out, err
 }
 
-func (m *mortal) Adopt(ctx context.Context, id string, w deploy.Watch) (deploy.Machine, error) {
+func (m *mortal) Adopt(ctx context.Context, id string, w core.Watch) (core.Machine, error) {
 	return m.driver.Adopt(ctx, id, w)
 }
 
@@ -98,7 +99,7 @@ func (m *mortal) Stop(ctx context.Context, id string, grace time.Duration) error
 	return m.change("stop", func() error { return m.driver.Stop(ctx, id, grace) })
 }
 
-func (m *mortal) List(ctx context.Context) ([]deploy.Machine, error) { return m.driver.List(ctx) }
+func (m *mortal) List(ctx context.Context) ([]core.Machine, error) { return m.driver.List(ctx) }
 
 // TestDeathAtEveryChange kills gitd before each change that a second push
 // makes to the ledger or the machines, which is after the change before it.

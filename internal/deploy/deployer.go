@@ -6,11 +6,14 @@ import (
 	"runtime"
 	"sync"
 	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/image"
 )
 
 // Config is what a Deployer works with. Every field is required.
 type Config struct {
-	State     StateDir
+	State     core.StateDir
 	Ledger    Ledger
 	Settings  Settings
 	Builder   Builder
@@ -27,7 +30,7 @@ type Config struct {
 
 	Host     func(app string) string // the name an app is served under
 	URL      func(app string) string // where people find it
-	Defaults Resources               // for releases that ask for none
+	Defaults core.Resources          // for releases that ask for none
 
 	Keep         int           // images of each app that was live are kept; the live one and the one before always are
 	Builds       int           // side by side, of all apps; 0: as many as there are cores
@@ -44,7 +47,7 @@ type Deployer struct {
 	builds queue         // of all apps
 	boots  chan struct{} // has a token for each machine that is being revived
 
-	shelf     Shelf
+	shelf     image.Shelf
 	collector collector
 
 	// life ends when the daemon does. Deployments run on it and not on a
@@ -158,7 +161,7 @@ func (d *Deployer) persist(what string, write func(ctx context.Context) error) {
 
 // record writes to the audit; a failure to do so is logged, not returned.
 func (d *Deployer) record(ctx context.Context, app, actor, action, detail string) {
-	e := Entry{Time: time.Now(), App: app, Actor: actor, Action: action, Detail: detail}
+	e := core.Entry{Time: time.Now(), App: app, Actor: actor, Action: action, Detail: detail}
 	if err := d.cfg.Ledger.Record(ctx, e); err != nil {
 		d.cfg.Log.Error("audit entry lost", "app", app, "action", action, "error", err)
 	}

@@ -19,8 +19,11 @@ import (
 	"time"
 
 	"gitd/internal/applog"
+	"gitd/internal/core"
 	"gitd/internal/deploy"
+	"gitd/internal/image"
 	"gitd/internal/ledger"
+	"gitd/internal/progress"
 	"gitd/internal/volume"
 )
 
@@ -33,12 +36,12 @@ func commit(n int) string { return fmt.Sprintf("%040d", n) }
 // test chooses. Machines are HTTP servers on loopback.
 type world struct {
 	t      *testing.T
-	state  deploy.StateDir
+	state  core.StateDir
 	ledger *ledger.Ledger
 	builds applog.Builds
 	driver *fakeDriver
 	router *fakeRouter
-	build  func(ctx context.Context, src deploy.Source, r *deploy.Report) (deploy.Manifest, error)
+	build  func(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error)
 	mu     sync.Mutex
 	points map[string]string // branch → commit, as the repository has it
 	noMove error             // why no branch can move
@@ -51,7 +54,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, state: deploy.StateDir(memoryDir(t)), points: map[string]string{}}
+	w := &world{t: t, state: core.StateDir(memoryDir(t)), points: map[string]string{}}
 	if err := w.state.Create(); err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +95,7 @@ func (w *world) openWith(change func(c *deploy.Config)) {
 		Log:      slog.New(slog.DiscardHandler),
 		Host:     func(app string) string { return app + ".localhost" },
 		URL:      func(app string) string { return "http://" + app + ".localhost/" },
-		Defaults: deploy.Resources{MemoryMiB: 128, CPUs: 1},
+		Defaults: core.Resources{MemoryMiB: 128, CPUs: 1},
 		Builds:   w.limit, BootTimeout: 5 * time.Second, DrainTimeout: time.Second, HoldTimeout: 3 * time.Second, StopGrace: time.Second,
 	}
 	change(&cfg)
@@ -111,10 +114,10 @@ func (w *world) close() {
 // push pushes a commit to main and returns the reject reason and the output.
 func (w *world) push(old, commit string) (reject, out string) {
 	w.t.Helper()
-	return w.pushRef(deploy.Command{Ref: "refs/heads/main", Old: old, New: commit})
+	return w.pushRef(core.Command{Ref: "refs/heads/main", Old: old, New: commit})
 }
 
-func (w *world) pushRef(c deploy.Command) (reject, out string) {
+func (w *world) pushRef(c core.Command) (reject, out string) {
 	w.t.Helper()
 	p := w.begin("shop", c)
 	return p.end()
@@ -129,7 +132,7 @@ type pushed struct {
 }
 
 // begin starts a push to app, which is made.
-func (w *world) begin(app string, c deploy.Command) *pushed {
+func (w *world) begin(app string, c core.Command) *pushed {
 	w.t.Helper()
 	if _, err := w.ledger.CreateApp(w.t.Context(), app); err != nil {
 		w.t.Fatal(err)
@@ -137,8 +140,8 @@ func (w *world) begin(app string, c deploy.Command) *pushed {
 	p := &pushed{w: w, done: make(chan struct{})}
 	go func() {
 		defer close(p.done)
-		p.outcome = w.core.Receive(deploy.Push{
-			App: app, By: deploy.Actor{Name: "ada", Key: "SHA256:ada"}, Started: time.Now(), Commands: []deploy.Command{c},
+		p.outcome = w.core.Receive(core.Push{
+			App: app, By: core.Actor{Name: "ada", Key: "SHA256:ada"}, Started: time.Now(), Commands: []core.Command{c},
 		}, &p.out)
 		p.outcome.Settle()
 	}()
@@ -147,7 +150,7 @@ func (w *world) begin(app string, c deploy.Command) *pushed {
 
 // beginMain starts a push of a commit to shop's main.
 func (w *world) beginMain(old, commit string) *pushed {
-	return w.begin("shop", deploy.Command{Ref: "refs/heads/main", Old: old, New: commit})
+	return w.begin("shop", core.Command{Ref: "refs/heads/main", Old: old, New: commit})
 }
 
 func (p *pushed) end() (reject, out string) {
@@ -195,14 +198,14 @@ func (w *world) live() (version int, answer string) {
 	return app.Live, w.router.get(w.t, "shop")
 }
 
-func (w *world) Build(ctx context.Context, src deploy.Source, r *deploy.Report) (deploy.Manifest, error) {
+func (w *world) Build(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error) {
 	return w.build(ctx, src, r)
 }
 
 // goodBuild leaves the files of an image, so that it counts as kept.
-func (w *world) goodBuild(_ context.Context, src deploy.Source, _ *deploy.Report) (deploy.Manifest, error) {
+func (w *world) goodBuild(_ context.Context, src image.Source, _ *progress.Report) (core.Manifest, error) {
 	src.Hold.Take("b1", src.Commit)
-	m := deploy.Manifest{Base: "b1", App: deploy.Layer{Digest: src.Commit}, Start: []string{"/usr/bin/node", "$WHICH"}, Env: map[string]string{"WHICH": "server.js"}}
+	m := core.Manifest{Base: "b1", App: core.Layer{Digest: src.Commit}, Start: []string{"/usr/bin/node", "$WHICH"}, Env: map[string]string{"WHICH": "server.js"}}
 	for _, p := range []string{w.state.Kernel("b1"), w.state.Root("b1"), w.state.Layer(src.Commit)} {
 		if err := errors.Join(os.MkdirAll(filepath.Dir(p), 0o700), os.WriteFile(p, nil, 0o600)); err != nil {
 			return m, err
@@ -212,7 +215,7 @@ func (w *world) goodBuild(_ context.Context, src deploy.Source, _ *deploy.Report
 }
 
 // Sweep removes layers only.
-func (w *world) Sweep(_ context.Context, sweep *deploy.Sweep) (freed int64, err error) {
+func (w *world) Sweep(_ context.Context, sweep *image.Sweep) (freed int64, err error) {
 	files, err := os.ReadDir(w.state.Layers())
 	for _, f := range files {
 		digest := strings.TrimSuffix(f.Name(), ".erofs")
@@ -224,12 +227,12 @@ func (w *world) Sweep(_ context.Context, sweep *deploy.Sweep) (freed int64, err 
 	return 0, err
 }
 
-func (w *world) Verify(context.Context, deploy.Manifest) error { return w.damage }
+func (w *world) Verify(context.Context, core.Manifest) error { return w.damage }
 
 func (w *world) Tidy(context.Context, string, []string) error { return nil }
 
-func (w *world) Commit(_ context.Context, _, object string) (deploy.Commit, error) {
-	return deploy.Commit{ID: object, Subject: "a commit"}, nil
+func (w *world) Commit(_ context.Context, _, object string) (core.Commit, error) {
+	return core.Commit{ID: object, Subject: "a commit"}, nil
 }
 
 func (w *world) Point(_ context.Context, _, branch, commit string) error {
@@ -239,7 +242,7 @@ func (w *world) Point(_ context.Context, _, branch, commit string) error {
 	return nil
 }
 
-func (w *world) Prepare(_ context.Context, _, branch, commit string) (deploy.RefMove, error) {
+func (w *world) Prepare(_ context.Context, _, branch, commit string) (core.RefMove, error) {
 	return fakeMove{w, branch, commit}, w.noMove
 }
 
@@ -257,7 +260,7 @@ func (w *world) Rename(context.Context, string, string) error { return nil }
 
 type discard struct{}
 
-func (discard) Append(string, deploy.Line)  {}
+func (discard) Append(string, core.Line)    {}
 func (discard) Forget(string) error         { return nil }
 func (discard) Rename(string, string) error { return nil }
 
@@ -300,7 +303,7 @@ func (r *fakeRouter) Names(app string, hosts []string) {
 	r.names[app] = hosts
 }
 
-func (r *fakeRouter) Counts(string) deploy.Counts { return deploy.Counts{} }
+func (r *fakeRouter) Counts(string) core.Counts { return core.Counts{} }
 
 func (r *fakeRouter) Down(app, reason string) {
 	r.mu.Lock()
@@ -340,31 +343,31 @@ type fakeDriver struct {
 	machines map[string]*fakeMachine
 	app      func(m *fakeMachine) // what a machine does after its boot
 	adopted  func(m *fakeMachine) // what a machine does when it is adopted; nil: nothing
-	specs    []deploy.MachineSpec
+	specs    []core.MachineSpec
 	bootErr  error
 }
 
 type fakeMachine struct {
-	deploy.Machine
-	spec   deploy.MachineSpec
-	watch  deploy.Watch
+	core.Machine
+	spec   core.MachineSpec
+	watch  core.Watch
 	server *httptest.Server
 	status int
 }
 
 // healthy listens at once and answers with its release.
-func healthy(m *fakeMachine) { m.watch(deploy.Event{Kind: deploy.EventListening}) }
+func healthy(m *fakeMachine) { m.watch(core.Event{Kind: core.EventListening}) }
 
-func (d *fakeDriver) Boot(_ context.Context, s deploy.MachineSpec, w deploy.Watch) (deploy.Machine, error) {
+func (d *fakeDriver) Boot(_ context.Context, s core.MachineSpec, w core.Watch) (core.Machine, error) {
 	if d.bootErr != nil {
-		return deploy.Machine{}, d.bootErr
+		return core.Machine{}, d.bootErr
 	}
 	m := &fakeMachine{spec: s, watch: w, status: 200}
 	m.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.WriteHeader(m.status)
 		fmt.Fprintf(rw, "v%d%s", s.Release, s.Env["SAYS"])
 	}))
-	m.Machine = deploy.Machine{ID: s.ID, App: s.App, Release: s.Release, Addr: m.server.Listener.Addr().String(), Started: time.Now()}
+	m.Machine = core.Machine{ID: s.ID, App: s.App, Release: s.Release, Addr: m.server.Listener.Addr().String(), Started: time.Now()}
 	d.mu.Lock()
 	d.machines[s.ID] = m
 	d.specs = append(d.specs, s)
@@ -374,12 +377,12 @@ func (d *fakeDriver) Boot(_ context.Context, s deploy.MachineSpec, w deploy.Watc
 	return m.Machine, nil
 }
 
-func (d *fakeDriver) Adopt(_ context.Context, id string, w deploy.Watch) (deploy.Machine, error) {
+func (d *fakeDriver) Adopt(_ context.Context, id string, w core.Watch) (core.Machine, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m, ok := d.machines[id]
 	if !ok {
-		return deploy.Machine{}, deploy.ErrNotFound
+		return core.Machine{}, core.ErrNotFound
 	}
 	m.watch = w
 	if d.adopted != nil {
@@ -395,15 +398,15 @@ func (d *fakeDriver) Stop(_ context.Context, id string, _ time.Duration) error {
 	d.mu.Unlock()
 	if m != nil {
 		m.server.Close()
-		m.watch(deploy.Event{Kind: deploy.EventGone, Detail: "stopped"})
+		m.watch(core.Event{Kind: core.EventGone, Detail: "stopped"})
 	}
 	return nil
 }
 
-func (d *fakeDriver) List(context.Context) ([]deploy.Machine, error) {
+func (d *fakeDriver) List(context.Context) ([]core.Machine, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	var list []deploy.Machine
+	var list []core.Machine
 	for _, m := range d.machines {
 		list = append(list, m.Machine)
 	}
@@ -464,36 +467,36 @@ func TestFailureChangesNothing(t *testing.T) {
 		reason string
 	}{
 		{"build", func(w *world) {
-			w.build = func(context.Context, deploy.Source, *deploy.Report) (deploy.Manifest, error) {
-				return deploy.Manifest{}, deploy.Reject("build failed: npm ci exited 1", "look at it")
+			w.build = func(context.Context, image.Source, *progress.Report) (core.Manifest, error) {
+				return core.Manifest{}, core.Reject("build failed: npm ci exited 1", "look at it")
 			}
 		}, "build failed: npm ci exited 1"},
 		{"image", func(w *world) {
-			w.build = func(context.Context, deploy.Source, *deploy.Report) (deploy.Manifest, error) {
-				return deploy.Manifest{Base: "gone", App: deploy.Layer{Digest: "gone"}}, nil
+			w.build = func(context.Context, image.Source, *progress.Report) (core.Manifest, error) {
+				return core.Manifest{Base: "gone", App: core.Layer{Digest: "gone"}}, nil
 			}
 		}, "not complete"},
 		{"boot", func(w *world) { w.driver.bootErr = errors.New("no memory") }, "boot v2: no memory"},
 		{"exit", func(w *world) {
 			w.driver.app = func(m *fakeMachine) {
-				m.watch(deploy.Event{Kind: deploy.EventLog, Stream: "stderr", Line: "Error: no \x1b[31mdatabase"})
-				m.watch(deploy.Event{Kind: deploy.EventExited, Detail: "exit code 1"})
+				m.watch(core.Event{Kind: core.EventLog, Stream: "stderr", Line: "Error: no \x1b[31mdatabase"})
+				m.watch(core.Event{Kind: core.EventExited, Detail: "exit code 1"})
 			}
 		}, "the app did not start: exit code 1"},
 		{"exit of the machine in the app's time", func(w *world) {
 			w.driver.app = func(m *fakeMachine) {
-				m.watch(deploy.Event{Kind: deploy.EventBooted})
-				m.watch(deploy.Event{Kind: deploy.EventGone, Detail: "out of memory"})
+				m.watch(core.Event{Kind: core.EventBooted})
+				m.watch(core.Event{Kind: core.EventGone, Detail: "out of memory"})
 			}
 		}, "the app did not start: out of memory"},
 		{"panic", func(w *world) {
-			w.driver.app = func(m *fakeMachine) { m.watch(deploy.Event{Kind: deploy.EventGone, Detail: "kernel panic"}) }
+			w.driver.app = func(m *fakeMachine) { m.watch(core.Event{Kind: core.EventGone, Detail: "kernel panic"}) }
 		}, "the app did not start: kernel panic"},
 		{"end between listening and health", func(w *world) {
 			w.driver.app = func(m *fakeMachine) {
 				m.status = 500
-				m.watch(deploy.Event{Kind: deploy.EventListening})
-				m.watch(deploy.Event{Kind: deploy.EventGone, Detail: "power off"})
+				m.watch(core.Event{Kind: core.EventListening})
+				m.watch(core.Event{Kind: core.EventGone, Detail: "power off"})
 			}
 		}, "the app did not start: power off"},
 	}
@@ -542,10 +545,10 @@ func TestTagBootsTheKeptImage(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
 	w.push(commit(1), commit(2))
-	w.build = func(context.Context, deploy.Source, *deploy.Report) (deploy.Manifest, error) {
-		return deploy.Manifest{}, errors.New("a rollback builds nothing")
+	w.build = func(context.Context, image.Source, *progress.Report) (core.Manifest, error) {
+		return core.Manifest{}, errors.New("a rollback builds nothing")
 	}
-	tag := deploy.Command{Ref: "refs/tags/v1", Old: none, New: commit(1)}
+	tag := core.Command{Ref: "refs/tags/v1", Old: none, New: commit(1)}
 	if reject, out := w.pushRef(tag); reject != "" || !strings.Contains(out, "Rolling back to v1") {
 		t.Fatalf("rejected %q:\n%s", reject, out)
 	}
@@ -564,10 +567,10 @@ func TestRestart(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
 	ctx := t.Context()
-	if _, err := w.ledger.AddRelease(ctx, deploy.Release{App: "shop", Commit: commit(2), Trigger: deploy.ByPush, State: deploy.Building, Created: time.Now()}); err != nil {
+	if _, err := w.ledger.AddRelease(ctx, core.Release{App: "shop", Commit: commit(2), Trigger: core.ByPush, State: core.Building, Created: time.Now()}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.driver.Boot(ctx, deploy.MachineSpec{ID: "shop-v2-stray", App: "shop", Release: 2}, func(deploy.Event) {}); err != nil {
+	if _, err := w.driver.Boot(ctx, core.MachineSpec{ID: "shop-v2-stray", App: "shop", Release: 2}, func(core.Event) {}); err != nil {
 		t.Fatal(err)
 	}
 	w.close()
@@ -577,7 +580,7 @@ func TestRestart(t *testing.T) {
 		t.Errorf("v%d answers %q from one of %d machines; %d were booted", v, answer, w.driver.count(), len(w.driver.specs))
 	}
 	r, err := w.ledger.Release(ctx, "shop", 2)
-	if err != nil || r.State != deploy.Failed || !strings.Contains(r.Reason, "gitd ended") {
+	if err != nil || r.State != core.Failed || !strings.Contains(r.Reason, "gitd ended") {
 		t.Errorf("v2 is %s (%s), %v", r.State, r.Reason, err)
 	}
 

@@ -9,6 +9,11 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/image"
+	"gitd/internal/progress"
+	"gitd/internal/units"
 )
 
 // deployment is one run: a release on its way to being live. It holds its
@@ -17,18 +22,18 @@ type deployment struct {
 	d      *Deployer
 	k      *keeper
 	turn   *turn
-	by     Actor
-	report *Report
-	files  *Hold // of the image's files, until the ledger has what became of the release
+	by     core.Actor
+	report *progress.Report
+	files  *image.Hold // of the image's files, until the ledger has what became of the release
 
-	app     App    // as it was when the deployment's turn came
-	branch  string // becomes the app's deploy branch; empty: that does not change
-	shallow bool   // git itself moves the branch
-	release Release
+	app     core.App // as it was when the deployment's turn came
+	branch  string   // becomes the app's deploy branch; empty: that does not change
+	shallow bool     // git itself moves the branch
+	release core.Release
 }
 
 // deploymentOf makes a deployment for app, asked for by somebody.
-func (d *Deployer) deploymentOf(by Actor, app, what string, r *Report) *deployment {
+func (d *Deployer) deploymentOf(by core.Actor, app, what string, r *progress.Report) *deployment {
 	k := d.keeper(app)
 	return &deployment{d: d, k: k, by: by, report: r, files: d.shelf.Hold(), turn: &turn{app: app, by: by.Name, what: what}}
 }
@@ -56,8 +61,8 @@ func (j *deployment) enter() (ctx context.Context, leave func(), err error) {
 		return nil, nil, err
 	}
 	j.report.Lap("wait")
-	if j.app, err = j.d.cfg.Ledger.App(ctx, j.turn.app); errors.Is(err, ErrNotFound) {
-		err = Reject(fmt.Sprintf("there is no app %q any more", j.turn.app), "`apps` lists yours")
+	if j.app, err = j.d.cfg.Ledger.App(ctx, j.turn.app); errors.Is(err, core.ErrNotFound) {
+		err = core.Reject(fmt.Sprintf("there is no app %q any more", j.turn.app), "`apps` lists yours")
 	}
 	if err != nil {
 		leave()
@@ -88,13 +93,13 @@ func (j *deployment) unlocked() error {
 	if !l.Held() {
 		return nil
 	}
-	return Reject(fmt.Sprintf("%s is locked by %s since %s: %s", j.app.Name, l.By, l.Since.Format(time.DateTime), l.Reason),
+	return core.Reject(fmt.Sprintf("%s is locked by %s since %s: %s", j.app.Name, l.By, l.Since.Format(time.DateTime), l.Reason),
 		"`apps:unlock "+j.app.Name+"` lets deployments in again")
 }
 
 // deploy brings draft, which is stored as the app's next version, to live or
 // to failed.
-func (j *deployment) deploy(ctx context.Context, draft Release) error {
+func (j *deployment) deploy(ctx context.Context, draft core.Release) error {
 	draft.App, draft.Pusher, draft.Key, draft.Created = j.app.Name, j.by.Name, j.by.Key, time.Now()
 	var err error
 	if j.release, err = j.d.cfg.Ledger.AddRelease(ctx, draft); err != nil {
@@ -119,7 +124,7 @@ func (j *deployment) keepOutput() {
 		j.d.cfg.Log.Error("build output is not kept", "app", j.release.App, "error", err)
 		return
 	}
-	j.report.keep(w)
+	j.report.Keep(w)
 }
 
 // because replaces the error of a work that was broken off by the reason for
@@ -132,7 +137,7 @@ func because(ctx context.Context, err error) error {
 }
 
 func (j *deployment) bringUp(ctx context.Context) error {
-	if j.release.State == Building {
+	if j.release.State == core.Building {
 		if err := j.build(ctx); err != nil {
 			return err
 		}
@@ -141,11 +146,11 @@ func (j *deployment) bringUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := j.step(ctx, Booting); err != nil {
+	if err := j.step(ctx, core.Booting); err != nil {
 		return err
 	}
 	sound := j.verify(ctx)
-	if spec.exclusive() {
+	if spec.Exclusive() {
 		if err := sound(); err != nil { // before anything is stopped
 			return err
 		}
@@ -176,17 +181,17 @@ func (j *deployment) build(ctx context.Context) error {
 	}
 	defer j.d.builds.leave(place)
 	j.report.Lap("wait")
-	src := Source{App: j.app.Name, Repo: j.d.cfg.State.Repo(j.app.Name), Commit: j.release.Commit, Hold: j.files}
+	src := image.Source{App: j.app.Name, Repo: j.d.cfg.State.Repo(j.app.Name), Commit: j.release.Commit, Hold: j.files}
 	var err error
 	if j.release.Manifest, err = j.d.cfg.Builder.Build(ctx, src, j.report); err != nil {
-		j.release.Manifest = Manifest{}
+		j.release.Manifest = core.Manifest{}
 		return err
 	}
-	return j.step(ctx, Built)
+	return j.step(ctx, core.Built)
 }
 
 // step moves the release on, in the ledger first.
-func (j *deployment) step(ctx context.Context, s State) error {
+func (j *deployment) step(ctx context.Context, s core.State) error {
 	next := j.release
 	next.State, next.Steps = s, j.report.Steps()
 	if err := j.d.cfg.Ledger.SaveRelease(ctx, next); err != nil {
@@ -206,8 +211,8 @@ func (j *deployment) moved() {
 // failed stores why.
 func (j *deployment) failed(cause error) {
 	r := j.release
-	r.State, r.Finished, r.Steps = Failed, time.Now(), j.report.Steps()
-	r.Reason = oneLine(cause.Error())
+	r.State, r.Finished, r.Steps = core.Failed, time.Now(), j.report.Steps()
+	r.Reason = progress.OneLine(cause.Error())
 	j.release = r
 	j.d.persist("the failure of a release", func(ctx context.Context) error {
 		return j.d.cfg.Ledger.SaveRelease(ctx, r)
@@ -226,7 +231,7 @@ func (j *deployment) recordBranch(ctx context.Context) error {
 		return nil
 	}
 	j.app.Branch = j.branch
-	return j.d.cfg.Ledger.ChangeApp(ctx, j.app.Name, func(a *App) error {
+	return j.d.cfg.Ledger.ChangeApp(ctx, j.app.Name, func(a *core.App) error {
 		a.Branch = j.branch
 		return nil
 	})
@@ -235,9 +240,9 @@ func (j *deployment) recordBranch(ctx context.Context) error {
 // summary is printed when the release is live and git has moved its refs.
 func (j *deployment) summary() string {
 	var b strings.Builder
-	r := NewReport(&b)
-	r.keep(j.report.takeKept())
-	defer r.endKeep()
+	r := progress.NewReport(&b)
+	r.Keep(j.report.TakeKept())
+	defer r.EndKeep()
 	r.Detail("%s", j.times())
 	r.Done("v%d is live at %s", j.release.Version, j.d.cfg.URL(j.app.Name))
 	return b.String()
@@ -251,8 +256,8 @@ func (j *deployment) times() string {
 	for _, s := range j.report.Steps() {
 		total += s.Took
 		if !slices.Contains([]string{"wait", "base", "export", "build"}, s.Name) || s.Took > 100*time.Millisecond {
-			parts = append(parts, s.Name+" "+took(s.Took))
+			parts = append(parts, s.Name+" "+units.Took(s.Took))
 		}
 	}
-	return strings.Join(append(parts, "total "+took(total)), " · ")
+	return strings.Join(append(parts, "total "+units.Took(total)), " · ")
 }

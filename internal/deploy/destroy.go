@@ -5,13 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+
+	"gitd/internal/core"
 )
 
 // DestroyApp ends what is being deployed, stops app and removes its
 // repository, its output and its place in the ledger. Its images go with the
 // next collection. If gitd dies in the middle, the app is stopped, and the
 // same command goes on.
-func (d *Deployer) DestroyApp(ctx context.Context, by Actor, app string, w io.Writer) error {
+func (d *Deployer) DestroyApp(ctx context.Context, by core.Actor, app string, w io.Writer) error {
 	return d.operate(by, app, "its destruction", true, w, func(ctx context.Context, j *deployment) error {
 		if err := j.unlocked(); err != nil {
 			return err
@@ -19,7 +21,7 @@ func (d *Deployer) DestroyApp(ctx context.Context, by Actor, app string, w io.Wr
 		if err := d.noVolumes(ctx, app); err != nil {
 			return err
 		}
-		if err := d.cfg.Ledger.ChangeApp(ctx, app, func(a *App) error { a.Stopped = true; return nil }); err != nil {
+		if err := d.cfg.Ledger.ChangeApp(ctx, app, func(a *core.App) error { a.Stopped = true; return nil }); err != nil {
 			return err
 		}
 		release, err := j.k.stage.take(ctx)
@@ -51,8 +53,8 @@ func (d *Deployer) removeFiles(ctx context.Context, app string) error {
 
 // RenameApp gives an app another name, which its host name follows. Its
 // machine goes on under the old one until the next release.
-func (d *Deployer) RenameApp(ctx context.Context, by Actor, from, to string) error {
-	if err := CheckName(to); err != nil {
+func (d *Deployer) RenameApp(ctx context.Context, by core.Actor, from, to string) error {
+	if err := core.CheckName(to); err != nil {
 		return err
 	}
 	return d.operate(by, from, "its renaming", false, nil, func(ctx context.Context, j *deployment) error {
@@ -65,8 +67,8 @@ func (d *Deployer) RenameApp(ctx context.Context, by Actor, from, to string) err
 		}
 		defer release()
 		switch err := d.cfg.Ledger.RenameApp(ctx, from, to); {
-		case errors.Is(err, ErrTaken):
-			return Reject(fmt.Sprintf("there is an app %q already", to), "choose another name")
+		case errors.Is(err, core.ErrTaken):
+			return core.Reject(fmt.Sprintf("there is an app %q already", to), "choose another name")
 		case err != nil:
 			return err
 		}
@@ -103,5 +105,5 @@ func (d *Deployer) moveFiles(ctx context.Context, from, to string) error {
 	if err != nil {
 		return err
 	}
-	return d.cfg.Ledger.ChangeApp(ctx, to, func(a *App) error { a.Was = ""; return nil })
+	return d.cfg.Ledger.ChangeApp(ctx, to, func(a *core.App) error { a.FormerName = ""; return nil })
 }

@@ -8,6 +8,9 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 const (
@@ -18,13 +21,13 @@ const (
 
 // prober asks a candidate for its health-check path.
 type prober struct {
-	Health
+	core.Health
 	client *http.Client
 	host   string // Host header: the name the app will be served under
 }
 
 // newProber fills in what h leaves open.
-func newProber(host string, h Health) *prober {
+func newProber(host string, h core.Health) *prober {
 	h.Path = cmp.Or(h.Path, "/")
 	h.Interval = cmp.Or(h.Interval, probeEvery)
 	h.Probe = cmp.Or(h.Probe, probeTimeout)
@@ -46,7 +49,7 @@ func newProber(host string, h Health) *prober {
 // untilHealthy probes addr until it gives any answer below 500. It gives up
 // after the attempts that the check allows, when ctx ends, or at once when
 // the machine does. Each probe is told to the pusher.
-func (p *prober) untilHealthy(ctx context.Context, addr string, ended <-chan struct{}, r *Report) error {
+func (p *prober) untilHealthy(ctx context.Context, addr string, ended <-chan struct{}, r *progress.Report) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {

@@ -3,6 +3,9 @@ package deploy
 import (
 	"sync"
 	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 const (
@@ -19,7 +22,7 @@ const (
 // instance is the core's view of one machine: where its events arrive, and
 // the last lines it said.
 type instance struct {
-	release Release // as it was at the boot; the app may be renamed since
+	release core.Release // as it was at the boot; the app may be renamed since
 	out     Output
 
 	booted    chan struct{} // closed by EventBooted, or by the first EventListening
@@ -28,7 +31,7 @@ type instance struct {
 
 	mu      sync.Mutex
 	app     string
-	machine Machine
+	machine core.Machine
 	tail    []string
 	why     string    // why it ended
 	boot    string    // the guest's own account of its boot
@@ -37,8 +40,8 @@ type instance struct {
 	exits   int       // of the app in succession
 	crashes int       // of the app in all
 	told    time.Time // when one of them was told of last
-	stats   *Stats
-	times   *BootTimes
+	stats   *core.Stats
+	times   *core.BootTimes
 	hooks   hooks
 }
 
@@ -50,7 +53,7 @@ type hooks struct {
 }
 
 // newInstance makes an instance for one machine of r.
-func newInstance(r Release, out Output) *instance {
+func newInstance(r core.Release, out Output) *instance {
 	return &instance{
 		release: r, out: out, app: r.App,
 		booted: make(chan struct{}), listening: make(chan struct{}), ended: make(chan struct{}),
@@ -58,39 +61,39 @@ func newInstance(r Release, out Output) *instance {
 }
 
 // watch is the instance's Watch: it only notes and forwards.
-func (i *instance) watch(e Event) {
+func (i *instance) watch(e core.Event) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if e.Boot != nil {
 		i.times = e.Boot
 	}
 	switch e.Kind {
-	case EventBooted:
+	case core.EventBooted:
 		i.boot = e.Detail
 		closeOnce(i.booted)
-	case EventListening:
+	case core.EventListening:
 		if i.up.IsZero() {
 			i.up = time.Now()
 		}
 		closeOnce(i.booted)
 		closeOnce(i.listening)
-	case EventExited:
+	case core.EventExited:
 		i.exited(e)
-	case EventLog:
+	case core.EventLog:
 		i.say(e, e.Line)
-	case EventStats:
+	case core.EventStats:
 		i.stats = e.Stats
-	case EventHung:
+	case core.EventHung:
 		i.say(e, "the machine does not answer: "+e.Detail)
 		i.finish("it does not answer: " + e.Detail)
-	case EventGone:
+	case core.EventGone:
 		i.finish(e.Detail)
 	}
 }
 
 // exited notes the end of the app's process. Before it has ever listened that
 // is the machine's end; later the guest starts it again.
-func (i *instance) exited(e Event) {
+func (i *instance) exited(e core.Event) {
 	i.say(e, "the app ended: "+e.Detail)
 	if !isClosed(i.listening) {
 		i.end(e.Detail)
@@ -128,12 +131,12 @@ func (i *instance) end(why string) {
 	closeOnce(i.ended)
 }
 
-func (i *instance) say(e Event, text string) {
+func (i *instance) say(e core.Event, text string) {
 	stream := e.Stream
 	if stream == "" {
 		stream = "nodeos"
 	}
-	text = Printable(text)
+	text = progress.Printable(text)
 	if len(i.tail) == tailLines {
 		i.tail = append(i.tail[:0], i.tail[1:]...)
 	}
@@ -142,7 +145,7 @@ func (i *instance) say(e Event, text string) {
 	if at.IsZero() {
 		at = time.Now()
 	}
-	i.out.Append(i.app, Line{Time: at, Release: i.release.Version, Machine: i.machine.ID, Stream: stream, Text: text})
+	i.out.Append(i.app, core.Line{Time: at, Release: i.release.Version, Machine: i.machine.ID, Stream: stream, Text: text})
 }
 
 func (i *instance) lastLines() []string {
@@ -165,7 +168,7 @@ func (i *instance) startDetail() string {
 	if i.times == nil {
 		return ""
 	}
-	return BootTimes{Init: i.times.Init, Node: i.times.Node, App: i.times.App}.String()
+	return core.BootTimes{Init: i.times.Init, Node: i.times.Node, App: i.times.App}.String()
 }
 
 func (i *instance) bootDetail() string {
@@ -175,14 +178,14 @@ func (i *instance) bootDetail() string {
 }
 
 // named tells the instance which machine it is.
-func (i *instance) named(m Machine) {
+func (i *instance) named(m core.Machine) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.machine = m
 }
 
 // adopted tells the instance that it is m, whose app has listened before.
-func (i *instance) adopted(m Machine) {
+func (i *instance) adopted(m core.Machine) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.machine = m
@@ -211,7 +214,7 @@ func (i *instance) on(h hooks) {
 	}
 }
 
-func (i *instance) copyMachine() Machine {
+func (i *instance) copyMachine() core.Machine {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.machine

@@ -6,17 +6,20 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 // CreateApp makes an app that nothing has been pushed to yet.
-func (d *Deployer) CreateApp(ctx context.Context, by Actor, app string) error {
-	if err := CheckName(app); err != nil {
+func (d *Deployer) CreateApp(ctx context.Context, by core.Actor, app string) error {
+	if err := core.CheckName(app); err != nil {
 		return err
 	}
 	switch _, err := d.cfg.Ledger.App(ctx, app); {
 	case err == nil:
-		return Reject(fmt.Sprintf("there is an app %q already", app), "choose another name")
-	case !errors.Is(err, ErrNotFound):
+		return core.Reject(fmt.Sprintf("there is an app %q already", app), "choose another name")
+	case !errors.Is(err, core.ErrNotFound):
 		return err
 	}
 	if _, err := d.cfg.Ledger.CreateApp(ctx, app); err != nil {
@@ -29,10 +32,10 @@ func (d *Deployer) CreateApp(ctx context.Context, by Actor, app string) error {
 
 // StopApp stops app's machine until StartApp or the next deployment. That is
 // kept in the ledger: gitd's next start does not start it either.
-func (d *Deployer) StopApp(ctx context.Context, by Actor, app string, w io.Writer) error {
+func (d *Deployer) StopApp(ctx context.Context, by core.Actor, app string, w io.Writer) error {
 	return d.operate(by, app, "a stop", false, w, func(ctx context.Context, j *deployment) error {
 		if j.app.Stopped {
-			return Reject(app+" is stopped already", "")
+			return core.Reject(app+" is stopped already", "")
 		}
 		release, err := j.k.stage.take(ctx)
 		if err != nil {
@@ -60,13 +63,13 @@ func (d *Deployer) halt(ctx context.Context, k *keeper, why string) error {
 }
 
 // StartApp starts a stopped app's live release, and returns when it serves.
-func (d *Deployer) StartApp(ctx context.Context, by Actor, app string, w io.Writer) error {
+func (d *Deployer) StartApp(ctx context.Context, by core.Actor, app string, w io.Writer) error {
 	return d.operate(by, app, "a start", false, w, func(ctx context.Context, j *deployment) error {
 		switch {
 		case j.app.Live == 0:
 			return noRelease(app)
 		case !j.app.Stopped && j.k.current() != nil:
-			return Reject(app+" runs already", "")
+			return core.Reject(app+" runs already", "")
 		}
 		release, err := j.k.stage.take(ctx)
 		if err != nil {
@@ -89,7 +92,7 @@ func (d *Deployer) StartApp(ctx context.Context, by Actor, app string, w io.Writ
 }
 
 func (d *Deployer) setStopped(ctx context.Context, app string, stopped bool) error {
-	return d.cfg.Ledger.ChangeApp(ctx, app, func(a *App) error {
+	return d.cfg.Ledger.ChangeApp(ctx, app, func(a *core.App) error {
 		a.Stopped = stopped
 		return nil
 	})
@@ -97,13 +100,13 @@ func (d *Deployer) setStopped(ctx context.Context, app string, stopped bool) err
 
 // LockApp refuses deployments of app from now on, with the reason. One that
 // runs goes on.
-func (d *Deployer) LockApp(ctx context.Context, by Actor, app, reason string) error {
-	reason = oneLine(reason)
-	err := d.cfg.Ledger.ChangeApp(ctx, app, func(a *App) error {
+func (d *Deployer) LockApp(ctx context.Context, by core.Actor, app, reason string) error {
+	reason = progress.OneLine(reason)
+	err := d.cfg.Ledger.ChangeApp(ctx, app, func(a *core.App) error {
 		if a.Lock.Held() {
-			return Reject(fmt.Sprintf("%s is locked by %s already: %s", app, a.Lock.By, a.Lock.Reason), "")
+			return core.Reject(fmt.Sprintf("%s is locked by %s already: %s", app, a.Lock.By, a.Lock.Reason), "")
 		}
-		a.Lock = Lock{By: by.Name, Reason: reason, Since: time.Now()}
+		a.Lock = core.Lock{By: by.Name, Reason: reason, Since: time.Now()}
 		return nil
 	})
 	if err == nil {
@@ -113,12 +116,12 @@ func (d *Deployer) LockApp(ctx context.Context, by Actor, app, reason string) er
 }
 
 // UnlockApp takes LockApp back.
-func (d *Deployer) UnlockApp(ctx context.Context, by Actor, app string) error {
-	err := d.cfg.Ledger.ChangeApp(ctx, app, func(a *App) error {
+func (d *Deployer) UnlockApp(ctx context.Context, by core.Actor, app string) error {
+	err := d.cfg.Ledger.ChangeApp(ctx, app, func(a *core.App) error {
 		if !a.Lock.Held() {
-			return Reject(app+" is not locked", "")
+			return core.Reject(app+" is not locked", "")
 		}
-		a.Lock = Lock{}
+		a.Lock = core.Lock{}
 		return nil
 	})
 	if err == nil {

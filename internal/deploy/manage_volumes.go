@@ -8,11 +8,15 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/progress"
+	"gitd/internal/units"
 )
 
 // VolumeUse is a volume as people see it.
 type VolumeUse struct {
-	Volume
+	core.Volume
 	Used   int64 // bytes of the host's disk
 	Lost   bool  // its file is not there
 	Booted bool  // a machine that runs has it; otherwise the next one will
@@ -42,11 +46,11 @@ func (d *Deployer) VolumesOf(ctx context.Context, app string) ([]VolumeUse, erro
 
 // has reports whether m may have v among its disks: it was started since v
 // was made, and what was made later can have come only with its next start.
-func has(m Machine, v Volume) bool { return m.App == v.App && !m.Started.Before(v.Created) }
+func has(m core.Machine, v core.Volume) bool { return m.App == v.App && !m.Started.Before(v.Created) }
 
 // CreateVolume makes an empty volume for app. A machine gets its disks when it
 // starts, so one that runs goes on without.
-func (d *Deployer) CreateVolume(ctx context.Context, by Actor, app, name string, size int64, mount string, w io.Writer) error {
+func (d *Deployer) CreateVolume(ctx context.Context, by core.Actor, app, name string, size int64, mount string, w io.Writer) error {
 	a, err := d.cfg.Ledger.App(ctx, app)
 	if err != nil {
 		return err
@@ -55,8 +59,8 @@ func (d *Deployer) CreateVolume(ctx context.Context, by Actor, app, name string,
 	if err != nil {
 		return err
 	}
-	v := Volume{App: app, Name: name, Size: size, Mount: mount, Created: time.Now()}
-	if err := CheckVolume(v, others); err != nil {
+	v := core.Volume{App: app, Name: name, Size: size, Mount: mount, Created: time.Now()}
+	if err := core.CheckVolume(v, others); err != nil {
 		return err
 	}
 	if v.ID, err = volumeID(v); err != nil {
@@ -66,9 +70,9 @@ func (d *Deployer) CreateVolume(ctx context.Context, by Actor, app, name string,
 	if err != nil {
 		return err
 	}
-	d.record(ctx, app, by.Name, "volume.create", fmt.Sprintf("%s, %s at %s", name, Bytes(size), mount))
-	r := NewReport(w)
-	r.Step("Volume %s of %s: %s, empty, at %s", name, app, Bytes(size), mount)
+	d.record(ctx, app, by.Name, "volume.create", fmt.Sprintf("%s, %s at %s", name, units.Bytes(size), mount))
+	r := progress.NewReport(w)
+	r.Step("Volume %s of %s: %s, empty, at %s", name, app, units.Bytes(size), mount)
 	if a.Live > 0 && !a.Stopped {
 		r.Detail("%s has it from its next start on: `ps:restart %s`, or the next push", app, app)
 	}
@@ -76,7 +80,7 @@ func (d *Deployer) CreateVolume(ctx context.Context, by Actor, app, name string,
 }
 
 // volumeID is readable to who looks into the folder, and given once.
-func volumeID(v Volume) (string, error) {
+func volumeID(v core.Volume) (string, error) {
 	var b [6]byte
 	if _, err := rand.Read(b[:]); err != nil {
 		return "", err
@@ -86,7 +90,7 @@ func volumeID(v Volume) (string, error) {
 
 // RemoveVolume removes a volume and all that is in it, unless a machine has
 // it.
-func (d *Deployer) RemoveVolume(ctx context.Context, by Actor, app, name string, w io.Writer) error {
+func (d *Deployer) RemoveVolume(ctx context.Context, by core.Actor, app, name string, w io.Writer) error {
 	return d.operate(by, app, "the removal of a volume", false, w, func(ctx context.Context, j *deployment) error {
 		if err := j.unlocked(); err != nil {
 			return err
@@ -104,32 +108,32 @@ func (d *Deployer) RemoveVolume(ctx context.Context, by Actor, app, name string,
 		if err != nil {
 			return err
 		}
-		d.record(ctx, app, by.Name, "volume.remove", fmt.Sprintf("%s, %s at %s", name, Bytes(v.Size), v.Mount))
+		d.record(ctx, app, by.Name, "volume.remove", fmt.Sprintf("%s, %s at %s", name, units.Bytes(v.Size), v.Mount))
 		j.report.Step("Volume %s of %s is gone, and what was in it", name, app)
 		return nil
 	})
 }
 
-func (d *Deployer) removable(ctx context.Context, app, name string) (Volume, error) {
+func (d *Deployer) removable(ctx context.Context, app, name string) (core.Volume, error) {
 	uses, err := d.VolumesOf(ctx, app)
 	if err != nil {
-		return Volume{}, err
+		return core.Volume{}, err
 	}
 	for _, u := range uses {
 		switch {
 		case u.Name != name:
 		case u.Booted:
-			return Volume{}, Reject(fmt.Sprintf("the volume %q is in use: %s runs with it", name, app),
+			return core.Volume{}, core.Reject(fmt.Sprintf("the volume %q is in use: %s runs with it", name, app),
 				"stop the app first: `ps:stop "+app+"`; it starts without the volume afterwards: `ps:start "+app+"`")
 		default:
 			return u.Volume, nil
 		}
 	}
-	return Volume{}, Reject(fmt.Sprintf("%s has no volume %q", app, name), "`volumes "+app+"` lists what it has")
+	return core.Volume{}, core.Reject(fmt.Sprintf("%s has no volume %q", app, name), "`volumes "+app+"` lists what it has")
 }
 
 // attach gives a machine the volumes of its app.
-func (d *Deployer) attach(ctx context.Context, s *MachineSpec) error {
+func (d *Deployer) attach(ctx context.Context, s *core.MachineSpec) error {
 	volumes, err := d.cfg.Volumes.Volumes(ctx, s.App)
 	if err != nil {
 		return err
@@ -139,8 +143,8 @@ func (d *Deployer) attach(ctx context.Context, s *MachineSpec) error {
 		if !exists(file) {
 			return fmt.Errorf("the file of the volume %q is missing: bring %s back from a backup, or give it up with `volumes:remove %s %s`", v.Name, file, v.App, v.Name)
 		}
-		s.Disks = append(s.Disks, Disk{Serial: serial, Path: file, Writable: true})
-		s.Mounts = append(s.Mounts, Mount{Serial: serial, Path: v.Mount})
+		s.Disks = append(s.Disks, core.Disk{Serial: serial, Path: file, Writable: true})
+		s.Mounts = append(s.Mounts, core.Mount{Serial: serial, Path: v.Mount})
 	}
 	return nil
 }
@@ -152,7 +156,7 @@ func (d *Deployer) noVolumes(ctx context.Context, app string) error {
 		return err
 	}
 	v := volumes[0]
-	return Reject(fmt.Sprintf("%s has %d volume(s), which would be lost: first %q, %s at %s", app, len(volumes), v.Name, Bytes(v.Size), v.Mount),
+	return core.Reject(fmt.Sprintf("%s has %d volume(s), which would be lost: first %q, %s at %s", app, len(volumes), v.Name, units.Bytes(v.Size), v.Mount),
 		fmt.Sprintf("remove each: `ps:stop %s`, then `volumes:remove %s %s --confirm %s`", app, app, v.Name, v.Name))
 }
 

@@ -7,12 +7,12 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
-func (w *world) createVolume(name, mount string) deploy.Volume {
+func (w *world) createVolume(name, mount string) core.Volume {
 	w.t.Helper()
-	if err := w.core.CreateVolume(w.t.Context(), deploy.Host(), "shop", name, deploy.MinVolume, mount, nil); err != nil {
+	if err := w.core.CreateVolume(w.t.Context(), core.Host(), "shop", name, core.MinVolume, mount, nil); err != nil {
 		w.t.Fatal(err)
 	}
 	list, err := w.ledger.Volumes(w.t.Context(), "shop")
@@ -25,10 +25,10 @@ func (w *world) createVolume(name, mount string) deploy.Volume {
 		}
 	}
 	w.t.Fatalf("no volume %q in %v", name, list)
-	return deploy.Volume{}
+	return core.Volume{}
 }
 
-func (w *world) lastSpec() deploy.MachineSpec {
+func (w *world) lastSpec() core.MachineSpec {
 	w.driver.mu.Lock()
 	defer w.driver.mu.Unlock()
 	return w.driver.specs[len(w.driver.specs)-1]
@@ -36,7 +36,7 @@ func (w *world) lastSpec() deploy.MachineSpec {
 
 // rejection is err's text with its hint, or why it is none.
 func rejection(err error) string {
-	var r *deploy.Rejection
+	var r *core.Rejection
 	if !errors.As(err, &r) {
 		return "no rejection: " + errString(err)
 	}
@@ -75,15 +75,15 @@ func TestVolumeStopsFirst(t *testing.T) {
 	}
 	spec := w.lastSpec()
 	disk, mount := spec.Disks[len(spec.Disks)-1], spec.Mounts
-	if disk != (deploy.Disk{Serial: "vol-data", Path: w.state.Volume(v.ID), Writable: true}) ||
-		len(mount) != 1 || mount[0] != (deploy.Mount{Serial: "vol-data", Path: "/data"}) {
+	if disk != (core.Disk{Serial: "vol-data", Path: w.state.Volume(v.ID), Writable: true}) ||
+		len(mount) != 1 || mount[0] != (core.Mount{Serial: "vol-data", Path: "/data"}) {
 		t.Errorf("the machine has the disk %+v, mounted %+v", disk, mount)
 	}
 
 	// A release that does not come up: the old one is started again.
 	w.driver.app = func(m *fakeMachine) {
 		if m.Release == 3 {
-			m.watch(deploy.Event{Kind: deploy.EventGone, Detail: "kernel panic"})
+			m.watch(core.Event{Kind: core.EventGone, Detail: "kernel panic"})
 			return
 		}
 		healthy(m)
@@ -104,7 +104,7 @@ func TestVolumeRemoval(t *testing.T) {
 	w.push(none, commit(1))
 	v := w.createVolume("data", "/data")
 	more := w.createVolume("more", "/app/more")
-	ctx, host := t.Context(), deploy.Host()
+	ctx, host := t.Context(), core.Host()
 
 	// What the running machine does not have yet can go.
 	if err := w.core.RemoveVolume(ctx, host, "shop", "more", nil); err != nil {
@@ -113,7 +113,7 @@ func TestVolumeRemoval(t *testing.T) {
 	if _, err := os.Stat(w.state.Volume(more.ID)); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the file of a removed volume: %v", err)
 	}
-	if err := w.core.Redeploy(ctx, host, "shop", deploy.ByRestart, nil); err != nil {
+	if err := w.core.Redeploy(ctx, host, "shop", core.ByRestart, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got := rejection(w.core.RemoveVolume(ctx, host, "shop", "data", nil)); !strings.Contains(got, "in use") || !strings.Contains(got, "ps:stop shop") {
@@ -153,23 +153,23 @@ func TestVolumeRefused(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
 	w.createVolume("data", "/data")
-	ctx, host := t.Context(), deploy.Host()
+	ctx, host := t.Context(), core.Host()
 	for _, tt := range []struct {
 		name, mount string
 		size        int64
 		want        string
 	}{
-		{"data", "/app/x", deploy.MinVolume, "already"},
-		{"more", "/data", deploy.MinVolume, "would hide"},
-		{"../../x", "/app/x", deploy.MinVolume, "no name"},
-		{"more", "/etc", deploy.MinVolume, "no place"},
+		{"data", "/app/x", core.MinVolume, "already"},
+		{"more", "/data", core.MinVolume, "would hide"},
+		{"../../x", "/app/x", core.MinVolume, "no name"},
+		{"more", "/etc", core.MinVolume, "no place"},
 		{"more", "/app/x", 1, "out of range"},
 	} {
 		if got := rejection(w.core.CreateVolume(ctx, host, "shop", tt.name, tt.size, tt.mount, nil)); !strings.Contains(got, tt.want) {
 			t.Errorf("%q at %s: %s", tt.name, tt.mount, got)
 		}
 	}
-	if err := w.core.CreateVolume(ctx, host, "nope", "data", deploy.MinVolume, "/data", nil); !errors.Is(err, deploy.ErrNotFound) {
+	if err := w.core.CreateVolume(ctx, host, "nope", "data", core.MinVolume, "/data", nil); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("an unknown app: %v", err)
 	}
 	if files, err := os.ReadDir(w.state.Volumes()); err != nil || len(files) != 1 {
@@ -183,11 +183,11 @@ func TestVolumeFollowsItsApp(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
 	v := w.createVolume("data", "/data")
-	ctx, host := t.Context(), deploy.Host()
+	ctx, host := t.Context(), core.Host()
 	if err := w.core.RenameApp(ctx, host, "shop", "store"); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.core.Redeploy(ctx, host, "store", deploy.ByRestart, nil); err != nil {
+	if err := w.core.Redeploy(ctx, host, "store", core.ByRestart, nil); err != nil {
 		t.Fatal(err)
 	}
 	if spec := w.lastSpec(); len(spec.Mounts) != 1 || spec.Disks[len(spec.Disks)-1].Path != w.state.Volume(v.ID) {
@@ -197,7 +197,7 @@ func TestVolumeFollowsItsApp(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	err := w.core.Redeploy(ctx, host, "store", deploy.ByRestart, &out)
+	err := w.core.Redeploy(ctx, host, "store", core.ByRestart, &out)
 	if err == nil || !strings.Contains(err.Error(), `the file of the volume "data" is missing`) {
 		t.Errorf("restarted without its data: %v\n%s", err, out.String())
 	}

@@ -8,14 +8,17 @@ import (
 	"strings"
 	"testing"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
+	"gitd/internal/image"
+	"gitd/internal/progress"
 )
 
-var ada = deploy.Actor{Name: "ada", Key: "SHA256:ada"}
+var ada = core.Actor{Name: "ada", Key: "SHA256:ada"}
 
 func (w *world) forbidBuilds() {
-	w.build = func(context.Context, deploy.Source, *deploy.Report) (deploy.Manifest, error) {
-		return deploy.Manifest{}, errors.New("nothing is to be built")
+	w.build = func(context.Context, image.Source, *progress.Report) (core.Manifest, error) {
+		return core.Manifest{}, errors.New("nothing is to be built")
 	}
 }
 
@@ -35,7 +38,7 @@ func TestRollback(t *testing.T) {
 		t.Errorf("v%d answers %q, main is at %s", v, answer, w.pointOf("main"))
 	}
 	r, err := w.ledger.Release(t.Context(), "shop", 3)
-	if err != nil || r.Of != 1 || r.Trigger != deploy.ByRollback || r.Pusher != "ada" || r.Key != "SHA256:ada" || r.Commit != commit(1) {
+	if err != nil || r.ImageOf != 1 || r.Trigger != core.ByRollback || r.Pusher != "ada" || r.Key != "SHA256:ada" || r.Commit != commit(1) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	for _, text := range []string{"Rolling back to v1", "v3 is live at http://shop.localhost/"} {
@@ -50,7 +53,7 @@ func TestRollback(t *testing.T) {
 	if err := w.core.Rollback(t.Context(), ada, "shop", 3, nil); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := w.ledger.Release(t.Context(), "shop", 5); err != nil || r.Of != 1 {
+	if r, err := w.ledger.Release(t.Context(), "shop", 5); err != nil || r.ImageOf != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 	w.build = build
@@ -80,7 +83,7 @@ func TestRollbackRefuses(t *testing.T) {
 		9: {"shop has no release v9", "`releases shop`"},
 	} {
 		err := w.core.Rollback(t.Context(), ada, "shop", version, nil)
-		var rej *deploy.Rejection
+		var rej *core.Rejection
 		if !errors.As(err, &rej) {
 			t.Errorf("v%d: %v", version, err)
 			continue
@@ -94,9 +97,9 @@ func TestRollbackRefuses(t *testing.T) {
 	if v, _ := w.live(); v != 2 {
 		t.Errorf("v%d is live", v)
 	}
-	w.wants(map[int]deploy.State{1: deploy.Retired, 2: deploy.Live, 3: deploy.Failed})
+	w.wants(map[int]core.State{1: core.Retired, 2: core.Live, 3: core.Failed})
 	// The way that the hint shows.
-	if reject, out := w.pushRef(deploy.Command{Ref: "refs/tags/back-to-v1", Old: none, New: commit(1)}); reject != "" || !strings.Contains(out, "no longer kept: it is built again") {
+	if reject, out := w.pushRef(core.Command{Ref: "refs/tags/back-to-v1", Old: none, New: commit(1)}); reject != "" || !strings.Contains(out, "no longer kept: it is built again") {
 		t.Errorf("%q\n%s", reject, out)
 	}
 	if err := w.core.Rollback(t.Context(), ada, "nope", 0, nil); err == nil || !strings.Contains(err.Error(), "no app") {
@@ -109,18 +112,18 @@ func TestRollbackSkipsTheSameImage(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
 	w.push(commit(1), commit(2))
-	for _, trigger := range []deploy.Trigger{deploy.ByConfig, deploy.ByRestart} {
+	for _, trigger := range []core.Trigger{core.ByConfig, core.ByRestart} {
 		if err := w.core.Redeploy(t.Context(), ada, "shop", trigger, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if r, err := w.ledger.Release(t.Context(), "shop", 4); err != nil || r.Of != 2 || r.Trigger != deploy.ByRestart {
+	if r, err := w.ledger.Release(t.Context(), "shop", 4); err != nil || r.ImageOf != 2 || r.Trigger != core.ByRestart {
 		t.Errorf("%+v, %v", r, err)
 	}
 	if err := w.core.Rollback(t.Context(), ada, "shop", 0, nil); err != nil {
 		t.Fatal(err)
 	}
-	if r, err := w.ledger.Release(t.Context(), "shop", 5); err != nil || r.Of != 1 {
+	if r, err := w.ledger.Release(t.Context(), "shop", 5); err != nil || r.ImageOf != 1 {
 		t.Errorf("%+v, %v", r, err)
 	}
 }
@@ -147,7 +150,7 @@ func TestStopAndStart(t *testing.T) {
 	if err := w.core.StopApp(t.Context(), ada, "shop", nil); err == nil || !strings.Contains(err.Error(), "stopped already") {
 		t.Errorf("stopped again: %v", err)
 	}
-	if err := w.core.Redeploy(t.Context(), ada, "shop", deploy.ByConfig, nil); err == nil || !strings.Contains(err.Error(), "shop is stopped") {
+	if err := w.core.Redeploy(t.Context(), ada, "shop", core.ByConfig, nil); err == nil || !strings.Contains(err.Error(), "shop is stopped") {
 		t.Errorf("a config release of a stopped app: %v", err)
 	}
 	var out bytes.Buffer
@@ -176,7 +179,7 @@ func TestTagStartsAStoppedApp(t *testing.T) {
 	if err := w.core.StopApp(t.Context(), ada, "shop", nil); err != nil {
 		t.Fatal(err)
 	}
-	if reject, out := w.pushRef(deploy.Command{Ref: "refs/tags/v1", Old: none, New: commit(1)}); reject != "" {
+	if reject, out := w.pushRef(core.Command{Ref: "refs/tags/v1", Old: none, New: commit(1)}); reject != "" {
 		t.Fatalf("%s\n%s", reject, out)
 	}
 	if v, answer := w.live(); v != 2 || answer != "v2" {
@@ -198,7 +201,7 @@ func TestLock(t *testing.T) {
 	}
 	for name, refused := range map[string]error{
 		"rollback": w.core.Rollback(t.Context(), ada, "shop", 0, nil),
-		"config":   w.core.Redeploy(t.Context(), ada, "shop", deploy.ByConfig, nil),
+		"config":   w.core.Redeploy(t.Context(), ada, "shop", core.ByConfig, nil),
 		"destroy":  w.core.DestroyApp(t.Context(), ada, "shop", nil),
 		"rename":   w.core.RenameApp(t.Context(), ada, "shop", "store"),
 		"lock":     w.core.LockApp(t.Context(), ada, "shop", "mine"),
@@ -207,7 +210,7 @@ func TestLock(t *testing.T) {
 			t.Errorf("%s of a locked app: %v", name, refused)
 		}
 	}
-	if err := w.core.Redeploy(t.Context(), ada, "shop", deploy.ByRestart, nil); err != nil {
+	if err := w.core.Redeploy(t.Context(), ada, "shop", core.ByRestart, nil); err != nil {
 		t.Errorf("a restart of a locked app: %v", err)
 	}
 	if err := w.core.UnlockApp(t.Context(), ada, "shop"); err != nil {
@@ -226,7 +229,7 @@ func TestCreateAndDestroy(t *testing.T) {
 	if err := w.core.CreateApp(t.Context(), ada, "shop"); err == nil || !strings.Contains(err.Error(), "already") {
 		t.Errorf("created again: %v", err)
 	}
-	if err := w.core.CreateApp(t.Context(), ada, "../x"); !errors.Is(err, deploy.ErrBadName) {
+	if err := w.core.CreateApp(t.Context(), ada, "../x"); !errors.Is(err, core.ErrBadName) {
 		t.Errorf("a bad name: %v", err)
 	}
 	w.push(none, commit(1))
@@ -239,7 +242,7 @@ func TestCreateAndDestroy(t *testing.T) {
 	if reject, _ := p.end(); !strings.Contains(reject, "superseded by its destruction by ada") {
 		t.Errorf("the push: %q", reject)
 	}
-	if _, err := w.ledger.App(t.Context(), "shop"); !errors.Is(err, deploy.ErrNotFound) {
+	if _, err := w.ledger.App(t.Context(), "shop"); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("the app: %v", err)
 	}
 	if n := w.driver.count(); n != 0 {
@@ -255,7 +258,7 @@ func TestCreateAndDestroy(t *testing.T) {
 func TestRename(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
-	w.begin("blog", deploy.Command{Ref: "refs/heads/main", Old: none, New: commit(9)}).end()
+	w.begin("blog", core.Command{Ref: "refs/heads/main", Old: none, New: commit(9)}).end()
 	if err := w.core.RenameApp(t.Context(), ada, "shop", "blog"); err == nil || !strings.Contains(err.Error(), `an app "blog" already`) {
 		t.Errorf("a taken name: %v", err)
 	}
@@ -281,7 +284,7 @@ func TestRename(t *testing.T) {
 	if n := len(w.driver.specs); n != 2 {
 		t.Errorf("%d machines were booted, want 2: the renamed one is adopted", n)
 	}
-	p := w.begin("store", deploy.Command{Ref: "refs/heads/main", Old: commit(1), New: commit(2)})
+	p := w.begin("store", core.Command{Ref: "refs/heads/main", Old: commit(1), New: commit(2)})
 	if reject, out := p.end(); reject != "" || w.router.get(t, "store") != "v2" {
 		t.Errorf("%s\n%s", reject, out)
 	}
@@ -313,5 +316,5 @@ func TestEndInABuild(t *testing.T) {
 	if reject, _ := p.end(); !strings.Contains(reject, "gitd is stopping") {
 		t.Errorf("rejected %q", reject)
 	}
-	w.wants(map[int]deploy.State{1: deploy.Live, 2: deploy.Failed})
+	w.wants(map[int]core.State{1: core.Live, 2: core.Failed})
 }

@@ -3,6 +3,8 @@ package deploy
 import (
 	"strings"
 	"testing"
+
+	"gitd/internal/core"
 )
 
 const (
@@ -12,55 +14,55 @@ const (
 )
 
 func TestJudge(t *testing.T) {
-	branch := func(name string) Command { return Command{Ref: heads + name, Old: none, New: aaa} }
-	tag := func(name string) Command { return Command{Ref: tags + name, Old: none, New: bbb} }
+	branch := func(name string) core.Command { return core.Command{Ref: heads + name, Old: none, New: aaa} }
+	tag := func(name string) core.Command { return core.Command{Ref: tags + name, Old: none, New: bbb} }
 	tests := []struct {
 		name     string
 		branch   string // of the app, before
 		shallow  bool
 		atomic   bool
-		commands []Command
+		commands []core.Command
 		deploys  string            // ref; empty: nothing
-		trigger  Trigger           //
+		trigger  core.Trigger      //
 		rejects  map[string]string // ref → part of the reason
 	}{
-		{name: "first push of main", commands: []Command{branch("main")}, deploys: heads + "main", trigger: ByPush},
-		{name: "first push of master", commands: []Command{branch("master")}, deploys: heads + "master", trigger: ByPush},
-		{name: "first push of another branch", commands: []Command{branch("dev")},
+		{name: "first push of main", commands: []core.Command{branch("main")}, deploys: heads + "main", trigger: core.ByPush},
+		{name: "first push of master", commands: []core.Command{branch("master")}, deploys: heads + "master", trigger: core.ByPush},
+		{name: "first push of another branch", commands: []core.Command{branch("dev")},
 			rejects: map[string]string{heads + "dev": "git push REMOTE dev:main"}},
-		{name: "master after main", branch: "main", commands: []Command{branch("master")},
+		{name: "master after main", branch: "main", commands: []core.Command{branch("master")},
 			rejects: map[string]string{heads + "master": "only main deploys here"}},
-		{name: "main beside a feature", branch: "main", commands: []Command{branch("main"), branch("dev")},
-			deploys: heads + "main", trigger: ByPush, rejects: map[string]string{heads + "dev": "only main"}},
-		{name: "a branch that looks like main", branch: "main", commands: []Command{branch("x/main")},
+		{name: "main beside a feature", branch: "main", commands: []core.Command{branch("main"), branch("dev")},
+			deploys: heads + "main", trigger: core.ByPush, rejects: map[string]string{heads + "dev": "only main"}},
+		{name: "a branch that looks like main", branch: "main", commands: []core.Command{branch("x/main")},
 			rejects: map[string]string{heads + "x/main": "only main"}},
-		{name: "deletion of main", branch: "main", commands: []Command{{heads + "main", aaa, none}},
+		{name: "deletion of main", branch: "main", commands: []core.Command{{Ref: heads + "main", Old: aaa, New: none}},
 			rejects: map[string]string{heads + "main": "deleting main is refused"}},
-		{name: "deletion of a tag", branch: "main", commands: []Command{{tags + "v1", aaa, none}},
+		{name: "deletion of a tag", branch: "main", commands: []core.Command{{Ref: tags + "v1", Old: aaa, New: none}},
 			rejects: map[string]string{tags + "v1": "deleting v1"}},
-		{name: "one tag", branch: "main", commands: []Command{tag("v1")}, deploys: tags + "v1", trigger: ByTag},
-		{name: "one tag, first push", commands: []Command{tag("v1")}, deploys: tags + "v1", trigger: ByTag},
-		{name: "two tags are labels", branch: "main", commands: []Command{tag("v1"), tag("v2")}},
-		{name: "a tag beside the branch is a label", branch: "main", commands: []Command{tag("v1"), branch("main")},
-			deploys: heads + "main", trigger: ByPush},
-		{name: "a tag beside a refused branch is a label", branch: "main", commands: []Command{tag("v1"), branch("dev")},
+		{name: "one tag", branch: "main", commands: []core.Command{tag("v1")}, deploys: tags + "v1", trigger: core.ByTag},
+		{name: "one tag, first push", commands: []core.Command{tag("v1")}, deploys: tags + "v1", trigger: core.ByTag},
+		{name: "two tags are labels", branch: "main", commands: []core.Command{tag("v1"), tag("v2")}},
+		{name: "a tag beside the branch is a label", branch: "main", commands: []core.Command{tag("v1"), branch("main")},
+			deploys: heads + "main", trigger: core.ByPush},
+		{name: "a tag beside a refused branch is a label", branch: "main", commands: []core.Command{tag("v1"), branch("dev")},
 			rejects: map[string]string{heads + "dev": "only main"}},
-		{name: "shallow branch", branch: "main", shallow: true, commands: []Command{branch("main")},
-			deploys: heads + "main", trigger: ByPush},
-		{name: "shallow tag", branch: "main", shallow: true, commands: []Command{tag("v1")},
+		{name: "shallow branch", branch: "main", shallow: true, commands: []core.Command{branch("main")},
+			deploys: heads + "main", trigger: core.ByPush},
+		{name: "shallow tag", branch: "main", shallow: true, commands: []core.Command{tag("v1")},
 			rejects: map[string]string{tags + "v1": "git fetch --unshallow"}},
-		{name: "atomic, one refused", branch: "main", atomic: true, commands: []Command{branch("main"), branch("dev")},
+		{name: "atomic, one refused", branch: "main", atomic: true, commands: []core.Command{branch("main"), branch("dev")},
 			rejects: map[string]string{heads + "main": "atomic push", heads + "dev": "only main"}},
-		{name: "atomic, none refused", branch: "main", atomic: true, commands: []Command{branch("main"), tag("v1")},
-			deploys: heads + "main", trigger: ByPush},
-		{name: "notes", branch: "main", commands: []Command{{"refs/notes/x", none, aaa}},
+		{name: "atomic, none refused", branch: "main", atomic: true, commands: []core.Command{branch("main"), tag("v1")},
+			deploys: heads + "main", trigger: core.ByPush},
+		{name: "notes", branch: "main", commands: []core.Command{{Ref: "refs/notes/x", Old: none, New: aaa}},
 			rejects: map[string]string{"refs/notes/x": "only branches and tags"}},
-		{name: "our own refs", branch: "main", commands: []Command{{"refs/gitd/x", none, aaa}},
+		{name: "our own refs", branch: "main", commands: []core.Command{{Ref: "refs/gitd/x", Old: none, New: aaa}},
 			rejects: map[string]string{"refs/gitd/x": "only branches and tags"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p := Push{App: "shop", Commands: tt.commands, Shallow: tt.shallow, Atomic: tt.atomic}
+			p := core.Push{App: "shop", Commands: tt.commands, Shallow: tt.shallow, Atomic: tt.atomic}
 			in := judge(p, tt.branch)
 			got, by := "", in.trigger
 			if in.deploy == nil {
@@ -78,7 +80,7 @@ func TestJudge(t *testing.T) {
 }
 
 // checkVerdicts: every ref has a verdict, and those refused say why.
-func checkVerdicts(t *testing.T, p Push, in intent, rejects map[string]string) {
+func checkVerdicts(t *testing.T, p core.Push, in intent, rejects map[string]string) {
 	t.Helper()
 	list := in.list(p)
 	if len(list) != len(p.Commands) {
@@ -94,38 +96,6 @@ func checkVerdicts(t *testing.T, p Push, in intent, rejects map[string]string) {
 		}
 		if v.Store && !strings.HasPrefix(v.Ref, heads) {
 			t.Errorf("%s would be stored: a later push of it would be up-to-date", v.Ref)
-		}
-	}
-}
-
-func TestCheckName(t *testing.T) {
-	for _, good := range []string{"a", "shop", "shop-2", "a1", strings.Repeat("a", 40)} {
-		if err := CheckName(good); err != nil {
-			t.Errorf("%q: %v", good, err)
-		}
-	}
-	for _, bad := range []string{"", "-a", "a-", "1a", "Shop", "a.b", "a/b", "../a", "a b", "a\n", "ä", "--upload-pack=x", strings.Repeat("a", 41)} {
-		if err := CheckName(bad); err == nil {
-			t.Errorf("%q is accepted", bad)
-		}
-	}
-}
-
-func TestPrintable(t *testing.T) {
-	tests := map[string]string{
-		"plain":                       "plain",
-		"\x1b[32mgreen\x1b[0m":        "green",
-		"a\x1b[2J\x1b[1;1Hb":          "ab",
-		"\x1b]0;title\x07x":           "]0;titlex",
-		"tab\there":                   "tab\there",
-		"bell\a back\b cr\r nul\x00.": "bell back cr nul.",
-		"\x1b[":                       "",
-		"höhe → ok":                   "höhe → ok",
-		"bad \xff utf8":               "bad  utf8",
-	}
-	for in, want := range tests {
-		if got := Printable(in); got != want {
-			t.Errorf("Printable(%q) = %q, want %q", in, got, want)
 		}
 	}
 }

@@ -5,17 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"gitd/internal/core"
 )
 
 // pushing is the deployment of a push.
 type pushing struct {
 	*deployment
-	push   Push
+	push   core.Push
 	want   *intent
 	before string // commit of the release that was live at the start; zeros: none
 	whole  bool   // its image is all there, so that it can be booted again
 
-	verdict *Verdict // when it differs from what judge said
+	verdict *core.Verdict // when it differs from what judge said
 }
 
 // run deploys, or finds that there is nothing to do. The caller has entered.
@@ -33,8 +35,8 @@ func (p *pushing) run(ctx context.Context) error {
 	if commit.ID == p.before && !p.app.Stopped && p.whole {
 		return p.alreadyLive(ctx)
 	}
-	draft := Release{Commit: commit.ID, Subject: commit.Subject, Trigger: p.want.trigger, State: Building}
-	if p.want.trigger == ByTag {
+	draft := core.Release{Commit: commit.ID, Subject: commit.Subject, Trigger: p.want.trigger, State: core.Building}
+	if p.want.trigger == core.ByTag {
 		if err := p.useKept(ctx, &draft); err != nil {
 			return err
 		}
@@ -58,8 +60,8 @@ func (p *pushing) look(ctx context.Context) error {
 		return err
 	}
 	p.before, p.whole = live.Commit, p.takeImage(live.Manifest) == nil
-	if c := p.want.deploy; p.want.trigger == ByPush && c.Old != live.Commit && c.New != live.Commit {
-		return Reject(
+	if c := p.want.deploy; p.want.trigger == core.ByPush && c.Old != live.Commit && c.New != live.Commit {
+		return core.Reject(
 			fmt.Sprintf("%s moved to %.7s (v%d, pushed by %s) meanwhile", p.app.Branch, live.Commit, live.Version, live.Pusher),
 			"git pull, then push again")
 	}
@@ -74,17 +76,17 @@ func (p *pushing) alreadyLive(ctx context.Context) error {
 		return err
 	}
 	p.release = live
-	p.verdict = &Verdict{Ref: p.want.deploy.Ref}
+	p.verdict = &core.Verdict{Ref: p.want.deploy.Ref}
 	p.report.Detail("v%d already runs this commit", live.Version)
 	return nil
 }
 
 // useKept has the release boot the stored image of its commit, where there is
 // one.
-func (p *pushing) useKept(ctx context.Context, draft *Release) error {
+func (p *pushing) useKept(ctx context.Context, draft *core.Release) error {
 	kept, err := p.d.cfg.Ledger.Image(ctx, p.app.Name, draft.Commit)
 	switch {
-	case errors.Is(err, ErrNotFound):
+	case errors.Is(err, core.ErrNotFound):
 		p.report.Step("%.7s was never live here: it is built", draft.Commit)
 		return nil
 	case err != nil:
@@ -94,26 +96,26 @@ func (p *pushing) useKept(ctx context.Context, draft *Release) error {
 		p.report.Step("The image of v%d (%.7s) is no longer kept: it is built again", kept.Version, draft.Commit)
 		return nil
 	}
-	draft.Manifest, draft.State, draft.Of = kept.Manifest, Built, imageOf(kept)
-	p.report.Step("Rolling back to v%d (%.7s): its image is kept, no build", draft.Of, draft.Commit)
+	draft.Manifest, draft.State, draft.ImageOf = kept.Manifest, core.Built, imageOf(kept)
+	p.report.Step("Rolling back to v%d (%.7s): its image is kept, no build", draft.ImageOf, draft.Commit)
 	return nil
 }
 
 // imageOf is the version that r's image was built for.
-func imageOf(r Release) int {
-	if r.Of > 0 {
-		return r.Of
+func imageOf(r core.Release) int {
+	if r.ImageOf > 0 {
+		return r.ImageOf
 	}
 	return r.Version
 }
 
 // sayMoved has git tell the client that a tag moved the deploy branch.
 func (p *pushing) sayMoved() {
-	if p.want.trigger != ByTag {
+	if p.want.trigger != core.ByTag {
 		return
 	}
-	p.verdict = &Verdict{
+	p.verdict = &core.Verdict{
 		Ref:   p.want.deploy.Ref,
-		Moved: &Command{Ref: heads + p.app.Branch, Old: p.before, New: p.release.Commit},
+		Moved: &core.Command{Ref: heads + p.app.Branch, Old: p.before, New: p.release.Commit},
 	}
 }

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/units"
 )
 
 // queue lets a limited number of turns hold it at a time, in the order of
@@ -83,7 +86,7 @@ func (q *queue) enter(t *turn) {
 	defer q.mu.Unlock()
 	t.ready, t.moved, t.since = make(chan struct{}), make(chan struct{}, 1), time.Now()
 	if t.replace {
-		why := Reject("superseded by "+t.title(), t.hint)
+		why := core.Reject("superseded by "+t.title(), t.hint)
 		for _, old := range slices.Concat(q.line, q.holders) {
 			if old.yields && !old.fixed {
 				old.cancel(why)
@@ -191,5 +194,5 @@ func (t *turn) entry(position int) QueueEntry {
 
 // String is what one who waits is told of a holder.
 func (e QueueEntry) String() string {
-	return fmt.Sprintf("%s by %s, for %s now", e.What, e.By, took(time.Since(e.Since)))
+	return fmt.Sprintf("%s by %s, for %s now", e.What, e.By, units.Took(time.Since(e.Since)))
 }

@@ -8,7 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/image"
+	"gitd/internal/progress"
 )
 
 // gate stops builds of one commit until it is opened or they are ended.
@@ -23,7 +25,7 @@ type gate struct {
 func (w *world) holdBuild(commit string) *gate {
 	g := &gate{commit: commit, reached: make(chan struct{}), open: make(chan struct{}), ended: make(chan struct{})}
 	before := w.build
-	w.build = func(ctx context.Context, src deploy.Source, r *deploy.Report) (deploy.Manifest, error) {
+	w.build = func(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error) {
 		if src.Commit != commit {
 			return before(ctx, src, r)
 		}
@@ -33,7 +35,7 @@ func (w *world) holdBuild(commit string) *gate {
 			return before(ctx, src, r)
 		case <-ctx.Done():
 			close(g.ended)
-			return deploy.Manifest{}, ctx.Err()
+			return core.Manifest{}, ctx.Err()
 		}
 	}
 	return g
@@ -64,7 +66,7 @@ func TestNewerPushReplacesABuild(t *testing.T) {
 	if !strings.Contains(reject, "superseded by a push of 0000000 by ada") || !strings.Contains(out, "only the newest push is deployed") {
 		t.Errorf("the older push: %q\n%s", reject, out)
 	}
-	w.wants(map[int]deploy.State{1: deploy.Retired, 2: deploy.Failed, 3: deploy.Live})
+	w.wants(map[int]core.State{1: core.Retired, 2: core.Failed, 3: core.Live})
 	if r, err := w.ledger.Release(t.Context(), "shop", 2); err != nil || !strings.Contains(r.Reason, "superseded") {
 		t.Errorf("v2: %+v, %v", r, err)
 	}
@@ -131,7 +133,7 @@ func TestNothingReplacesASwap(t *testing.T) {
 func TestCancel(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
-	bob := deploy.Actor{Name: "bob"}
+	bob := core.Actor{Name: "bob"}
 	if err := w.core.Cancel(t.Context(), bob, "shop"); err == nil || !strings.Contains(err.Error(), "nothing of shop") {
 		t.Errorf("with nothing to cancel: %v", err)
 	}
@@ -163,7 +165,7 @@ func TestBuildsSideBySide(t *testing.T) {
 	var pushes []*pushed
 	for i, app := range []string{"red", "green", "blue"} {
 		gates = append(gates, w.holdBuild(commit(i+1)))
-		pushes = append(pushes, w.begin(app, deploy.Command{Ref: "refs/heads/main", Old: none, New: commit(i + 1)}))
+		pushes = append(pushes, w.begin(app, core.Command{Ref: "refs/heads/main", Old: none, New: commit(i + 1)}))
 		if i < 2 {
 			receives(t, app+" is built", gates[i].reached)
 		}
@@ -191,7 +193,7 @@ func TestRefsAreLeftToGit(t *testing.T) {
 	if _, err := w.ledger.CreateApp(t.Context(), "shop"); err != nil {
 		t.Fatal(err)
 	}
-	o := w.core.Receive(deploy.Push{App: "shop", By: deploy.Actor{Name: "ada"}, Shallow: true, Commands: []deploy.Command{
+	o := w.core.Receive(core.Push{App: "shop", By: core.Actor{Name: "ada"}, Shallow: true, Commands: []core.Command{
 		{Ref: "refs/heads/main", Old: none, New: commit(1)},
 	}}, nil)
 	w.core.RepairRefs(t.Context(), "shop")
@@ -227,7 +229,7 @@ func TestBranchMovesWithTheLedger(t *testing.T) {
 }
 
 // wants compares the states of shop's releases, once all is quiet.
-func (w *world) wants(states map[int]deploy.State) {
+func (w *world) wants(states map[int]core.State) {
 	w.t.Helper()
 	w.eventually("the releases are in their states", func() bool {
 		list, err := w.ledger.Releases(w.t.Context(), "shop", 0)

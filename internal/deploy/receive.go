@@ -5,20 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/disk"
+	"gitd/internal/progress"
 )
 
-// maxReason bounds the text of a reject line, in bytes.
-const maxReason = 200
+// maxSettle is how long git has to move its refs once it knows the verdict.
+const maxSettle = 30 * time.Second
 
 // errStopping is the answer to whoever comes too late.
-var errStopping = Reject("gitd is stopping; push again when it is back", "")
+var errStopping = core.Reject("gitd is stopping; push again when it is back", "")
 
 // Outcome is what a push came to.
 type Outcome struct {
-	Verdicts []Verdict `json:"verdicts"`
-	Summary  string    `json:"summary,omitempty"` // for people, in push form; printed once git has moved its refs
+	Verdicts []core.Verdict `json:"verdicts"`
+	Summary  string         `json:"summary,omitempty"` // for people, in push form; printed once git has moved its refs
 
 	settle func()
 }
@@ -36,17 +39,17 @@ func (o Outcome) Settle() {
 // Receive judges the refs of a push and deploys what is to be deployed,
 // with progress on w. It returns when the release is live or has failed; the
 // caller must Settle the outcome.
-func (d *Deployer) Receive(p Push, w io.Writer) Outcome {
+func (d *Deployer) Receive(p core.Push, w io.Writer) Outcome {
 	done, err := d.begin()
 	if err != nil {
 		return d.refuseAll(p, errStopping)
 	}
 	defer done()
-	out := newPatient(w)
-	defer out.end()
-	r := NewReport(out)
-	r.since(p.Started)
-	r.note = func(step string) { d.cfg.Log.Debug("step", "app", p.App, "step", step) }
+	out := progress.NewPatient(w)
+	defer out.End()
+	r := progress.NewReport(out)
+	r.Since(p.Started)
+	r.OnStep(func(step string) { d.cfg.Log.Debug("step", "app", p.App, "step", step) })
 	r.Lap("receive")
 
 	app, err := d.cfg.Ledger.App(d.life, p.App)
@@ -63,11 +66,11 @@ func (d *Deployer) Receive(p Push, w io.Writer) Outcome {
 	return d.receive(p, &in, r)
 }
 
-func (d *Deployer) receive(p Push, in *intent, r *Report) Outcome {
+func (d *Deployer) receive(p core.Push, in *intent, r *progress.Report) Outcome {
 	what := fmt.Sprintf("a push of %.7s", in.deploy.New)
 	job := &pushing{deployment: d.deploymentOf(p.By, p.App, what, r).replacing(), push: p, want: in}
 	job.turn.hint = "only the newest push is deployed; when it is live, git pull, and push again if yours is not in it"
-	defer r.endKeep()
+	defer r.EndKeep()
 	ctx, leave, err := job.enter()
 	if err == nil {
 		if err = job.run(ctx); err != nil {
@@ -79,7 +82,7 @@ func (d *Deployer) receive(p Push, in *intent, r *Report) Outcome {
 			leave()
 		}
 		reason := d.explain(p.App, err, r)
-		in.verdicts[in.deploy.Ref] = Verdict{Ref: in.deploy.Ref, Reject: reason}
+		in.verdicts[in.deploy.Ref] = core.Verdict{Ref: in.deploy.Ref, Reject: reason}
 		return Outcome{Verdicts: in.list(p)}
 	}
 	if job.verdict != nil {
@@ -89,19 +92,19 @@ func (d *Deployer) receive(p Push, in *intent, r *Report) Outcome {
 	return Outcome{Verdicts: in.list(p), Summary: job.summary(), settle: leave}
 }
 
-func (d *Deployer) refuseAll(p Push, err error) Outcome {
+func (d *Deployer) refuseAll(p core.Push, err error) Outcome {
 	d.cfg.Log.Error("push refused", "app", p.App, "error", err)
 	var out Outcome
 	for _, c := range p.Commands {
-		out.Verdicts = append(out.Verdicts, Verdict{Ref: c.Ref, Reject: oneLine(err.Error())})
+		out.Verdicts = append(out.Verdicts, core.Verdict{Ref: c.Ref, Reject: progress.OneLine(err.Error())})
 	}
 	return out
 }
 
 // explain prints what a failure means to the pusher and returns the reason
 // for git's reject line. Causes that are not the pusher's are logged in full.
-func (d *Deployer) explain(app string, err error, r *Report) string {
-	rej := fullDisk(err)
+func (d *Deployer) explain(app string, err error, r *progress.Report) string {
+	rej := disk.Full(err)
 	switch {
 	case rej != nil:
 		d.cfg.Log.Error("the disk is full", "app", app, "error", err)
@@ -117,24 +120,8 @@ func (d *Deployer) explain(app string, err error, r *Report) string {
 		r.Warn("%s", rej.Reason)
 	default:
 		d.cfg.Log.Error("deployment failed", "app", app, "error", err)
-		rej = Reject(err.Error(), "")
+		rej = core.Reject(err.Error(), "")
 		r.Warn("%s", err)
 	}
-	return oneLine(rej.Reason)
-}
-
-func oneLine(s string) string {
-	s = Printable(strings.ReplaceAll(s, "\n", " "))
-	if len(s) > maxReason {
-		s = s[:maxReason] + "…"
-	}
-	return strings.ToValidUTF8(s, "")
-}
-
-// took prints a duration as people compare them: "4.1s", "35ms".
-func took(t time.Duration) string {
-	if t < time.Second {
-		return fmt.Sprintf("%dms", t.Milliseconds())
-	}
-	return fmt.Sprintf("%.1fs", t.Seconds())
+	return progress.OneLine(rej.Reason)
 }

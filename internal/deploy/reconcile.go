@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"gitd/internal/core"
 )
 
 // Reconcile makes what runs agree with the ledger: interrupted releases are
@@ -34,7 +36,7 @@ func (d *Deployer) Reconcile(ctx context.Context) error {
 	}
 	d.removeStray(ctx, s)
 	for _, r := range unfinished {
-		if r.State == Draining {
+		if r.State == core.Draining {
 			d.retired(r.App, r.Version)
 		}
 	}
@@ -48,14 +50,14 @@ func (d *Deployer) Reconcile(ctx context.Context) error {
 // survey is what the ledger knows and what runs, read at once: one query for
 // all apps, however many there are.
 type survey struct {
-	apps  []App
-	lives map[string]Release   // by app
-	known map[string][]Machine // by app
-	found map[string]Machine   // by id; what is adopted is taken out
+	apps  []core.App
+	lives map[string]core.Release   // by app
+	known map[string][]core.Machine // by app
+	found map[string]core.Machine   // by id; what is adopted is taken out
 }
 
 func (d *Deployer) survey(ctx context.Context) (*survey, error) {
-	s := &survey{lives: map[string]Release{}, known: map[string][]Machine{}, found: map[string]Machine{}}
+	s := &survey{lives: map[string]core.Release{}, known: map[string][]core.Machine{}, found: map[string]core.Machine{}}
 	var err error
 	if s.apps, err = d.cfg.Ledger.Apps(ctx); err != nil {
 		return nil, err
@@ -85,13 +87,13 @@ func (d *Deployer) survey(ctx context.Context) (*survey, error) {
 }
 
 // failInterrupted ends the deployments of a gitd that is no more.
-func (d *Deployer) failInterrupted(ctx context.Context, unfinished []Release) error {
+func (d *Deployer) failInterrupted(ctx context.Context, unfinished []core.Release) error {
 	for _, r := range unfinished {
 		if !r.State.Deploying() {
 			continue
 		}
 		r.Reason = fmt.Sprintf("gitd ended while the release was %s", r.State)
-		r.State, r.Finished = Failed, time.Now()
+		r.State, r.Finished = core.Failed, time.Now()
 		if err := d.cfg.Ledger.SaveRelease(ctx, r); err != nil {
 			return err
 		}
@@ -102,10 +104,10 @@ func (d *Deployer) failInterrupted(ctx context.Context, unfinished []Release) er
 
 // settleApp brings one app in line, and reports whether its machine is
 // missing.
-func (d *Deployer) settleApp(ctx context.Context, app App, s *survey) (missing bool) {
-	if app.Was != "" {
-		if err := d.moveFiles(ctx, app.Was, app.Name); err != nil {
-			d.cfg.Log.Error("files of a renamed app not moved", "app", app.Name, "was", app.Was, "error", err)
+func (d *Deployer) settleApp(ctx context.Context, app core.App, s *survey) (missing bool) {
+	if app.FormerName != "" {
+		if err := d.moveFiles(ctx, app.FormerName, app.Name); err != nil {
+			d.cfg.Log.Error("files of a renamed app not moved", "app", app.Name, "was", app.FormerName, "error", err)
 		}
 	}
 	if err := d.serveNames(ctx, app.Name); err != nil {
@@ -134,7 +136,7 @@ func (d *Deployer) settleApp(ctx context.Context, app App, s *survey) (missing b
 
 // adopt takes over the machine of app's live release, if the ledger knows
 // one and it runs, and removes it from what was found.
-func (d *Deployer) adopt(ctx context.Context, k *keeper, live Release, s *survey) bool {
+func (d *Deployer) adopt(ctx context.Context, k *keeper, live core.Release, s *survey) bool {
 	for _, m := range s.known[live.App] {
 		if _, runs := s.found[m.ID]; !runs || m.Release != live.Version {
 			continue
@@ -188,7 +190,7 @@ func (d *Deployer) RepairRefs(ctx context.Context, app string) {
 		return
 	}
 	defer k.queue.leave(t)
-	if err := d.repairRefs(ctx, app); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := d.repairRefs(ctx, app); err != nil && !errors.Is(err, core.ErrNotFound) {
 		d.cfg.Log.Error("refs cannot be repaired", "app", app, "error", err)
 	}
 }
@@ -205,7 +207,7 @@ func (d *Deployer) repairRefs(ctx context.Context, name string) error {
 	return d.pointAt(ctx, app, live)
 }
 
-func (d *Deployer) pointAt(ctx context.Context, app App, live Release) error {
+func (d *Deployer) pointAt(ctx context.Context, app core.App, live core.Release) error {
 	if app.Branch == "" {
 		return nil
 	}

@@ -5,21 +5,24 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"gitd/internal/core"
+	"gitd/internal/image"
 )
 
 // retained are the releases of one app, given with the newest first, whose
 // images are kept: the live one and all that are on their way from or to it,
 // the one before it, the pinned, and those of the last n images that were
 // live. Several releases of one image (a restart, new config) count once.
-func retained(list []Release, n int) []Release {
-	var kept []Release
+func retained(list []core.Release, n int) []core.Release {
+	var kept []core.Release
 	seen := map[string]bool{}
 	for _, r := range list {
-		image := fmt.Sprint(r.Manifest.imageFiles())
+		image := fmt.Sprint(r.Manifest.Files())
 		switch {
-		case r.Manifest.Empty() || r.State == Failed:
+		case r.Manifest.Empty() || r.State == core.Failed:
 			continue
-		case r.State == Retired && !r.Pinned && !seen[image] && len(seen) >= max(n, 2):
+		case r.State == core.Retired && !r.Pinned && !seen[image] && len(seen) >= max(n, 2):
 			continue // max: the live image and the one before it
 		}
 		if !r.State.Deploying() && !r.Pinned {
@@ -30,39 +33,29 @@ func retained(list []Release, n int) []Release {
 	return kept
 }
 
-// imageFiles are the names of the files that a release of m needs: layers by
-// digest, the base by its id.
-func (m Manifest) imageFiles() []string {
-	names := []string{m.Base, m.App.Digest}
-	if m.Deps.Digest != "" {
-		names = append(names, m.Deps.Digest)
-	}
-	return names
-}
-
 // takeImage keeps collections from removing an image that the ledger names,
-// until the deployment ends, and reports as StateDir.Kept does whether it is
+// until the deployment ends, and reports as Check does whether it is
 // there.
-func (j *deployment) takeImage(m Manifest) error {
-	j.files.Take(m.imageFiles()...)
-	return j.d.cfg.State.Kept(m)
+func (j *deployment) takeImage(m core.Manifest) error {
+	j.files.Take(m.Files()...)
+	return image.Check(j.d.cfg.State, m)
 }
 
 // PinRelease keeps the image of a release whatever comes after it, or ends
 // that.
-func (d *Deployer) PinRelease(ctx context.Context, by Actor, app string, version int, pinned bool) error {
+func (d *Deployer) PinRelease(ctx context.Context, by core.Actor, app string, version int, pinned bool) error {
 	hold := d.shelf.Hold()
 	defer hold.Release()
 	r, err := d.cfg.Ledger.Release(ctx, app, version)
 	if ignoreMissing(err) == nil && err != nil {
-		return Reject(fmt.Sprintf("%s has no release v%d", app, version), "`releases "+app+"` lists them")
+		return core.Reject(fmt.Sprintf("%s has no release v%d", app, version), "`releases "+app+"` lists them")
 	}
 	if err != nil {
 		return err
 	}
-	hold.Take(r.Manifest.imageFiles()...)
-	if pinned && (r.Manifest.Empty() || r.State == Failed || d.cfg.State.Kept(r.Manifest) != nil) {
-		return Reject(fmt.Sprintf("v%d has no image that could be kept", version), "`releases "+app+"` shows which have one")
+	hold.Take(r.Manifest.Files()...)
+	if pinned && (r.Manifest.Empty() || r.State == core.Failed || image.Check(d.cfg.State, r.Manifest) != nil) {
+		return core.Reject(fmt.Sprintf("v%d has no image that could be kept", version), "`releases "+app+"` shows which have one")
 	}
 	if err := d.cfg.Ledger.PinRelease(ctx, app, version, pinned); err != nil {
 		return err
@@ -76,8 +69,8 @@ func (d *Deployer) PinRelease(ctx context.Context, by Actor, app string, version
 }
 
 // hasImage reports whether r can be booted without a build.
-func (d *Deployer) hasImage(r Release) bool {
-	return !r.Manifest.Empty() && d.cfg.State.Kept(r.Manifest) == nil
+func (d *Deployer) hasImage(r core.Release) bool {
+	return !r.Manifest.Empty() && image.Check(d.cfg.State, r.Manifest) == nil
 }
 
 // verify reads the release's image in the background and returns the wait for
@@ -88,9 +81,9 @@ func (j *deployment) verify(ctx context.Context) (sound func() error) {
 	r := j.release
 	go func() {
 		err := j.d.cfg.Store.Verify(ctx, r.Manifest)
-		var rej *Rejection
-		if errors.As(err, &rej) && r.Trigger != ByPush && r.Trigger != ByTag {
-			err = &Rejection{Reason: rej.Reason, Hint: buildAgain(r), Err: rej.Err}
+		var rej *core.Rejection
+		if errors.As(err, &rej) && r.Trigger != core.ByPush && r.Trigger != core.ByTag {
+			err = &core.Rejection{Reason: rej.Reason, Hint: buildAgain(r), Err: rej.Err}
 		}
 		found <- err
 	}()

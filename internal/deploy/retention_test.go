@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"gitd/internal/core"
 )
 
 func TestRetained(t *testing.T) {
@@ -30,14 +32,14 @@ func TestRetained(t *testing.T) {
 		{"after a rollback", 2, []string{"la", "rc", "rb", "ra"}, []int{0, 1, 3}},
 		{"stopped: nothing is live", 2, []string{"rc", "rb", "ra"}, []int{0, 1}},
 	}
-	states := map[byte]State{'l': Live, 'd': Draining, 'r': Retired, 'f': Failed, 'b': Booting, 'u': Building}
+	states := map[byte]core.State{'l': core.Live, 'd': core.Draining, 'r': core.Retired, 'f': core.Failed, 'b': core.Booting, 'u': core.Building}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			var list []Release
+			var list []core.Release
 			for i, s := range tt.releases {
-				r := Release{Version: len(tt.releases) - i, State: states[s[0]], Pinned: len(s) > 2}
+				r := core.Release{Version: len(tt.releases) - i, State: states[s[0]], Pinned: len(s) > 2}
 				if s[1] != '-' {
-					r.Manifest = Manifest{Base: "b1", App: Layer{Digest: s[1:2]}}
+					r.Manifest = core.Manifest{Base: "b1", App: core.Layer{Digest: s[1:2]}}
 				}
 				list = append(list, r)
 			}

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 const (
@@ -23,9 +26,9 @@ func (d *Deployer) lost(k *keeper, inst *instance, reason string) {
 		return
 	}
 	app := k.name()
-	d.down(k, "its machine ended: "+oneLine(reason), true)
+	d.down(k, "its machine ended: "+progress.OneLine(reason), true)
 	d.cfg.Log.Warn("machine lost", "app", app, "machine", inst.id(), "reason", reason)
-	d.record(d.life, app, "gitd", "machine.lost", inst.id()+": "+oneLine(reason))
+	d.record(d.life, app, "gitd", "machine.lost", inst.id()+": "+progress.OneLine(reason))
 	wait := k.lost(inst)
 	d.stop(d.life, inst.id(), 0) //nolint:errcheck // logged; the next start removes it
 	d.revive(k, wait)
@@ -37,7 +40,7 @@ func (d *Deployer) crashed(k *keeper, inst *instance, how string, succession int
 		return
 	}
 	d.cfg.Log.Warn("app crashed", "app", k.name(), "machine", inst.id(), "how", how, "in_succession", succession)
-	d.record(d.life, k.name(), "gitd", "app.crashed", fmt.Sprintf("%s: %s; number %d in succession", inst.id(), oneLine(how), succession))
+	d.record(d.life, k.name(), "gitd", "app.crashed", fmt.Sprintf("%s: %s; number %d in succession", inst.id(), progress.OneLine(how), succession))
 }
 
 // down makes the front door say why nothing serves the app.
@@ -80,8 +83,8 @@ func (d *Deployer) tryRevival(ctx context.Context, k *keeper, wait time.Duration
 		default:
 			wait = pause(n + 1)
 			d.cfg.Log.Error("app does not come back", "app", k.name(), "error", err, "next_try", wait.String())
-			d.record(ctx, k.name(), "gitd", "machine.failed", oneLine(err.Error()))
-			d.down(k, fmt.Sprintf("it does not start: %s; next try in %s", oneLine(err.Error()), wait), true)
+			d.record(ctx, k.name(), "gitd", "machine.failed", progress.OneLine(err.Error()))
+			d.down(k, fmt.Sprintf("it does not start: %s; next try in %s", progress.OneLine(err.Error()), wait), true)
 		}
 	}
 }
@@ -100,7 +103,7 @@ func (d *Deployer) reviveOnce(ctx context.Context, k *keeper) error {
 		return err
 	}
 	defer release()
-	if err := d.bootLive(lent, k, NewReport(nil)); err != nil {
+	if err := d.bootLive(lent, k, progress.NewReport(nil)); err != nil {
 		if lent.Err() != nil && ctx.Err() == nil {
 			return errYielded
 		}
@@ -111,7 +114,7 @@ func (d *Deployer) reviveOnce(ctx context.Context, k *keeper) error {
 
 // bootLive starts the live release of an app, unless something serves it or
 // nothing shall. The caller holds the stage.
-func (d *Deployer) bootLive(ctx context.Context, k *keeper, r *Report) error {
+func (d *Deployer) bootLive(ctx context.Context, k *keeper, r *progress.Report) error {
 	if k.current() != nil {
 		return nil
 	}
@@ -143,7 +146,7 @@ func (d *Deployer) bootLive(ctx context.Context, k *keeper, r *Report) error {
 }
 
 func ignoreMissing(err error) error {
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, core.ErrNotFound) {
 		return nil
 	}
 	return err

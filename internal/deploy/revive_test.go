@@ -7,7 +7,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
+	"gitd/internal/image"
+	"gitd/internal/progress"
 )
 
 // status is shop's.
@@ -29,7 +32,7 @@ func TestLostDuringABuild(t *testing.T) {
 	p := w.beginMain(commit(1), commit(2))
 	receives(t, "the build begins", g.reached)
 	lost := w.driver.all()[0]
-	lost.watch(deploy.Event{Kind: deploy.EventGone, Detail: "killed"})
+	lost.watch(core.Event{Kind: core.EventGone, Detail: "killed"})
 	w.eventually("another machine serves", func() bool {
 		s := w.status()
 		return s.State == deploy.Running && s.Machine != lost.ID && s.Restarts == 1
@@ -47,7 +50,7 @@ func TestHungMachineIsReplaced(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
 	hung := w.driver.all()[0]
-	hung.watch(deploy.Event{Kind: deploy.EventHung, Detail: "no beat for 30s"})
+	hung.watch(core.Event{Kind: core.EventHung, Detail: "no beat for 30s"})
 	w.eventually("another machine serves", func() bool {
 		all := w.driver.all()
 		return len(all) == 1 && all[0].ID != hung.ID && w.status().State == deploy.Running
@@ -72,8 +75,8 @@ func TestHungCandidateFails(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
 	w.driver.behave(func(m *fakeMachine) {
-		m.watch(deploy.Event{Kind: deploy.EventBooted})
-		m.watch(deploy.Event{Kind: deploy.EventHung, Detail: "no beat for 30s"})
+		m.watch(core.Event{Kind: core.EventBooted})
+		m.watch(core.Event{Kind: core.EventHung, Detail: "no beat for 30s"})
 	})
 	if reject, _ := w.push(commit(1), commit(2)); !strings.Contains(reject, "it does not answer: no beat for 30s") {
 		t.Errorf("rejected %q", reject)
@@ -88,12 +91,12 @@ func TestCrashLoopInTheGuest(t *testing.T) {
 	w.push(none, commit(1))
 	m := w.driver.all()[0]
 	for range 3 {
-		m.watch(deploy.Event{Kind: deploy.EventLog, Stream: "stderr", Line: "Error: out of \x1b[31mcheese"})
-		m.watch(deploy.Event{Kind: deploy.EventExited, Detail: "exit code 1"})
+		m.watch(core.Event{Kind: core.EventLog, Stream: "stderr", Line: "Error: out of \x1b[31mcheese"})
+		m.watch(core.Event{Kind: core.EventExited, Detail: "exit code 1"})
 		if s := w.status(); s.State == deploy.Running {
 			t.Errorf("between two runs: %+v", s)
 		}
-		m.watch(deploy.Event{Kind: deploy.EventListening})
+		m.watch(core.Event{Kind: core.EventListening})
 	}
 	s := w.status()
 	if s.State != deploy.CrashLoop || s.Restarts != 3 || !strings.Contains(strings.Join(s.LastLines, "\n"), "Error: out of cheese") {
@@ -127,10 +130,10 @@ func TestCrashLoopOfMachines(t *testing.T) {
 			healthy(m)
 			return
 		}
-		m.watch(deploy.Event{Kind: deploy.EventLog, Stream: "stderr", Line: "no cheese"})
-		m.watch(deploy.Event{Kind: deploy.EventExited, Detail: "exit code 1"})
+		m.watch(core.Event{Kind: core.EventLog, Stream: "stderr", Line: "no cheese"})
+		m.watch(core.Event{Kind: core.EventExited, Detail: "exit code 1"})
 	})
-	w.driver.all()[0].watch(deploy.Event{Kind: deploy.EventGone, Detail: "killed"})
+	w.driver.all()[0].watch(core.Event{Kind: core.EventGone, Detail: "killed"})
 	w.eventually("a try has failed", func() bool {
 		_, down := w.router.target("shop")
 		return strings.Contains(down, "it does not start: the app did not start: exit code 1; next try in")
@@ -155,7 +158,7 @@ func TestFloodOfExits(t *testing.T) {
 	w.push(none, commit(1))
 	m := w.driver.all()[0]
 	for range 5000 {
-		m.watch(deploy.Event{Kind: deploy.EventExited, Detail: "exit code 1"})
+		m.watch(core.Event{Kind: core.EventExited, Detail: "exit code 1"})
 	}
 	if reject, out := w.push(commit(1), commit(2)); reject != "" {
 		t.Fatalf("%s\n%s", reject, out)
@@ -178,7 +181,7 @@ func TestLiveIsLive(t *testing.T) {
 	w.router.onSwitch = func() {
 		go func() { w.core.Close(); close(closed) }()
 		w.eventually("gitd is ending", func() bool {
-			o := w.core.Receive(deploy.Push{App: "nope", Commands: []deploy.Command{{Ref: "refs/heads/main"}}}, nil)
+			o := w.core.Receive(core.Push{App: "nope", Commands: []core.Command{{Ref: "refs/heads/main"}}}, nil)
 			return strings.Contains(o.Verdicts[0].Reject, "gitd is stopping")
 		})
 	}
@@ -205,7 +208,7 @@ func TestPushDuringARevival(t *testing.T) {
 		}
 		booting <- struct{}{} // and it never listens
 	})
-	w.driver.all()[0].watch(deploy.Event{Kind: deploy.EventGone, Detail: "killed"})
+	w.driver.all()[0].watch(core.Event{Kind: core.EventGone, Detail: "killed"})
 	<-booting
 	if s := w.status(); s.State != deploy.Down && s.State != deploy.Starting {
 		t.Errorf("%+v", s)
@@ -225,7 +228,7 @@ func TestReviveAllWithOneBroken(t *testing.T) {
 	w := newWorld(t)
 	apps := []string{"a", "b", "c", "d", "e", "f", "g", "shop"}
 	for i, app := range apps {
-		if reject, out := w.begin(app, deploy.Command{Ref: "refs/heads/main", Old: none, New: commit(i + 1)}).end(); reject != "" {
+		if reject, out := w.begin(app, core.Command{Ref: "refs/heads/main", Old: none, New: commit(i + 1)}).end(); reject != "" {
 			t.Fatalf("%s\n%s", reject, out)
 		}
 	}
@@ -238,7 +241,7 @@ func TestReviveAllWithOneBroken(t *testing.T) {
 	w.driver.mu.Unlock()
 	w.driver.behave(func(m *fakeMachine) {
 		if m.App == "a" || m.App == "b" {
-			m.watch(deploy.Event{Kind: deploy.EventGone, Detail: "no disk"})
+			m.watch(core.Event{Kind: core.EventGone, Detail: "no disk"})
 			return
 		}
 		healthy(m)
@@ -266,21 +269,21 @@ func TestFullDisk(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
 	w.close()
-	full := &fullDisk{}
+	full := &Full{}
 	w.openWith(func(c *deploy.Config) { full.Ledger = w.ledger; c.Ledger = full })
-	w.build = func(context.Context, deploy.Source, *deploy.Report) (deploy.Manifest, error) {
+	w.build = func(context.Context, image.Source, *progress.Report) (core.Manifest, error) {
 		full.set(true)
-		return deploy.Manifest{}, errors.New("write layer: no space left on device")
+		return core.Manifest{}, errors.New("write layer: no space left on device")
 	}
 	reject, _ := w.push(commit(1), commit(2))
 	if !strings.Contains(reject, "no space left") {
 		t.Errorf("rejected %q", reject)
 	}
-	if r, err := w.ledger.Release(t.Context(), "shop", 2); err != nil || r.State != deploy.Building {
+	if r, err := w.ledger.Release(t.Context(), "shop", 2); err != nil || r.State != core.Building {
 		t.Errorf("while the disk is full: %+v, %v", r, err)
 	}
 	full.set(false)
-	w.wants(map[int]deploy.State{1: deploy.Live, 2: deploy.Failed})
+	w.wants(map[int]core.State{1: core.Live, 2: core.Failed})
 	w.build = w.goodBuild
 	if reject, out := w.push(commit(1), commit(2)); reject != "" {
 		t.Errorf("%s\n%s", reject, out)
@@ -288,14 +291,14 @@ func TestFullDisk(t *testing.T) {
 }
 
 // fullDisk is a ledger that cannot save releases while it is full.
-type fullDisk struct {
+type Full struct {
 	deploy.Ledger
 	full atomic.Bool
 }
 
-func (f *fullDisk) set(full bool) { f.full.Store(full) }
+func (f *Full) set(full bool) { f.full.Store(full) }
 
-func (f *fullDisk) SaveRelease(ctx context.Context, r deploy.Release) error {
+func (f *Full) SaveRelease(ctx context.Context, r core.Release) error {
 	if f.full.Load() {
 		return errors.New("database or disk is full")
 	}
@@ -310,7 +313,7 @@ func TestPanicInTheFirstSecond(t *testing.T) {
 	var boots atomic.Int32
 	w.driver.behave(func(m *fakeMachine) {
 		if boots.Add(1) < 3 {
-			m.watch(deploy.Event{Kind: deploy.EventGone, Detail: "the guest's kernel panicked"})
+			m.watch(core.Event{Kind: core.EventGone, Detail: "the guest's kernel panicked"})
 			return
 		}
 		healthy(m)

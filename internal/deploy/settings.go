@@ -2,11 +2,13 @@ package deploy
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
+
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 // ConfigChange is what to do to the config of an app.
@@ -31,12 +33,12 @@ func (c ConfigChange) names() string {
 // SetConfig changes the config of app and brings up a release with it. If
 // that fails, the config is as it was: what serves could otherwise not be
 // started again.
-func (d *Deployer) SetConfig(ctx context.Context, by Actor, app string, c ConfigChange, w io.Writer) error {
+func (d *Deployer) SetConfig(ctx context.Context, by core.Actor, app string, c ConfigChange, w io.Writer) error {
 	if c.NoRestart {
 		if err := d.storeConfig(ctx, by, app, c); err != nil {
 			return err
 		}
-		NewReport(w).Step("Stored (%s): it counts from the next release on", c.names())
+		progress.NewReport(w).Step("Stored (%s): it counts from the next release on", c.names())
 		return nil
 	}
 	return d.operate(by, app, "a change of config", false, w, func(ctx context.Context, j *deployment) error {
@@ -50,7 +52,7 @@ func (d *Deployer) SetConfig(ctx context.Context, by Actor, app string, c Config
 	})
 }
 
-func (d *Deployer) storeConfig(ctx context.Context, by Actor, app string, c ConfigChange) error {
+func (d *Deployer) storeConfig(ctx context.Context, by core.Actor, app string, c ConfigChange) error {
 	if err := d.cfg.Settings.SetVars(ctx, app, c.Set, c.Unset); err != nil {
 		return err
 	}
@@ -83,13 +85,13 @@ func (d *Deployer) restoreConfig(ctx context.Context, app string, c ConfigChange
 			}
 		}
 	}
-	return d.storeConfig(ctx, Actor{Name: "gitd"}, app, back)
+	return d.storeConfig(ctx, core.Actor{Name: "gitd"}, app, back)
 }
 
 // SetResources sets what the machine of app gets, and brings up a release
 // with it. If that fails, they are as they were.
-func (d *Deployer) SetResources(ctx context.Context, by Actor, app string, r Resources, w io.Writer) error {
-	if err := CheckResources(r); err != nil {
+func (d *Deployer) SetResources(ctx context.Context, by core.Actor, app string, r core.Resources, w io.Writer) error {
+	if err := core.CheckResources(r); err != nil {
 		return err
 	}
 	return d.operate(by, app, "a change of resources", false, w, func(ctx context.Context, j *deployment) error {
@@ -97,7 +99,7 @@ func (d *Deployer) SetResources(ctx context.Context, by Actor, app string, r Res
 		if err != nil {
 			return err
 		}
-		store := func(ctx context.Context, by Actor, r Resources) error {
+		store := func(ctx context.Context, by core.Actor, r core.Resources) error {
 			if err := d.cfg.Settings.SetResources(ctx, app, r); err != nil {
 				return err
 			}
@@ -106,20 +108,8 @@ func (d *Deployer) SetResources(ctx context.Context, by Actor, app string, r Res
 		}
 		return j.apply(ctx, "Resources: "+r.String(),
 			func(ctx context.Context) error { return store(ctx, by, r) },
-			func(ctx context.Context) error { return store(ctx, Actor{Name: "gitd"}, before) })
+			func(ctx context.Context) error { return store(ctx, core.Actor{Name: "gitd"}, before) })
 	})
-}
-
-// String says what is set.
-func (r Resources) String() string {
-	memory, cpus := "default memory", "default CPUs"
-	if r.MemoryMiB > 0 {
-		memory = fmt.Sprintf("%d MiB", r.MemoryMiB)
-	}
-	if r.CPUs > 0 {
-		cpus = fmt.Sprintf("%d CPUs", r.CPUs)
-	}
-	return memory + ", " + cpus
 }
 
 // apply stores a setting and brings up a release with it, when something is
@@ -138,7 +128,7 @@ func (j *deployment) apply(ctx context.Context, what string, store, undo func(ct
 	}
 	live, err := j.d.cfg.Ledger.Release(ctx, j.app.Name, j.app.Live)
 	if err == nil {
-		err = j.redeploy(ctx, live, ByConfig)
+		err = j.redeploy(ctx, live, core.ByConfig)
 	}
 	if err == nil {
 		return nil
@@ -154,8 +144,8 @@ func (j *deployment) apply(ctx context.Context, what string, store, undo func(ct
 }
 
 // AddDomain serves app at host from now on.
-func (d *Deployer) AddDomain(ctx context.Context, by Actor, app, host string) error {
-	if err := CheckHost(host, d.ownDomain()); err != nil {
+func (d *Deployer) AddDomain(ctx context.Context, by core.Actor, app, host string) error {
+	if err := core.CheckHost(host, d.ownDomain()); err != nil {
 		return err
 	}
 	if err := d.cfg.Settings.AddDomain(ctx, app, host); err != nil {
@@ -166,7 +156,7 @@ func (d *Deployer) AddDomain(ctx context.Context, by Actor, app, host string) er
 }
 
 // RemoveDomain no longer serves app at host. ErrNotFound: it was not.
-func (d *Deployer) RemoveDomain(ctx context.Context, by Actor, app, host string) error {
+func (d *Deployer) RemoveDomain(ctx context.Context, by core.Actor, app, host string) error {
 	if err := d.cfg.Settings.RemoveDomain(ctx, app, host); err != nil {
 		return err
 	}

@@ -9,7 +9,10 @@ import (
 	"strings"
 	"testing"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
+	"gitd/internal/image"
+	"gitd/internal/progress"
 )
 
 // TestEnvironment: what the repository says, below what people set, below
@@ -17,10 +20,10 @@ import (
 // whatever commit it is of.
 func TestEnvironment(t *testing.T) {
 	w := newWorld(t)
-	w.build = func(ctx context.Context, src deploy.Source, r *deploy.Report) (deploy.Manifest, error) {
+	w.build = func(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error) {
 		m, err := w.goodBuild(ctx, src, r)
 		m.Env = map[string]string{"WHICH": "server.js", "COLOUR": "red", "PORT": "3000", "NODE_ENV": "test"}
-		m.Resources = deploy.Resources{MemoryMiB: 200}
+		m.Resources = core.Resources{MemoryMiB: 200}
 		return m, err
 	}
 	if reject, out := w.push(none, commit(1)); reject != "" {
@@ -30,7 +33,7 @@ func TestEnvironment(t *testing.T) {
 	if err := w.ledger.SetVars(ctx, "shop", map[string]string{"COLOUR": "blue", "KEY": "a\nb", "USER": "nobody"}, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.ledger.SetResources(ctx, "shop", deploy.Resources{MemoryMiB: 300, CPUs: 2}); err != nil {
+	if err := w.ledger.SetResources(ctx, "shop", core.Resources{MemoryMiB: 300, CPUs: 2}); err != nil {
 		t.Fatal(err)
 	}
 	if reject, out := w.push(commit(1), commit(2)); reject != "" {
@@ -45,7 +48,7 @@ func TestEnvironment(t *testing.T) {
 			t.Errorf("%s is %q, then %q; want %q", name, before.Env[name], after.Env[name], want)
 		}
 	}
-	if before.Resources != (deploy.Resources{MemoryMiB: 200, CPUs: 1}) || after.Resources != (deploy.Resources{MemoryMiB: 300, CPUs: 2}) {
+	if before.Resources != (core.Resources{MemoryMiB: 200, CPUs: 1}) || after.Resources != (core.Resources{MemoryMiB: 300, CPUs: 2}) {
 		t.Errorf("resources %+v, then %+v", before.Resources, after.Resources)
 	}
 }
@@ -53,7 +56,7 @@ func TestEnvironment(t *testing.T) {
 // config changes the config of shop and returns what was printed.
 func (w *world) config(c deploy.ConfigChange) (string, error) {
 	var out strings.Builder
-	err := w.core.SetConfig(w.t.Context(), deploy.Actor{Name: "ada"}, "shop", c, &out)
+	err := w.core.SetConfig(w.t.Context(), core.Actor{Name: "ada"}, "shop", c, &out)
 	return out.String(), err
 }
 
@@ -84,7 +87,7 @@ func TestConfigMakesARelease(t *testing.T) {
 		t.Errorf("the machine got %v on %v", spec.Env, spec.Disks)
 	}
 	r, err := w.ledger.Release(t.Context(), "shop", 2)
-	if err != nil || r.Trigger != deploy.ByConfig || r.Pusher != "ada" {
+	if err != nil || r.Trigger != core.ByConfig || r.Pusher != "ada" {
 		t.Errorf("%+v, %v", r, err)
 	}
 	out, err = w.config(deploy.ConfigChange{Unset: []string{"A"}, NoRestart: true})
@@ -119,7 +122,7 @@ func TestFailedConfigIsTakenBack(t *testing.T) {
 		if err := w.ledger.SetVars(t.Context(), "shop", map[string]string{"OTHER": "someone's", "TAKEN": "someone's"}, nil); err != nil {
 			t.Error(err)
 		}
-		m.watch(deploy.Event{Kind: deploy.EventExited, Detail: "exit status 1"})
+		m.watch(core.Event{Kind: core.EventExited, Detail: "exit status 1"})
 	}
 	out, err := w.config(deploy.ConfigChange{
 		Set: map[string]string{"CHANGED": "after", "NEW": "after", "TAKEN": "after"}, Unset: []string{"GONE", "NEVER"},
@@ -135,8 +138,8 @@ func TestFailedConfigIsTakenBack(t *testing.T) {
 		t.Errorf("v%d answers %q", v, answer)
 	}
 	var text strings.Builder
-	err = w.core.SetResources(t.Context(), deploy.Actor{Name: "ada"}, "shop", deploy.Resources{MemoryMiB: 512}, &text)
-	if r, _ := w.ledger.Resources(t.Context(), "shop"); err == nil || r != (deploy.Resources{}) || !strings.Contains(text.String(), "taken back") {
+	err = w.core.SetResources(t.Context(), core.Actor{Name: "ada"}, "shop", core.Resources{MemoryMiB: 512}, &text)
+	if r, _ := w.ledger.Resources(t.Context(), "shop"); err == nil || r != (core.Resources{}) || !strings.Contains(text.String(), "taken back") {
 		t.Errorf("resources %+v, %v\n%s", r, err, text.String())
 	}
 }
@@ -144,7 +147,7 @@ func TestFailedConfigIsTakenBack(t *testing.T) {
 // TestConfigOfWhatDoesNotRun: nothing is booted for it; and a lock refuses it.
 func TestConfigOfWhatDoesNotRun(t *testing.T) {
 	w := newWorld(t)
-	ada := deploy.Actor{Name: "ada"}
+	ada := core.Actor{Name: "ada"}
 	if err := w.core.CreateApp(t.Context(), ada, "shop"); err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +174,7 @@ func TestConfigOfWhatDoesNotRun(t *testing.T) {
 
 func TestDomainsReachTheFrontDoor(t *testing.T) {
 	w := newWorld(t)
-	ada, ctx := deploy.Actor{Name: "ada"}, t.Context()
+	ada, ctx := core.Actor{Name: "ada"}, t.Context()
 	w.push(none, commit(1))
 	if err := w.core.AddDomain(ctx, ada, "shop", "www.example.org"); err != nil {
 		t.Fatal(err)
@@ -199,7 +202,7 @@ func TestDomainsReachTheFrontDoor(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("removed", "store")
-	if err := w.core.RemoveDomain(ctx, ada, "store", "www.example.org"); !errors.Is(err, deploy.ErrNotFound) {
+	if err := w.core.RemoveDomain(ctx, ada, "store", "www.example.org"); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("removed twice: %v", err)
 	}
 }

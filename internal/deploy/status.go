@@ -3,6 +3,8 @@ package deploy
 import (
 	"context"
 	"time"
+
+	"gitd/internal/core"
 )
 
 // Condition is how an app is.
@@ -22,15 +24,15 @@ const (
 type AppStatus struct {
 	App       string
 	State     Condition
-	Reason    string    // why it does not run; empty when it does
-	Release   int       // of the machine; without one, the live release; 0: none
-	Machine   string    // id; empty: none serves
-	Addr      string    // host:port of the machine
-	Since     time.Time // since when it is in this state
-	Restarts  int       // of the app in its machine, and of machines that took a lost one's place
-	LastLines []string  // of a crash loop: what it said last, the oldest first
-	Stats     *Stats    // the machine's latest; nil: none has come
-	Boot      *BootTimes
+	Reason    string      // why it does not run; empty when it does
+	Release   int         // of the machine; without one, the live release; 0: none
+	Machine   string      // id; empty: none serves
+	Addr      string      // host:port of the machine
+	Since     time.Time   // since when it is in this state
+	Restarts  int         // of the app in its machine, and of machines that took a lost one's place
+	LastLines []string    // of a crash loop: what it said last, the oldest first
+	Stats     *core.Stats // the machine's latest; nil: none has come
+	Boot      *core.BootTimes
 }
 
 // Status says how an app is. For an unknown one the state is Empty.
@@ -55,7 +57,7 @@ func (d *Deployer) Statuses(ctx context.Context) ([]AppStatus, error) {
 	return all, nil
 }
 
-func (k *keeper) status(a App) AppStatus {
+func (k *keeper) status(a core.App) AppStatus {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	s := AppStatus{App: a.Name, Reason: k.reason, Release: a.Live, Since: k.since, Restarts: k.replaced}

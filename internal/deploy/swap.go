@@ -4,23 +4,15 @@ import (
 	"context"
 	"fmt"
 	"time"
-)
 
-// exclusive reports whether two machines of this kind cannot run at once: a
-// writable disk belongs to one of them.
-func (s MachineSpec) exclusive() bool {
-	for _, d := range s.Disks {
-		if d.Writable {
-			return true
-		}
-	}
-	return false
-}
+	"gitd/internal/core"
+	"gitd/internal/progress"
+)
 
 // swap makes a healthy candidate live. From here on nothing replaces the
 // deployment.
 func (j *deployment) swap(ctx context.Context, inst *instance) error {
-	if err := j.step(ctx, Healthy); err != nil {
+	if err := j.step(ctx, core.Healthy); err != nil {
 		return err
 	}
 	if err := j.k.queue.fix(ctx, j.turn); err != nil {
@@ -65,7 +57,7 @@ func (j *deployment) goLive(ctx context.Context, inst *instance) error {
 // it: the branch is made ready before, so that a full disk cannot have git
 // reject what is live.
 func (j *deployment) promote(ctx context.Context, inst *instance) error {
-	var move RefMove = NoMove{}
+	var move core.RefMove = core.NoMove{}
 	var err error
 	if !j.shallow {
 		if move, err = j.d.cfg.Repos.Prepare(ctx, j.app.Name, j.app.Branch, j.release.Commit); err != nil {
@@ -79,7 +71,7 @@ func (j *deployment) promote(ctx context.Context, inst *instance) error {
 		move.Abort()
 		return err
 	}
-	j.release.State = Live
+	j.release.State = core.Live
 	j.moved()
 	if err := move.Commit(); err != nil { // RepairRefs does it again
 		j.d.cfg.Log.Error("branch not moved to what is live", "app", j.app.Name, "error", err)
@@ -90,7 +82,7 @@ func (j *deployment) promote(ctx context.Context, inst *instance) error {
 // stopFirst replaces a machine that cannot run beside the next one: the front
 // door holds the app's requests, the old machine stops, the new one starts.
 // If it does not become healthy, the old release is started again.
-func (j *deployment) stopFirst(ctx context.Context, spec MachineSpec) error {
+func (j *deployment) stopFirst(ctx context.Context, spec core.MachineSpec) error {
 	if err := j.k.queue.fix(ctx, j.turn); err != nil {
 		return err
 	}
@@ -107,7 +99,7 @@ func (j *deployment) stopFirst(ctx context.Context, spec MachineSpec) error {
 	}
 	inst, err := j.d.boot(ctx, spec, j.release, j.report)
 	if err == nil {
-		if err = j.step(ctx, Healthy); err == nil {
+		if err = j.step(ctx, core.Healthy); err == nil {
 			err = j.goLive(ctx, inst)
 		}
 		if err != nil {
@@ -155,10 +147,10 @@ func (j *deployment) restore(ctx context.Context) {
 		return
 	}
 	j.report.Warn("v%d is started again", j.app.Live)
-	if err := j.d.bootLive(ctx, j.k, NewReport(nil)); err != nil {
+	if err := j.d.bootLive(ctx, j.k, progress.NewReport(nil)); err != nil {
 		j.d.cfg.Log.Error("live release does not come back", "app", j.app.Name, "release", j.app.Live, "error", err)
 		j.report.Warn("v%d does not start either: %v; gitd goes on trying", j.app.Live, err)
-		j.d.down(j.k, "it does not start: "+oneLine(err.Error()), true)
+		j.d.down(j.k, "it does not start: "+progress.OneLine(err.Error()), true)
 		j.d.revive(j.k, reviveFirst)
 		return
 	}
@@ -207,10 +199,10 @@ func (d *Deployer) retire(ctx context.Context, k *keeper, version int, old *inst
 func (d *Deployer) retired(app string, version int) {
 	d.persist("the end of a release", func(ctx context.Context) error {
 		r, err := d.cfg.Ledger.Release(ctx, app, version)
-		if err != nil || r.State != Draining {
+		if err != nil || r.State != core.Draining {
 			return ignoreMissing(err)
 		}
-		r.State = Retired
+		r.State = core.Retired
 		if err := d.cfg.Ledger.SaveRelease(ctx, r); err != nil {
 			return err
 		}

@@ -3,11 +3,13 @@ package deploy
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
+
+	"gitd/internal/core"
+	"gitd/internal/disk"
 )
 
 // Usage is what takes room on the disk, in bytes as the file system counts
@@ -53,11 +55,11 @@ func (d *Deployer) Usage(ctx context.Context) (Usage, error) {
 		return Usage{}, err
 	}
 	u := Usage{
-		Bases: DiskUse(s.Bases()), Builds: DiskUse(s.Builds()), Machines: DiskUse(s.Machines()),
-		Cache: DiskUse(s.Cache()) - DiskUse(s.AppCaches()),
+		Bases: disk.Use(s.Bases()), Builds: disk.Use(s.Builds()), Machines: disk.Use(s.Machines()),
+		Cache: disk.Use(s.Cache()) - disk.Use(s.AppCaches()),
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
-		u.Ledger += DiskUse(s.Ledger() + suffix)
+		u.Ledger += disk.Use(s.Ledger() + suffix)
 	}
 	users := layerUsers(images)
 	u.layers(s, users)
@@ -67,7 +69,7 @@ func (d *Deployer) Usage(ctx context.Context) (Usage, error) {
 		}
 		one := d.appUsage(a.Name, users)
 		for _, r := range images {
-			if r.App == a.Name && d.hasImage(r) && r.Of == 0 {
+			if r.App == a.Name && d.hasImage(r) && r.ImageOf == 0 {
 				one.Images++
 			}
 		}
@@ -98,7 +100,7 @@ func (u *Usage) volumes(ctx context.Context, d *Deployer) error {
 	for _, v := range all {
 		for i := range u.Apps {
 			if u.Apps[i].App == v.App {
-				u.Apps[i].Volumes += DiskUse(d.cfg.State.Volume(v.ID))
+				u.Apps[i].Volumes += disk.Use(d.cfg.State.Volume(v.ID))
 			}
 		}
 	}
@@ -106,10 +108,10 @@ func (u *Usage) volumes(ctx context.Context, d *Deployer) error {
 }
 
 // layerUsers are the apps of each layer, by its digest.
-func layerUsers(images []Release) map[string]map[string]bool {
+func layerUsers(images []core.Release) map[string]map[string]bool {
 	users := map[string]map[string]bool{}
 	for _, r := range images {
-		for _, l := range []Layer{r.Manifest.App, r.Manifest.Deps} {
+		for _, l := range []core.Layer{r.Manifest.App, r.Manifest.Deps} {
 			if users[l.Digest] == nil {
 				users[l.Digest] = map[string]bool{}
 			}
@@ -120,7 +122,7 @@ func layerUsers(images []Release) map[string]map[string]bool {
 }
 
 // layers adds up those that several apps use, and those that none does.
-func (u *Usage) layers(s StateDir, users map[string]map[string]bool) {
+func (u *Usage) layers(s core.StateDir, users map[string]map[string]bool) {
 	files, err := os.ReadDir(s.Layers())
 	if err != nil {
 		return
@@ -129,9 +131,9 @@ func (u *Usage) layers(s StateDir, users map[string]map[string]bool) {
 		path := filepath.Join(s.Layers(), f.Name())
 		switch n := len(users[strings.TrimSuffix(f.Name(), ".erofs")]); {
 		case n == 0:
-			u.Stray += DiskUse(path)
+			u.Stray += disk.Use(path)
 		case n > 1:
-			u.Shared += DiskUse(path)
+			u.Shared += disk.Use(path)
 		}
 	}
 }
@@ -139,45 +141,21 @@ func (u *Usage) layers(s StateDir, users map[string]map[string]bool) {
 func (d *Deployer) appUsage(app string, users map[string]map[string]bool) AppUsage {
 	s := d.cfg.State
 	u := AppUsage{
-		App: app, Repository: DiskUse(s.Repo(app)), Cache: DiskUse(s.AppCache(app)),
-		Logs: DiskUse(s.BuildLog(app)),
+		App: app, Repository: disk.Use(s.Repo(app)), Cache: disk.Use(s.AppCache(app)),
+		Logs: disk.Use(s.BuildLog(app)),
 	}
 	logs, _ := filepath.Glob(s.Log(app) + "*") // the pattern is a name and a star
 	for _, l := range logs {
-		u.Logs += DiskUse(l)
+		u.Logs += disk.Use(l)
 	}
 	for digest, by := range users {
 		switch {
 		case digest == "" || !by[app]:
 		case len(by) == 1:
-			u.Layers += DiskUse(s.Layer(digest))
+			u.Layers += disk.Use(s.Layer(digest))
 		default:
-			u.Shared += DiskUse(s.Layer(digest))
+			u.Shared += disk.Use(s.Layer(digest))
 		}
 	}
 	return u
-}
-
-// DiskUse is how many bytes the file or folder at path takes on the disk.
-// What cannot be read counts nothing, and neither does what is not there.
-func DiskUse(path string) (bytes int64) {
-	filepath.WalkDir(path, func(_ string, e fs.DirEntry, err error) error { //nolint:errcheck // see above
-		if err != nil {
-			return nil
-		}
-		if info, err := e.Info(); err == nil {
-			bytes += blocks(info)
-		}
-		return nil
-	})
-	return bytes
-}
-
-// blocks is what a file takes, which is more than its size, or less if it
-// has holes.
-func blocks(info os.FileInfo) int64 {
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return s.Blocks * 512
-	}
-	return info.Size()
 }

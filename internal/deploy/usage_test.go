@@ -10,7 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/image"
+	"gitd/internal/progress"
 )
 
 // TestUsage: what takes room is counted where it belongs, and once.
@@ -18,7 +20,7 @@ func TestUsage(t *testing.T) {
 	w := newWorld(t)
 	w.pushes(2)
 	w.core.Close() // waits for the collection after the push, which would take the stray layer
-	v := deploy.Volume{ID: "v1", App: "shop", Name: "data", Mount: "/data", Size: deploy.MinVolume, Created: time.Now()}
+	v := core.Volume{ID: "v1", App: "shop", Name: "data", Mount: "/data", Size: core.MinVolume, Created: time.Now()}
 	if err := w.ledger.AddVolume(t.Context(), v); err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +61,8 @@ func TestUsage(t *testing.T) {
 func TestFullDiskSaysWhatToDo(t *testing.T) {
 	w := newWorld(t)
 	w.pushes(1)
-	w.build = func(context.Context, deploy.Source, *deploy.Report) (deploy.Manifest, error) {
-		return deploy.Manifest{}, fmt.Errorf("store layer: %w", &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC})
+	w.build = func(context.Context, image.Source, *progress.Report) (core.Manifest, error) {
+		return core.Manifest{}, fmt.Errorf("store layer: %w", &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC})
 	}
 	reject, out := w.push(commit(1), commit(2))
 	if reject != "the server's disk is full" || !strings.Contains(out, "gitd du") {

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/guest"
 )
 
@@ -17,11 +17,11 @@ func TestFullConfigReachesTheGuest(t *testing.T) {
 			vars["NAME_"+strings.Repeat("N", i)] = ""
 		}
 		n := 1
-		for vars["BIG"] = unit; deploy.CheckVars(vars) == nil; vars["BIG"] = strings.Repeat(unit, n) {
+		for vars["BIG"] = unit; core.CheckVars(vars) == nil; vars["BIG"] = strings.Repeat(unit, n) {
 			n += 500
 		}
 		vars["BIG"] = strings.Repeat(unit, n-500)
-		if err := deploy.CheckVars(vars); err != nil {
+		if err := core.CheckVars(vars); err != nil {
 			t.Fatal(err)
 		}
 		start := guest.Start{Args: []string{"/usr/bin/node", strings.Repeat("a", 4096)}, Hostname: "shop"}

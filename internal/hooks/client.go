@@ -13,7 +13,9 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 
 	"gitd/internal/control"
+	"gitd/internal/core"
 	"gitd/internal/deploy"
+	"gitd/internal/progress"
 )
 
 // Names of the hooks: the names git looks for, and of their control calls.
@@ -30,9 +32,9 @@ const (
 
 // request is what the proc-receive hook tells the desk.
 type request struct {
-	Commands []deploy.Command `json:"commands"`
-	Shallow  bool             `json:"shallow"`
-	Atomic   bool             `json:"atomic"`
+	Commands []core.Command `json:"commands"`
+	Shallow  bool           `json:"shallow"`
+	Atomic   bool           `json:"atomic"`
 }
 
 // Install puts the hooks into dir as links to the gitd binary, which knows
@@ -116,11 +118,11 @@ func converse(in io.Reader, out io.Writer, shallow bool, ask func([]byte) ([]byt
 }
 
 // refuse rejects every ref because the daemon could not be asked.
-func refuse(cmds []deploy.Command, err error) []deploy.Verdict {
+func refuse(cmds []core.Command, err error) []core.Verdict {
 	reason, _, _ := strings.Cut(err.Error(), ":")
-	var list []deploy.Verdict
+	var list []core.Verdict
 	for _, c := range cmds {
-		list = append(list, deploy.Verdict{Ref: c.Ref, Reject: deploy.Printable(reason) + "; push again"})
+		list = append(list, core.Verdict{Ref: c.Ref, Reject: progress.Printable(reason) + "; push again"})
 	}
 	return list
 }

@@ -17,7 +17,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // maxCommands bounds the refs of one push: `git push --tags` of a large
@@ -52,18 +52,18 @@ func greet(in *pktline.Scanner, out *pktline.Encoder) (atomic bool, err error) {
 }
 
 // commands reads the refs that the push wants to move.
-func commands(in *pktline.Scanner) ([]deploy.Command, error) {
+func commands(in *pktline.Scanner) ([]core.Command, error) {
 	lines, err := section(in, maxCommands)
 	if err != nil {
 		return nil, err
 	}
-	list := make([]deploy.Command, 0, len(lines))
+	list := make([]core.Command, 0, len(lines))
 	for _, l := range lines {
 		part := strings.SplitN(l, " ", 3)
 		if len(part) != 3 || !oid.MatchString(part[0]) || !oid.MatchString(part[1]) || part[2] == "" {
 			return nil, fmt.Errorf("git sent %q where a ref command was due", l)
 		}
-		list = append(list, deploy.Command{Old: part[0], New: part[1], Ref: part[2]})
+		list = append(list, core.Command{Old: part[0], New: part[1], Ref: part[2]})
 	}
 	return list, nil
 }
@@ -91,7 +91,7 @@ func section(in *pktline.Scanner, limit int) ([]string, error) {
 }
 
 // answer writes the verdicts.
-func answer(w io.Writer, verdicts []deploy.Verdict) error {
+func answer(w io.Writer, verdicts []core.Verdict) error {
 	out := pktline.NewEncoder(w)
 	for _, v := range verdicts {
 		for _, l := range report(v) {
@@ -104,7 +104,7 @@ func answer(w io.Writer, verdicts []deploy.Verdict) error {
 }
 
 // report is one verdict in git's words.
-func report(v deploy.Verdict) []string {
+func report(v core.Verdict) []string {
 	switch {
 	case v.Reject != "":
 		return []string{"ng " + v.Ref + " " + strings.ReplaceAll(v.Reject, "\n", " ")}

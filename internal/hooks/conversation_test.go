@@ -10,6 +10,7 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
 )
 
@@ -60,13 +61,13 @@ func TestConverse(t *testing.T) {
 		err     error
 		want    []string
 	}{
-		{"stored", deploy.Outcome{Verdicts: []deploy.Verdict{{Ref: "refs/heads/main", Store: true}}}, nil,
+		{"stored", deploy.Outcome{Verdicts: []core.Verdict{{Ref: "refs/heads/main", Store: true}}}, nil,
 			[]string{"ok refs/heads/main", "option fall-through"}},
-		{"refused", deploy.Outcome{Verdicts: []deploy.Verdict{{Ref: "refs/heads/main", Reject: "build failed:\nnpm ci exited 1"}}}, nil,
+		{"refused", deploy.Outcome{Verdicts: []core.Verdict{{Ref: "refs/heads/main", Reject: "build failed:\nnpm ci exited 1"}}}, nil,
 			[]string{"ng refs/heads/main build failed: npm ci exited 1"}},
-		{"moved", deploy.Outcome{Verdicts: []deploy.Verdict{{Ref: "refs/tags/v1", Moved: &deploy.Command{Ref: "refs/heads/main", Old: bbb, New: aaa}}}}, nil,
+		{"moved", deploy.Outcome{Verdicts: []core.Verdict{{Ref: "refs/tags/v1", Moved: &core.Command{Ref: "refs/heads/main", Old: bbb, New: aaa}}}}, nil,
 			[]string{"ok refs/tags/v1", "option refname refs/heads/main", "option old-oid " + bbb, "option new-oid " + aaa, "option forced-update"}},
-		{"noted", deploy.Outcome{Verdicts: []deploy.Verdict{{Ref: "refs/tags/v1"}}}, nil, []string{"ok refs/tags/v1"}},
+		{"noted", deploy.Outcome{Verdicts: []core.Verdict{{Ref: "refs/tags/v1"}}}, nil, []string{"ok refs/tags/v1"}},
 		{"no daemon", deploy.Outcome{}, errors.New("gitd went away: EOF"), []string{"ng refs/heads/main gitd went away; push again"}},
 	}
 	for _, tt := range tests {
@@ -83,7 +84,7 @@ func TestConverse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !asked.Shallow || !asked.Atomic || len(asked.Commands) != 1 || asked.Commands[0] != (deploy.Command{Ref: "refs/heads/main", Old: none, New: aaa}) {
+			if !asked.Shallow || !asked.Atomic || len(asked.Commands) != 1 || asked.Commands[0] != (core.Command{Ref: "refs/heads/main", Old: none, New: aaa}) {
 				t.Errorf("the daemon was asked %+v", asked)
 			}
 			want := append([]string{"version=1\x00atomic", ""}, append(tt.want, "")...)

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"gitd/internal/control"
+	"gitd/internal/core"
 	"gitd/internal/deploy"
 )
 
@@ -16,7 +17,7 @@ const maxRequest = 8 << 20
 
 // Receiver is the core's side of a push.
 type Receiver interface {
-	Receive(p deploy.Push, w io.Writer) deploy.Outcome
+	Receive(p core.Push, w io.Writer) deploy.Outcome
 }
 
 // Desk knows the pushes under way: who pushes to which app, under a secret
@@ -30,7 +31,7 @@ type Desk struct {
 }
 
 type entry struct {
-	push    deploy.Push
+	push    core.Push
 	outcome deploy.Outcome
 	over    bool // git has moved its refs, or has ended
 }
@@ -42,7 +43,7 @@ func NewDesk(socket string, core Receiver) *Desk {
 
 // Open registers a push (its App, By and Started) and returns the
 // variables for its git, and what to call when that git has ended.
-func (d *Desk) Open(p deploy.Push) (env []string, closed func()) {
+func (d *Desk) Open(p core.Push) (env []string, closed func()) {
 	id := rand.Text()
 	d.mu.Lock()
 	e := &entry{push: p}

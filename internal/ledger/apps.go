@@ -7,18 +7,18 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 const selectApps = `SELECT name, branch, created, stopped, lock_by, lock_reason, lock_since, was_named,
   coalesce((SELECT version FROM releases WHERE app = name AND state = 'live'), 0) FROM apps `
 
 // CreateApp adds an app; an existing one is left as it is.
-func (l *Ledger) CreateApp(ctx context.Context, name string) (deploy.App, error) {
-	if err := deploy.CheckName(name); err != nil {
-		return deploy.App{}, err
+func (l *Ledger) CreateApp(ctx context.Context, name string) (core.App, error) {
+	if err := core.CheckName(name); err != nil {
+		return core.App{}, err
 	}
-	var a deploy.App
+	var a core.App
 	err := l.change(ctx, "create app "+name, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO apps (name, branch, created) VALUES (?, '', ?) ON CONFLICT DO NOTHING`,
 			name, time.Now().UnixNano())
@@ -32,22 +32,22 @@ func (l *Ledger) CreateApp(ctx context.Context, name string) (deploy.App, error)
 }
 
 // App finds an app by its name.
-func (l *Ledger) App(ctx context.Context, name string) (deploy.App, error) {
+func (l *Ledger) App(ctx context.Context, name string) (core.App, error) {
 	a, err := scanApp(l.reader.QueryRowContext(ctx, selectApps+`WHERE name = ?`, name))
 	if err != nil {
-		return deploy.App{}, fmt.Errorf("app %q: %w", name, notFound(err))
+		return core.App{}, fmt.Errorf("app %q: %w", name, notFound(err))
 	}
 	return a, nil
 }
 
 // Apps are sorted by name.
-func (l *Ledger) Apps(ctx context.Context) ([]deploy.App, error) {
+func (l *Ledger) Apps(ctx context.Context) ([]core.App, error) {
 	return list(ctx, l.reader, "apps", scanApp, selectApps+`ORDER BY name`)
 }
 
 // ChangeApp stores what change does to an app. change must not use the
 // ledger: there is one writer, and it is inside.
-func (l *Ledger) ChangeApp(ctx context.Context, name string, change func(a *deploy.App) error) error {
+func (l *Ledger) ChangeApp(ctx context.Context, name string, change func(a *core.App) error) error {
 	return l.change(ctx, fmt.Sprintf("change app %q", name), func(ctx context.Context, tx *sql.Tx) error {
 		a, err := scanApp(tx.QueryRowContext(ctx, selectApps+`WHERE name = ?`, name))
 		if err != nil {
@@ -57,14 +57,14 @@ func (l *Ledger) ChangeApp(ctx context.Context, name string, change func(a *depl
 			return err
 		}
 		return one(tx.ExecContext(ctx, `UPDATE apps SET branch = ?, stopped = ?, lock_by = ?, lock_reason = ?, lock_since = ?, was_named = ?
-			WHERE name = ?`, a.Branch, a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since}, a.Was, name))
+			WHERE name = ?`, a.Branch, a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since}, a.FormerName, name))
 	})
 }
 
 // RenameApp gives an app another name. What refers to it follows, but for the
 // audit: an entry says what was true when it was written.
 func (l *Ledger) RenameApp(ctx context.Context, from, to string) error {
-	if err := deploy.CheckName(to); err != nil {
+	if err := core.CheckName(to); err != nil {
 		return err
 	}
 	return l.change(ctx, fmt.Sprintf("rename app %q to %q", from, to), func(ctx context.Context, tx *sql.Tx) error {
@@ -73,7 +73,7 @@ func (l *Ledger) RenameApp(ctx context.Context, from, to string) error {
 			return err
 		}
 		if taken > 0 {
-			return deploy.ErrTaken
+			return core.ErrTaken
 		}
 		return l.moveVars(ctx, tx, from, to, func() error {
 			return one(tx.ExecContext(ctx, `UPDATE apps SET name = ?, was_named = ? WHERE name = ?`, to, from, from))
@@ -88,10 +88,10 @@ func (l *Ledger) DeleteApp(ctx context.Context, name string) error {
 	})
 }
 
-func scanApp(row scanner) (deploy.App, error) {
-	var a deploy.App
+func scanApp(row scanner) (core.App, error) {
+	var a core.App
 	var created, locked instant
-	err := row.Scan(&a.Name, &a.Branch, &created, &a.Stopped, &a.Lock.By, &a.Lock.Reason, &locked, &a.Was, &a.Live)
+	err := row.Scan(&a.Name, &a.Branch, &created, &a.Stopped, &a.Lock.By, &a.Lock.Reason, &locked, &a.FormerName, &a.Live)
 	a.Created, a.Lock.Since = created.Time, locked.Time
 	return a, err
 }
@@ -99,7 +99,7 @@ func scanApp(row scanner) (deploy.App, error) {
 // notFound turns SQL's "no rows" into the core's word.
 func notFound(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
-		return deploy.ErrNotFound
+		return core.ErrNotFound
 	}
 	return err
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // BenchmarkVars is a full config: sealed and stored, then read and opened.
@@ -16,7 +16,7 @@ func BenchmarkVars(b *testing.B) {
 	}
 	vars := map[string]string{}
 	for i := range 100 {
-		vars[fmt.Sprintf("NAME_%d", i)] = strings.Repeat("x", deploy.MaxVars/100-20)
+		vars[fmt.Sprintf("NAME_%d", i)] = strings.Repeat("x", core.MaxVars/100-20)
 	}
 	b.Run("set", func(b *testing.B) {
 		for b.Loop() {

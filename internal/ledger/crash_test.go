@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/deploy/ledgertest"
 )
 
@@ -112,7 +112,7 @@ func checkCrashed(t *testing.T, path string, promised int) {
 		t.Fatal(err)
 	}
 	for _, r := range list {
-		if (r.State == deploy.Live) != (r.Version == app.Live) {
+		if (r.State == core.Live) != (r.Version == app.Live) {
 			t.Errorf("v%d is %s, live is v%d", r.Version, r.State, app.Live)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/ledger"
 )
 
@@ -42,8 +42,8 @@ func TestFullDisk(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "ballast")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.AddRelease(t.Context(), deploy.Release{
-		App: "shop", Commit: fmt.Sprintf("%040d", 1), Trigger: deploy.ByPush, State: deploy.Building, Created: time.Now(),
+	if _, err := l.AddRelease(t.Context(), core.Release{
+		App: "shop", Commit: fmt.Sprintf("%040d", 1), Trigger: core.ByPush, State: core.Building, Created: time.Now(),
 	}); err != nil {
 		t.Errorf("with room again: %v", err)
 	}

@@ -7,13 +7,14 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/people"
 )
 
 const selectInvitations = `SELECT hash, name, admin, app, role, inviter, created, expires FROM invitations WHERE expires > ? `
 
 // Invite stores an invitation, in place of an open one for the same name.
-func (l *Ledger) Invite(ctx context.Context, i deploy.Invitation) error {
+func (l *Ledger) Invite(ctx context.Context, i people.Invitation) error {
 	return l.change(ctx, "invite "+i.Name, func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM invitations WHERE name = ? OR expires <= ?`, i.Name, instant{time.Now()}); err != nil {
 			return err
@@ -26,19 +27,19 @@ func (l *Ledger) Invite(ctx context.Context, i deploy.Invitation) error {
 }
 
 // Invitations are the open ones.
-func (l *Ledger) Invitations(ctx context.Context) ([]deploy.Invitation, error) {
+func (l *Ledger) Invitations(ctx context.Context) ([]people.Invitation, error) {
 	return list(ctx, l.reader, "invitations", scanInvitation, selectInvitations+`ORDER BY name`, instant{time.Now()})
 }
 
 // Redeem uses up the invitation with this hash and registers k. Of two who
 // come with the same code, one is the second: the code is gone by then.
-func (l *Ledger) Redeem(ctx context.Context, hash string, k deploy.Key) (deploy.Invitation, error) {
-	var i deploy.Invitation
+func (l *Ledger) Redeem(ctx context.Context, hash string, k people.Key) (people.Invitation, error) {
+	var i people.Invitation
 	err := l.change(ctx, "redeem an invitation", func(ctx context.Context, tx *sql.Tx) error {
 		var err error
 		i, err = scanInvitation(tx.QueryRowContext(ctx, selectInvitations+`AND hash = ?`, instant{time.Now()}, hash))
 		if errors.Is(err, sql.ErrNoRows) {
-			return deploy.ErrVoid
+			return people.ErrVoid
 		}
 		if err != nil {
 			return err
@@ -55,16 +56,16 @@ func (l *Ledger) Redeem(ctx context.Context, hash string, k deploy.Key) (deploy.
 }
 
 // stillFirst: a claim is void once anyone can log in.
-func stillFirst(ctx context.Context, tx *sql.Tx, i deploy.Invitation) error {
+func stillFirst(ctx context.Context, tx *sql.Tx, i people.Invitation) error {
 	var n int
 	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM keys`).Scan(&n)
 	if err == nil && i.Claim() && n > 0 {
-		return fmt.Errorf("a claim is for the first key, and there is one: %w", deploy.ErrVoid)
+		return fmt.Errorf("a claim is for the first key, and there is one: %w", people.ErrVoid)
 	}
 	return err
 }
 
-func welcome(ctx context.Context, tx *sql.Tx, i *deploy.Invitation, k deploy.Key) error {
+func welcome(ctx context.Context, tx *sql.Tx, i *people.Invitation, k people.Key) error {
 	if i.Claim() {
 		i.Name = k.Name
 	}
@@ -72,14 +73,14 @@ func welcome(ctx context.Context, tx *sql.Tx, i *deploy.Invitation, k deploy.Key
 	if err := addKey(ctx, tx, k, i.Admin); err != nil || i.App == "" {
 		return err
 	}
-	return grant(ctx, tx, deploy.Grant{User: i.Name, App: i.App, Role: i.Role})
+	return grant(ctx, tx, people.Grant{User: i.Name, App: i.App, Role: i.Role})
 }
 
-func scanInvitation(row scanner) (deploy.Invitation, error) {
-	var i deploy.Invitation
+func scanInvitation(row scanner) (people.Invitation, error) {
+	var i people.Invitation
 	var role int
 	var created, expires instant
 	err := row.Scan(&i.Hash, &i.Name, &i.Admin, &i.App, &role, &i.By, &created, &expires)
-	i.Role, i.Created, i.Expires = deploy.Role(role), created.Time, expires.Time
+	i.Role, i.Created, i.Expires = core.Role(role), created.Time, expires.Time
 	return i, err
 }

@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/people"
 )
 
 const (
@@ -18,13 +19,13 @@ const (
 // AddKey stores k, and its owner where there is none yet. The same key under
 // the same name is updated, and keeps when it was added and used; under
 // another name it is an error that names the owner.
-func (l *Ledger) AddKey(ctx context.Context, k deploy.Key, admin bool) error {
+func (l *Ledger) AddKey(ctx context.Context, k people.Key, admin bool) error {
 	return l.change(ctx, "add key "+k.Fingerprint, func(ctx context.Context, tx *sql.Tx) error {
 		return addKey(ctx, tx, k, admin)
 	})
 }
 
-func addKey(ctx context.Context, tx *sql.Tx, k deploy.Key, admin bool) error {
+func addKey(ctx context.Context, tx *sql.Tx, k people.Key, admin bool) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO users (name, admin, added) VALUES (?, ?, ?)
 		ON CONFLICT (name) DO UPDATE SET admin = max(admin, excluded.admin)`, k.Name, admin, instant{k.Added})
 	if err != nil {
@@ -34,35 +35,35 @@ func addKey(ctx context.Context, tx *sql.Tx, k deploy.Key, admin bool) error {
 		ON CONFLICT (fingerprint) DO UPDATE SET public = excluded.public, only_app = excluded.only_app,
 		  only_role = excluded.only_role, expires = excluded.expires
 		WHERE name = excluded.name`,
-		k.Fingerprint, k.Name, k.Public, k.Only.App, int(k.Only.Role), instant{k.Added}, instant{k.Expires}, instant{k.LastUsed}, k.LastFrom))
-	if !errors.Is(err, deploy.ErrNotFound) {
+		k.Fingerprint, k.Name, k.Public, k.Limit.App, int(k.Limit.Role), instant{k.Added}, instant{k.Expires}, instant{k.LastUsed}, k.LastFrom))
+	if !errors.Is(err, core.ErrNotFound) {
 		return err
 	}
 	owner, err := scanKey(tx.QueryRowContext(ctx, selectKeys+`WHERE fingerprint = ?`, k.Fingerprint))
 	if err != nil {
 		return err
 	}
-	return fmt.Errorf("it belongs to %q already: %w", owner.Name, deploy.ErrKeyTaken)
+	return fmt.Errorf("it belongs to %q already: %w", owner.Name, people.ErrKeyTaken)
 }
 
 // Keys are sorted by name, then by when they were added.
-func (l *Ledger) Keys(ctx context.Context) ([]deploy.Key, error) {
+func (l *Ledger) Keys(ctx context.Context) ([]people.Key, error) {
 	return list(ctx, l.reader, "keys", scanKey, selectKeys+`ORDER BY name, added, fingerprint`)
 }
 
 // Key finds a key by its fingerprint.
-func (l *Ledger) Key(ctx context.Context, fingerprint string) (deploy.Key, error) {
+func (l *Ledger) Key(ctx context.Context, fingerprint string) (people.Key, error) {
 	k, err := scanKey(l.reader.QueryRowContext(ctx, selectKeys+`WHERE fingerprint = ?`, fingerprint))
 	if err != nil {
-		return deploy.Key{}, fmt.Errorf("key %q: %w", fingerprint, notFound(err))
+		return people.Key{}, fmt.Errorf("key %q: %w", fingerprint, notFound(err))
 	}
 	return k, nil
 }
 
 // KeyUsed finds who the key with this fingerprint is, and notes the time and
 // from where. An expired key is ErrNotFound.
-func (l *Ledger) KeyUsed(ctx context.Context, fingerprint, from string) (deploy.Actor, error) {
-	var a deploy.Actor
+func (l *Ledger) KeyUsed(ctx context.Context, fingerprint, from string) (core.Actor, error) {
+	var a core.Actor
 	err := l.change(ctx, "key "+fingerprint, func(ctx context.Context, tx *sql.Tx) error {
 		now := time.Now().UnixNano()
 		k, err := scanKey(tx.QueryRowContext(ctx, `UPDATE keys SET last_used = ?, last_from = ?
@@ -86,12 +87,12 @@ func (l *Ledger) RemoveKey(ctx context.Context, fingerprint string) error {
 	})
 }
 
-func scanKey(row scanner) (deploy.Key, error) {
-	var k deploy.Key
+func scanKey(row scanner) (people.Key, error) {
+	var k people.Key
 	var role int
 	var added, expires, used instant
-	err := row.Scan(&k.Fingerprint, &k.Name, &k.Public, &k.Only.App, &role, &added, &expires, &used, &k.LastFrom)
-	k.Only.Role = deploy.Role(role)
+	err := row.Scan(&k.Fingerprint, &k.Name, &k.Public, &k.Limit.App, &role, &added, &expires, &used, &k.LastFrom)
+	k.Limit.Role = core.Role(role)
 	k.Added, k.Expires, k.LastUsed = added.Time, expires.Time, used.Time
 	return k, err
 }

@@ -1,6 +1,6 @@
 // Package ledger is gitd's durable truth: one SQLite database with the apps,
 // their releases, machines and settings, the people with their keys and
-// roles, and the audit. It implements deploy.Ledger, deploy.People and
+// roles, and the audit. It implements deploy.Ledger, people.Store and
 // deploy.Settings. Config values are sealed with a key in a file beside the
 // database, so that a copy of the database alone reveals none.
 //
@@ -18,8 +18,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"gitd/internal/deploy"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
+
+	"gitd/internal/people"
 )
 
 // maxReaders bounds the connections that read; each holds a page cache of its
@@ -40,12 +41,7 @@ type Ledger struct {
 	sealer sealer
 }
 
-var (
-	_ deploy.Ledger   = (*Ledger)(nil)
-	_ deploy.People   = (*Ledger)(nil)
-	_ deploy.Settings = (*Ledger)(nil)
-	_ deploy.Volumes  = (*Ledger)(nil)
-)
+var _ people.Store = (*Ledger)(nil)
 
 // Open opens the ledger at path, or makes a new one that only this user can
 // read, and brings its schema up to date. It refuses a damaged ledger, and

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/deploy/ledgertest"
 )
 
@@ -111,8 +111,8 @@ func TestIndexes(t *testing.T) {
 }
 
 // promote takes a release that is building to live.
-func promote(ctx context.Context, l *Ledger, r deploy.Release) error {
-	for _, next := range []deploy.State{deploy.Built, deploy.Booting, deploy.Healthy} {
+func promote(ctx context.Context, l *Ledger, r core.Release) error {
+	for _, next := range []core.State{core.Built, core.Booting, core.Healthy} {
 		r.State = next
 		if err := l.SaveRelease(ctx, r); err != nil {
 			return err
@@ -149,13 +149,13 @@ func TestWaitingWriterLeaves(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
-	if err := l.Record(ctx, deploy.Entry{Time: time.Now(), Action: "x"}); err == nil {
+	if err := l.Record(ctx, core.Entry{Time: time.Now(), Action: "x"}); err == nil {
 		t.Error("written beside another writer")
 	}
 	if err := tx.Rollback(); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Record(t.Context(), deploy.Entry{Time: time.Now(), Action: "x"}); err != nil {
+	if err := l.Record(t.Context(), core.Entry{Time: time.Now(), Action: "x"}); err != nil {
 		t.Error(err)
 	}
 }

@@ -4,12 +4,12 @@ import (
 	"context"
 	"database/sql"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // SaveMachine stores m, in place of what was stored under its id. Its release
 // must exist.
-func (l *Ledger) SaveMachine(ctx context.Context, m deploy.Machine) error {
+func (l *Ledger) SaveMachine(ctx context.Context, m core.Machine) error {
 	return l.change(ctx, "save machine "+m.ID, func(ctx context.Context, tx *sql.Tx) error {
 		return one(tx.ExecContext(ctx, `INSERT INTO machines (id, app, release, addr, started)
 			SELECT ?, app, version, ?, ? FROM releases WHERE app = ? AND version = ?
@@ -28,12 +28,12 @@ func (l *Ledger) DeleteMachine(ctx context.Context, id string) error {
 }
 
 // Machines are sorted by id.
-func (l *Ledger) Machines(ctx context.Context) ([]deploy.Machine, error) {
+func (l *Ledger) Machines(ctx context.Context) ([]core.Machine, error) {
 	return list(ctx, l.reader, "machines", scanMachine, `SELECT id, app, release, addr, started FROM machines ORDER BY id`)
 }
 
-func scanMachine(row scanner) (deploy.Machine, error) {
-	var m deploy.Machine
+func scanMachine(row scanner) (core.Machine, error) {
+	var m core.Machine
 	var started instant
 	err := row.Scan(&m.ID, &m.App, &m.Release, &m.Addr, &started)
 	m.Started = started.Time

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/deploy/ledgertest"
 )
 
@@ -58,7 +58,7 @@ func filled(t *testing.T) string {
 		t.Fatal(err)
 	}
 	for range 50 {
-		if err := l.Record(t.Context(), deploy.Entry{Time: time.Now(), Action: "test", Detail: strings.Repeat("x", 500)}); err != nil {
+		if err := l.Record(t.Context(), core.Entry{Time: time.Now(), Action: "test", Detail: strings.Repeat("x", 500)}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -120,7 +120,7 @@ func TestUpgradeFromVersion1(t *testing.T) {
 		t.Errorf("app: %+v, %v", app, err)
 	}
 	r, err := l.Image(ctx, "shop", ledgertest.Commit("a"))
-	if err != nil || r.Version != 1 || r.State != deploy.Retired || r.Manifest.Node != "22.23.1" || len(r.Steps) != 2 {
+	if err != nil || r.Version != 1 || r.State != core.Retired || r.Manifest.Node != "22.23.1" || len(r.Steps) != 2 {
 		t.Errorf("image: %+v, %v", r, err)
 	}
 	if r.Created.UnixNano() != 1767323045123456789 {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 const releaseColumns = `app, version, commit_id, subject, pusher, key, cause, image_of, state, reason, manifest, steps, created, finished`
@@ -23,7 +23,7 @@ var (
 )
 
 // AddRelease gives r the app's next version and stores it.
-func (l *Ledger) AddRelease(ctx context.Context, r deploy.Release) (deploy.Release, error) {
+func (l *Ledger) AddRelease(ctx context.Context, r core.Release) (core.Release, error) {
 	err := l.change(ctx, fmt.Sprintf("add a release of app %q", r.App), func(ctx context.Context, tx *sql.Tx) error {
 		if !r.State.Starts() {
 			return fmt.Errorf("a new release that is %s: %w", r.State, errStep)
@@ -31,8 +31,8 @@ func (l *Ledger) AddRelease(ctx context.Context, r deploy.Release) (deploy.Relea
 		err := notFound(tx.QueryRowContext(ctx, `INSERT INTO releases (`+releaseColumns+`)
 			SELECT name, 1 + coalesce((SELECT max(version) FROM releases WHERE app = name), 0), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
 			FROM apps WHERE name = ? RETURNING version`,
-			r.Commit, r.Subject, r.Pusher, r.Key, r.Trigger, r.Of, r.State, r.Reason,
-			document[deploy.Manifest]{&r.Manifest}, document[[]deploy.Step]{&r.Steps},
+			r.Commit, r.Subject, r.Pusher, r.Key, r.Trigger, r.ImageOf, r.State, r.Reason,
+			document[core.Manifest]{&r.Manifest}, document[[]core.Step]{&r.Steps},
 			instant{r.Created}, instant{r.Finished}, r.App).Scan(&r.Version))
 		if err != nil {
 			return err
@@ -40,7 +40,7 @@ func (l *Ledger) AddRelease(ctx context.Context, r deploy.Release) (deploy.Relea
 		return note(ctx, tx, r, r.Pusher, " by "+string(r.Trigger))
 	})
 	if err != nil {
-		return deploy.Release{}, err
+		return core.Release{}, err
 	}
 	return r, nil
 }
@@ -48,13 +48,13 @@ func (l *Ledger) AddRelease(ctx context.Context, r deploy.Release) (deploy.Relea
 // SaveRelease stores the changed fields of an existing release: its state
 // (but see Promote), reason, image, steps and end. What it was made from does
 // not change.
-func (l *Ledger) SaveRelease(ctx context.Context, r deploy.Release) error {
+func (l *Ledger) SaveRelease(ctx context.Context, r core.Release) error {
 	return l.change(ctx, "save "+name(r), func(ctx context.Context, tx *sql.Tx) error {
 		was, err := stateOf(ctx, tx, r)
 		switch {
 		case err != nil:
 			return err
-		case was != r.State && (was == deploy.Live || r.State == deploy.Live):
+		case was != r.State && (was == core.Live || r.State == core.Live):
 			return fmt.Errorf("from %s to %s: %w", was, r.State, errLive)
 		case was != r.State && !was.CanBecome(r.State):
 			return fmt.Errorf("from %s to %s: %w", was, r.State, errStep)
@@ -66,7 +66,7 @@ func (l *Ledger) SaveRelease(ctx context.Context, r deploy.Release) error {
 	})
 }
 
-func stateOf(ctx context.Context, tx *sql.Tx, r deploy.Release) (s deploy.State, err error) {
+func stateOf(ctx context.Context, tx *sql.Tx, r core.Release) (s core.State, err error) {
 	err = tx.QueryRowContext(ctx, `SELECT state FROM releases WHERE app = ? AND version = ?`, r.App, r.Version).Scan(&s)
 	return s, notFound(err)
 }
@@ -74,14 +74,14 @@ func stateOf(ctx context.Context, tx *sql.Tx, r deploy.Release) (s deploy.State,
 // Promote makes r the live release of its app, has the one before drain and
 // the app be no longer stopped, in one transaction: after a crash exactly one
 // of the two is live.
-func (l *Ledger) Promote(ctx context.Context, r deploy.Release) error {
+func (l *Ledger) Promote(ctx context.Context, r core.Release) error {
 	return l.change(ctx, "promote "+name(r), func(ctx context.Context, tx *sql.Tx) error {
 		was, err := stateOf(ctx, tx, r)
 		if err != nil {
 			return err
 		}
-		if was != deploy.Live && !was.CanBecome(deploy.Live) {
-			return fmt.Errorf("from %s to %s: %w", was, deploy.Live, errStep)
+		if was != core.Live && !was.CanBecome(core.Live) {
+			return fmt.Errorf("from %s to %s: %w", was, core.Live, errStep)
 		}
 		if err := drainLive(ctx, tx, r); err != nil {
 			return err
@@ -89,8 +89,8 @@ func (l *Ledger) Promote(ctx context.Context, r deploy.Release) error {
 		if _, err := tx.ExecContext(ctx, `UPDATE apps SET stopped = 0 WHERE name = ?`, r.App); err != nil {
 			return err
 		}
-		r.State = deploy.Live
-		if err := update(ctx, tx, r); err != nil || was == deploy.Live {
+		r.State = core.Live
+		if err := update(ctx, tx, r); err != nil || was == core.Live {
 			return err
 		}
 		return noteStep(ctx, tx, r)
@@ -98,7 +98,7 @@ func (l *Ledger) Promote(ctx context.Context, r deploy.Release) error {
 }
 
 // drainLive has what is live make way for r.
-func drainLive(ctx context.Context, tx *sql.Tx, r deploy.Release) error {
+func drainLive(ctx context.Context, tx *sql.Tx, r core.Release) error {
 	old, err := scanRelease(tx.QueryRowContext(ctx, selectReleases+`WHERE app = ? AND state = 'live' AND version <> ?`, r.App, r.Version))
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
@@ -106,7 +106,7 @@ func drainLive(ctx context.Context, tx *sql.Tx, r deploy.Release) error {
 	if err != nil {
 		return err
 	}
-	old.State = deploy.Draining
+	old.State = core.Draining
 	if err := update(ctx, tx, old); err != nil {
 		return err
 	}
@@ -115,9 +115,9 @@ func drainLive(ctx context.Context, tx *sql.Tx, r deploy.Release) error {
 
 // noteStep adds a step to the audit, in the transaction that makes it. What
 // ends a release is nobody's wish but gitd's own work.
-func noteStep(ctx context.Context, tx *sql.Tx, r deploy.Release) error {
+func noteStep(ctx context.Context, tx *sql.Tx, r core.Release) error {
 	actor, more := r.Pusher, ""
-	if r.State == deploy.Draining || r.State == deploy.Retired {
+	if r.State == core.Draining || r.State == core.Retired {
 		actor = "gitd"
 	}
 	if r.Reason != "" {
@@ -126,57 +126,57 @@ func noteStep(ctx context.Context, tx *sql.Tx, r deploy.Release) error {
 	return note(ctx, tx, r, actor, more)
 }
 
-func note(ctx context.Context, tx *sql.Tx, r deploy.Release, actor, more string) error {
-	return record(ctx, tx, deploy.Entry{
+func note(ctx context.Context, tx *sql.Tx, r core.Release, actor, more string) error {
+	return record(ctx, tx, core.Entry{
 		Time: time.Now(), App: r.App, Actor: actor, Action: "release." + string(r.State),
 		Detail: fmt.Sprintf("v%d %.7s%s", r.Version, r.Commit, more),
 	})
 }
 
-func update(ctx context.Context, tx *sql.Tx, r deploy.Release) error {
+func update(ctx context.Context, tx *sql.Tx, r core.Release) error {
 	return one(tx.ExecContext(ctx, `UPDATE releases SET state = ?, reason = ?, manifest = ?, steps = ?, finished = ?
 		WHERE app = ? AND version = ?`,
-		r.State, r.Reason, document[deploy.Manifest]{&r.Manifest}, document[[]deploy.Step]{&r.Steps},
+		r.State, r.Reason, document[core.Manifest]{&r.Manifest}, document[[]core.Step]{&r.Steps},
 		instant{r.Finished}, r.App, r.Version))
 }
 
 // Release finds one version of an app.
-func (l *Ledger) Release(ctx context.Context, app string, version int) (deploy.Release, error) {
+func (l *Ledger) Release(ctx context.Context, app string, version int) (core.Release, error) {
 	r, err := scanRelease(l.reader.QueryRowContext(ctx, selectReleases+`WHERE app = ? AND version = ?`, app, version))
 	if err != nil {
-		return deploy.Release{}, fmt.Errorf("release v%d of app %q: %w", version, app, notFound(err))
+		return core.Release{}, fmt.Errorf("release v%d of app %q: %w", version, app, notFound(err))
 	}
 	return r, nil
 }
 
 // Releases are the newest first; limit 0 means all. An unknown app has none.
-func (l *Ledger) Releases(ctx context.Context, app string, limit int) ([]deploy.Release, error) {
+func (l *Ledger) Releases(ctx context.Context, app string, limit int) ([]core.Release, error) {
 	return list(ctx, l.reader, "releases", scanRelease,
 		selectReleases+`WHERE app = ? ORDER BY version DESC LIMIT ?`, app, noLimit(limit))
 }
 
 // Image finds the newest release of app that was built from commit and was
 // live once.
-func (l *Ledger) Image(ctx context.Context, app, commit string) (deploy.Release, error) {
+func (l *Ledger) Image(ctx context.Context, app, commit string) (core.Release, error) {
 	r, err := scanRelease(l.reader.QueryRowContext(ctx, selectReleases+
 		`WHERE app = ? AND commit_id = ? AND state IN ('live', 'draining', 'retired') ORDER BY version DESC LIMIT 1`, app, commit))
 	if err != nil {
-		return deploy.Release{}, fmt.Errorf("image of commit %.12q of app %q: %w", commit, app, notFound(err))
+		return core.Release{}, fmt.Errorf("image of commit %.12q of app %q: %w", commit, app, notFound(err))
 	}
 	return r, nil
 }
 
 // Lives are the live releases of all apps, by app.
-func (l *Ledger) Lives(ctx context.Context) ([]deploy.Release, error) {
+func (l *Ledger) Lives(ctx context.Context) ([]core.Release, error) {
 	return list(ctx, l.reader, "live releases", scanRelease, selectReleases+`WHERE state = 'live' ORDER BY app`)
 }
 
 // Images are the releases of all apps that have an image and have not failed,
 // by app, the newest first.
-func (l *Ledger) Images(ctx context.Context) ([]deploy.Release, error) {
+func (l *Ledger) Images(ctx context.Context) ([]core.Release, error) {
 	all, err := list(ctx, l.reader, "images", scanRelease,
 		selectReleases+`WHERE state NOT IN ('building', 'failed') ORDER BY app, version DESC`)
-	return slices.DeleteFunc(all, func(r deploy.Release) bool { return r.Manifest.Empty() }), err
+	return slices.DeleteFunc(all, func(r core.Release) bool { return r.Manifest.Empty() }), err
 }
 
 // PinRelease sets or ends Pinned.
@@ -188,18 +188,18 @@ func (l *Ledger) PinRelease(ctx context.Context, app string, version int, pinned
 
 // Unfinished are the releases that are on their way to another state, by app
 // and version.
-func (l *Ledger) Unfinished(ctx context.Context) ([]deploy.Release, error) {
+func (l *Ledger) Unfinished(ctx context.Context) ([]core.Release, error) {
 	return list(ctx, l.reader, "releases", scanRelease,
 		selectReleases+`WHERE state IN ('building', 'built', 'booting', 'healthy', 'draining') ORDER BY app, version`)
 }
 
-func scanRelease(row scanner) (deploy.Release, error) {
-	var r deploy.Release
+func scanRelease(row scanner) (core.Release, error) {
+	var r core.Release
 	var created, finished instant
-	err := row.Scan(&r.App, &r.Version, &r.Commit, &r.Subject, &r.Pusher, &r.Key, &r.Trigger, &r.Of, &r.State, &r.Reason,
-		document[deploy.Manifest]{&r.Manifest}, document[[]deploy.Step]{&r.Steps}, &created, &finished, &r.Pinned)
+	err := row.Scan(&r.App, &r.Version, &r.Commit, &r.Subject, &r.Pusher, &r.Key, &r.Trigger, &r.ImageOf, &r.State, &r.Reason,
+		document[core.Manifest]{&r.Manifest}, document[[]core.Step]{&r.Steps}, &created, &finished, &r.Pinned)
 	r.Created, r.Finished = created.Time, finished.Time
 	return r, err
 }
 
-func name(r deploy.Release) string { return fmt.Sprintf("release v%d of app %q", r.Version, r.App) }
+func name(r core.Release) string { return fmt.Sprintf("release v%d of app %q", r.Version, r.App) }

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // querier is a database or a transaction.
@@ -48,7 +48,7 @@ func one(res sql.Result, err error) error {
 	}
 	n, err := res.RowsAffected()
 	if err == nil && n == 0 {
-		return deploy.ErrNotFound
+		return core.ErrNotFound
 	}
 	return err
 }

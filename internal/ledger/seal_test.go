@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 const secret = "correct-horse-battery-staple"
@@ -126,7 +126,7 @@ func TestRenamedApp(t *testing.T) {
 	if vars, err := l.Vars(ctx, "store"); err != nil || vars["TOKEN"] != secret || len(vars) != 2 {
 		t.Errorf("under the new name: %d, %v", len(vars), err)
 	}
-	if _, err := l.Vars(ctx, "shop"); !errors.Is(err, deploy.ErrNotFound) {
+	if _, err := l.Vars(ctx, "shop"); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("under the old name: %v", err)
 	}
 }

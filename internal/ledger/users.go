@@ -7,7 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/people"
 )
 
 const (
@@ -16,7 +17,7 @@ const (
 )
 
 // Users are sorted by name.
-func (l *Ledger) Users(ctx context.Context) ([]deploy.User, error) {
+func (l *Ledger) Users(ctx context.Context) ([]people.User, error) {
 	users, err := list(ctx, l.reader, "users", scanUser, selectUsers+`ORDER BY name`)
 	if err != nil {
 		return nil, err
@@ -36,14 +37,14 @@ func (l *Ledger) Users(ctx context.Context) ([]deploy.User, error) {
 }
 
 // User finds a user by name.
-func (l *Ledger) User(ctx context.Context, name string) (deploy.User, error) {
+func (l *Ledger) User(ctx context.Context, name string) (people.User, error) {
 	return findUser(ctx, l.reader, name)
 }
 
-func findUser(ctx context.Context, q querier, name string) (deploy.User, error) {
+func findUser(ctx context.Context, q querier, name string) (people.User, error) {
 	u, err := scanUser(q.QueryRowContext(ctx, selectUsers+`WHERE name = ?`, name))
 	if err != nil {
-		return deploy.User{}, fmt.Errorf("user %q: %w", name, notFound(err))
+		return people.User{}, fmt.Errorf("user %q: %w", name, notFound(err))
 	}
 	u.Grants, err = list(ctx, q, "grants", scanGrant, selectGrants+`WHERE name = ? ORDER BY app`, name)
 	return u, err
@@ -54,8 +55,8 @@ func (l *Ledger) AddUser(ctx context.Context, name string, admin bool) error {
 	return l.change(ctx, "add user "+name, func(ctx context.Context, tx *sql.Tx) error {
 		err := one(tx.ExecContext(ctx, `INSERT INTO users (name, admin, added) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
 			name, admin, instant{time.Now()}))
-		if errors.Is(err, deploy.ErrNotFound) {
-			return deploy.ErrNameTaken
+		if errors.Is(err, core.ErrNotFound) {
+			return people.ErrNameTaken
 		}
 		return err
 	})
@@ -73,8 +74,8 @@ func (l *Ledger) SetAdmin(ctx context.Context, name string, admin bool) error {
 // RenameUser keeps keys and roles: their references follow.
 func (l *Ledger) RenameUser(ctx context.Context, from, to string) error {
 	return l.change(ctx, "rename user "+from, func(ctx context.Context, tx *sql.Tx) error {
-		if _, err := findUser(ctx, tx, to); !errors.Is(err, deploy.ErrNotFound) {
-			return errors.Join(err, deploy.ErrNameTaken)
+		if _, err := findUser(ctx, tx, to); !errors.Is(err, core.ErrNotFound) {
+			return errors.Join(err, people.ErrNameTaken)
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM invitations WHERE name = ?`, from); err != nil {
 			return err
@@ -96,11 +97,11 @@ func (l *Ledger) RemoveUser(ctx context.Context, name string) error {
 }
 
 // Grant gives a role in place of the one before.
-func (l *Ledger) Grant(ctx context.Context, g deploy.Grant) error {
+func (l *Ledger) Grant(ctx context.Context, g people.Grant) error {
 	return l.change(ctx, "grant "+g.App, func(ctx context.Context, tx *sql.Tx) error { return grant(ctx, tx, g) })
 }
 
-func grant(ctx context.Context, tx *sql.Tx, g deploy.Grant) error {
+func grant(ctx context.Context, tx *sql.Tx, g people.Grant) error {
 	return one(tx.ExecContext(ctx, `INSERT INTO grants (name, app, role) SELECT name, ?, ? FROM users WHERE name = ?
 		ON CONFLICT (name, app) DO UPDATE SET role = excluded.role`, g.App, int(g.Role), g.User))
 }
@@ -124,7 +125,7 @@ func keepAdmin(ctx context.Context, tx *sql.Tx, change func() error) error {
 	}
 	after, err := admins(ctx, tx)
 	if err == nil && after == 0 && before > 0 {
-		return deploy.ErrLastAdmin
+		return people.ErrLastAdmin
 	}
 	return err
 }
@@ -138,18 +139,18 @@ func admins(ctx context.Context, tx *sql.Tx) (int, error) {
 	return n, err
 }
 
-func scanUser(row scanner) (deploy.User, error) {
-	var u deploy.User
+func scanUser(row scanner) (people.User, error) {
+	var u people.User
 	var added instant
 	err := row.Scan(&u.Name, &u.Admin, &added)
 	u.Added = added.Time
 	return u, err
 }
 
-func scanGrant(row scanner) (deploy.Grant, error) {
-	var g deploy.Grant
+func scanGrant(row scanner) (people.Grant, error) {
+	var g people.Grant
 	var role int
 	err := row.Scan(&g.User, &g.App, &role)
-	g.Role = deploy.Role(role)
+	g.Role = core.Role(role)
 	return g, err
 }

@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // Vars are the variables of app, opened.
@@ -36,7 +36,7 @@ func (l *Ledger) SetVars(ctx context.Context, app string, set map[string]string,
 		for name, value := range set {
 			all[name] = value
 		}
-		if err := deploy.CheckVars(all); err != nil {
+		if err := core.CheckVars(all); err != nil {
 			return err
 		}
 		return l.writeVars(ctx, tx, app, set)

@@ -5,13 +5,13 @@ import (
 	"database/sql"
 	"fmt"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 const selectVolumes = `SELECT id, app, name, mount, size, created FROM volumes `
 
 // Volumes are those of app, or of all apps.
-func (l *Ledger) Volumes(ctx context.Context, app string) ([]deploy.Volume, error) {
+func (l *Ledger) Volumes(ctx context.Context, app string) ([]core.Volume, error) {
 	if app == "" {
 		return list(ctx, l.reader, "volumes", scanVolume, selectVolumes+`ORDER BY app, name`)
 	}
@@ -19,7 +19,7 @@ func (l *Ledger) Volumes(ctx context.Context, app string) ([]deploy.Volume, erro
 }
 
 // AddVolume stores v, if the app's other volumes leave room for it.
-func (l *Ledger) AddVolume(ctx context.Context, v deploy.Volume) error {
+func (l *Ledger) AddVolume(ctx context.Context, v core.Volume) error {
 	return l.change(ctx, fmt.Sprintf("add volume %q to app %q", v.Name, v.App), func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := scanApp(tx.QueryRowContext(ctx, selectApps+`WHERE name = ?`, v.App)); err != nil {
 			return notFound(err)
@@ -28,7 +28,7 @@ func (l *Ledger) AddVolume(ctx context.Context, v deploy.Volume) error {
 		if err != nil {
 			return err
 		}
-		if err := deploy.CheckVolume(v, others); err != nil {
+		if err := core.CheckVolume(v, others); err != nil {
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `INSERT INTO volumes (id, app, name, mount, size, created) VALUES (?, ?, ?, ?, ?, ?)`,
@@ -44,8 +44,8 @@ func (l *Ledger) RemoveVolume(ctx context.Context, id string) error {
 	})
 }
 
-func scanVolume(row scanner) (deploy.Volume, error) {
-	var v deploy.Volume
+func scanVolume(row scanner) (core.Volume, error) {
+	var v core.Volume
 	var created instant
 	err := row.Scan(&v.ID, &v.App, &v.Name, &v.Mount, &v.Size, &created)
 	v.Created = created.Time

@@ -11,7 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // backlog is how many connections may wait until QEMU accepts them. The host
@@ -20,7 +20,7 @@ const backlog = 4096
 
 // lengthenQueue widens the port of a machine of the embedded driver. Without
 // it the machine serves, but not many at once.
-func (d *Driver) lengthenQueue(m deploy.Machine) {
+func (d *Driver) lengthenQueue(m core.Machine) {
 	if !d.embedded {
 		return
 	}
@@ -66,7 +66,7 @@ func (d *Driver) setQueue(id string, port, length int) error {
 }
 
 // qemuPID is the process of a machine of the embedded driver.
-func qemuPID(state deploy.StateDir, id string) (int, error) {
+func qemuPID(state core.StateDir, id string) (int, error) {
 	text, err := os.ReadFile(filepath.Join(state.Libvirt(), "run/qemu", id+".pid"))
 	if err != nil {
 		return 0, err

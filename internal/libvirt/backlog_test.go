@@ -9,7 +9,7 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // TestSetQueue: six uploads that began at the same time were answered 502 after
@@ -32,7 +32,7 @@ func TestSetQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := addr.(*unix.SockaddrInet4).Port
-	d := &Driver{state: deploy.StateDir(t.TempDir())}
+	d := &Driver{state: core.StateDir(t.TempDir())}
 	run := filepath.Join(d.state.Libvirt(), "run/qemu")
 	if err := os.MkdirAll(run, 0o700); err != nil {
 		t.Fatal(err)

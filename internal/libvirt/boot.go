@@ -11,7 +11,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/guest"
 )
 
@@ -19,32 +19,32 @@ import (
 const portTries = 3
 
 // Boot implements deploy.Driver.
-func (d *Driver) Boot(ctx context.Context, spec deploy.MachineSpec, w deploy.Watch) (deploy.Machine, error) {
+func (d *Driver) Boot(ctx context.Context, spec core.MachineSpec, w core.Watch) (core.Machine, error) {
 	start, err := startMessage(spec)
 	if err != nil {
-		return deploy.Machine{}, err
+		return core.Machine{}, err
 	}
 	m := newMachine(spec.ID, w, d.console(spec.ID), d.log)
 	m.start, m.paused = start, func() bool { return d.isPaused(spec.ID) }
 	if err := d.add(m); err != nil {
-		return deploy.Machine{}, err
+		return core.Machine{}, err
 	}
 	got, err := d.boot(ctx, spec, m)
 	if err != nil {
 		d.forget(m)
 		m.leave()
-		return deploy.Machine{}, errors.Join(fmt.Errorf("boot machine %s: %w", spec.ID, plain(err)), d.removeFiles(spec.ID))
+		return core.Machine{}, errors.Join(fmt.Errorf("boot machine %s: %w", spec.ID, plain(err)), d.removeFiles(spec.ID))
 	}
 	return got, nil
 }
 
-func (d *Driver) boot(ctx context.Context, spec deploy.MachineSpec, m *machine) (deploy.Machine, error) {
+func (d *Driver) boot(ctx context.Context, spec core.MachineSpec, m *machine) (core.Machine, error) {
 	if err := errors.Join(d.makeFiles(spec.ID), d.shareVolumes(spec.Disks)); err != nil {
-		return deploy.Machine{}, err
+		return core.Machine{}, err
 	}
 	dom, net, err := d.create(ctx, spec, m)
 	if err != nil {
-		return deploy.Machine{}, err
+		return core.Machine{}, err
 	}
 	m.running = time.Now()
 	defer free(dom)
@@ -53,16 +53,16 @@ func (d *Driver) boot(ctx context.Context, spec deploy.MachineSpec, m *machine) 
 		err = errors.Join(ctx.Err(), c.Close())
 	}
 	if err != nil {
-		return deploy.Machine{}, errors.Join(err, destroy(dom))
+		return core.Machine{}, errors.Join(err, destroy(dom))
 	}
 	m.connect(c, d.forget)
-	got := deploy.Machine{ID: spec.ID, App: spec.App, Release: spec.Release, Addr: net.addr(), Started: m.since}
+	got := core.Machine{ID: spec.ID, App: spec.App, Release: spec.Release, Addr: net.addr(), Started: m.since}
 	d.lengthenQueue(got)
 	return got, nil
 }
 
 // create starts the domain on a free port.
-func (d *Driver) create(ctx context.Context, spec deploy.MachineSpec, m *machine) (*libvirt.Domain, userNetwork, error) {
+func (d *Driver) create(ctx context.Context, spec core.MachineSpec, m *machine) (*libvirt.Domain, userNetwork, error) {
 	var clash error
 	for range portTries {
 		if err := ctx.Err(); err != nil {
@@ -91,7 +91,7 @@ func (d *Driver) create(ctx context.Context, spec deploy.MachineSpec, m *machine
 }
 
 // startMessage checks spec and says what the guest is to do.
-func startMessage(spec deploy.MachineSpec) (*guest.Start, error) {
+func startMessage(spec core.MachineSpec) (*guest.Start, error) {
 	if err := checkSpec(spec); err != nil {
 		return nil, fmt.Errorf("boot machine %q: %w", spec.ID, err)
 	}
@@ -110,7 +110,7 @@ func startMessage(spec deploy.MachineSpec) (*guest.Start, error) {
 	return s, nil
 }
 
-func checkSpec(spec deploy.MachineSpec) error {
+func checkSpec(spec core.MachineSpec) error {
 	switch {
 	case !machineID.MatchString(spec.ID):
 		return errors.New("the id is not made of lower-case letters, digits and '-'")
@@ -137,7 +137,7 @@ func checkSpec(spec deploy.MachineSpec) error {
 const longestSerial = 20
 
 // checkSerials sees to it that each disk and each mount is found.
-func checkSerials(spec deploy.MachineSpec) error {
+func checkSerials(spec core.MachineSpec) error {
 	writable := map[string]bool{}
 	for _, disk := range spec.Disks {
 		if _, twice := writable[disk.Serial]; twice || disk.Serial == "" || len(disk.Serial) > longestSerial {
@@ -172,7 +172,7 @@ func (d *Driver) makeFiles(id string) error {
 
 // shareVolumes gives the writable disks to QEMU's user, where this process
 // decides who that is; a libvirtd does it itself.
-func (d *Driver) shareVolumes(disks []deploy.Disk) error {
+func (d *Driver) shareVolumes(disks []core.Disk) error {
 	if d.qemu == nil || d.qemu.Name == "" {
 		return nil
 	}

@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/templates"
 )
 
@@ -46,10 +46,10 @@ func variants() []variant {
 
 // figures of one boot.
 type figures struct {
-	times  deploy.BootTimes
+	times  core.BootTimes
 	first  time.Duration // from the call of Boot to the first answer
 	rate   float64       // answers a second, settled
-	stats  deploy.Stats
+	stats  core.Stats
 	qemuMB int
 }
 
@@ -105,17 +105,17 @@ func openBenchDriver(b *testing.B) *Driver {
 	return d
 }
 
-func benchSpec(b *testing.B, base string) deploy.MachineSpec {
+func benchSpec(b *testing.B, base string) core.MachineSpec {
 	b.Helper()
 	app := os.Getenv("GITD_BENCH_APP")
 	if app == "" {
 		app = packHello(b)
 	}
-	s := deploy.MachineSpec{
+	s := core.MachineSpec{
 		App: "bench", Release: 1, Kernel: filepath.Join(base, "kernel"), Hostname: "bench", Port: 8080,
 		Args: []string{"node", "server.js"}, Env: map[string]string{"PATH": "/usr/bin", "PORT": "8080", "NODE_ENV": "production"},
-		Disks:     []deploy.Disk{{Serial: "base", Path: filepath.Join(base, "root.erofs")}, {Serial: "app", Path: app}},
-		Resources: deploy.Resources{MemoryMiB: 128, CPUs: 1},
+		Disks:     []core.Disk{{Serial: "base", Path: filepath.Join(base, "root.erofs")}, {Serial: "app", Path: app}},
+		Resources: core.Resources{MemoryMiB: 128, CPUs: 1},
 	}
 	if exists(filepath.Join(base, "initrd")) {
 		// A new one, with the init of this tree.
@@ -125,7 +125,7 @@ func benchSpec(b *testing.B, base string) deploy.MachineSpec {
 		writeInitrd(b, s.Initrd, goBuild(b, dir, "init", "gitd/cmd/nodeos-init"))
 	}
 	if deps := os.Getenv("GITD_BENCH_DEPS"); deps != "" {
-		s.Disks = append(s.Disks, deploy.Disk{Serial: "deps", Path: deps})
+		s.Disks = append(s.Disks, core.Disk{Serial: "deps", Path: deps})
 	}
 	return s
 }
@@ -150,11 +150,11 @@ func packHello(b *testing.B) string {
 	return filepath.Join(dir, "app.erofs")
 }
 
-func measure(b *testing.B, d *Driver, spec deploy.MachineSpec) (f figures, err error) {
+func measure(b *testing.B, d *Driver, spec core.MachineSpec) (f figures, err error) {
 	b.Helper()
-	events := make(chan deploy.Event, 1000)
+	events := make(chan core.Event, 1000)
 	began := time.Now()
-	m, err := d.Boot(b.Context(), spec, func(e deploy.Event) { events <- e })
+	m, err := d.Boot(b.Context(), spec, func(e core.Event) { events <- e })
 	if err != nil {
 		return f, err
 	}
@@ -166,13 +166,13 @@ func measure(b *testing.B, d *Driver, spec deploy.MachineSpec) (f figures, err e
 	for listening := false; !listening; {
 		select {
 		case e := <-events:
-			if e.Kind == deploy.EventGone || e.Kind == deploy.EventExited {
+			if e.Kind == core.EventGone || e.Kind == core.EventExited {
 				return f, fmt.Errorf("%s: %s", e.Kind, e.Detail)
 			}
 			if e.Boot != nil {
 				f.times = *e.Boot
 			}
-			listening = e.Kind == deploy.EventListening
+			listening = e.Kind == core.EventListening
 		case <-time.After(guestLimit):
 			return f, fmt.Errorf("it does not listen within %s", guestLimit)
 		}
@@ -190,7 +190,7 @@ func measure(b *testing.B, d *Driver, spec deploy.MachineSpec) (f figures, err e
 			if e.Stats != nil {
 				f.stats = *e.Stats
 			}
-			if e.Kind == deploy.EventExited {
+			if e.Kind == core.EventExited {
 				return f, fmt.Errorf("%s: %s", e.Kind, e.Detail)
 			}
 		case <-time.After(guestLimit):
@@ -260,24 +260,24 @@ func summary(all []figures) string {
 		slices.Sort(v)
 		return v[len(v)/2]
 	}
-	phase := func(of func(deploy.BootTimes) time.Duration) time.Duration {
+	phase := func(of func(core.BootTimes) time.Duration) time.Duration {
 		return time.Duration(median(func(f figures) float64 { return float64(of(f.times)) }))
 	}
-	t := deploy.BootTimes{
-		Host:     phase(func(t deploy.BootTimes) time.Duration { return t.Host }),
-		Firmware: phase(func(t deploy.BootTimes) time.Duration { return t.Firmware }),
-		Kernel:   phase(func(t deploy.BootTimes) time.Duration { return t.Kernel }),
-		Init:     phase(func(t deploy.BootTimes) time.Duration { return t.Init }),
-		Node:     phase(func(t deploy.BootTimes) time.Duration { return t.Node }),
-		App:      phase(func(t deploy.BootTimes) time.Duration { return t.App }),
+	t := core.BootTimes{
+		Host:     phase(func(t core.BootTimes) time.Duration { return t.Host }),
+		Firmware: phase(func(t core.BootTimes) time.Duration { return t.Firmware }),
+		Kernel:   phase(func(t core.BootTimes) time.Duration { return t.Kernel }),
+		Init:     phase(func(t core.BootTimes) time.Duration { return t.Init }),
+		Node:     phase(func(t core.BootTimes) time.Duration { return t.Node }),
+		App:      phase(func(t core.BootTimes) time.Duration { return t.App }),
 	}
-	mib := func(of func(deploy.Stats) int64) float64 {
+	mib := func(of func(core.Stats) int64) float64 {
 		return median(func(f figures) float64 { return float64(of(f.stats)) / (1 << 20) })
 	}
 	return fmt.Sprintf("first answer %.2f s (%.2f–%.2f); %s; %.0f answers/s; guest %.1f of %.1f MiB, app %.1f, init %.1f; QEMU %.0f MB",
 		median(func(f figures) float64 { return f.first.Seconds() }), all[0].first.Seconds(), all[len(all)-1].first.Seconds(), t,
 		median(func(f figures) float64 { return f.rate }),
-		mib(func(s deploy.Stats) int64 { return s.MemoryUsed }), mib(func(s deploy.Stats) int64 { return s.MemoryTotal }),
-		mib(func(s deploy.Stats) int64 { return s.AppRSS }), mib(func(s deploy.Stats) int64 { return s.InitRSS }),
+		mib(func(s core.Stats) int64 { return s.MemoryUsed }), mib(func(s core.Stats) int64 { return s.MemoryTotal }),
+		mib(func(s core.Stats) int64 { return s.AppRSS }), mib(func(s core.Stats) int64 { return s.InitRSS }),
 		median(func(f figures) float64 { return float64(f.qemuMB) }))
 }

@@ -3,7 +3,7 @@ package libvirt
 import (
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/guest"
 )
 
@@ -12,7 +12,7 @@ const longestPhase = time.Hour
 
 // bootClock puts the phases of one boot together, as far as they are known.
 type bootClock struct {
-	times  deploy.BootTimes
+	times  core.BootTimes
 	kernel time.Duration // the guest's clock when init began
 	known  bool
 }
@@ -21,7 +21,7 @@ type bootClock struct {
 // was called, running when the machine's processor ran, which is not known of
 // an adopted machine (zero), and now when the message came. It returns nil if
 // the guest does not say.
-func (c *bootClock) booted(b guest.Booted, called, running, now time.Time) *deploy.BootTimes {
+func (c *bootClock) booted(b guest.Booted, called, running, now time.Time) *core.BootTimes {
 	if b.KernelMillis <= 0 || b.InitMillis < b.KernelMillis {
 		return nil
 	}
@@ -44,7 +44,7 @@ func (c *bootClock) booted(b guest.Booted, called, running, now time.Time) *depl
 }
 
 // listening notes the rest, and returns all phases, or nil.
-func (c *bootClock) listening(l *guest.Listening) *deploy.BootTimes {
+func (c *bootClock) listening(l *guest.Listening) *core.BootTimes {
 	if l == nil || !c.known {
 		return nil
 	}

@@ -9,7 +9,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func TestChooseAccel(t *testing.T) {
@@ -103,7 +103,7 @@ func TestEmbedRoot(t *testing.T) {
 	if _, err := embedRoot("qemu:///embed"); err == nil {
 		t.Error("no root is no error")
 	}
-	longest := deploy.StateDir("/" + strings.Repeat("x", socketPath-longestSock-len("//libvirt")))
+	longest := core.StateDir("/" + strings.Repeat("x", socketPath-longestSock-len("//libvirt")))
 	if _, err := embedRoot(embedURI(longest)); err != nil {
 		t.Error(err)
 	}

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/guest"
 )
 
@@ -33,15 +33,15 @@ func TestCrashes(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := boot(t, d, img.spec("crash-"+strings.ReplaceAll(tt.name, " ", "-")))
-			p.kind(deploy.EventListening, 1)
+			p.kind(core.EventListening, 1)
 			began := time.Now()
 			p.end(tt.path)
-			e := p.kind(deploy.EventExited, 1)
+			e := p.kind(core.EventExited, 1)
 			if !strings.Contains(e.Detail, tt.want) {
 				t.Errorf("the host hears %q, want %q", e.Detail, tt.want)
 			}
 			ended := time.Now()
-			p.kind(deploy.EventListening, 2)
+			p.kind(core.EventListening, 2)
 			if got := p.get("/", ""); !strings.Contains(got, "hello") {
 				t.Errorf("it answers %q", got)
 			}
@@ -64,21 +64,21 @@ func TestForkBomb(t *testing.T) {
 	img, d := newImage(t), openDriver(t)
 	defer func() { closeDriver(t, d) }()
 	p := boot(t, d, img.spec("bomb"))
-	p.kind(deploy.EventListening, 1)
+	p.kind(core.EventListening, 1)
 	began := time.Now()
 	go p.end("/bomb")
-	e := p.await("end or silence", 1, func(e deploy.Event) bool { return e.Kind == deploy.EventExited || e.Kind == deploy.EventHung })
+	e := p.await("end or silence", 1, func(e core.Event) bool { return e.Kind == core.EventExited || e.Kind == core.EventHung })
 	t.Logf("the host hears %s %q after %s", e.Kind, e.Detail, time.Since(began).Round(time.Millisecond))
-	if e.Kind == deploy.EventExited {
-		then := p.await("service or silence", 1, func(e deploy.Event) bool {
-			return e.Kind == deploy.EventListening && e.Time.After(began) || e.Kind == deploy.EventHung
+	if e.Kind == core.EventExited {
+		then := p.await("service or silence", 1, func(e core.Event) bool {
+			return e.Kind == core.EventListening && e.Time.After(began) || e.Kind == core.EventHung
 		})
 		t.Logf("then %s, %s after the bomb", then.Kind, time.Since(began).Round(time.Millisecond))
 	}
 	if err := d.Stop(t.Context(), p.m.ID, 0); err != nil {
 		t.Fatal(err)
 	}
-	p.kind(deploy.EventGone, 1)
+	p.kind(core.EventGone, 1)
 }
 
 // TestEndlessOutput: an app that writes without end goes on answering, its
@@ -90,7 +90,7 @@ func TestEndlessOutput(t *testing.T) {
 	img, d := newImage(t), openDriver(t)
 	defer func() { closeDriver(t, d) }()
 	p := boot(t, d, img.spec("endless"))
-	p.kind(deploy.EventListening, 1)
+	p.kind(core.EventListening, 1)
 	p.get("/endless", "")
 	p.line("init", "lines of output were lost")
 	began := time.Now()
@@ -98,7 +98,7 @@ func TestEndlessOutput(t *testing.T) {
 		t.Errorf("it answers %q", got)
 	}
 	t.Logf("an answer meanwhile took %s", time.Since(began).Round(time.Millisecond))
-	if e := p.await("stats", 1, func(e deploy.Event) bool { return e.Kind == deploy.EventStats && e.Stats.Dropped > 0 }); e.Stats.AppRSS <= 0 {
+	if e := p.await("stats", 1, func(e core.Event) bool { return e.Kind == core.EventStats && e.Stats.Dropped > 0 }); e.Stats.AppRSS <= 0 {
 		t.Errorf("stats %+v", e.Stats)
 	}
 }
@@ -113,16 +113,16 @@ func TestIgnoresSIGTERM(t *testing.T) {
 	spec := img.spec("deaf")
 	spec.Env["DEAF"] = "1"
 	p := boot(t, d, spec)
-	p.kind(deploy.EventListening, 1)
+	p.kind(core.EventListening, 1)
 	began := time.Now()
 	if err := d.Stop(t.Context(), p.m.ID, time.Second); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("gone %s after the stop with a grace of 1s", time.Since(began).Round(time.Millisecond))
-	if e := p.kind(deploy.EventExited, 1); !strings.Contains(e.Detail, "stopped on request, by SIGKILL") {
+	if e := p.kind(core.EventExited, 1); !strings.Contains(e.Detail, "stopped on request, by SIGKILL") {
 		t.Errorf("exited: %q", e.Detail)
 	}
-	p.kind(deploy.EventGone, 1)
+	p.kind(core.EventGone, 1)
 }
 
 // evil is img with a first process of an attacker's.
@@ -143,8 +143,8 @@ func TestKernelPanic(t *testing.T) {
 	img, d := newImage(t).evil(t, "panic"), openDriver(t)
 	defer func() { closeDriver(t, d) }()
 	p := boot(t, d, img.spec("panic"))
-	began := p.kind(deploy.EventBooted, 1).Time
-	e := p.kind(deploy.EventGone, 1)
+	began := p.kind(core.EventBooted, 1).Time
+	e := p.kind(core.EventGone, 1)
 	t.Logf("the host hears %q after %s; another machine follows", e.Detail, time.Since(began).Round(time.Millisecond))
 	if !strings.Contains(e.Detail, "the guest's kernel panicked: sysrq triggered crash") {
 		t.Errorf("gone: %q", e.Detail)
@@ -162,7 +162,7 @@ func TestFlood(t *testing.T) {
 	defer func() { closeDriver(t, d) }()
 	lines := make(chan struct{}, 1<<20)
 	// Not a probe: it keeps all events.
-	m, err := d.Boot(t.Context(), img.spec("flood"), func(e deploy.Event) {
+	m, err := d.Boot(t.Context(), img.spec("flood"), func(e core.Event) {
 		if e.Line == "flood" {
 			lines <- struct{}{}
 		}
@@ -217,18 +217,18 @@ func TestHungMachine(t *testing.T) {
 	img, d := newImage(t), openDriver(t)
 	defer func() { closeDriver(t, d) }()
 	p := boot(t, d, img.spec("hung"))
-	p.kind(deploy.EventListening, 1)
+	p.kind(core.EventListening, 1)
 	m := d.watched(p.m.ID)
 	t.Run("Paused", func(t *testing.T) { pausedMachine(t, d, p, m) })
 	signalQEMU(t, p.m.ID, syscall.SIGSTOP)
 	m.pulse.start(2*guest.BeatPeriod, m.hung)
-	if e := p.kind(deploy.EventHung, 1); e.Detail != "the guest has said nothing for 10s" {
+	if e := p.kind(core.EventHung, 1); e.Detail != "the guest has said nothing for 10s" {
 		t.Errorf("hung: %q", e.Detail)
 	}
 	if err := d.Stop(t.Context(), p.m.ID, 0); err != nil {
 		t.Fatal(err)
 	}
-	p.kind(deploy.EventGone, 1)
+	p.kind(core.EventGone, 1)
 }
 
 func pausedMachine(t *testing.T, d *Driver, p *probe, m *machine) {

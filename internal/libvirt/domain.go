@@ -14,7 +14,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/guest"
 	"gitd/templates"
 )
@@ -55,7 +55,7 @@ type domain struct {
 }
 
 type disk struct {
-	deploy.Disk
+	core.Disk
 	Target string // vda, vdb, …
 	Slot   int
 }
@@ -72,7 +72,7 @@ func diskSlot(i int) int {
 	return 4 + i
 }
 
-func (d *Driver) domain(spec deploy.MachineSpec, net userNetwork, started time.Time) domain {
+func (d *Driver) domain(spec core.MachineSpec, net userNetwork, started time.Time) domain {
 	dom := domain{
 		Platform: d.platform, Type: d.accel, ID: spec.ID, Namespace: namespace, Owner: d.owner,
 		App: spec.App, Release: spec.Release, HostPort: net.hostPort, Started: started.UTC().Format(time.RFC3339),
@@ -92,7 +92,7 @@ func (d *Driver) domain(spec deploy.MachineSpec, net userNetwork, started time.T
 	return dom
 }
 
-func diskTargets(disks []deploy.Disk) []disk {
+func diskTargets(disks []core.Disk) []disk {
 	all := make([]disk, len(disks))
 	for i, d := range disks {
 		all[i] = disk{Disk: d, Target: "vd" + string(rune('a'+i))}
@@ -158,22 +158,22 @@ func escape(s string) (string, error) {
 }
 
 // mark reads our element from a domain. ErrNotFound: it is not ours.
-func (d *Driver) mark(dom *libvirt.Domain) (deploy.Machine, error) {
+func (d *Driver) mark(dom *libvirt.Domain) (core.Machine, error) {
 	id, err := dom.GetName()
 	if err != nil {
-		return deploy.Machine{}, err
+		return core.Machine{}, err
 	}
 	text, err := dom.GetMetadata(libvirt.DOMAIN_METADATA_ELEMENT, namespace, libvirt.DOMAIN_AFFECT_CURRENT)
 	switch {
 	case isCode(err, libvirt.ERR_NO_DOMAIN_METADATA), isCode(err, libvirt.ERR_NO_DOMAIN):
-		return deploy.Machine{}, deploy.ErrNotFound
+		return core.Machine{}, core.ErrNotFound
 	case err != nil:
-		return deploy.Machine{}, fmt.Errorf("domain %q: %w", id, err)
+		return core.Machine{}, fmt.Errorf("domain %q: %w", id, err)
 	}
 	return parseMark(id, d.owner, text)
 }
 
-func parseMark(id, owner, text string) (deploy.Machine, error) {
+func parseMark(id, owner, text string) (core.Machine, error) {
 	var mark struct {
 		XMLName  xml.Name  `xml:"machine"`
 		Owner    string    `xml:"owner,attr"`
@@ -183,12 +183,12 @@ func parseMark(id, owner, text string) (deploy.Machine, error) {
 		Started  time.Time `xml:"started,attr"`
 	}
 	if err := xml.Unmarshal([]byte(text), &mark); err != nil {
-		return deploy.Machine{}, fmt.Errorf("domain %q: its gitd metadata: %w", id, err)
+		return core.Machine{}, fmt.Errorf("domain %q: its gitd metadata: %w", id, err)
 	}
 	if mark.Owner != owner {
-		return deploy.Machine{}, deploy.ErrNotFound
+		return core.Machine{}, core.ErrNotFound
 	}
-	return deploy.Machine{
+	return core.Machine{
 		ID: id, App: mark.App, Release: mark.Release,
 		Addr: userNetwork{hostPort: mark.HostPort}.addr(), Started: mark.Started,
 	}, nil

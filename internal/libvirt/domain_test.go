@@ -10,19 +10,19 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-func goldenSpec() deploy.MachineSpec {
-	return deploy.MachineSpec{
+func goldenSpec() core.MachineSpec {
+	return core.MachineSpec{
 		ID: "shop-v3-9f2c", App: "shop", Release: 3, Kernel: "/s/bases/b/kernel", Initrd: "/s/bases/b/initrd", Hostname: "shop",
 		Args: []string{"node", "secret-argument"}, Env: map[string]string{"TOKEN": "secret-value"}, Port: 8080,
-		Disks: []deploy.Disk{
+		Disks: []core.Disk{
 			{Serial: "base", Path: "/s/bases/b/root.erofs"}, {Serial: "app", Path: "/s/layers/a.erofs"}, {Serial: "deps", Path: "/s/layers/d.erofs"},
 		},
-		Resources: deploy.Resources{MemoryMiB: 128, CPUs: 1},
+		Resources: core.Resources{MemoryMiB: 128, CPUs: 1},
 	}
 }
 
@@ -30,7 +30,7 @@ func goldenDriver() *Driver {
 	return &Driver{platform: platforms["amd64"], state: "/s", owner: "/s", embedded: true, accel: accelQEMU, firmware: "/usr/share/qemu/qboot.rom"}
 }
 
-func domainXML(t *testing.T, d *Driver, spec deploy.MachineSpec) string {
+func domainXML(t *testing.T, d *Driver, spec core.MachineSpec) string {
 	t.Helper()
 	text, err := d.domain(spec, userNetwork{hostPort: 40000, guestPort: 8080}, time.Unix(1750000000, 0)).xml()
 	if err != nil {
@@ -71,7 +71,7 @@ func compareDomain(t *testing.T, d *Driver, golden string) {
 func TestDomainVariants(t *testing.T) {
 	d, spec := goldenDriver(), goldenSpec()
 	d.accel, d.firmware, d.embedded, spec.Initrd = accelKVM, "", false, ""
-	spec.Disks = append(spec.Disks, deploy.Disk{Serial: "vol-data", Path: "/s/volumes/data", Writable: true})
+	spec.Disks = append(spec.Disks, core.Disk{Serial: "vol-data", Path: "/s/volumes/data", Writable: true})
 	got := domainXML(t, d, spec)
 	if n, owned := strings.Count(got, "<readonly/>"), strings.Count(got, "relabel='no'"); n != 3 || owned != 3 {
 		t.Errorf("%d of 4 disks are read-only, %d keep their owner; want 3:\n%s", n, owned, got)
@@ -99,7 +99,7 @@ func TestDomainXMLIsSafe(t *testing.T) {
 		d.owner, d.firmware = bad, "/"+bad
 		spec.ID, spec.App, spec.Kernel, spec.Initrd = bad, bad, "/"+bad, "/"+bad
 		for i := range spec.Disks {
-			spec.Disks[i] = deploy.Disk{Serial: bad, Path: "/" + bad}
+			spec.Disks[i] = core.Disk{Serial: bad, Path: "/" + bad}
 		}
 		text := domainXML(t, d, spec)
 		if got := shape(t, text); got != plain {
@@ -142,15 +142,15 @@ func shape(t *testing.T, text string) string {
 func TestParseMark(t *testing.T) {
 	const good = `<gitd:machine xmlns:gitd="urn:gitd:machine:1" owner="/s" app="shop" release="3" host-port="40000" started="2025-06-15T15:06:40Z"/>`
 	m, err := parseMark("shop-v3-9f2c", "/s", good)
-	want := deploy.Machine{ID: "shop-v3-9f2c", App: "shop", Release: 3, Addr: "127.0.0.1:40000", Started: time.Unix(1750000000, 0).UTC()}
+	want := core.Machine{ID: "shop-v3-9f2c", App: "shop", Release: 3, Addr: "127.0.0.1:40000", Started: time.Unix(1750000000, 0).UTC()}
 	if err != nil || m != want {
 		t.Errorf("got %+v, %v", m, err)
 	}
-	if _, err := parseMark("x", "/other", good); !errors.Is(err, deploy.ErrNotFound) {
+	if _, err := parseMark("x", "/other", good); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("another owner's machine: %v", err)
 	}
 	for _, bad := range []string{"", "<machine", `<domain owner="/s"/>`, strings.Replace(good, `"3"`, `"three"`, 1), strings.Replace(good, "2025", "soon", 1)} {
-		if _, err := parseMark("x", "/s", bad); err == nil || errors.Is(err, deploy.ErrNotFound) {
+		if _, err := parseMark("x", "/s", bad); err == nil || errors.Is(err, core.ErrNotFound) {
 			t.Errorf("%q: %v", bad, err)
 		}
 	}
@@ -160,23 +160,23 @@ func TestCheckSpec(t *testing.T) {
 	if err := checkSpec(goldenSpec()); err != nil {
 		t.Error(err)
 	}
-	for name, spoil := range map[string]func(*deploy.MachineSpec){
-		"id with a slash":    func(s *deploy.MachineSpec) { s.ID = "../x" },
-		"id in capitals":     func(s *deploy.MachineSpec) { s.ID = "Shop" },
-		"empty id":           func(s *deploy.MachineSpec) { s.ID = "" },
-		"long id":            func(s *deploy.MachineSpec) { s.ID = strings.Repeat("x", 64) },
-		"no memory":          func(s *deploy.MachineSpec) { s.MemoryMiB = 0 },
-		"no CPU":             func(s *deploy.MachineSpec) { s.CPUs = 0 },
-		"no disk":            func(s *deploy.MachineSpec) { s.Disks = nil },
-		"too many disks":     func(s *deploy.MachineSpec) { s.Disks = make([]deploy.Disk, 13) },
-		"relative disk":      func(s *deploy.MachineSpec) { s.Disks[0].Path = "x" },
-		"two of one serial":  func(s *deploy.MachineSpec) { s.Disks[0].Serial = "app" },
-		"no serial":          func(s *deploy.MachineSpec) { s.Disks[0].Serial = "" },
-		"long serial":        func(s *deploy.MachineSpec) { s.Disks[0].Serial = strings.Repeat("x", 21) },
-		"mount of no disk":   func(s *deploy.MachineSpec) { s.Mounts = []deploy.Mount{{Serial: "vol-data", Path: "/data"}} },
-		"read-only mount":    func(s *deploy.MachineSpec) { s.Mounts = []deploy.Mount{{Serial: "app", Path: "/data"}} },
-		"relative kernel":    func(s *deploy.MachineSpec) { s.Kernel = "" },
-		"port out of bounds": func(s *deploy.MachineSpec) { s.Port = 65536 },
+	for name, spoil := range map[string]func(*core.MachineSpec){
+		"id with a slash":    func(s *core.MachineSpec) { s.ID = "../x" },
+		"id in capitals":     func(s *core.MachineSpec) { s.ID = "Shop" },
+		"empty id":           func(s *core.MachineSpec) { s.ID = "" },
+		"long id":            func(s *core.MachineSpec) { s.ID = strings.Repeat("x", 64) },
+		"no memory":          func(s *core.MachineSpec) { s.MemoryMiB = 0 },
+		"no CPU":             func(s *core.MachineSpec) { s.CPUs = 0 },
+		"no disk":            func(s *core.MachineSpec) { s.Disks = nil },
+		"too many disks":     func(s *core.MachineSpec) { s.Disks = make([]core.Disk, 13) },
+		"relative disk":      func(s *core.MachineSpec) { s.Disks[0].Path = "x" },
+		"two of one serial":  func(s *core.MachineSpec) { s.Disks[0].Serial = "app" },
+		"no serial":          func(s *core.MachineSpec) { s.Disks[0].Serial = "" },
+		"long serial":        func(s *core.MachineSpec) { s.Disks[0].Serial = strings.Repeat("x", 21) },
+		"mount of no disk":   func(s *core.MachineSpec) { s.Mounts = []core.Mount{{Serial: "vol-data", Path: "/data"}} },
+		"read-only mount":    func(s *core.MachineSpec) { s.Mounts = []core.Mount{{Serial: "app", Path: "/data"}} },
+		"relative kernel":    func(s *core.MachineSpec) { s.Kernel = "" },
+		"port out of bounds": func(s *core.MachineSpec) { s.Port = 65536 },
 	} {
 		spec := goldenSpec()
 		spoil(&spec)

@@ -12,14 +12,14 @@ import (
 	"github.com/rs/zerolog"
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // Config says where machines run.
 type Config struct {
-	URI   string          // libvirt's; empty: the QEMU driver within this process, rooted at State.Libvirt()
-	State deploy.StateDir // for the machines' files, and the owner's mark
-	Accel string          // "auto" (or empty), "kvm" or "qemu" (emulation)
+	URI   string        // libvirt's; empty: the QEMU driver within this process, rooted at State.Libvirt()
+	State core.StateDir // for the machines' files, and the owner's mark
+	Accel string        // "auto" (or empty), "kvm" or "qemu" (emulation)
 	Log   zerolog.Logger
 }
 
@@ -27,7 +27,7 @@ type Config struct {
 type Driver struct {
 	conn     *libvirt.Connect
 	callback *int // of subscribe; nil: none
-	state    deploy.StateDir
+	state    core.StateDir
 	owner    string // marks our domains
 	embedded bool
 	accel    string
@@ -41,8 +41,6 @@ type Driver struct {
 	mu       sync.Mutex
 	machines map[string]*machine // those with a watch, by id
 }
-
-var _ deploy.Driver = (*Driver)(nil)
 
 // New connects to libvirt and asks it once what it can do, so that the first
 // push does not wait for that. It starts libvirt's event loop, which runs to
@@ -71,7 +69,7 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 		}
 		d.qemu.shareKVM(cfg.Log)
 	}
-	if err := startEventLoop(cfg.Log, filepath.Join(deploy.StateDir(owner).Libvirt(), "libvirt.log")); err != nil {
+	if err := startEventLoop(cfg.Log, filepath.Join(core.StateDir(owner).Libvirt(), "libvirt.log")); err != nil {
 		return nil, fmt.Errorf("libvirt's event loop: %w", err)
 	}
 	if d.conn, err = connect(ctx, uri); err != nil {
@@ -111,7 +109,7 @@ func (d *Driver) sweep() error {
 			free(dom)
 			continue
 		}
-		if !errors.Is(err, deploy.ErrNotFound) {
+		if !errors.Is(err, core.ErrNotFound) {
 			return err
 		}
 		if err := d.removeFilesOf(f.Name()); err != nil {
@@ -178,17 +176,17 @@ func (d *Driver) letGo() {
 }
 
 // List implements deploy.Driver.
-func (d *Driver) List(context.Context) ([]deploy.Machine, error) {
+func (d *Driver) List(context.Context) ([]core.Machine, error) {
 	domains, err := d.conn.ListAllDomains(libvirt.CONNECT_LIST_DOMAINS_ACTIVE)
 	if err != nil {
 		return nil, fmt.Errorf("list domains: %w", err)
 	}
-	var ours []deploy.Machine
+	var ours []core.Machine
 	for _, dom := range domains {
 		m, err := d.mark(&dom)
 		if err == nil {
 			ours = append(ours, m)
-		} else if !errors.Is(err, deploy.ErrNotFound) {
+		} else if !errors.Is(err, core.ErrNotFound) {
 			d.log.Warn().Err(err).Msg("domain cannot be read")
 		}
 		free(&dom)
@@ -197,13 +195,13 @@ func (d *Driver) List(context.Context) ([]deploy.Machine, error) {
 }
 
 // find returns one of our running domains. The caller frees it.
-func (d *Driver) find(id string) (*libvirt.Domain, deploy.Machine, error) {
+func (d *Driver) find(id string) (*libvirt.Domain, core.Machine, error) {
 	dom, err := d.conn.LookupDomainByName(id)
 	if isCode(err, libvirt.ERR_NO_DOMAIN) {
-		return nil, deploy.Machine{}, fmt.Errorf("machine %s: %w", id, deploy.ErrNotFound)
+		return nil, core.Machine{}, fmt.Errorf("machine %s: %w", id, core.ErrNotFound)
 	}
 	if err != nil {
-		return nil, deploy.Machine{}, fmt.Errorf("machine %s: %w", id, err)
+		return nil, core.Machine{}, fmt.Errorf("machine %s: %w", id, err)
 	}
 	m, err := d.mark(dom)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
 	"gitd/internal/deploy/drivertest"
 )
@@ -21,7 +22,7 @@ func TestConformance(t *testing.T) {
 	img := newImage(t)
 	open := func(t *testing.T) deploy.Driver { return newDriver(t) }
 	var n atomic.Int32
-	spec := func(*testing.T) deploy.MachineSpec { return img.spec(fmt.Sprintf("shop-v3-%d", n.Add(1))) }
+	spec := func(*testing.T) core.MachineSpec { return img.spec(fmt.Sprintf("shop-v3-%d", n.Add(1))) }
 	drivertest.Run(t, open, spec)
 }
 
@@ -74,12 +75,12 @@ func closeSpare() error {
 }
 
 // spec starts testdata/app in a machine of this image.
-func (i image) spec(id string) deploy.MachineSpec {
-	return deploy.MachineSpec{
+func (i image) spec(id string) core.MachineSpec {
+	return core.MachineSpec{
 		ID: id, App: "shop", Release: 3, Kernel: i.kernel, Initrd: i.initrd, Hostname: "shop",
 		Args: []string{"server"}, Env: map[string]string{"PATH": "/usr/bin", "PORT": "8080", "SECRET": "hush"}, Port: 8080,
-		Disks:     []deploy.Disk{{Serial: "base", Path: i.root}, {Serial: "app", Path: i.app}, {Serial: "deps", Path: i.deps}},
-		Resources: deploy.Resources{MemoryMiB: 128, CPUs: 1},
+		Disks:     []core.Disk{{Serial: "base", Path: i.root}, {Serial: "app", Path: i.app}, {Serial: "deps", Path: i.deps}},
+		Resources: core.Resources{MemoryMiB: 128, CPUs: 1},
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 const (
@@ -40,7 +40,7 @@ type account struct {
 	Groups []int
 }
 
-func embedURI(state deploy.StateDir) string {
+func embedURI(state core.StateDir) string {
 	return (&url.URL{Scheme: "qemu", Path: "/embed", RawQuery: "root=" + url.QueryEscape(state.Libvirt())}).String()
 }
 

@@ -14,7 +14,7 @@ import (
 
 	"github.com/cavaliergopher/cpio"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // stockKernel is where scripts/setup leaves Debian's kernel.
@@ -203,7 +203,7 @@ func depends(t testing.TB, file string) []string {
 
 // state is where all machines of these tests are: a process can have one
 // embedded driver only.
-var state deploy.StateDir
+var state core.StateDir
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -221,7 +221,7 @@ func withState(m *testing.M) (code int, err error) {
 		return 1, err
 	}
 	defer os.RemoveAll(dir)
-	state = deploy.StateDir(dir)
+	state = core.StateDir(dir)
 	if err := state.Create(); err != nil {
 		return 1, err
 	}

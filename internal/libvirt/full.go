@@ -5,7 +5,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // roomPeriod is between two looks whether the host's disk has room again.
@@ -22,7 +22,7 @@ const roomPeriod = 5 * time.Second
 // and this is called again.
 func (d *Driver) outOfRoom(m *machine) {
 	m.log.Error().Msg("the disk is full: a machine that writes to a volume stands still until there is room")
-	m.tell(deploy.Event{Kind: deploy.EventLog, Stream: "nodeos", Line: "the server's disk is full: this machine stands still until there is room for what it writes"})
+	m.tell(core.Event{Kind: core.EventLog, Stream: "nodeos", Line: "the server's disk is full: this machine stands still until there is room for what it writes"})
 	select {
 	case <-m.gone:
 		return

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // TestFullDisk: the host's disk was full when a machine wrote to its volume.
@@ -26,10 +26,10 @@ func TestFullDisk(t *testing.T) {
 	volume := filepath.Join(small, "volume")
 	copySparse(t, newVolume(t), volume)
 	spec := img.spec("full-disk")
-	spec.Disks = append(spec.Disks, deploy.Disk{Serial: "vol-data", Path: volume, Writable: true})
-	spec.Mounts = []deploy.Mount{{Serial: "vol-data", Path: "/data"}}
+	spec.Disks = append(spec.Disks, core.Disk{Serial: "vol-data", Path: volume, Writable: true})
+	spec.Mounts = []core.Mount{{Serial: "vol-data", Path: "/data"}}
 	p := boot(t, d, spec)
-	p.kind(deploy.EventListening, 1)
+	p.kind(core.EventListening, 1)
 
 	filler := filepath.Join(small, "filler")
 	fillDisk(t, filler)

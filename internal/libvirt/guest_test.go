@@ -18,7 +18,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // guestLimit bounds each wait for a guest.
@@ -27,13 +27,13 @@ const guestLimit = 3 * time.Minute
 // probe is a machine under test and what it has said.
 type probe struct {
 	t      *testing.T
-	m      deploy.Machine
+	m      core.Machine
 	mu     sync.Mutex
-	events []deploy.Event
+	events []core.Event
 	more   chan struct{}
 }
 
-func (p *probe) watch(e deploy.Event) {
+func (p *probe) watch(e core.Event) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.events = append(p.events, e)
@@ -42,7 +42,7 @@ func (p *probe) watch(e deploy.Event) {
 }
 
 // await waits for the nth event that ok accepts.
-func (p *probe) await(what string, nth int, ok func(deploy.Event) bool) deploy.Event {
+func (p *probe) await(what string, nth int, ok func(core.Event) bool) core.Event {
 	p.t.Helper()
 	late := time.After(guestLimit)
 	for {
@@ -56,7 +56,7 @@ func (p *probe) await(what string, nth int, ok func(deploy.Event) bool) deploy.E
 				}
 			}
 		}
-		if last := len(events) - 1; last >= 0 && events[last].Kind == deploy.EventGone {
+		if last := len(events) - 1; last >= 0 && events[last].Kind == core.EventGone {
 			p.t.Fatalf("the machine is gone before %s: %+v", what, events)
 		}
 		select {
@@ -67,21 +67,21 @@ func (p *probe) await(what string, nth int, ok func(deploy.Event) bool) deploy.E
 	}
 }
 
-func (p *probe) kind(k deploy.EventKind, nth int) deploy.Event {
+func (p *probe) kind(k core.EventKind, nth int) core.Event {
 	p.t.Helper()
-	return p.await(string(k), nth, func(e deploy.Event) bool { return e.Kind == k })
+	return p.await(string(k), nth, func(e core.Event) bool { return e.Kind == k })
 }
 
-func (p *probe) has(k deploy.EventKind) bool {
+func (p *probe) has(k core.EventKind) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.ContainsFunc(p.events, func(e deploy.Event) bool { return e.Kind == k })
+	return slices.ContainsFunc(p.events, func(e core.Event) bool { return e.Kind == k })
 }
 
 func (p *probe) line(stream, text string) {
 	p.t.Helper()
-	p.await(stream+" line "+text, 1, func(e deploy.Event) bool {
-		return e.Kind == deploy.EventLog && e.Stream == stream && strings.Contains(e.Line, text)
+	p.await(stream+" line "+text, 1, func(e core.Event) bool {
+		return e.Kind == core.EventLog && e.Stream == stream && strings.Contains(e.Line, text)
 	})
 }
 
@@ -110,7 +110,7 @@ func (p *probe) end(path string) {
 
 func (p *probe) file(name string) string { return p.get("/file", "name="+url.QueryEscape(name)) }
 
-func boot(t *testing.T, d *Driver, spec deploy.MachineSpec) *probe {
+func boot(t *testing.T, d *Driver, spec core.MachineSpec) *probe {
 	t.Helper()
 	p := &probe{t: t, more: make(chan struct{})}
 	m, err := d.Boot(t.Context(), spec, p.watch)
@@ -136,7 +136,7 @@ func inside(t *testing.T, img image) {
 	d := openDriver(t)
 	defer func() { closeDriver(t, d) }()
 	p := boot(t, d, img.spec("inside"))
-	p.kind(deploy.EventListening, 1)
+	p.kind(core.EventListening, 1)
 	t.Run("Privileges", func(t *testing.T) { privileges(t, p) })
 	t.Run("Files", func(t *testing.T) { files(t, p) })
 	t.Run("HostIsClosed", func(t *testing.T) { hostIsClosed(t, p) })
@@ -221,10 +221,10 @@ func hostIsClosed(t *testing.T, p *probe) {
 // outOfMemory: the app is killed, and told why; the machine goes on.
 func outOfMemory(t *testing.T, p *probe) {
 	p.end("/eat")
-	if e := p.kind(deploy.EventExited, 1); !strings.Contains(e.Detail, "the machine ran out of memory") {
+	if e := p.kind(core.EventExited, 1); !strings.Contains(e.Detail, "the machine ran out of memory") {
 		t.Errorf("exited: %q", e.Detail)
 	}
-	p.kind(deploy.EventListening, 2)
+	p.kind(core.EventListening, 2)
 }
 
 // powerButton: a host that shuts its guests down does it so.
@@ -238,7 +238,7 @@ func powerButton(t *testing.T, d *Driver, p *probe) {
 		t.Fatal(err)
 	}
 	p.line("stdout", "asked to stop")
-	if e := p.kind(deploy.EventGone, 1); e.Detail != "it powered off" {
+	if e := p.kind(core.EventGone, 1); e.Detail != "it powered off" {
 		t.Errorf("gone: %q", e.Detail)
 	}
 }
@@ -251,7 +251,7 @@ func TestGuestOutlivesDriver(t *testing.T) {
 	}
 	img, d := newImage(t), openDriver(t)
 	p := boot(t, d, img.spec("outlives"))
-	p.kind(deploy.EventListening, 1)
+	p.kind(core.EventListening, 1)
 	if err := d.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -272,20 +272,20 @@ func TestGuestOutlivesDriver(t *testing.T) {
 	if got := queue(t, port); got < 64 {
 		t.Errorf("the port of an adopted machine has a queue of %d", got)
 	}
-	p.kind(deploy.EventListening, 1)
+	p.kind(core.EventListening, 1)
 	p.line("init", "lines of output were lost")
-	if s := p.kind(deploy.EventStats, 1).Stats; s.Dropped == 0 {
+	if s := p.kind(core.EventStats, 1).Stats; s.Dropped == 0 {
 		t.Errorf("the lost lines are not counted: %+v", s)
 	}
 	p.line("stdout", "flood 19999")
 
 	p.end("/crash") // the app comes back by itself
-	if e := p.kind(deploy.EventExited, 1); !strings.Contains(e.Detail, "exit code 7") {
+	if e := p.kind(core.EventExited, 1); !strings.Contains(e.Detail, "exit code 7") {
 		t.Errorf("exited: %q", e.Detail)
 	}
-	p.kind(deploy.EventListening, 2)
+	p.kind(core.EventListening, 2)
 	signalQEMU(t, p.m.ID, syscall.SIGKILL)
-	if e := p.kind(deploy.EventGone, 1); !strings.Contains(e.Detail, "QEMU ended unexpectedly") {
+	if e := p.kind(core.EventGone, 1); !strings.Contains(e.Detail, "QEMU ended unexpectedly") {
 		t.Errorf("gone: %q", e.Detail)
 	}
 	if err := d.Stop(t.Context(), p.m.ID, 0); err != nil {
@@ -311,14 +311,14 @@ func TestGuestThatCannotBoot(t *testing.T) {
 	hidden := img.spec("hidden")
 	hidden.Env["HOST"] = "127.0.0.1"
 	for _, tt := range []struct {
-		spec deploy.MachineSpec
+		spec core.MachineSpec
 		want string
 	}{
 		{noApp, `the guest cannot go on: disk "app": no such device; there are ["base"]`},
 		{noInit, "the guest's kernel panicked: VFS: Unable to mount root fs"},
 	} {
 		p := boot(t, d, tt.spec)
-		if e := p.kind(deploy.EventGone, 1); !strings.Contains(e.Detail, tt.want) {
+		if e := p.kind(core.EventGone, 1); !strings.Contains(e.Detail, tt.want) {
 			t.Errorf("gone: %q, want %q", e.Detail, tt.want)
 		}
 	}

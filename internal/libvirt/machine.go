@@ -8,7 +8,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/guest"
 )
 
@@ -17,7 +17,7 @@ import (
 // guest keeps what it has to say.
 type machine struct {
 	id      string
-	watch   deploy.Watch
+	watch   core.Watch
 	console string // path of its console's log
 	log     zerolog.Logger
 	since   time.Time
@@ -45,7 +45,7 @@ type machine struct {
 	conn io.ReadWriteCloser // the control channel; nil until the machine runs
 }
 
-func newMachine(id string, w deploy.Watch, console string, log zerolog.Logger) *machine {
+func newMachine(id string, w core.Watch, console string, log zerolog.Logger) *machine {
 	m := &machine{
 		id: id, watch: w, console: console, log: log.With().Str("machine", id).Logger(), since: time.Now(),
 		powered: make(chan struct{}), gone: make(chan struct{}), left: make(chan struct{}),
@@ -136,14 +136,14 @@ func (m *machine) sayGone() {
 	detail, abnormal := how.explain(m.failed, lines)
 	if abnormal || !m.booted {
 		for _, l := range lines {
-			m.event(deploy.Event{Kind: deploy.EventLog, Stream: "console", Line: l})
+			m.event(core.Event{Kind: core.EventLog, Stream: "console", Line: l})
 		}
 	}
-	m.event(deploy.Event{Kind: deploy.EventGone, Detail: detail})
+	m.event(core.Event{Kind: core.EventGone, Detail: detail})
 }
 
 // event tells the watch. The caller holds telling.
-func (m *machine) event(e deploy.Event) {
+func (m *machine) event(e core.Event) {
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
@@ -152,7 +152,7 @@ func (m *machine) event(e deploy.Event) {
 }
 
 // tell is event for who does not hold telling.
-func (m *machine) tell(e deploy.Event) {
+func (m *machine) tell(e core.Event) {
 	m.telling.Lock()
 	defer m.telling.Unlock()
 	if !isClosed(m.left) && !isClosed(m.gone) {

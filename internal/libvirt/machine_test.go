@@ -13,7 +13,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/guest"
 )
 
@@ -24,15 +24,15 @@ type fakeGuest struct {
 	wire   io.Writer // for what is no message
 	w      *guest.Writer
 	r      *guest.Reader
-	events chan deploy.Event
+	events chan core.Event
 }
 
 // newFakeGuest connects a machine to a guest that the test plays.
 func newFakeGuest(t *testing.T) *fakeGuest {
 	t.Helper()
-	events := make(chan deploy.Event, 100)
+	events := make(chan core.Event, 100)
 	ours, theirs := net.Pipe()
-	m := newMachine("shop-v1-aa", func(e deploy.Event) { events <- e }, "/nonexistent", zerolog.Nop())
+	m := newMachine("shop-v1-aa", func(e core.Event) { events <- e }, "/nonexistent", zerolog.Nop())
 	t.Cleanup(func() {
 		m.leave()
 		theirs.Close()
@@ -117,11 +117,11 @@ func TestOlderGuest(t *testing.T) {
 	g := newFakeGuest(t)
 	g.pulse.start(time.Hour, g.hung) // as Adopt does
 	g.says(booted(0), line(0, "a line"), guest.Message{Kind: guest.KindListening}, line(0, "more"))
-	var kinds []deploy.EventKind
+	var kinds []core.EventKind
 	for range 4 {
 		kinds = append(kinds, (<-g.events).Kind)
 	}
-	if want := []deploy.EventKind{deploy.EventBooted, deploy.EventLog, deploy.EventListening, deploy.EventLog}; !slices.Equal(kinds, want) {
+	if want := []core.EventKind{core.EventBooted, core.EventLog, core.EventListening, core.EventLog}; !slices.Equal(kinds, want) {
 		t.Errorf("got %v", kinds)
 	}
 	g.pulse.mu.Lock()
@@ -145,7 +145,7 @@ func TestGuestOfAnotherVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	g.pulse.start(time.Millisecond, g.hung)
-	if e := <-g.events; e.Kind != deploy.EventHung || !strings.Contains(e.Detail, "another version") {
+	if e := <-g.events; e.Kind != core.EventHung || !strings.Contains(e.Detail, "another version") {
 		t.Errorf("got %+v", e)
 	}
 }
@@ -154,8 +154,8 @@ func TestGuestOfAnotherVersion(t *testing.T) {
 // and a sign of life is enough.
 func TestHung(t *testing.T) {
 	m := newMachine("shop-v1-aa", nil, "", zerolog.Nop())
-	events := make(chan deploy.Event)
-	m.watch = func(e deploy.Event) { events <- e }
+	events := make(chan core.Event)
+	m.watch = func(e core.Event) { events <- e }
 	var mu sync.Mutex
 	paused, asked := false, make(chan struct{}, 100)
 	m.paused = func() bool {
@@ -168,7 +168,7 @@ func TestHung(t *testing.T) {
 	}
 	m.pulse.start(time.Millisecond, m.hung)
 	for range 2 {
-		if e := <-events; e.Kind != deploy.EventHung || e.Detail != "the guest has said nothing for 1ms" {
+		if e := <-events; e.Kind != core.EventHung || e.Detail != "the guest has said nothing for 1ms" {
 			t.Errorf("got %+v", e)
 		}
 	}
@@ -204,20 +204,20 @@ func TestTimeIsTold(t *testing.T) {
 
 func TestBootClock(t *testing.T) {
 	at := func(ms int) time.Time { return time.Unix(1750000000, 0).Add(time.Duration(ms) * time.Millisecond) }
-	ms := func(n ...int) deploy.BootTimes {
+	ms := func(n ...int) core.BootTimes {
 		var d [6]time.Duration
 		for i := range n {
 			d[i] = time.Duration(n[i]) * time.Millisecond
 		}
-		return deploy.BootTimes{Host: d[0], Firmware: d[1], Kernel: d[2], Init: d[3], Node: d[4], App: d[5]}
+		return core.BootTimes{Host: d[0], Firmware: d[1], Kernel: d[2], Init: d[3], Node: d[4], App: d[5]}
 	}
 	for _, tt := range []struct {
 		name    string
 		booted  guest.Booted
 		running time.Time
 		then    *guest.Listening
-		first   deploy.BootTimes
-		all     deploy.BootTimes
+		first   core.BootTimes
+		all     core.BootTimes
 	}{
 		{"a boot", guest.Booted{KernelMillis: 600, InitMillis: 700}, at(900), &guest.Listening{StartMillis: 750, CodeMillis: 1500, ListenMillis: 1600},
 			ms(900, 400, 600), ms(900, 400, 600, 150, 750, 100)},
@@ -226,7 +226,7 @@ func TestBootClock(t *testing.T) {
 		{"adopted", guest.Booted{KernelMillis: 600, InitMillis: 700}, time.Time{}, &guest.Listening{StartMillis: 750, CodeMillis: 1500, ListenMillis: 1600},
 			ms(0, 0, 600), ms(0, 0, 600, 150, 750, 100)},
 		{"hostile", guest.Booted{KernelMillis: 1, InitMillis: math.MaxInt}, at(900), &guest.Listening{StartMillis: math.MinInt, CodeMillis: math.MaxInt, ListenMillis: -1},
-			deploy.BootTimes{Kernel: time.Millisecond}, deploy.BootTimes{Kernel: time.Millisecond}},
+			core.BootTimes{Kernel: time.Millisecond}, core.BootTimes{Kernel: time.Millisecond}},
 	} {
 		var c bootClock
 		if got := c.booted(tt.booted, at(0), tt.running, at(2000)); got == nil || *got != tt.first {
@@ -302,10 +302,10 @@ func FuzzMachine(f *testing.F) {
 		f.Add(append(b[:len(b)/2:len(b)/2], b...), false)
 	}
 	f.Fuzz(func(t *testing.T, sent []byte, adopted bool) {
-		var events []deploy.Event
+		var events []core.Event
 		busy := false
 		m := newMachine("shop-v1-aa", nil, "/nonexistent", zerolog.Nop())
-		m.watch = func(e deploy.Event) {
+		m.watch = func(e core.Event) {
 			if busy {
 				t.Fatal("the watch was called while it ran")
 			}
@@ -322,15 +322,15 @@ func FuzzMachine(f *testing.F) {
 	})
 }
 
-func checkEvents(t *testing.T, events []deploy.Event, sent int) {
-	known := []deploy.EventKind{deploy.EventBooted, deploy.EventListening, deploy.EventExited, deploy.EventLog, deploy.EventStats}
+func checkEvents(t *testing.T, events []core.Event, sent int) {
+	known := []core.EventKind{core.EventBooted, core.EventListening, core.EventExited, core.EventLog, core.EventStats}
 	last := len(events) - 1
 	// A line with a loss is two events, and no message is shorter than this.
 	if most := 2*(sent/len(`{"v":1,"kind":"x"}`)) + 1; len(events) > most {
 		t.Fatalf("%d bytes became %d events", sent, len(events))
 	}
 	for i, e := range events {
-		if known := slices.Contains(known, e.Kind); known == (i == last) || (i == last) != (e.Kind == deploy.EventGone) {
+		if known := slices.Contains(known, e.Kind); known == (i == last) || (i == last) != (e.Kind == core.EventGone) {
 			t.Fatalf("event %d of %d: %+v", i, last, e)
 		}
 		if len(e.Line) > guest.MaxLine || len(e.Detail) > guest.MaxLine || len(e.Stream) > 10 || e.Time.IsZero() {
@@ -339,7 +339,7 @@ func checkEvents(t *testing.T, events []deploy.Event, sent int) {
 		if b := e.Boot; b != nil && (b.Total() < 0 || b.Total() > 6*longestPhase) {
 			t.Fatalf("boot times %+v", b)
 		}
-		if s := e.Stats; (s == nil) != (e.Kind != deploy.EventStats) || s != nil && (s.CPU < 0 || s.Load < 0 || s.MemoryTotal < 0) {
+		if s := e.Stats; (s == nil) != (e.Kind != core.EventStats) || s != nil && (s.CPU < 0 || s.Load < 0 || s.MemoryTotal < 0) {
 			t.Fatalf("stats %+v", s)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"math"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/guest"
 )
 
@@ -19,18 +19,18 @@ func (m *machine) message(msg guest.Message) {
 	case guest.KindBooted:
 		m.hasBooted(*msg.Booted)
 	case guest.KindListening:
-		m.event(deploy.Event{Kind: deploy.EventListening, Boot: m.boot.listening(msg.Listening)})
+		m.event(core.Event{Kind: core.EventListening, Boot: m.boot.listening(msg.Listening)})
 	case guest.KindExited:
-		m.event(deploy.Event{Kind: deploy.EventExited, Detail: msg.Exited.Reason})
+		m.event(core.Event{Kind: core.EventExited, Detail: msg.Exited.Reason})
 	case guest.KindLog:
 		m.line(*msg.Log)
 	case guest.KindBeat:
 		m.compareClocks(time.Unix(0, msg.Beat.UnixNano))
 	case guest.KindStats:
-		m.event(deploy.Event{Kind: deploy.EventStats, Stats: stats(*msg.Stats)})
+		m.event(core.Event{Kind: core.EventStats, Stats: stats(*msg.Stats)})
 	case guest.KindFailed:
 		m.failed = msg.Failed
-		m.event(deploy.Event{Kind: deploy.EventLog, Stream: "init", Line: "cannot go on: " + msg.Failed})
+		m.event(core.Event{Kind: core.EventLog, Stream: "init", Line: "cannot go on: " + msg.Failed})
 	default:
 		m.log.Debug().Str("kind", cut(string(msg.Kind))).Msg("message of an unknown kind from the guest")
 	}
@@ -47,7 +47,7 @@ func (m *machine) hasBooted(b guest.Booted) {
 	}
 	m.begin()
 	times := m.boot.booted(b, m.since, m.running, time.Now())
-	m.event(deploy.Event{Kind: deploy.EventBooted, Detail: bootDetail(b.Kernel, times), Boot: times})
+	m.event(core.Event{Kind: core.EventBooted, Detail: bootDetail(b.Kernel, times), Boot: times})
 }
 
 // begin hands the guest its start message, once, with the time of now.
@@ -71,7 +71,7 @@ func (m *machine) line(l guest.Log) {
 		stream = "init"
 	}
 	if l.Dropped > 0 {
-		m.event(deploy.Event{Kind: deploy.EventLog, Stream: "init", Line: fmt.Sprintf("%d lines of output were lost: more was written than could be kept", l.Dropped)})
+		m.event(core.Event{Kind: core.EventLog, Stream: "init", Line: fmt.Sprintf("%d lines of output were lost: more was written than could be kept", l.Dropped)})
 	}
 	// The guest's clock tells when a line was written while no gitd ran; one
 	// that is off is not believed.
@@ -79,7 +79,7 @@ func (m *machine) line(l guest.Log) {
 	if now := time.Now(); at.After(now) || at.Before(m.since) {
 		at = now
 	}
-	m.event(deploy.Event{Kind: deploy.EventLog, Time: at, Stream: stream, Line: l.Line})
+	m.event(core.Event{Kind: core.EventLog, Time: at, Stream: stream, Line: l.Line})
 	m.acks.saw(l.Seq)
 }
 
@@ -96,12 +96,12 @@ func (m *machine) tellTime() {
 }
 
 // stats keeps a guest's figures within what they can be.
-func stats(s guest.Stats) *deploy.Stats {
+func stats(s guest.Stats) *core.Stats {
 	load := s.Load
 	if math.IsNaN(load) || load < 0 {
 		load = 0
 	}
-	return &deploy.Stats{
+	return &core.Stats{
 		MemoryTotal: max(s.MemoryTotal, 0), MemoryUsed: max(s.MemoryUsed, 0), AppRSS: max(s.AppRSS, 0), InitRSS: max(s.InitRSS, 0),
 		CPU: millis(s.CPUMillis), Load: load, OpenFiles: max(s.OpenFiles, 0), Processes: max(s.Processes, 0),
 		Uptime: millis(s.UptimeMillis), Dropped: max(s.Dropped, 0),
@@ -113,7 +113,7 @@ func millis(n int64) time.Duration {
 	return time.Duration(min(max(n, 0), math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 }
 
-func bootDetail(kernel string, t *deploy.BootTimes) string {
+func bootDetail(kernel string, t *core.BootTimes) string {
 	if t == nil {
 		return "Linux " + kernel
 	}

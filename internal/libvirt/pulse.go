@@ -7,7 +7,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/guest"
 )
 
@@ -78,7 +78,7 @@ func (m *machine) hung(limit time.Duration) {
 	if m.greeting {
 		detail += ": it hangs, or was booted by a gitd of another version"
 	}
-	m.event(deploy.Event{Kind: deploy.EventHung, Detail: detail})
+	m.event(core.Event{Kind: core.EventHung, Detail: detail})
 }
 
 // isPaused reports whether libvirt knows the machine as paused.

@@ -8,7 +8,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/guest"
 )
 
@@ -16,7 +16,7 @@ import (
 const powerOffTime = 5 * time.Second
 
 // Adopt implements deploy.Driver.
-func (d *Driver) Adopt(_ context.Context, id string, w deploy.Watch) (deploy.Machine, error) {
+func (d *Driver) Adopt(_ context.Context, id string, w core.Watch) (core.Machine, error) {
 	dom, got, err := d.find(id)
 	if err != nil {
 		return got, err
@@ -55,7 +55,7 @@ func (d *Driver) greet(dom *libvirt.Domain, m *machine) error {
 // Stop implements deploy.Driver.
 func (d *Driver) Stop(ctx context.Context, id string, grace time.Duration) error {
 	dom, _, err := d.find(id)
-	if errors.Is(err, deploy.ErrNotFound) {
+	if errors.Is(err, core.ErrNotFound) {
 		return d.removeFilesOf(id)
 	}
 	if err != nil {
@@ -87,7 +87,7 @@ func (d *Driver) ask(ctx context.Context, id string, grace time.Duration) error 
 	defer cancel()
 	m := d.watched(id)
 	if m == nil {
-		if _, err := d.Adopt(ctx, id, func(deploy.Event) {}); err != nil {
+		if _, err := d.Adopt(ctx, id, func(core.Event) {}); err != nil {
 			return err
 		}
 		if m = d.watched(id); m == nil {

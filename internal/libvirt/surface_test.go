@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"gitd/internal/builder/kernel"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // onKernels runs test on the stock kernel, and on the minimal one if it is
@@ -47,14 +47,14 @@ func TestSurface(t *testing.T) {
 		d := openDriver(t)
 		defer func() { closeDriver(t, d) }()
 		p := boot(t, d, img.spec("surface-"+filepath.Base(t.Name())))
-		p.kind(deploy.EventListening, 1)
+		p.kind(core.EventListening, 1)
 		for name, look := range map[string]func(*testing.T, *probe){
 			"Attempts": attempts, "Devices": devices, "Mounts": mounts, "Settings": settings,
 			"Processes": processes, "Init": smallInit, "Network": networkStays,
 		} {
 			t.Run(name, func(t *testing.T) { look(t, p) })
 		}
-		if p.has(deploy.EventExited) || p.has(deploy.EventGone) {
+		if p.has(core.EventExited) || p.has(core.EventGone) {
 			t.Errorf("the machine did not survive: %+v", p.events)
 		}
 	})
@@ -145,14 +145,14 @@ func processes(t *testing.T, p *probe) {
 	if len(ids) != 1 || ids[0] == "1" {
 		t.Errorf("the app sees the processes %q", ids)
 	}
-	if s := p.kind(deploy.EventStats, 1).Stats; s.Processes != 1 {
+	if s := p.kind(core.EventStats, 1).Stats; s.Processes != 1 {
 		t.Errorf("init counts %d processes of the app", s.Processes)
 	}
 }
 
 // smallInit: what the machine pays for its first process.
 func smallInit(t *testing.T, p *probe) {
-	s := p.kind(deploy.EventStats, 2).Stats
+	s := p.kind(core.EventStats, 2).Stats
 	t.Logf("init: %d KiB resident; app: %d KiB; machine: %d of %d KiB used", s.InitRSS>>10, s.AppRSS>>10, s.MemoryUsed>>10, s.MemoryTotal>>10)
 	if s.InitRSS <= 0 || s.InitRSS >= 8<<20 {
 		t.Errorf("init has %d bytes resident, and 8 MiB are too many", s.InitRSS)

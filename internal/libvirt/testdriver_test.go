@@ -11,7 +11,7 @@ import (
 	"github.com/rs/zerolog"
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // TestOwnership uses libvirt's own test driver: which domains are ours, and
@@ -60,7 +60,7 @@ func TestOwnership(t *testing.T) {
 // TestGoneByLifecycle: libvirt's word is enough for the end of a machine.
 func TestGoneByLifecycle(t *testing.T) {
 	d := &Driver{machines: map[string]*machine{}}
-	m := newMachine("shop-v1-aa", func(deploy.Event) {}, "/nonexistent", zerolog.Nop())
+	m := newMachine("shop-v1-aa", func(core.Event) {}, "/nonexistent", zerolog.Nop())
 	if err := d.add(m); err != nil {
 		t.Fatal(err)
 	}

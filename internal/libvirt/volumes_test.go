@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // newVolume makes an empty ext4 file system of 8 MiB.
@@ -37,14 +37,14 @@ func volumes(t *testing.T, img image) {
 	d := openDriver(t)
 	defer func() { closeDriver(t, d) }()
 	data, more := newVolume(t), newVolume(t)
-	spec := func(id, path string) deploy.MachineSpec {
+	spec := func(id, path string) core.MachineSpec {
 		s := img.spec(id)
-		s.Disks = append(s.Disks, deploy.Disk{Serial: "vol-data", Path: data, Writable: true}, deploy.Disk{Serial: "vol-more", Path: more, Writable: true})
-		s.Mounts = []deploy.Mount{{Serial: "vol-data", Path: path}, {Serial: "vol-more", Path: "/app/deep/er"}}
+		s.Disks = append(s.Disks, core.Disk{Serial: "vol-data", Path: data, Writable: true}, core.Disk{Serial: "vol-more", Path: more, Writable: true})
+		s.Mounts = []core.Mount{{Serial: "vol-data", Path: path}, {Serial: "vol-more", Path: "/app/deep/er"}}
 		return s
 	}
 	p := boot(t, d, spec("volume-1", "/data"))
-	p.kind(deploy.EventListening, 1)
+	p.kind(core.EventListening, 1)
 	for _, name := range []string{"/data/x", "/app/deep/er/y"} {
 		if got := p.get("/write", "name="+name); got != "<nil>\n" {
 			t.Errorf("write %s: %s", name, got)
@@ -64,7 +64,7 @@ func volumes(t *testing.T, img image) {
 		}
 	}
 	p = boot(t, d, spec("volume-2", "/app/data"))
-	p.kind(deploy.EventListening, 1)
+	p.kind(core.EventListening, 1)
 	if got := p.file("/app/data/x"); got != "written" {
 		t.Errorf("after a new start: %q", got)
 	}
@@ -72,7 +72,7 @@ func volumes(t *testing.T, img image) {
 		t.Fatal(err)
 	}
 	p = boot(t, d, spec("volume-3", "/etc"))
-	if e := p.kind(deploy.EventGone, 1); !strings.Contains(e.Detail, `volume "vol-data" at "/etc": /etc is the machine's own`) {
+	if e := p.kind(core.EventGone, 1); !strings.Contains(e.Detail, `volume "vol-data" at "/etc": /etc is the machine's own`) {
 		t.Errorf("gone: %q", e.Detail)
 	}
 }

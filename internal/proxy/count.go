@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"sync/atomic"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // counter counts the requests of one app, over all its machines.
@@ -26,12 +26,12 @@ func (c *counter) begin() (end func(status int)) {
 }
 
 // Counts implements deploy.Router.
-func (p *Proxy) Counts(app string) deploy.Counts {
+func (p *Proxy) Counts(app string) core.Counts {
 	c := p.table.counter(app)
 	if c == nil {
-		return deploy.Counts{}
+		return core.Counts{}
 	}
-	n := deploy.Counts{Requests: c.requests.Load(), Held: p.room.held(app)}
+	n := core.Counts{Requests: c.requests.Load(), Held: p.room.held(app)}
 	n.Active = max(0, int(c.active.Load())-n.Held)
 	for i := range c.answers {
 		n.Answers[i] = c.answers[i].Load()

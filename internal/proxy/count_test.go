@@ -5,12 +5,12 @@ import (
 	"net/http"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func TestCounts(t *testing.T) {
 	f := newFront(t, Config{})
-	if got := f.Counts("nobody"); got != (deploy.Counts{}) {
+	if got := f.Counts("nobody"); got != (core.Counts{}) {
 		t.Errorf("an unknown app has %+v", got)
 	}
 	arrived := make(chan struct{})
@@ -48,7 +48,7 @@ func TestCounts(t *testing.T) {
 	leave()
 	<-left
 	// The end of the request that was left is seen when its handler returns.
-	want := deploy.Counts{Requests: 7, Answers: [6]int64{1, 0, 2, 1, 1, 2}}
+	want := core.Counts{Requests: 7, Answers: [6]int64{1, 0, 2, 1, 1, 2}}
 	for f.Counts("shop").Active > 0 {
 		if t.Context().Err() != nil {
 			break

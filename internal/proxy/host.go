@@ -3,7 +3,7 @@ package proxy
 import (
 	"strings"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // hostKind says what a Host header names.
@@ -38,7 +38,7 @@ func below(name, domain string) (app string, kind hostKind) {
 		return "", hostBare
 	}
 	app, ok := strings.CutSuffix(name, "."+domain)
-	if !ok || deploy.CheckName(app) != nil {
+	if !ok || core.CheckName(app) != nil {
 		return "", hostUnknown
 	}
 	return app, hostApp

@@ -9,7 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func TestAppOf(t *testing.T) {
@@ -66,7 +66,7 @@ func FuzzHost(f *testing.F) {
 	p := New(Config{Domain: "localhost", Log: zerolog.Nop()})
 	f.Fuzz(func(t *testing.T, host string) {
 		app, kind := p.appOf(host)
-		if (kind == hostApp) != (deploy.CheckName(app) == nil) {
+		if (kind == hostApp) != (core.CheckName(app) == nil) {
 			t.Fatalf("appOf(%q) = %q, %d", host, app, kind)
 		}
 		r := httptest.NewRequest(http.MethodGet, "/", nil)

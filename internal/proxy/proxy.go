@@ -20,7 +20,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 const (
@@ -54,10 +54,7 @@ type Proxy struct {
 	end    context.CancelFunc
 }
 
-var (
-	_ deploy.Router = (*Proxy)(nil)
-	_ http.Handler  = (*Proxy)(nil)
-)
+var _ http.Handler = (*Proxy)(nil)
 
 // New makes a front door that knows no app yet.
 func New(cfg Config) *Proxy {
@@ -112,7 +109,7 @@ func (p *Proxy) Remove(app string) { p.table.remove(app) }
 
 // Names implements deploy.Router.
 func (p *Proxy) Names(app string, hosts []string) {
-	good := slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return deploy.CheckHost(h, p.domain) != nil })
+	good := slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return core.CheckHost(h, p.domain) != nil })
 	taken := p.table.setNames(app, good)
 	if len(good) < len(hosts) || len(taken) > 0 {
 		p.log.Warn().Str("app", app).Strs("hosts", hosts).Strs("taken", taken).Msg("not all names of an app are served")

@@ -7,12 +7,12 @@ import (
 	"io/fs"
 	"os"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // Remove implements deploy.Repos.
 func (r *Repos) Remove(_ context.Context, app string) error {
-	if err := deploy.CheckName(app); err != nil {
+	if err := core.CheckName(app); err != nil {
 		return err
 	}
 	done := r.gates.of(app).push()
@@ -22,7 +22,7 @@ func (r *Repos) Remove(_ context.Context, app string) error {
 // Rename implements deploy.Repos. Nothing is overwritten; a renaming that was
 // broken off can be done again.
 func (r *Repos) Rename(_ context.Context, from, to string) (err error) {
-	if err := errors.Join(deploy.CheckName(from), deploy.CheckName(to)); err != nil {
+	if err := errors.Join(core.CheckName(from), core.CheckName(to)); err != nil {
 		return err
 	}
 	done := r.gates.of(from).push()

@@ -14,7 +14,7 @@ import (
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // Point sets branch to commit and HEAD to branch, whatever they were. It
@@ -55,14 +55,14 @@ func (r *Repos) setHead(ctx context.Context, dir, branch string, is bool) error 
 // is on the disk, in the lock of the branch, and to commit is to rename it. A
 // git that loses us takes the lock away. HEAD, which git cannot move in it, is
 // set before: a branch is the same app's whether it moves or not.
-func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (deploy.RefMove, error) {
+func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (core.RefMove, error) {
 	dir := r.state.Repo(app)
 	head, at := stands(dir, branch, commit)
 	if err := r.setHead(ctx, dir, branch, head); err != nil {
 		return nil, errors.Join(err, full(dir))
 	}
 	if at {
-		return deploy.NoMove{}, nil
+		return core.NoMove{}, nil
 	}
 	m := &move{}
 	m.cmd = exec.Command(r.git, "update-ref", "--stdin") // outlives ctx once it is prepared: its end is the caller's word
@@ -130,8 +130,8 @@ func full(dir string) error {
 	return nil
 }
 
-// Commit implements deploy.RefMove.
+// Commit implements core.RefMove.
 func (m *move) Commit() error { return errors.Join(m.tell("commit"), m.end()) }
 
-// Abort implements deploy.RefMove.
+// Abort implements core.RefMove.
 func (m *move) Abort() { m.end() } //nolint:errcheck // the branch is where it was

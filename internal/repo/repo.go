@@ -21,7 +21,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 // maxInput bounds the pack of one push, in bytes.
@@ -30,14 +31,14 @@ const maxInput = 2 << 30
 // Repos are the repositories below a state folder. It implements
 // deploy.Repos.
 type Repos struct {
-	state deploy.StateDir
+	state core.StateDir
 	git   string
 	gates gates
 }
 
 // Open finds git and returns the repositories below state, without what was
 // being received when an earlier gitd ended.
-func Open(state deploy.StateDir) (*Repos, error) {
+func Open(state core.StateDir) (*Repos, error) {
 	path, err := exec.LookPath("git")
 	if err != nil {
 		return nil, fmt.Errorf("git is not installed (apt-get install git): %w", err)
@@ -109,22 +110,22 @@ func (r *Repos) configure(ctx context.Context, dir string) error {
 }
 
 // Commit peels object to a commit.
-func (r *Repos) Commit(_ context.Context, app, objectName string) (deploy.Commit, error) {
+func (r *Repos) Commit(_ context.Context, app, objectName string) (core.Commit, error) {
 	g, err := git.PlainOpen(r.state.Repo(app))
 	if err != nil {
-		return deploy.Commit{}, fmt.Errorf("repository of %s: %w", app, err)
+		return core.Commit{}, fmt.Errorf("repository of %s: %w", app, err)
 	}
 	hash := plumbing.NewHash(objectName)
 	for {
 		switch o, err := g.Object(plumbing.AnyObject, hash); o := o.(type) {
 		case nil:
-			return deploy.Commit{}, fmt.Errorf("object %s: %w", objectName, err)
+			return core.Commit{}, fmt.Errorf("object %s: %w", objectName, err)
 		case *object.Tag:
 			hash = o.Target
 		case *object.Commit:
-			return deploy.Commit{ID: o.Hash.String(), Subject: subject(o.Message)}, nil
+			return core.Commit{ID: o.Hash.String(), Subject: subject(o.Message)}, nil
 		default:
-			return deploy.Commit{}, deploy.Reject(fmt.Sprintf("%.7s is a %s, not a commit", objectName, o.Type()), "push a branch, or a tag of a commit")
+			return core.Commit{}, core.Reject(fmt.Sprintf("%.7s is a %s, not a commit", objectName, o.Type()), "push a branch, or a tag of a commit")
 		}
 	}
 }
@@ -132,7 +133,7 @@ func (r *Repos) Commit(_ context.Context, app, objectName string) (deploy.Commit
 // subject is the first line of a commit's message, safe to print.
 func subject(message string) string {
 	first, _, _ := strings.Cut(strings.TrimSpace(message), "\n")
-	first = deploy.Printable(first)
+	first = progress.Printable(first)
 	if len(first) > 72 {
 		first = strings.ToValidUTF8(first[:72], "") + "…"
 	}

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func newGit(dir string, args ...string) *exec.Cmd {
@@ -28,9 +28,9 @@ func runGit(t *testing.T, dir string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-func newRepos(t *testing.T) (*Repos, deploy.StateDir) {
+func newRepos(t *testing.T) (*Repos, core.StateDir) {
 	t.Helper()
-	state := deploy.StateDir(t.TempDir())
+	state := core.StateDir(t.TempDir())
 	if err := state.Create(); err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestCommitPeels(t *testing.T) {
 			t.Errorf("%s: %+v, %v", name, c, err)
 		}
 	}
-	var rejected *deploy.Rejection
+	var rejected *core.Rejection
 	tree := runGit(t, dir, "rev-parse", id+"^{tree}")
 	if _, err := r.Commit(t.Context(), "shop", tree); !errors.As(err, &rejected) {
 		t.Errorf("a tree: %v", err)
@@ -109,7 +109,7 @@ func TestPrepare(t *testing.T) {
 	r, state := newRepos(t)
 	dir := state.Repo("shop")
 	a, b := commitIn(t, dir, "a"), commitIn(t, dir, "b")
-	prepare := func(id string) deploy.RefMove {
+	prepare := func(id string) core.RefMove {
 		t.Helper()
 		m, err := r.Prepare(t.Context(), "shop", "master", id)
 		if err != nil {

@@ -13,7 +13,8 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"gitd/internal/cli"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/people"
 )
 
 // maxAuthTries is how many keys one connection may offer.
@@ -107,7 +108,7 @@ func (t *try) admit(ctx context.Context, conn gossh.ConnMetadata, key gossh.Publ
 	}
 	k, err := t.s.cfg.Services.People.Key(ctx, p.fingerprint)
 	if err == nil && k.Expired(time.Now()) {
-		err = deploy.ErrNotFound
+		err = core.ErrNotFound
 	}
 	p.until = k.Expires
 	return p, err
@@ -141,17 +142,17 @@ func codeOf(user string) (string, bool) {
 }
 
 // identify finds who proved their key on this connection, at this moment.
-func (s *Server) identify(sess ssh.Session) (deploy.Actor, proved, error) {
+func (s *Server) identify(sess ssh.Session) (core.Actor, proved, error) {
 	conn, ok := sess.Context().Value(ssh.ContextKeyConn).(*gossh.ServerConn)
 	if !ok || conn.Permissions == nil {
-		return deploy.Actor{}, proved{}, errors.New("no key was proved on this connection")
+		return core.Actor{}, proved{}, errors.New("no key was proved on this connection")
 	}
 	p, ok := conn.Permissions.ExtraData[provedKey{}].(proved)
 	if !ok {
-		return deploy.Actor{}, proved{}, errors.New("no key was proved on this connection")
+		return core.Actor{}, proved{}, errors.New("no key was proved on this connection")
 	}
 	if p.code != "" {
-		return deploy.Actor{}, p, nil
+		return core.Actor{}, p, nil
 	}
 	a, err := s.used(sess.Context(), p, sess.RemoteAddr())
 	if err == nil {
@@ -160,7 +161,7 @@ func (s *Server) identify(sess ssh.Session) (deploy.Actor, proved, error) {
 		linkOf(sess.Context()).is(a)
 		a, err = s.lookUp(sess.Context(), p)
 	}
-	if errors.Is(err, deploy.ErrNotFound) {
+	if errors.Is(err, core.ErrNotFound) {
 		return a, p, errors.New("this key was removed, or has expired")
 	}
 	if err != nil {
@@ -171,30 +172,30 @@ func (s *Server) identify(sess ssh.Session) (deploy.Actor, proved, error) {
 }
 
 // used is lookUp that notes the use of a key.
-func (s *Server) used(ctx context.Context, p proved, from net.Addr) (deploy.Actor, error) {
+func (s *Server) used(ctx context.Context, p proved, from net.Addr) (core.Actor, error) {
 	if p.user != "" {
 		return s.lookUp(ctx, p)
 	}
 	host, _, err := net.SplitHostPort(from.String())
 	if err != nil {
-		return deploy.Actor{}, err
+		return core.Actor{}, err
 	}
 	return s.cfg.Services.People.KeyUsed(ctx, p.fingerprint, host)
 }
 
 // lookUp finds who p is now.
-func (s *Server) lookUp(ctx context.Context, p proved) (deploy.Actor, error) {
-	people := s.cfg.Services.People
-	k := deploy.Key{Name: p.user, Fingerprint: fmt.Sprintf("%s (%s)", p.fingerprint, p.certificate)}
+func (s *Server) lookUp(ctx context.Context, p proved) (core.Actor, error) {
+	known := s.cfg.Services.People
+	k := people.Key{Name: p.user, Fingerprint: fmt.Sprintf("%s (%s)", p.fingerprint, p.certificate)}
 	if p.user == "" {
 		var err error
-		if k, err = people.Key(ctx, p.fingerprint); err != nil {
-			return deploy.Actor{}, err
+		if k, err = known.Key(ctx, p.fingerprint); err != nil {
+			return core.Actor{}, err
 		}
 	}
 	if k.Expired(time.Now()) || !p.until.IsZero() && time.Now().After(p.until) {
-		return deploy.Actor{}, deploy.ErrNotFound
+		return core.Actor{}, core.ErrNotFound
 	}
-	u, err := people.User(ctx, k.Name)
+	u, err := known.User(ctx, k.Name)
 	return u.Actor(k), err
 }

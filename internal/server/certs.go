@@ -11,7 +11,8 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"gitd/internal/cli"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 // Authorities are the keys whose signature makes a certificate good.
@@ -54,7 +55,7 @@ func (a Authorities) trust(key gossh.PublicKey) bool {
 }
 
 // certificateError is what a certificate's holder is told. It says nothing
-// about users: that the principals name nobody is deploy.ErrNotFound.
+// about users: that the principals name nobody is core.ErrNotFound.
 type certificateError struct{ error }
 
 func refuseCert(format string, args ...any) error {
@@ -68,7 +69,7 @@ func refuseCert(format string, args ...any) error {
 func (s *Server) certified(ctx context.Context, cert *gossh.Certificate) (proved, error) {
 	p := proved{
 		key: cert, fingerprint: gossh.FingerprintSHA256(cert.Key),
-		certificate: fmt.Sprintf("certificate %q, serial %d", deploy.Printable(cert.KeyId), cert.Serial),
+		certificate: fmt.Sprintf("certificate %q, serial %d", progress.Printable(cert.KeyId), cert.Serial),
 	}
 	switch {
 	case cert.CertType != gossh.UserCert || !s.cfg.Authorities.trust(cert.SignatureKey):
@@ -92,11 +93,11 @@ func (s *Server) certified(ctx context.Context, cert *gossh.Certificate) (proved
 		case err == nil:
 			p.user = name
 			return p, nil
-		case !errors.Is(err, deploy.ErrNotFound):
+		case !errors.Is(err, core.ErrNotFound):
 			return p, err
 		}
 	}
-	return p, deploy.ErrNotFound
+	return p, core.ErrNotFound
 }
 
 // checkCert checks dates, critical options and the signature. Of the

@@ -15,8 +15,9 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"gitd/internal/cli"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 	"gitd/internal/ledger"
+	"gitd/internal/people"
 )
 
 // house is a door on a loopback port with a real ledger behind it.
@@ -73,7 +74,7 @@ func signer(t *testing.T) gossh.Signer {
 }
 
 // let registers a key.
-func (h *house) let(name string, key gossh.PublicKey, admin bool) deploy.Key {
+func (h *house) let(name string, key gossh.PublicKey, admin bool) people.Key {
 	h.t.Helper()
 	k, err := cli.NewKey(name, key)
 	if err == nil {
@@ -323,9 +324,9 @@ func TestLostRights(t *testing.T) {
 	sam := signer(t)
 	k := h.let("sam", sam.PublicKey(), false)
 	h.let("ada", signer(t).PublicKey(), true)
-	role := func(r deploy.Role) {
+	role := func(r core.Role) {
 		t.Helper()
-		if err := h.ledger.Grant(t.Context(), deploy.Grant{User: "sam", App: "shop", Role: r}); err != nil {
+		if err := h.ledger.Grant(t.Context(), people.Grant{User: "sam", App: "shop", Role: r}); err != nil {
 			t.Fatal(err)
 		}
 		h.Recheck()
@@ -334,17 +335,17 @@ func TestLostRights(t *testing.T) {
 		_, _, err := c.SendRequest("are you there", true, nil)
 		return err == nil
 	}
-	role(deploy.RoleView)
+	role(core.RoleView)
 	c := h.in(sam)
 	if _, err := output(t, c, "version"); err != nil {
 		t.Fatal(err)
 	}
-	role(deploy.RoleDeploy)
+	role(core.RoleDeploy)
 	if !alive(c) {
 		t.Error("more rights ended a connection")
 	}
 	output(t, c, "version")
-	role(deploy.RoleView)
+	role(core.RoleView)
 	if alive(c) {
 		t.Error("a lower role left a connection")
 	}

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gliderlabs/ssh"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // link is one connection, from its acceptance to its end: what it counts for
@@ -23,10 +23,10 @@ type link struct {
 	loggedIn func() // ends the login's turn; nil once it has ended
 	spoke    bool   // the client has sent something
 	closed   bool
-	proved   *proved      // nil: nothing yet
-	actor    deploy.Actor // as of the last session
-	sessions int          // channels
-	running  int          // commands
+	proved   *proved    // nil: nothing yet
+	actor    core.Actor // as of the last session
+	sessions int        // channels
+	running  int        // commands
 	idle     *time.Timer
 	expiry   *time.Timer
 }
@@ -163,13 +163,13 @@ func (l *link) runs() (ended func()) {
 }
 
 // is notes who the connection's newest session acts as.
-func (l *link) is(a deploy.Actor) {
+func (l *link) is(a core.Actor) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.actor = a
 }
 
-func (l *link) who() (proved, deploy.Actor) {
+func (l *link) who() (proved, core.Actor) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return *l.proved, l.actor

@@ -11,7 +11,9 @@ import (
 	"github.com/gliderlabs/ssh"
 
 	"gitd/internal/cli"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/people"
+	"gitd/internal/progress"
 )
 
 // firstName is what the first person is called who gives no name.
@@ -23,16 +25,16 @@ var errVoidCode = errors.New("This code is void: it was used, has expired, or is
 
 // invitation finds what a code opens. A client may try as many keys with it
 // as it has; that counts as one try of the code.
-func (t *try) invitation(ctx context.Context, user, code string) (deploy.Invitation, error) {
+func (t *try) invitation(ctx context.Context, user, code string) (people.Invitation, error) {
 	if !t.link.src.mayGuess() {
 		t.code = errGuessing
-		return deploy.Invitation{}, deploy.ErrVoid
+		return people.Invitation{}, people.ErrVoid
 	}
 	open, err := t.s.cfg.Services.People.Invitations(ctx)
 	if err != nil {
-		return deploy.Invitation{}, err
+		return people.Invitation{}, err
 	}
-	i, ok := deploy.FindInvitation(open, code)
+	i, ok := people.FindInvitation(open, code)
 	if ok && i.Claim() == strings.HasPrefix(user, ClaimUser) {
 		return i, nil
 	}
@@ -42,13 +44,13 @@ func (t *try) invitation(ctx context.Context, user, code string) (deploy.Invitat
 		t.link.src.wrongCode()
 		t.s.cfg.Log.Warn().Stringer("from", t.link.RemoteAddr()).Msg("a wrong code was tried")
 	}
-	return deploy.Invitation{}, deploy.ErrVoid
+	return people.Invitation{}, people.ErrVoid
 }
 
 // onboard registers the key that was proved with a code, and returns the
 // exit code.
 func (s *Server) onboard(sess ssh.Session, p proved, words []string) int {
-	r := deploy.NewReport(sess.Stderr())
+	r := progress.NewReport(sess.Stderr())
 	name := firstName
 	claiming := strings.HasPrefix(sess.User(), ClaimUser)
 	switch {
@@ -60,10 +62,10 @@ func (s *Server) onboard(sess ssh.Session, p proved, words []string) int {
 	}
 	i, err := s.redeem(sess.Context(), p, name)
 	switch {
-	case errors.Is(err, deploy.ErrVoid):
+	case errors.Is(err, people.ErrVoid):
 		r.Warn("%v", errVoidCode)
 		return 1
-	case errors.Is(err, deploy.ErrKeyTaken):
+	case errors.Is(err, people.ErrKeyTaken):
 		r.Warn("this key is registered under another name already: use another one, ssh -i OTHER-KEY …")
 		return 1
 	case err != nil:
@@ -76,13 +78,13 @@ func (s *Server) onboard(sess ssh.Session, p proved, words []string) int {
 	return 0
 }
 
-func (s *Server) redeem(ctx context.Context, p proved, name string) (deploy.Invitation, error) {
-	if err := deploy.CheckUserName(name); err != nil {
-		return deploy.Invitation{}, err
+func (s *Server) redeem(ctx context.Context, p proved, name string) (people.Invitation, error) {
+	if err := people.CheckUserName(name); err != nil {
+		return people.Invitation{}, err
 	}
 	k, err := cli.NewKey(name, p.key)
 	if err != nil {
-		return deploy.Invitation{}, err
+		return people.Invitation{}, err
 	}
 	i, err := s.cfg.Services.People.Redeem(ctx, p.code, k)
 	if err != nil {
@@ -92,15 +94,15 @@ func (s *Server) redeem(ctx context.Context, p proved, name string) (deploy.Invi
 	if i.By == "gitd" {
 		action = "user.claim"
 	}
-	return i, s.cfg.Services.Ledger.Record(ctx, deploy.Entry{
+	return i, s.cfg.Services.Ledger.Record(ctx, core.Entry{
 		Time: time.Now(), App: i.App, Actor: i.Name, Action: action,
 		Detail: fmt.Sprintf("%s (%s) %s, invited by %s", i.Name, i.Rights(), p.fingerprint, i.By),
 	})
 }
 
 // welcome shows exactly what to type next.
-func (s *Server) welcome(w io.Writer, i deploy.Invitation, fingerprint string, door cli.Door) {
-	r := deploy.NewReport(w)
+func (s *Server) welcome(w io.Writer, i people.Invitation, fingerprint string, door cli.Door) {
+	r := progress.NewReport(w)
 	app := i.App
 	r.Step("Welcome, %s (%s)", i.Name, i.Rights())
 	r.Detail("you log in with the key %s", fingerprint)
@@ -108,7 +110,7 @@ func (s *Server) welcome(w io.Writer, i deploy.Invitation, fingerprint string, d
 		app = "hello"
 	}
 	switch {
-	case i.Admin || i.Role >= deploy.RoleDeploy:
+	case i.Admin || i.Role >= core.RoleDeploy:
 		r.Step("What to type next, in a repository with a package.json:")
 		r.Detail("git remote add nodeos %s\ngit push nodeos main", door.Remote(app))
 		r.Detail("%s will be at %s", app, s.cfg.Services.URL(app))

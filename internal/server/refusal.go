@@ -9,7 +9,9 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"gitd/internal/cli"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/people"
+	"gitd/internal/progress"
 )
 
 // refusal is a key that was offered and not let through.
@@ -24,7 +26,7 @@ func (t *try) refuse(key gossh.PublicKey, err error) {
 	switch {
 	case errors.As(err, &kind), errors.As(err, &cert):
 		r.why = err.Error()
-	case !errors.Is(err, deploy.ErrNotFound) && !errors.Is(err, deploy.ErrVoid):
+	case !errors.Is(err, core.ErrNotFound) && !errors.Is(err, people.ErrVoid):
 		t.s.cfg.Log.Error().Err(err).Msg("keys cannot be read")
 	}
 	t.note(r)
@@ -63,7 +65,7 @@ func (t *try) interactive(ask gossh.KeyboardInteractiveChallenge, door cli.Door)
 	default:
 		b.WriteString("None of the keys that you offered is known here:\n")
 		for _, r := range t.refused {
-			b.WriteString("  " + deploy.Printable(strings.TrimSuffix(r.key+": "+r.why, ": ")) + "\n")
+			b.WriteString("  " + progress.Printable(strings.TrimSuffix(r.key+": "+r.why, ": ")) + "\n")
 		}
 		b.WriteString("An administrator can let you in, with a line to send you or with your public key:\n" +
 			"  " + door.SSH("nodeos") + " users:invite NAME\n" +

@@ -21,13 +21,14 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"gitd/internal/cli"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 	"gitd/internal/repo"
 )
 
 // Pushes registers a push for its hooks.
 type Pushes interface {
-	Open(p deploy.Push) (env []string, closed func())
+	Open(p core.Push) (env []string, closed func())
 }
 
 // Git runs the transport.
@@ -142,26 +143,26 @@ func (s *Server) session(sess ssh.Session) {
 
 // command runs one line of the command tree; on a terminal, no line at all
 // is the overview.
-func (s *Server) command(sess ssh.Session, who deploy.Actor, words []string, log zerolog.Logger) {
+func (s *Server) command(sess ssh.Session, who core.Actor, words []string, log zerolog.Logger) {
 	c := caller(sess, who, s.door(sess.LocalAddr()))
 	ctx, end := context.WithCancel(sess.Context())
 	defer end()
 	code := 0
 	switch {
 	case len(words) == 0 && c.Terminal == nil:
-		deploy.NewReport(c.Err).Warn("there is no shell here, %s. Deploy with `git push`, or run one of these commands:", who.Name)
+		progress.NewReport(c.Err).Warn("there is no shell here, %s. Deploy with `git push`, or run one of these commands:", who.Name)
 		words, code = []string{"help"}, 2
 	case len(words) == 0:
 		words = []string{cli.OverviewName}
 	case c.Terminal != nil && words[0] != cli.OverviewName:
 		c.In = cooked(c.In, end)
 	}
-	log.Debug().Str("command", deploy.Printable(words[0])).Msg("command began")
+	log.Debug().Str("command", progress.Printable(words[0])).Msg("command began")
 	svc, changed := s.cfg.Services, false
 	svc.Recheck = func() { changed = true } // after the caller has had their answer: it may be their own end
 	code = max(code, cli.Run(ctx, svc, c, words))
 	// The name only: arguments may be config values.
-	log.Info().Str("command", deploy.Printable(words[0])).Int("exit", code).Msg("command session")
+	log.Info().Str("command", progress.Printable(words[0])).Int("exit", code).Msg("command session")
 	exit(sess, code)
 	if changed {
 		s.Recheck()
@@ -178,7 +179,7 @@ func (s *Server) caught(sess ssh.Session) {
 }
 
 func fail(sess ssh.Session, code int, format string, args ...any) {
-	r := deploy.NewReport(sess.Stderr())
+	r := progress.NewReport(sess.Stderr())
 	r.Warn(format, args...)
 	exit(sess, code)
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func TestAppName(t *testing.T) {
@@ -40,7 +40,7 @@ func FuzzAppName(f *testing.F) {
 		if err != nil {
 			return
 		}
-		state := deploy.StateDir("/state")
+		state := core.StateDir("/state")
 		if !filepath.IsLocal(name) || filepath.Dir(state.Repo(name)) != "/state/repos" {
 			t.Errorf("%q becomes %q", path, state.Repo(name))
 		}

@@ -4,11 +4,11 @@ import (
 	"github.com/gliderlabs/ssh"
 
 	"gitd/internal/cli"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // caller is who runs a command, with the terminal that they asked for.
-func caller(sess ssh.Session, who deploy.Actor, door cli.Door) cli.Caller {
+func caller(sess ssh.Session, who core.Actor, door cli.Door) cli.Caller {
 	c := cli.Caller{Actor: who, In: sess, Out: sess, Err: sess.Stderr(), Door: door}
 	pty, resized, ok := sess.Pty()
 	if !ok {

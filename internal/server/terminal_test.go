@@ -17,6 +17,7 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"gitd/internal/cli"
+	"gitd/internal/core"
 	"gitd/internal/deploy"
 	"gitd/internal/ledger"
 )
@@ -43,9 +44,9 @@ func (r running) Statuses(ctx context.Context) ([]deploy.AppStatus, error) {
 // talking has one line of output, and no end.
 type talking struct{ cli.Logs }
 
-func (talking) Follow(ctx context.Context, app string, _ int) (<-chan deploy.Line, error) {
-	lines := make(chan deploy.Line, 1)
-	lines <- deploy.Line{Release: 7, Stream: "stdout", Text: app + " says hello"}
+func (talking) Follow(ctx context.Context, app string, _ int) (<-chan core.Line, error) {
+	lines := make(chan core.Line, 1)
+	lines <- core.Line{Release: 7, Stream: "stdout", Text: app + " says hello"}
 	context.AfterFunc(ctx, func() { close(lines) })
 	return lines, nil
 }
@@ -81,7 +82,7 @@ func door(t *testing.T) *gossh.Client {
 	}
 	svc := cli.Services{
 		Ledger: l, Settings: l, People: l, Core: running{}, Logs: talking{},
-		Counts: func(string) deploy.Counts { return deploy.Counts{Requests: 42} },
+		Counts: func(string) core.Counts { return core.Counts{Requests: 42} },
 		URL:    func(app string) string { return "http://" + app + ".localhost/" },
 	}
 	return dial(t, Config{

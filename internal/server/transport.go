@@ -10,7 +10,8 @@ import (
 	"github.com/gliderlabs/ssh"
 
 	"gitd/internal/cli"
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/progress"
 	"gitd/internal/repo"
 )
 
@@ -22,9 +23,9 @@ const (
 )
 
 // transport runs git for a client and returns the exit code.
-func (s *Server) transport(sess ssh.Session, who deploy.Actor, words []string) int {
+func (s *Server) transport(sess ssh.Session, who core.Actor, words []string) int {
 	started := time.Now()
-	r := deploy.NewReport(sess.Stderr())
+	r := progress.NewReport(sess.Stderr())
 	app, err := appName(words)
 	if err != nil {
 		r.Warn("%v", err)
@@ -40,7 +41,7 @@ func (s *Server) transport(sess ssh.Session, who deploy.Actor, words []string) i
 		return 1
 	}
 	if call.Service == repo.ReceivePack {
-		env, closed := s.cfg.Pushes.Open(deploy.Push{App: app, By: who, Started: started})
+		env, closed := s.cfg.Pushes.Open(core.Push{App: app, By: who, Started: started})
 		defer closed()
 		call.Env = env
 	}
@@ -54,13 +55,13 @@ func (s *Server) transport(sess ssh.Session, who deploy.Actor, words []string) i
 
 // prepare makes the app on its first push, and brings its refs to what the
 // ledger says before git advertises them.
-func (s *Server) prepare(ctx context.Context, c repo.Call, who deploy.Actor) error {
-	need := deploy.RoleView
+func (s *Server) prepare(ctx context.Context, c repo.Call, who core.Actor) error {
+	need := core.RoleView
 	if c.Service == repo.ReceivePack {
-		need = deploy.RoleDeploy
+		need = core.RoleDeploy
 	}
 	// The role comes before the name: see cli.NoApp.
-	if !who.May(c.App, deploy.RoleView) {
+	if !who.May(c.App, core.RoleView) {
 		return cli.NoApp(c.App)
 	}
 	if err := cli.Allowed(who, c.App, need); err != nil {
@@ -69,14 +70,14 @@ func (s *Server) prepare(ctx context.Context, c repo.Call, who deploy.Actor) err
 	ledger := s.cfg.Services.Ledger
 	_, err := ledger.App(ctx, c.App)
 	switch {
-	case errors.Is(err, deploy.ErrNotFound) && c.Service == repo.ReceivePack:
+	case errors.Is(err, core.ErrNotFound) && c.Service == repo.ReceivePack:
 		if _, err := ledger.CreateApp(ctx, c.App); err != nil {
 			return err
 		}
-		if err := ledger.Record(ctx, deploy.Entry{Time: time.Now(), App: c.App, Actor: who.Name, Action: "app.create"}); err != nil {
+		if err := ledger.Record(ctx, core.Entry{Time: time.Now(), App: c.App, Actor: who.Name, Action: "app.create"}); err != nil {
 			return err
 		}
-	case errors.Is(err, deploy.ErrNotFound):
+	case errors.Is(err, core.ErrNotFound):
 		return cli.NoApp(c.App)
 	case err != nil:
 		return err
@@ -94,7 +95,7 @@ func appName(words []string) (string, error) {
 		return "", fmt.Errorf("%s takes one repository; the remote is ssh://nodeos@HOST:PORT/APP", words[0])
 	}
 	name := strings.TrimSuffix(strings.Trim(words[1], "/"), ".git")
-	return name, deploy.CheckName(name)
+	return name, core.CheckName(name)
 }
 
 // variable finds what the client set name to, or "".

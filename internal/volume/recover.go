@@ -5,11 +5,11 @@ import (
 	"os"
 	"slices"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // Recover implements deploy.VolumeFiles.
-func (s *Store) Recover(known []deploy.Volume) (strays []string, missing []deploy.Volume, err error) {
+func (s *Store) Recover(known []core.Volume) (strays []string, missing []core.Volume, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	byID := map[string]bool{}

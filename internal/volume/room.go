@@ -7,7 +7,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/units"
 )
 
 // keepFree is what a new volume leaves of the host's disk for builds, logs and
@@ -26,10 +27,10 @@ func (s *Store) checkRoom(size int64) error {
 		return err
 	}
 	if room := max(0, free-promised-keepFree); size > room {
-		return deploy.Reject(
+		return core.Reject(
 			fmt.Sprintf("there is no room for a volume of %s: the disk has %s free, of which %s are promised to other volumes and %s are kept for gitd",
-				deploy.Bytes(size), deploy.Bytes(free), deploy.Bytes(promised), deploy.Bytes(keepFree)),
-			fmt.Sprintf("up to %s would fit", deploy.Bytes(room)))
+				units.Bytes(size), units.Bytes(free), units.Bytes(promised), units.Bytes(keepFree)),
+			fmt.Sprintf("up to %s would fit", units.Bytes(room)))
 	}
 	return nil
 }

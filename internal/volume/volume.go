@@ -18,7 +18,7 @@ import (
 	"regexp"
 	"sync"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // A file with a mark at the end of its name is one for which something was
@@ -32,19 +32,17 @@ const (
 // Store is the folder of the volumes. Its methods are safe for concurrent
 // use.
 type Store struct {
-	state deploy.StateDir
+	state core.StateDir
 	mu    sync.Mutex // one change at a time, so that the room is given once
 }
 
-var _ deploy.VolumeFiles = (*Store)(nil)
-
 // Open is the store in state's folder.
-func Open(state deploy.StateDir) *Store { return &Store{state: state} }
+func Open(state core.StateDir) *Store { return &Store{state: state} }
 
 // volumeID is what may become a file name.
 var volumeID = regexp.MustCompile(`^[a-z0-9-]{1,80}$`)
 
-func (s *Store) path(v deploy.Volume) (string, error) {
+func (s *Store) path(v core.Volume) (string, error) {
 	if !volumeID.MatchString(v.ID) {
 		return "", fmt.Errorf("volume id %q: it cannot name a file", v.ID)
 	}
@@ -52,7 +50,7 @@ func (s *Store) path(v deploy.Volume) (string, error) {
 }
 
 // Create implements deploy.VolumeFiles.
-func (s *Store) Create(ctx context.Context, v deploy.Volume, record func() error) error {
+func (s *Store) Create(ctx context.Context, v core.Volume, record func() error) error {
 	path, err := s.path(v)
 	if err != nil {
 		return err
@@ -99,7 +97,7 @@ func makeFile(ctx context.Context, path string, size int64) error {
 
 // Remove implements deploy.VolumeFiles. A file that has been lost keeps
 // nobody from forgetting its volume.
-func (s *Store) Remove(v deploy.Volume, forget func() error) error {
+func (s *Store) Remove(v core.Volume, forget func() error) error {
 	path, err := s.path(v)
 	if err != nil {
 		return err
@@ -153,7 +151,7 @@ func remove(path string) error {
 }
 
 // Used implements deploy.VolumeFiles.
-func (s *Store) Used(v deploy.Volume) (int64, error) {
+func (s *Store) Used(v core.Volume) (int64, error) {
 	path, err := s.path(v)
 	if err != nil {
 		return 0, err

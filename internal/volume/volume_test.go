@@ -13,20 +13,20 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func newStore(t *testing.T) *Store {
 	t.Helper()
-	state := deploy.StateDir(t.TempDir())
+	state := core.StateDir(t.TempDir())
 	if err := state.Create(); err != nil {
 		t.Fatal(err)
 	}
 	return Open(state)
 }
 
-func vol(id string) deploy.Volume {
-	return deploy.Volume{ID: id, App: "shop", Name: "data", Mount: "/data", Size: deploy.MinVolume}
+func vol(id string) core.Volume {
+	return core.Volume{ID: id, App: "shop", Name: "data", Mount: "/data", Size: core.MinVolume}
 }
 
 func (s *Store) names(t *testing.T) []string {
@@ -92,7 +92,7 @@ func TestCreateFails(t *testing.T) {
 	}
 	huge := vol("a")
 	huge.Size = 1 << 50
-	var rejected *deploy.Rejection
+	var rejected *core.Rejection
 	if err := s.Create(t.Context(), huge, nothing); !errors.As(err, &rejected) || !strings.Contains(err.Error(), "no room for a volume of 1024 TiB") {
 		t.Errorf("error %v", err)
 	}
@@ -146,38 +146,38 @@ func TestRecover(t *testing.T) {
 	stop := errors.New("gitd ended")
 	tests := []struct {
 		name    string
-		begin   func(t *testing.T, s *Store, v deploy.Volume)
+		begin   func(t *testing.T, s *Store, v core.Volume)
 		known   bool
 		want    []string
 		strays  int
 		missing int
 	}{
-		{"creation, before its file is in place", func(t *testing.T, s *Store, v deploy.Volume) {
+		{"creation, before its file is in place", func(t *testing.T, s *Store, v core.Volume) {
 			write(t, s.state.Volume(v.ID)+markNew)
 		}, false, []string{}, 0, 0},
-		{"creation, before the ledger", func(t *testing.T, s *Store, v deploy.Volume) {
+		{"creation, before the ledger", func(t *testing.T, s *Store, v core.Volume) {
 			write(t, s.state.Volume(v.ID)+markNew)
 			link(t, s.state.Volume(v.ID)+markNew, s.state.Volume(v.ID))
 		}, false, []string{}, 0, 0},
-		{"creation, after the ledger", func(t *testing.T, s *Store, v deploy.Volume) {
+		{"creation, after the ledger", func(t *testing.T, s *Store, v core.Volume) {
 			write(t, s.state.Volume(v.ID)+markNew)
 			link(t, s.state.Volume(v.ID)+markNew, s.state.Volume(v.ID))
 		}, true, []string{"a.ext4"}, 0, 0},
-		{"removal, before the ledger", func(t *testing.T, s *Store, v deploy.Volume) {
+		{"removal, before the ledger", func(t *testing.T, s *Store, v core.Volume) {
 			write(t, s.state.Volume(v.ID)+markRemoved)
 		}, true, []string{"a.ext4"}, 0, 0},
-		{"removal, after the ledger", func(t *testing.T, s *Store, v deploy.Volume) {
+		{"removal, after the ledger", func(t *testing.T, s *Store, v core.Volume) {
 			write(t, s.state.Volume(v.ID)+markRemoved)
 		}, false, []string{}, 0, 0},
-		{"a mark beside another file", func(t *testing.T, s *Store, v deploy.Volume) {
+		{"a mark beside another file", func(t *testing.T, s *Store, v core.Volume) {
 			write(t, s.state.Volume(v.ID))
 			write(t, s.state.Volume(v.ID)+markNew)
 		}, false, []string{"a.ext4"}, 1, 0},
-		{"a file of which the ledger knows nothing", func(t *testing.T, s *Store, v deploy.Volume) {
+		{"a file of which the ledger knows nothing", func(t *testing.T, s *Store, v core.Volume) {
 			write(t, s.state.Volume(v.ID))
 		}, false, []string{"a.ext4"}, 1, 0},
-		{"a volume whose file is lost", func(*testing.T, *Store, deploy.Volume) {}, true, []string{}, 0, 1},
-		{"nothing begun", func(t *testing.T, s *Store, v deploy.Volume) {
+		{"a volume whose file is lost", func(*testing.T, *Store, core.Volume) {}, true, []string{}, 0, 1},
+		{"nothing begun", func(t *testing.T, s *Store, v core.Volume) {
 			if err := s.Create(t.Context(), v, nothing); err != nil {
 				t.Fatal(err)
 			}
@@ -190,7 +190,7 @@ func TestRecover(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			s, v := newStore(t), vol("a")
 			tt.begin(t, s, v)
-			var known []deploy.Volume
+			var known []core.Volume
 			if tt.known {
 				known = append(known, v)
 			}
@@ -240,7 +240,7 @@ func TestFullDisk(t *testing.T) {
 		}
 	}
 	// Three volumes of 64 MiB fit beside what is kept free, whoever is first.
-	mount(fmt.Sprint(int64(keepFree) + 3*deploy.MinVolume + deploy.MinVolume/2))
+	mount(fmt.Sprint(int64(keepFree) + 3*core.MinVolume + core.MinVolume/2))
 	var made, refused []string
 	var mu sync.Mutex
 	var all sync.WaitGroup
@@ -264,7 +264,7 @@ func TestFullDisk(t *testing.T) {
 	unmount()
 
 	mount("64K") // mkfs itself finds no room
-	if err := makeFile(t.Context(), filepath.Join(s.state.Volumes(), "x"), deploy.MinVolume); err == nil {
+	if err := makeFile(t.Context(), filepath.Join(s.state.Volumes(), "x"), core.MinVolume); err == nil {
 		t.Error("a file system was made without room for it")
 	}
 	unmount()

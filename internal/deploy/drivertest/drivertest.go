@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
 )
 
@@ -41,7 +42,7 @@ const limit = 2 * time.Minute
 // state, as a new process of gitd would make it; a driver that is an
 // io.Closer is closed before the next one is opened. spec must have an ID of
 // its own at each call.
-func Run(t *testing.T, open func(t *testing.T) deploy.Driver, spec func(t *testing.T) deploy.MachineSpec) {
+func Run(t *testing.T, open func(t *testing.T) deploy.Driver, spec func(t *testing.T) core.MachineSpec) {
 	for name, test := range map[string]func(*suite){
 		"Life":         (*suite).life,
 		"AppThatExits": (*suite).appThatExits,
@@ -61,7 +62,7 @@ func Run(t *testing.T, open func(t *testing.T) deploy.Driver, spec func(t *testi
 type suite struct {
 	*testing.T
 	open   func(t *testing.T) deploy.Driver
-	spec   func(t *testing.T) deploy.MachineSpec
+	spec   func(t *testing.T) core.MachineSpec
 	driver deploy.Driver
 }
 
@@ -89,8 +90,8 @@ func (s *suite) life() {
 	if m.ID != spec.ID || m.App != spec.App || m.Release != spec.Release || m.Started.IsZero() {
 		s.Errorf("Boot returned %+v for %s", m, spec.ID)
 	}
-	s.times(first.await(deploy.EventBooted), deploy.EventBooted)
-	s.times(first.await(deploy.EventListening), deploy.EventListening)
+	s.times(first.await(core.EventBooted), core.EventBooted)
+	s.times(first.await(core.EventListening), core.EventListening)
 	s.answers(m)
 	s.lists(m)
 
@@ -104,16 +105,16 @@ func (s *suite) life() {
 	if adopted.Addr != m.Addr || adopted.App != m.App || adopted.Release != m.Release {
 		s.Errorf("Adopt returned %+v, Boot %+v", adopted, m)
 	}
-	second.await(deploy.EventListening)
-	s.stats(second.await(deploy.EventStats))
+	second.await(core.EventListening)
+	s.stats(second.await(core.EventStats))
 	s.answers(adopted)
-	if first.has(deploy.EventGone) {
+	if first.has(core.EventGone) {
 		s.Error("a closed driver said that the machine is gone")
 	}
 
 	s.stop(m.ID, 5*time.Second)
-	second.await(deploy.EventGone)
-	if last := second.all(); last[len(last)-1].Kind != deploy.EventGone {
+	second.await(core.EventGone)
+	if last := second.all(); last[len(last)-1].Kind != core.EventGone {
 		s.Errorf("gone is not the last event: %+v", last)
 	}
 	s.lists()
@@ -121,15 +122,15 @@ func (s *suite) life() {
 }
 
 // times: a boot says where its time went.
-func (s *suite) times(e deploy.Event, kind deploy.EventKind) {
+func (s *suite) times(e core.Event, kind core.EventKind) {
 	s.Helper()
-	if e.Boot == nil || e.Boot.Kernel <= 0 || e.Boot.Total() > limit || (kind == deploy.EventListening) != (e.Boot.App > 0) {
+	if e.Boot == nil || e.Boot.Kernel <= 0 || e.Boot.Total() > limit || (kind == core.EventListening) != (e.Boot.App > 0) {
 		s.Errorf("%s: boot times %+v", kind, e.Boot)
 	}
 }
 
 // stats: an adopted machine says at once what it uses.
-func (s *suite) stats(e deploy.Event) {
+func (s *suite) stats(e core.Event) {
 	s.Helper()
 	u := e.Stats
 	if u == nil || u.MemoryTotal <= 0 || u.MemoryUsed <= 0 || u.MemoryUsed > u.MemoryTotal || u.AppRSS <= 0 ||
@@ -143,20 +144,20 @@ func (s *suite) appThatExits() {
 	w := newWatcher(s.T)
 	spec := s.mode(Exit)
 	s.boot(spec, w)
-	exited := w.await(deploy.EventExited)
-	w.await(deploy.EventGone)
+	exited := w.await(core.EventExited)
+	w.await(core.EventGone)
 	if !strings.Contains(exited.Detail, "3") {
 		s.Errorf("exited: %q does not name the exit code", exited.Detail)
 	}
 	events := w.all()
-	words := slices.IndexFunc(events, func(e deploy.Event) bool {
-		return e.Kind == deploy.EventLog && e.Stream == "stderr" && strings.Contains(e.Line, LastWords)
+	words := slices.IndexFunc(events, func(e core.Event) bool {
+		return e.Kind == core.EventLog && e.Stream == "stderr" && strings.Contains(e.Line, LastWords)
 	})
-	end := slices.IndexFunc(events, func(e deploy.Event) bool { return e.Kind == deploy.EventExited })
+	end := slices.IndexFunc(events, func(e core.Event) bool { return e.Kind == core.EventExited })
 	if words < 0 || words > end {
 		s.Errorf("the app's last words are event %d, its exit %d of %+v", words, end, events)
 	}
-	if w.has(deploy.EventListening) {
+	if w.has(core.EventListening) {
 		s.Error("listening, from an app that never did")
 	}
 	s.lists()
@@ -164,7 +165,7 @@ func (s *suite) appThatExits() {
 }
 
 func (s *suite) unknown() {
-	if _, err := s.driver.Adopt(s.Context(), "nobody-v1-abc", func(deploy.Event) {}); !errors.Is(err, deploy.ErrNotFound) {
+	if _, err := s.driver.Adopt(s.Context(), "nobody-v1-abc", func(core.Event) {}); !errors.Is(err, core.ErrNotFound) {
 		s.Errorf("Adopt of an unknown machine: %v", err)
 	}
 	s.stop("nobody-v1-abc", time.Second)
@@ -177,12 +178,12 @@ func (s *suite) stopAtOnce() {
 	s.boot(spec, w)
 	s.stop(spec.ID, 0)
 	s.lists()
-	w.await(deploy.EventGone)
+	w.await(core.EventGone)
 }
 
 func (s *suite) twoAtOnce() {
 	type booted struct {
-		m deploy.Machine
+		m core.Machine
 		w *watcher
 	}
 	machines := make(chan booted, 2)
@@ -202,7 +203,7 @@ func (s *suite) twoAtOnce() {
 		return
 	}
 	for _, x := range []booted{a, b} {
-		x.w.await(deploy.EventListening)
+		x.w.await(core.EventListening)
 		s.answers(x.m)
 	}
 	s.lists(a.m, b.m)
@@ -212,7 +213,7 @@ func (s *suite) twoAtOnce() {
 	s.stop(b.m.ID, 0)
 }
 
-func (s *suite) mode(mode string) deploy.MachineSpec {
+func (s *suite) mode(mode string) core.MachineSpec {
 	spec := s.spec(s.T)
 	env := maps.Clone(spec.Env)
 	if env == nil {
@@ -223,7 +224,7 @@ func (s *suite) mode(mode string) deploy.MachineSpec {
 	return spec
 }
 
-func (s *suite) boot(spec deploy.MachineSpec, w *watcher) deploy.Machine {
+func (s *suite) boot(spec core.MachineSpec, w *watcher) core.Machine {
 	s.Helper()
 	m, err := s.driver.Boot(s.Context(), spec, w.watch)
 	if err != nil {
@@ -247,13 +248,13 @@ func (s *suite) stop(id string, grace time.Duration) {
 	}
 }
 
-func (s *suite) lists(want ...deploy.Machine) {
+func (s *suite) lists(want ...core.Machine) {
 	s.Helper()
 	got, err := s.driver.List(s.Context())
 	if err != nil {
 		s.Fatalf("List: %v", err)
 	}
-	key := func(m deploy.Machine) string { return m.ID + " " + m.App + " " + m.Addr }
+	key := func(m core.Machine) string { return m.ID + " " + m.App + " " + m.Addr }
 	var a, b []string
 	for _, m := range got {
 		a = append(a, key(m))
@@ -268,7 +269,7 @@ func (s *suite) lists(want ...deploy.Machine) {
 	}
 }
 
-func (s *suite) answers(m deploy.Machine) {
+func (s *suite) answers(m core.Machine) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), limit)
 	defer cancel()

@@ -6,20 +6,20 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // watcher collects a machine's events.
 type watcher struct {
 	t      *testing.T
 	mu     sync.Mutex
-	events []deploy.Event
+	events []core.Event
 	more   chan struct{} // closed and replaced at each event
 }
 
 func newWatcher(t *testing.T) *watcher { return &watcher{t: t, more: make(chan struct{})} }
 
-func (w *watcher) watch(e deploy.Event) {
+func (w *watcher) watch(e core.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.events = append(w.events, e)
@@ -27,18 +27,18 @@ func (w *watcher) watch(e deploy.Event) {
 	w.more = make(chan struct{})
 }
 
-func (w *watcher) all() []deploy.Event {
+func (w *watcher) all() []core.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return slices.Clone(w.events)
 }
 
-func (w *watcher) has(kind deploy.EventKind) bool {
+func (w *watcher) has(kind core.EventKind) bool {
 	_, ok, _ := w.find(kind)
 	return ok
 }
 
-func (w *watcher) find(kind deploy.EventKind) (e deploy.Event, ok bool, more <-chan struct{}) {
+func (w *watcher) find(kind core.EventKind) (e core.Event, ok bool, more <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, e := range w.events {
@@ -46,12 +46,12 @@ func (w *watcher) find(kind deploy.EventKind) (e deploy.Event, ok bool, more <-c
 			return e, true, nil
 		}
 	}
-	return deploy.Event{}, false, w.more
+	return core.Event{}, false, w.more
 }
 
 // await waits for the first event of a kind. An end that was not waited for
 // fails the test at once.
-func (w *watcher) await(kind deploy.EventKind) deploy.Event {
+func (w *watcher) await(kind core.EventKind) core.Event {
 	w.t.Helper()
 	late := time.After(limit)
 	for {
@@ -59,7 +59,7 @@ func (w *watcher) await(kind deploy.EventKind) deploy.Event {
 		if ok {
 			return e
 		}
-		if w.has(deploy.EventGone) {
+		if w.has(core.EventGone) {
 			w.t.Fatalf("the machine is gone before %q: %+v", kind, w.all())
 		}
 		select {

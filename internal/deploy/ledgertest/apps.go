@@ -5,7 +5,8 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/people"
 )
 
 func apps(t *testing.T, s Store) {
@@ -18,7 +19,7 @@ func apps(t *testing.T, s Store) {
 	if shop.Created.Before(before.Add(-time.Second)) || shop.Created.After(time.Now().Add(time.Second)) {
 		t.Errorf("created at %s, it is %s", shop.Created, before)
 	}
-	must(t, s.ChangeApp(ctx, "shop", func(a *deploy.App) error { a.Branch = "master"; return nil }))
+	must(t, s.ChangeApp(ctx, "shop", func(a *core.App) error { a.Branch = "master"; return nil }))
 	again := got(s.CreateApp(ctx, "shop"))(t)
 	if !again.Created.Equal(shop.Created) || again.Branch != "master" {
 		t.Errorf("created again: %+v, want it as it was", again)
@@ -33,7 +34,7 @@ func apps(t *testing.T, s Store) {
 
 func badNames(t *testing.T, s Store) {
 	for _, name := range []string{"", "Shop", "../etc", "a b", "a\x00b", "-a", "a-", "1a", "ä"} {
-		if _, err := s.CreateApp(t.Context(), name); !errors.Is(err, deploy.ErrBadName) {
+		if _, err := s.CreateApp(t.Context(), name); !errors.Is(err, core.ErrBadName) {
 			t.Errorf("CreateApp(%q) = %v, want ErrBadName", name, err)
 		}
 	}
@@ -48,21 +49,21 @@ func missing(t *testing.T, s Store) {
 	got(s.CreateApp(ctx, "shop"))(t)
 	calls := map[string]func() error{
 		"App":                    func() error { _, err := s.App(ctx, "nope"); return err },
-		"ChangeApp":              func() error { return s.ChangeApp(ctx, "nope", func(*deploy.App) error { return nil }) },
+		"ChangeApp":              func() error { return s.ChangeApp(ctx, "nope", func(*core.App) error { return nil }) },
 		"RenameApp":              func() error { return s.RenameApp(ctx, "nope", "other") },
 		"DeleteApp":              func() error { return s.DeleteApp(ctx, "nope") },
 		"AddRelease":             func() error { _, err := s.AddRelease(ctx, Draft("nope", Commit("a"))); return err },
-		"SaveRelease":            func() error { return s.SaveRelease(ctx, deploy.Release{App: "shop", Version: 7}) },
-		"Promote":                func() error { return s.Promote(ctx, deploy.Release{App: "shop", Version: 7}) },
+		"SaveRelease":            func() error { return s.SaveRelease(ctx, core.Release{App: "shop", Version: 7}) },
+		"Promote":                func() error { return s.Promote(ctx, core.Release{App: "shop", Version: 7}) },
 		"Release":                func() error { _, err := s.Release(ctx, "shop", 7); return err },
 		"PinRelease":             func() error { return s.PinRelease(ctx, "shop", 7, true) },
 		"Release of unknown app": func() error { _, err := s.Release(ctx, "nope", 1); return err },
 		"Image":                  func() error { _, err := s.Image(ctx, "shop", Commit("a")); return err },
-		"SaveMachine":            func() error { return s.SaveMachine(ctx, deploy.Machine{ID: "m", App: "shop", Release: 7}) },
+		"SaveMachine":            func() error { return s.SaveMachine(ctx, core.Machine{ID: "m", App: "shop", Release: 7}) },
 		"Vars":                   func() error { _, err := s.Vars(ctx, "nope"); return err },
 		"SetVars":                func() error { return s.SetVars(ctx, "nope", map[string]string{"A": "1"}, nil) },
 		"Resources":              func() error { _, err := s.Resources(ctx, "nope"); return err },
-		"SetResources":           func() error { return s.SetResources(ctx, "nope", deploy.Resources{CPUs: 1}) },
+		"SetResources":           func() error { return s.SetResources(ctx, "nope", core.Resources{CPUs: 1}) },
 		"AddDomain":              func() error { return s.AddDomain(ctx, "nope", "example.org") },
 		"RemoveDomain":           func() error { return s.RemoveDomain(ctx, "shop", "example.org") },
 		"KeyUsed":                func() error { _, err := s.KeyUsed(ctx, "SHA256:nope", ""); return err },
@@ -72,11 +73,11 @@ func missing(t *testing.T, s Store) {
 		"SetAdmin":               func() error { return s.SetAdmin(ctx, "nope", true) },
 		"RenameUser":             func() error { return s.RenameUser(ctx, "nope", "other") },
 		"RemoveUser":             func() error { return s.RemoveUser(ctx, "nope") },
-		"Grant":                  func() error { return s.Grant(ctx, deploy.Grant{User: "nope", App: "shop", Role: deploy.RoleView}) },
+		"Grant":                  func() error { return s.Grant(ctx, people.Grant{User: "nope", App: "shop", Role: core.RoleView}) },
 		"Revoke":                 func() error { return s.Revoke(ctx, "nope", "shop") },
 	}
 	for name, call := range calls {
-		if err := call(); !errors.Is(err, deploy.ErrNotFound) {
+		if err := call(); !errors.Is(err, core.ErrNotFound) {
 			t.Errorf("%s: %v, want ErrNotFound", name, err)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // endedContext: who has left gets no change made in their name.
@@ -76,7 +76,7 @@ func promoteNext(t *testing.T, s Store) {
 		t.Error(err)
 		return
 	}
-	for _, next := range []deploy.State{deploy.Built, deploy.Booting, deploy.Healthy} {
+	for _, next := range []core.State{core.Built, core.Booting, core.Healthy} {
 		r.State = next
 		if err := s.SaveRelease(t.Context(), r); err != nil {
 			t.Error(err)
@@ -98,7 +98,7 @@ func watchLive(t *testing.T, s Store, done <-chan struct{}) {
 		}
 		n := 0
 		for _, r := range list {
-			if r.State == deploy.Live {
+			if r.State == core.Live {
 				n++
 			}
 		}

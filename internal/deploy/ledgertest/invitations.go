@@ -7,20 +7,21 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/people"
 )
 
 func invitation(t *testing.T, s Store) {
 	ctx := t.Context()
 	must(t, s.AddKey(ctx, key("alice", "SHA256:aaa"), true))
 	i := invite("sam", "code")
-	i.App, i.Role = "shop", deploy.RoleDeploy
+	i.App, i.Role = "shop", core.RoleDeploy
 	must(t, s.Invite(ctx, i))
-	same(t, got(s.Invitations(ctx))(t), []deploy.Invitation{i})
+	same(t, got(s.Invitations(ctx))(t), []people.Invitation{i})
 	k := key("whatever they call themselves", "SHA256:bbb")
 	same(t, got(s.Redeem(ctx, i.Hash, k))(t), i)
 	a := got(s.KeyUsed(ctx, "SHA256:bbb", ""))(t)
-	if a.Name != "sam" || a.Admin || !a.May("shop", deploy.RoleDeploy) || a.May("shop", deploy.RoleAdmin) {
+	if a.Name != "sam" || a.Admin || !a.May("shop", core.RoleDeploy) || a.May("shop", core.RoleAdmin) {
 		t.Errorf("sam is %+v", a)
 	}
 	if list := got(s.Invitations(ctx))(t); len(list) != 0 {
@@ -30,11 +31,11 @@ func invitation(t *testing.T, s Store) {
 	// A second key for the same person, and nobody else's.
 	i = invite("sam", "laptop")
 	must(t, s.Invite(ctx, i))
-	if _, err := s.Redeem(ctx, i.Hash, key("", "SHA256:aaa")); !errors.Is(err, deploy.ErrKeyTaken) {
+	if _, err := s.Redeem(ctx, i.Hash, key("", "SHA256:aaa")); !errors.Is(err, people.ErrKeyTaken) {
 		t.Errorf("sam comes with alice's key: %v, want ErrKeyTaken", err)
 	}
 	got(s.Redeem(ctx, i.Hash, key("", "SHA256:ccc")))(t)
-	if a := got(s.KeyUsed(ctx, "SHA256:ccc", ""))(t); !a.May("shop", deploy.RoleDeploy) {
+	if a := got(s.KeyUsed(ctx, "SHA256:ccc", ""))(t); !a.May("shop", core.RoleDeploy) {
 		t.Errorf("the second key is %+v", a)
 	}
 }
@@ -46,21 +47,21 @@ func voidInvitation(t *testing.T, s Store) {
 	must(t, s.Invite(ctx, late))
 	must(t, s.Invite(ctx, replaced))
 	must(t, s.Invite(ctx, open))
-	same(t, got(s.Invitations(ctx))(t), []deploy.Invitation{open})
-	for _, hash := range []string{late.Hash, replaced.Hash, deploy.HashCode("never was"), ""} {
-		if _, err := s.Redeem(ctx, hash, key("", "SHA256:aaa")); !errors.Is(err, deploy.ErrVoid) {
+	same(t, got(s.Invitations(ctx))(t), []people.Invitation{open})
+	for _, hash := range []string{late.Hash, replaced.Hash, people.HashCode("never was"), ""} {
+		if _, err := s.Redeem(ctx, hash, key("", "SHA256:aaa")); !errors.Is(err, people.ErrVoid) {
 			t.Errorf("redeem %q: %v, want ErrVoid", hash, err)
 		}
 	}
 	got(s.Redeem(ctx, open.Hash, key("", "SHA256:aaa")))(t)
-	if _, err := s.Redeem(ctx, open.Hash, key("", "SHA256:bbb")); !errors.Is(err, deploy.ErrVoid) {
+	if _, err := s.Redeem(ctx, open.Hash, key("", "SHA256:bbb")); !errors.Is(err, people.ErrVoid) {
 		t.Errorf("redeemed twice: %v, want ErrVoid", err)
 	}
 	// With the user go the invitations that would bring them back.
 	again := invite("sam", "d")
 	must(t, s.Invite(ctx, again))
 	must(t, s.RemoveUser(ctx, "sam"))
-	if _, err := s.Redeem(ctx, again.Hash, key("", "SHA256:bbb")); !errors.Is(err, deploy.ErrVoid) {
+	if _, err := s.Redeem(ctx, again.Hash, key("", "SHA256:bbb")); !errors.Is(err, people.ErrVoid) {
 		t.Errorf("redeemed after the user was removed: %v, want ErrVoid", err)
 	}
 }
@@ -78,7 +79,7 @@ func claim(t *testing.T, s Store) {
 	}
 	// A claim that is open when the first key comes another way is void.
 	must(t, s.Invite(ctx, i))
-	if _, err := s.Redeem(ctx, i.Hash, key("eve", "SHA256:bbb")); !errors.Is(err, deploy.ErrVoid) {
+	if _, err := s.Redeem(ctx, i.Hash, key("eve", "SHA256:bbb")); !errors.Is(err, people.ErrVoid) {
 		t.Errorf("claimed beside a key: %v, want ErrVoid", err)
 	}
 }
@@ -96,7 +97,7 @@ func manyHands(t *testing.T, s Store) {
 			switch _, err := s.Redeem(t.Context(), i.Hash, k); {
 			case err == nil:
 				in <- k.Name
-			case !errors.Is(err, deploy.ErrVoid):
+			case !errors.Is(err, people.ErrVoid):
 				t.Error(err)
 			}
 		})
@@ -107,7 +108,7 @@ func manyHands(t *testing.T, s Store) {
 	}
 }
 
-func invite(name, code string) deploy.Invitation {
+func invite(name, code string) people.Invitation {
 	now := instant(time.Now())
-	return deploy.Invitation{Hash: deploy.HashCode(code), Name: name, By: "alice", Created: now, Expires: now.Add(time.Hour)}
+	return people.Invitation{Hash: people.HashCode(code), Name: name, By: "alice", Created: now, Expires: now.Add(time.Hour)}
 }

@@ -1,4 +1,4 @@
-// Package ledgertest is the conformance suite of deploy.Ledger, deploy.People,
+// Package ledgertest is the conformance suite of deploy.Ledger, people.Store,
 // deploy.Settings and deploy.Volumes. Whatever implements them, the real
 // ledger or a fake, passes Run.
 //
@@ -12,13 +12,15 @@ import (
 	"testing"
 	"time"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
+	"gitd/internal/people"
 )
 
 // Store is what the suite examines.
 type Store interface {
 	deploy.Ledger
-	deploy.People
+	people.Store
 	deploy.Settings
 	deploy.Volumes
 }
@@ -79,10 +81,10 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 func Commit(digit string) string { return strings.Repeat(digit, 40) }
 
 // Draft is a release that was just asked for.
-func Draft(app, commit string) deploy.Release {
-	return deploy.Release{
+func Draft(app, commit string) core.Release {
+	return core.Release{
 		App: app, Commit: commit, Subject: "change things", Pusher: "alice",
-		Trigger: deploy.ByPush, State: deploy.Building, Created: time.Now(),
+		Trigger: core.ByPush, State: core.Building, Created: time.Now(),
 	}
 }
 

@@ -6,7 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
+	"gitd/internal/people"
 )
 
 func keys(t *testing.T, s Store) {
@@ -15,7 +16,7 @@ func keys(t *testing.T, s Store) {
 	bob := key("bob", "SHA256:bbb")
 	must(t, s.AddKey(ctx, bob, false))
 	must(t, s.AddKey(ctx, alice, true))
-	same(t, got(s.Keys(ctx))(t), []deploy.Key{alice, bob})
+	same(t, got(s.Keys(ctx))(t), []people.Key{alice, bob})
 
 	before := time.Now().Add(-time.Second)
 	who := got(s.KeyUsed(ctx, alice.Fingerprint, "192.0.2.1"))(t)
@@ -31,7 +32,7 @@ func keys(t *testing.T, s Store) {
 	again := alice
 	again.Added = alice.Added.Add(time.Hour)
 	must(t, s.AddKey(ctx, again, false))
-	same(t, got(s.Keys(ctx))(t), []deploy.Key{used, bob})
+	same(t, got(s.Keys(ctx))(t), []people.Key{used, bob})
 	if !got(s.User(ctx, "alice"))(t).Admin {
 		t.Error("a key that is added again takes its owner's rights")
 	}
@@ -39,10 +40,10 @@ func keys(t *testing.T, s Store) {
 	second := key("alice", "SHA256:ccc")
 	second.Added = second.Added.Add(time.Hour)
 	must(t, s.AddKey(ctx, second, false))
-	same(t, got(s.Keys(ctx))(t), []deploy.Key{used, second, bob})
+	same(t, got(s.Keys(ctx))(t), []people.Key{used, second, bob})
 	must(t, s.RemoveKey(ctx, second.Fingerprint))
 	must(t, s.RemoveKey(ctx, bob.Fingerprint))
-	same(t, got(s.Keys(ctx))(t), []deploy.Key{used})
+	same(t, got(s.Keys(ctx))(t), []people.Key{used})
 }
 
 func oneOwner(t *testing.T, s Store) {
@@ -52,11 +53,11 @@ func oneOwner(t *testing.T, s Store) {
 	thief := alice
 	thief.Name = "mallory"
 	err := s.AddKey(ctx, thief, true)
-	if !errors.Is(err, deploy.ErrKeyTaken) || !strings.Contains(err.Error(), "alice") {
+	if !errors.Is(err, people.ErrKeyTaken) || !strings.Contains(err.Error(), "alice") {
 		t.Errorf("AddKey under another name: %v, want ErrKeyTaken with the owner's name", err)
 	}
-	same(t, got(s.Keys(ctx))(t), []deploy.Key{alice})
-	if _, err := s.User(ctx, "mallory"); !errors.Is(err, deploy.ErrNotFound) {
+	same(t, got(s.Keys(ctx))(t), []people.Key{alice})
+	if _, err := s.User(ctx, "mallory"); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("the refused key left a user: %v", err)
 	}
 }
@@ -67,7 +68,7 @@ func expires(t *testing.T, s Store) {
 	late.Expires, soon.Expires = instant(time.Now().Add(-time.Second)), instant(time.Now().Add(time.Hour))
 	must(t, s.AddKey(ctx, late, false))
 	must(t, s.AddKey(ctx, soon, false))
-	if _, err := s.KeyUsed(ctx, late.Fingerprint, ""); !errors.Is(err, deploy.ErrNotFound) {
+	if _, err := s.KeyUsed(ctx, late.Fingerprint, ""); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("an expired key: %v, want ErrNotFound", err)
 	}
 	got(s.KeyUsed(ctx, soon.Fingerprint, ""))(t)
@@ -81,14 +82,14 @@ func expires(t *testing.T, s Store) {
 func deployKey(t *testing.T, s Store) {
 	ctx := t.Context()
 	ci := key("ci", "SHA256:aaa")
-	ci.Only = deploy.Limit{App: "shop", Role: deploy.RoleDeploy}
+	ci.Limit = core.Limit{App: "shop", Role: core.RoleDeploy}
 	must(t, s.AddKey(ctx, ci, true))
 	a := got(s.KeyUsed(ctx, ci.Fingerprint, ""))(t)
-	if a.Admin || !a.May("shop", deploy.RoleDeploy) || a.May("shop", deploy.RoleAdmin) || a.May("blog", deploy.RoleView) {
+	if a.Admin || !a.May("shop", core.RoleDeploy) || a.May("shop", core.RoleAdmin) || a.May("blog", core.RoleView) {
 		t.Errorf("a deploy key of an administrator is %+v", a)
 	}
-	if k := got(s.Key(ctx, ci.Fingerprint))(t); k.Only != ci.Only {
-		t.Errorf("its limit is %+v", k.Only)
+	if k := got(s.Key(ctx, ci.Fingerprint))(t); k.Limit != ci.Limit {
+		t.Errorf("its limit is %+v", k.Limit)
 	}
 }
 
@@ -96,12 +97,12 @@ func users(t *testing.T, s Store) {
 	ctx := t.Context()
 	must(t, s.AddUser(ctx, "bob", false))
 	must(t, s.AddUser(ctx, "alice", true))
-	if err := s.AddUser(ctx, "bob", true); !errors.Is(err, deploy.ErrNameTaken) {
+	if err := s.AddUser(ctx, "bob", true); !errors.Is(err, people.ErrNameTaken) {
 		t.Errorf("a second bob: %v, want ErrNameTaken", err)
 	}
 	must(t, s.AddKey(ctx, key("bob", "SHA256:bbb"), false))
-	must(t, s.Grant(ctx, deploy.Grant{User: "bob", App: "shop", Role: deploy.RoleView}))
-	if err := s.RenameUser(ctx, "bob", "alice"); !errors.Is(err, deploy.ErrNameTaken) {
+	must(t, s.Grant(ctx, people.Grant{User: "bob", App: "shop", Role: core.RoleView}))
+	if err := s.RenameUser(ctx, "bob", "alice"); !errors.Is(err, people.ErrNameTaken) {
 		t.Errorf("bob becomes alice: %v, want ErrNameTaken", err)
 	}
 	must(t, s.RenameUser(ctx, "bob", "rob"))
@@ -109,7 +110,7 @@ func users(t *testing.T, s Store) {
 	if len(list) != 2 || list[0].Name != "alice" || !list[0].Admin || list[1].Name != "rob" || list[1].Admin || list[1].Added.IsZero() {
 		t.Fatalf("users: %+v", list)
 	}
-	same(t, list[1].Grants, []deploy.Grant{{User: "rob", App: "shop", Role: deploy.RoleView}})
+	same(t, list[1].Grants, []people.Grant{{User: "rob", App: "shop", Role: core.RoleView}})
 	if a := got(s.KeyUsed(ctx, "SHA256:bbb", ""))(t); a.Name != "rob" {
 		t.Errorf("the key did not follow its owner: %+v", a)
 	}
@@ -127,26 +128,26 @@ func users(t *testing.T, s Store) {
 func roles(t *testing.T, s Store) {
 	ctx := t.Context()
 	must(t, s.AddKey(ctx, key("sam", "SHA256:aaa"), false))
-	may := func(app string, r deploy.Role) bool {
+	may := func(app string, r core.Role) bool {
 		t.Helper()
 		return got(s.KeyUsed(ctx, "SHA256:aaa", ""))(t).May(app, r)
 	}
-	if may("shop", deploy.RoleView) {
+	if may("shop", core.RoleView) {
 		t.Error("a new user sees an app")
 	}
-	must(t, s.Grant(ctx, deploy.Grant{User: "sam", App: "shop", Role: deploy.RoleAdmin}))
-	must(t, s.Grant(ctx, deploy.Grant{User: "sam", App: "blog", Role: deploy.RoleView}))
-	must(t, s.Grant(ctx, deploy.Grant{User: "sam", App: "shop", Role: deploy.RoleDeploy}))
-	same(t, got(s.User(ctx, "sam"))(t).Grants, []deploy.Grant{
-		{User: "sam", App: "blog", Role: deploy.RoleView}, {User: "sam", App: "shop", Role: deploy.RoleDeploy}})
-	if !may("shop", deploy.RoleDeploy) || may("shop", deploy.RoleAdmin) || !may("blog", deploy.RoleView) || may("blog", deploy.RoleDeploy) {
+	must(t, s.Grant(ctx, people.Grant{User: "sam", App: "shop", Role: core.RoleAdmin}))
+	must(t, s.Grant(ctx, people.Grant{User: "sam", App: "blog", Role: core.RoleView}))
+	must(t, s.Grant(ctx, people.Grant{User: "sam", App: "shop", Role: core.RoleDeploy}))
+	same(t, got(s.User(ctx, "sam"))(t).Grants, []people.Grant{
+		{User: "sam", App: "blog", Role: core.RoleView}, {User: "sam", App: "shop", Role: core.RoleDeploy}})
+	if !may("shop", core.RoleDeploy) || may("shop", core.RoleAdmin) || !may("blog", core.RoleView) || may("blog", core.RoleDeploy) {
 		t.Error("the roles are not what was given last")
 	}
 	must(t, s.Revoke(ctx, "sam", "shop"))
-	if err := s.Revoke(ctx, "sam", "shop"); !errors.Is(err, deploy.ErrNotFound) {
+	if err := s.Revoke(ctx, "sam", "shop"); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("revoked twice: %v, want ErrNotFound", err)
 	}
-	if may("shop", deploy.RoleView) || !may("blog", deploy.RoleView) {
+	if may("shop", core.RoleView) || !may("blog", core.RoleView) {
 		t.Error("revoked the wrong role")
 	}
 }
@@ -158,14 +159,14 @@ func lastAdmin(t *testing.T, s Store) {
 	must(t, s.AddKey(ctx, key("alice", "SHA256:aaa"), true))
 	must(t, s.AddUser(ctx, "zoe", true))
 	limited := key("zoe", "SHA256:bbb")
-	limited.Only = deploy.Limit{App: "shop", Role: deploy.RoleAdmin}
+	limited.Limit = core.Limit{App: "shop", Role: core.RoleAdmin}
 	must(t, s.AddKey(ctx, limited, false))
 	for what, call := range map[string]func() error{
 		"RemoveKey":  func() error { return s.RemoveKey(ctx, "SHA256:aaa") },
 		"RemoveUser": func() error { return s.RemoveUser(ctx, "alice") },
 		"SetAdmin":   func() error { return s.SetAdmin(ctx, "alice", false) },
 	} {
-		if err := call(); !errors.Is(err, deploy.ErrLastAdmin) {
+		if err := call(); !errors.Is(err, people.ErrLastAdmin) {
 			t.Errorf("%s: %v, want ErrLastAdmin", what, err)
 		}
 	}
@@ -177,6 +178,6 @@ func lastAdmin(t *testing.T, s Store) {
 	must(t, s.RemoveUser(ctx, "alice"))
 }
 
-func key(name, fingerprint string) deploy.Key {
-	return deploy.Key{Name: name, Fingerprint: fingerprint, Public: "ssh-ed25519 AAAA" + fingerprint[7:], Added: instant(time.Now())}
+func key(name, fingerprint string) people.Key {
+	return people.Key{Name: name, Fingerprint: fingerprint, Public: "ssh-ed25519 AAAA" + fingerprint[7:], Added: instant(time.Now())}
 }

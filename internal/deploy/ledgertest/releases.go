@@ -6,7 +6,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func releases(t *testing.T, s Store) {
@@ -36,23 +36,23 @@ func wholeRelease(t *testing.T, s Store) {
 	ctx := t.Context()
 	got(s.CreateApp(ctx, "shop"))(t)
 	sha256 := strings.Repeat("c", 64)
-	r := deploy.Release{
+	r := core.Release{
 		App: "shop", Commit: sha256, Subject: "'; DROP TABLE apps; --\x00\"ü%s", Pusher: "alice@laptop", Key: "SHA256:abc/+",
-		Trigger: deploy.ByTag, Of: 7, State: deploy.Built, Reason: "line\nbreak",
-		Manifest: deploy.Manifest{
+		Trigger: core.ByTag, ImageOf: 7, State: core.Built, Reason: "line\nbreak",
+		Manifest: core.Manifest{
 			Base: "b1", Node: "22.23.1", Start: []string{"node", "a b.js", "$PORT", ""},
-			Deps: deploy.Layer{Digest: sha256, Size: 1 << 40}, App: deploy.Layer{Digest: sha256, Size: 1},
+			Deps: core.Layer{Digest: sha256, Size: 1 << 40}, App: core.Layer{Digest: sha256, Size: 1},
 			Env:       map[string]string{"A": "1=2", "B": ""},
-			Health:    deploy.Health{Path: "/h?x=<y>", Timeout: 3 * time.Second, Interval: time.Second, Attempts: 3, Probe: 1, Delay: 2},
-			Resources: deploy.Resources{MemoryMiB: 256, CPUs: 2},
+			Health:    core.Health{Path: "/h?x=<y>", Timeout: 3 * time.Second, Interval: time.Second, Attempts: 3, Probe: 1, Delay: 2},
+			Resources: core.Resources{MemoryMiB: 256, CPUs: 2},
 		},
-		Steps:    []deploy.Step{{Name: "build", Took: 1234567891}, {Name: "boot", Took: 1}},
+		Steps:    []core.Step{{Name: "build", Took: 1234567891}, {Name: "boot", Took: 1}},
 		Created:  instant(time.Date(2026, 1, 2, 3, 4, 5, 123456789, time.UTC)),
 		Finished: instant(time.Date(2026, 1, 2, 3, 4, 6, 1, time.FixedZone("X", 7200))),
 	}
 	r.Version = got(s.AddRelease(ctx, r))(t).Version
 	same(t, got(s.Release(ctx, "shop", 1))(t), r)
-	same(t, got(s.Releases(ctx, "shop", 1))(t), []deploy.Release{r})
+	same(t, got(s.Releases(ctx, "shop", 1))(t), []core.Release{r})
 }
 
 func save(t *testing.T, s Store) {
@@ -60,12 +60,12 @@ func save(t *testing.T, s Store) {
 	got(s.CreateApp(ctx, "shop"))(t)
 	r := got(s.AddRelease(ctx, Draft("shop", Commit("a"))))(t)
 	other := got(s.AddRelease(ctx, Draft("shop", Commit("b"))))(t)
-	r.State, r.Reason, r.Finished = deploy.Failed, "npm ci exited 1", instant(time.Now())
-	r.Manifest.Base, r.Steps = "b1", []deploy.Step{{Name: "build", Took: 5}}
+	r.State, r.Reason, r.Finished = core.Failed, "npm ci exited 1", instant(time.Now())
+	r.Manifest.Base, r.Steps = "b1", []core.Step{{Name: "build", Took: 5}}
 	r.Created = instant(r.Created)
 	must(t, s.SaveRelease(ctx, r))
 	same(t, got(s.Release(ctx, "shop", r.Version))(t), r)
-	if o := got(s.Release(ctx, "shop", other.Version))(t); o.State != deploy.Building || o.Reason != "" {
+	if o := got(s.Release(ctx, "shop", other.Version))(t); o.State != core.Building || o.Reason != "" {
 		t.Errorf("the other release changed: %+v", o)
 	}
 }
@@ -75,12 +75,12 @@ func save(t *testing.T, s Store) {
 func onlyPromotion(t *testing.T, s Store) {
 	ctx := t.Context()
 	r := live(t, s, "shop", Commit("a"))
-	r.State = deploy.Failed
+	r.State = core.Failed
 	if err := s.SaveRelease(ctx, r); err == nil {
 		t.Error("SaveRelease took a live release down")
 	}
 	next := got(s.AddRelease(ctx, Draft("shop", Commit("b"))))(t)
-	next.State = deploy.Live
+	next.State = core.Live
 	if err := s.SaveRelease(ctx, next); err == nil {
 		t.Error("SaveRelease made a release live")
 	}
@@ -88,7 +88,7 @@ func onlyPromotion(t *testing.T, s Store) {
 		t.Error("AddRelease made a release live")
 	}
 	oneLive(t, s, "shop", r.Version)
-	r.State, r.Steps = deploy.Live, []deploy.Step{{Name: "swap", Took: 2}}
+	r.State, r.Steps = core.Live, []core.Step{{Name: "swap", Took: 2}}
 	must(t, s.SaveRelease(ctx, r))
 	same(t, got(s.Release(ctx, "shop", r.Version))(t).Steps, r.Steps)
 }
@@ -101,7 +101,7 @@ func promote(t *testing.T, s Store) {
 	second := live(t, s, "shop", Commit("b"))
 	oneLive(t, s, "shop", second.Version)
 	have := got(s.Release(ctx, "shop", first.Version))(t)
-	if have.State != deploy.Draining || !have.Finished.Equal(first.Finished) {
+	if have.State != core.Draining || !have.Finished.Equal(first.Finished) {
 		t.Errorf("the one before is %+v, want it draining and else unchanged", have)
 	}
 	have = got(s.Release(ctx, "shop", second.Version))(t)
@@ -115,8 +115,8 @@ func promote(t *testing.T, s Store) {
 
 func failedPromotion(t *testing.T, s Store) {
 	r := live(t, s, "shop", Commit("a"))
-	err := s.Promote(t.Context(), deploy.Release{App: "shop", Version: 99, Finished: time.Now()})
-	if !errors.Is(err, deploy.ErrNotFound) {
+	err := s.Promote(t.Context(), core.Release{App: "shop", Version: 99, Finished: time.Now()})
+	if !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("promote v99: %v, want ErrNotFound", err)
 	}
 	oneLive(t, s, "shop", r.Version)
@@ -129,7 +129,7 @@ func image(t *testing.T, s Store) {
 	live(t, s, "shop", b) // v2
 	live(t, s, "shop", a) // v3
 	failed := got(s.AddRelease(ctx, Draft("shop", a)))(t)
-	failed.State = deploy.Failed
+	failed.State = core.Failed
 	must(t, s.SaveRelease(ctx, failed)) // v4
 	got(s.AddRelease(ctx, Draft("shop", a)))(t)
 	live(t, s, "blog", Commit("c"))
@@ -138,7 +138,7 @@ func image(t *testing.T, s Store) {
 			t.Errorf("image of %.7s is v%d, want v%d", commit, r.Version, want)
 		}
 	}
-	if _, err := s.Image(ctx, "shop", Commit("c")); !errors.Is(err, deploy.ErrNotFound) {
+	if _, err := s.Image(ctx, "shop", Commit("c")); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("image of another app's commit: %v, want ErrNotFound", err)
 	}
 }
@@ -147,16 +147,16 @@ func image(t *testing.T, s Store) {
 // have none yet.
 func images(t *testing.T, s Store) {
 	ctx := t.Context()
-	built := func(app, commit string) deploy.Release {
+	built := func(app, commit string) core.Release {
 		got(s.CreateApp(ctx, app))(t)
 		r := got(s.AddRelease(ctx, Draft(app, Commit(commit))))(t)
-		r.State, r.Manifest = deploy.Built, deploy.Manifest{Base: "b1", App: deploy.Layer{Digest: commit, Size: 1}}
+		r.State, r.Manifest = core.Built, core.Manifest{Base: "b1", App: core.Layer{Digest: commit, Size: 1}}
 		must(t, s.SaveRelease(ctx, r))
 		return r
 	}
 	built("shop", "a")
 	failed := built("shop", "b")
-	failed.State = deploy.Failed
+	failed.State = core.Failed
 	must(t, s.SaveRelease(ctx, failed))
 	built("shop", "c")
 	got(s.AddRelease(ctx, Draft("shop", Commit("d"))))(t)
@@ -194,9 +194,9 @@ func unfinished(t *testing.T, s Store) {
 	ctx := t.Context()
 	live(t, s, "shop", Commit("a"))
 	building := got(s.AddRelease(ctx, Draft("shop", Commit("b"))))(t)
-	booting := walk(t, s, got(s.AddRelease(ctx, Draft("shop", Commit("c"))))(t), deploy.Booting)
+	booting := walk(t, s, got(s.AddRelease(ctx, Draft("shop", Commit("c"))))(t), core.Booting)
 	failed := got(s.AddRelease(ctx, Draft("shop", Commit("d"))))(t)
-	failed.State = deploy.Failed
+	failed.State = core.Failed
 	must(t, s.SaveRelease(ctx, failed))
 	list := got(s.Unfinished(ctx))(t)
 	if len(list) != 2 || list[0].Version != building.Version || list[1].Version != booting.Version {
@@ -205,20 +205,20 @@ func unfinished(t *testing.T, s Store) {
 }
 
 // live makes a release of app, which is made too, and promotes it.
-func live(t *testing.T, s Store, app, commit string) deploy.Release {
+func live(t *testing.T, s Store, app, commit string) core.Release {
 	t.Helper()
 	got(s.CreateApp(t.Context(), app))(t)
-	r := walk(t, s, got(s.AddRelease(t.Context(), Draft(app, commit)))(t), deploy.Healthy)
-	r.State, r.Finished = deploy.Live, time.Now()
-	r.Steps = []deploy.Step{{Name: "build", Took: time.Second}}
+	r := walk(t, s, got(s.AddRelease(t.Context(), Draft(app, commit)))(t), core.Healthy)
+	r.State, r.Finished = core.Live, time.Now()
+	r.Steps = []core.Step{{Name: "build", Took: time.Second}}
 	must(t, s.Promote(t.Context(), r))
 	return r
 }
 
 // walk takes a release that is building to a state, step by step.
-func walk(t *testing.T, s Store, r deploy.Release, to deploy.State) deploy.Release {
+func walk(t *testing.T, s Store, r core.Release, to core.State) core.Release {
 	t.Helper()
-	for _, next := range []deploy.State{deploy.Built, deploy.Booting, deploy.Healthy} {
+	for _, next := range []core.State{core.Built, core.Booting, core.Healthy} {
 		if r.State == to {
 			return r
 		}
@@ -235,7 +235,7 @@ func oneLive(t *testing.T, s Store, app string, want int) {
 		t.Errorf("%s: live is v%d, want v%d", app, a.Live, want)
 	}
 	for _, r := range got(s.Releases(t.Context(), app, 0))(t) {
-		if (r.State == deploy.Live) != (r.Version == want) {
+		if (r.State == core.Live) != (r.Version == want) {
 			t.Errorf("%s v%d is %s, v%d should be the live one", app, r.Version, r.State, want)
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 func vars(t *testing.T, s Store) {
@@ -31,35 +31,35 @@ func refusedVars(t *testing.T, s Store) {
 	ctx := t.Context()
 	got(s.CreateApp(ctx, "shop"))(t)
 	const secret = "hunter2"
-	must(t, s.SetVars(ctx, "shop", map[string]string{"A": strings.Repeat("x", deploy.MaxVars/2)}, nil))
+	must(t, s.SetVars(ctx, "shop", map[string]string{"A": strings.Repeat("x", core.MaxVars/2)}, nil))
 	before := got(s.Vars(ctx, "shop"))(t)
 	for name, value := range map[string]string{
-		"PORT": secret, "1X": secret, "B": secret + "\x00", "C": secret + "\xff", "D": secret + strings.Repeat("x", deploy.MaxVars/2),
+		"PORT": secret, "1X": secret, "B": secret + "\x00", "C": secret + "\xff", "D": secret + strings.Repeat("x", core.MaxVars/2),
 	} {
 		err := s.SetVars(ctx, "shop", map[string]string{"OK": secret, name: value}, []string{"A"}[:0])
-		var rejected *deploy.Rejection
+		var rejected *core.Rejection
 		if !errors.As(err, &rejected) || strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: %v, want a rejection without the value", name, err)
 		}
 	}
 	same(t, got(s.Vars(ctx, "shop"))(t), before)
-	must(t, s.SetVars(ctx, "shop", map[string]string{"D": strings.Repeat("x", deploy.MaxVars/2)}, []string{"A"}))
+	must(t, s.SetVars(ctx, "shop", map[string]string{"D": strings.Repeat("x", core.MaxVars/2)}, []string{"A"}))
 }
 
 func resources(t *testing.T, s Store) {
 	ctx := t.Context()
 	got(s.CreateApp(ctx, "shop"))(t)
-	same(t, got(s.Resources(ctx, "shop"))(t), deploy.Resources{})
-	must(t, s.SetResources(ctx, "shop", deploy.Resources{MemoryMiB: 256}))
-	same(t, got(s.Resources(ctx, "shop"))(t), deploy.Resources{MemoryMiB: 256})
-	must(t, s.SetResources(ctx, "shop", deploy.Resources{CPUs: 2}))
-	same(t, got(s.Resources(ctx, "shop"))(t), deploy.Resources{CPUs: 2})
-	for _, r := range []deploy.Resources{{MemoryMiB: 1}, {MemoryMiB: -128}, {MemoryMiB: 1 << 30}, {CPUs: -1}, {CPUs: 9999}} {
+	same(t, got(s.Resources(ctx, "shop"))(t), core.Resources{})
+	must(t, s.SetResources(ctx, "shop", core.Resources{MemoryMiB: 256}))
+	same(t, got(s.Resources(ctx, "shop"))(t), core.Resources{MemoryMiB: 256})
+	must(t, s.SetResources(ctx, "shop", core.Resources{CPUs: 2}))
+	same(t, got(s.Resources(ctx, "shop"))(t), core.Resources{CPUs: 2})
+	for _, r := range []core.Resources{{MemoryMiB: 1}, {MemoryMiB: -128}, {MemoryMiB: 1 << 30}, {CPUs: -1}, {CPUs: 9999}} {
 		if err := s.SetResources(ctx, "shop", r); err == nil {
 			t.Errorf("%+v was set", r)
 		}
 	}
-	same(t, got(s.Resources(ctx, "shop"))(t), deploy.Resources{CPUs: 2})
+	same(t, got(s.Resources(ctx, "shop"))(t), core.Resources{CPUs: 2})
 }
 
 func domains(t *testing.T, s Store) {
@@ -70,11 +70,11 @@ func domains(t *testing.T, s Store) {
 	must(t, s.AddDomain(ctx, "shop", "example.org"))
 	must(t, s.AddDomain(ctx, "shop", "example.org"))
 	must(t, s.AddDomain(ctx, "blog", "blog.example.org"))
-	shop := []deploy.Domain{{App: "shop", Host: "example.org"}, {App: "shop", Host: "www.example.org"}}
+	shop := []core.Domain{{App: "shop", Host: "example.org"}, {App: "shop", Host: "www.example.org"}}
 	same(t, got(s.Domains(ctx, "shop"))(t), shop)
-	same(t, got(s.Domains(ctx, ""))(t), append([]deploy.Domain{{App: "blog", Host: "blog.example.org"}}, shop...))
+	same(t, got(s.Domains(ctx, ""))(t), append([]core.Domain{{App: "blog", Host: "blog.example.org"}}, shop...))
 
-	var rejected *deploy.Rejection
+	var rejected *core.Rejection
 	err := s.AddDomain(ctx, "blog", "example.org")
 	if !errors.As(err, &rejected) || strings.Contains(err.Error(), "shop") {
 		t.Errorf("a second owner: %v, want a rejection that does not say whose it is", err)
@@ -82,7 +82,7 @@ func domains(t *testing.T, s Store) {
 	if err := s.AddDomain(ctx, "blog", "../etc"); err == nil {
 		t.Error("a path is a domain")
 	}
-	if err := s.RemoveDomain(ctx, "blog", "example.org"); !errors.Is(err, deploy.ErrNotFound) {
+	if err := s.RemoveDomain(ctx, "blog", "example.org"); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("another app's domain: %v, want ErrNotFound", err)
 	}
 	must(t, s.RemoveDomain(ctx, "shop", "example.org"))

@@ -6,13 +6,13 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/deploy"
+	"gitd/internal/core"
 )
 
 // all are the states of a release.
-func all() []deploy.State {
-	return []deploy.State{deploy.Building, deploy.Built, deploy.Booting, deploy.Healthy,
-		deploy.Live, deploy.Draining, deploy.Retired, deploy.Failed}
+func all() []core.State {
+	return []core.State{core.Building, core.Built, core.Booting, core.Healthy,
+		core.Live, core.Draining, core.Retired, core.Failed}
 }
 
 // steps: of all pairs of states, the ledger allows those of the state machine
@@ -24,7 +24,7 @@ func steps(t *testing.T, s Store) {
 			next := r
 			next.State = to
 			err := s.SaveRelease(t.Context(), next)
-			promoted := to == deploy.Live || from == deploy.Live
+			promoted := to == core.Live || from == core.Live
 			if want := from == to || from.CanBecome(to) && !promoted; (err == nil) != want {
 				t.Errorf("SaveRelease from %s to %s: %v", from, to, err)
 			} else if err != nil && got(s.Release(t.Context(), r.App, r.Version))(t).State != from {
@@ -32,7 +32,7 @@ func steps(t *testing.T, s Store) {
 			}
 		}
 		r := release(t, s, from)
-		if err := s.Promote(t.Context(), r); (err == nil) != (from == deploy.Healthy || from == deploy.Live) {
+		if err := s.Promote(t.Context(), r); (err == nil) != (from == core.Healthy || from == core.Live) {
 			t.Errorf("Promote from %s: %v", from, err)
 		}
 		draft := Draft("shop", Commit("a"))
@@ -44,19 +44,19 @@ func steps(t *testing.T, s Store) {
 }
 
 // release makes a release in a state, along the legal steps.
-func release(t *testing.T, s Store, state deploy.State) deploy.Release {
+func release(t *testing.T, s Store, state core.State) core.Release {
 	t.Helper()
 	r := live(t, s, "shop", Commit("a"))
 	switch state {
-	case deploy.Live:
-	case deploy.Draining, deploy.Retired:
+	case core.Live:
+	case core.Draining, core.Retired:
 		live(t, s, "shop", Commit("b"))
 		r = got(s.Release(t.Context(), "shop", r.Version))(t)
-		if state == deploy.Retired {
+		if state == core.Retired {
 			r.State = state
 			must(t, s.SaveRelease(t.Context(), r))
 		}
-	case deploy.Failed:
+	case core.Failed:
 		r = got(s.AddRelease(t.Context(), Draft("shop", Commit("c"))))(t)
 		r.State = state
 		must(t, s.SaveRelease(t.Context(), r))
@@ -72,11 +72,11 @@ func history(t *testing.T, s Store) {
 	first := live(t, s, "shop", Commit("a"))
 	live(t, s, "shop", Commit("b"))
 	first = got(s.Release(ctx, "shop", first.Version))(t)
-	first.State = deploy.Retired
+	first.State = core.Retired
 	must(t, s.SaveRelease(ctx, first))
 	must(t, s.SaveRelease(ctx, first)) // no step
 	failed := got(s.AddRelease(ctx, Draft("shop", Commit("c"))))(t)
-	failed.State, failed.Reason = deploy.Failed, "npm ci exited 1"
+	failed.State, failed.Reason = core.Failed, "npm ci exited 1"
 	must(t, s.SaveRelease(ctx, failed))
 	var have []string
 	for _, e := range got(s.Entries(ctx, "shop", 0))(t) {
@@ -100,17 +100,17 @@ func changeApp(t *testing.T, s Store) {
 	ctx := t.Context()
 	created := got(s.CreateApp(ctx, "shop"))(t)
 	want := created
-	want.Branch, want.Stopped, want.Was = "main", true, "store"
-	want.Lock = deploy.Lock{By: "ada", Reason: "the sale", Since: instant(time.Now())}
-	must(t, s.ChangeApp(ctx, "shop", func(a *deploy.App) error { *a = want; return nil }))
+	want.Branch, want.Stopped, want.FormerName = "main", true, "store"
+	want.Lock = core.Lock{By: "ada", Reason: "the sale", Since: instant(time.Now())}
+	must(t, s.ChangeApp(ctx, "shop", func(a *core.App) error { *a = want; return nil }))
 	same(t, got(s.App(ctx, "shop"))(t), want)
 	no := errors.New("no")
-	err := s.ChangeApp(ctx, "shop", func(a *deploy.App) error { a.Lock = deploy.Lock{}; return no })
+	err := s.ChangeApp(ctx, "shop", func(a *core.App) error { a.Lock = core.Lock{}; return no })
 	if !errors.Is(err, no) {
 		t.Errorf("a refused change: %v", err)
 	}
 	same(t, got(s.App(ctx, "shop"))(t), want)
-	r := walk(t, s, got(s.AddRelease(ctx, Draft("shop", Commit("a"))))(t), deploy.Healthy)
+	r := walk(t, s, got(s.AddRelease(ctx, Draft("shop", Commit("a"))))(t), core.Healthy)
 	must(t, s.Promote(ctx, r))
 	if a := got(s.App(ctx, "shop"))(t); a.Stopped || !a.Lock.Held() {
 		t.Errorf("after a promotion: %+v, want it started and still locked", a)
@@ -122,25 +122,25 @@ func rename(t *testing.T, s Store) {
 	ctx := t.Context()
 	r := live(t, s, "shop", Commit("a"))
 	live(t, s, "blog", Commit("b"))
-	must(t, s.SaveMachine(ctx, deploy.Machine{ID: "shop-v1-aa", App: "shop", Release: r.Version}))
+	must(t, s.SaveMachine(ctx, core.Machine{ID: "shop-v1-aa", App: "shop", Release: r.Version}))
 	must(t, s.SetVars(ctx, "shop", map[string]string{"A": "1"}, nil))
 	must(t, s.AddDomain(ctx, "shop", "example.org"))
-	if err := s.RenameApp(ctx, "shop", "blog"); !errors.Is(err, deploy.ErrTaken) {
+	if err := s.RenameApp(ctx, "shop", "blog"); !errors.Is(err, core.ErrTaken) {
 		t.Errorf("rename to a taken name: %v", err)
 	}
-	if err := s.RenameApp(ctx, "shop", "../x"); !errors.Is(err, deploy.ErrBadName) {
+	if err := s.RenameApp(ctx, "shop", "../x"); !errors.Is(err, core.ErrBadName) {
 		t.Errorf("rename to a bad name: %v", err)
 	}
 	must(t, s.RenameApp(ctx, "shop", "store"))
 	a := got(s.App(ctx, "store"))(t)
-	if a.Live != r.Version || a.Was != "shop" {
+	if a.Live != r.Version || a.FormerName != "shop" {
 		t.Errorf("renamed: %+v", a)
 	}
 	if m := got(s.Machines(ctx))(t); len(m) != 1 || m[0].App != "store" {
 		t.Errorf("machines: %+v", m)
 	}
 	same(t, got(s.Vars(ctx, "store"))(t), map[string]string{"A": "1"})
-	same(t, got(s.Domains(ctx, "store"))(t), []deploy.Domain{{App: "store", Host: "example.org"}})
+	same(t, got(s.Domains(ctx, "store"))(t), []core.Domain{{App: "store", Host: "example.org"}})
 	if len(got(s.Entries(ctx, "shop", 0))(t)) == 0 {
 		t.Error("the audit of the old name is gone")
 	}
@@ -152,10 +152,10 @@ func remove(t *testing.T, s Store) {
 	ctx := t.Context()
 	r := live(t, s, "shop", Commit("a"))
 	live(t, s, "blog", Commit("b"))
-	must(t, s.SaveMachine(ctx, deploy.Machine{ID: "shop-v1-aa", App: "shop", Release: r.Version}))
+	must(t, s.SaveMachine(ctx, core.Machine{ID: "shop-v1-aa", App: "shop", Release: r.Version}))
 	must(t, s.SetVars(ctx, "shop", map[string]string{"A": "1"}, nil))
 	must(t, s.DeleteApp(ctx, "shop"))
-	if _, err := s.App(ctx, "shop"); !errors.Is(err, deploy.ErrNotFound) {
+	if _, err := s.App(ctx, "shop"); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("deleted app: %v", err)
 	}
 	if m := got(s.Machines(ctx))(t); len(m) != 0 {

@@ -14,6 +14,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
+	"gitd/internal/core"
 	"gitd/internal/deploy"
 )
 
@@ -37,12 +38,12 @@ func scaledDriver(d deploy.Driver) deploy.Driver {
 
 // machine reads what the test wrote: the app and release are in the name,
 // and the description is the address.
-func machine(dom *libvirt.Domain) (deploy.Machine, error) {
+func machine(dom *libvirt.Domain) (core.Machine, error) {
 	id, err := dom.GetName()
 	if err != nil {
-		return deploy.Machine{}, err
+		return core.Machine{}, err
 	}
-	m := deploy.Machine{ID: id, Started: time.Now()}
+	m := core.Machine{ID: id, Started: time.Now()}
 	if _, err := fmt.Sscanf(strings.ReplaceAll(id, "-v", " "), "%s %d", &m.App, &m.Release); err != nil {
 		return m, err
 	}
@@ -50,7 +51,7 @@ func machine(dom *libvirt.Domain) (deploy.Machine, error) {
 	return m, err
 }
 
-func (s *scaled) List(ctx context.Context) ([]deploy.Machine, error) {
+func (s *scaled) List(ctx context.Context) ([]core.Machine, error) {
 	list, err := s.Driver.List(ctx)
 	if err != nil {
 		return nil, err
@@ -70,7 +71,7 @@ func (s *scaled) List(ctx context.Context) ([]deploy.Machine, error) {
 	return list, nil
 }
 
-func (s *scaled) Adopt(ctx context.Context, id string, w deploy.Watch) (deploy.Machine, error) {
+func (s *scaled) Adopt(ctx context.Context, id string, w core.Watch) (core.Machine, error) {
 	dom, err := s.conn.LookupDomainByName(id)
 	if err != nil {
 		return s.Driver.Adopt(ctx, id, w)
@@ -78,7 +79,7 @@ func (s *scaled) Adopt(ctx context.Context, id string, w deploy.Watch) (deploy.M
 	defer dom.Free()
 	m, err := machine(dom)
 	if err == nil {
-		w(deploy.Event{Kind: deploy.EventListening, Time: time.Now()})
+		w(core.Event{Kind: core.EventListening, Time: time.Now()})
 	}
 	return m, err
 }

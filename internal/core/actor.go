@@ -1,0 +1,53 @@
+package core
+
+// Limit holds a key to one app and role, whatever its owner may. The zero
+// Limit is none.
+type Limit struct {
+	App  string
+	Role Role
+}
+
+// Actor is who does something, as far as that was proved. The zero Actor may
+// nothing.
+type Actor struct {
+	Name   string // of a user; "host" for the commands on the host
+	Admin  bool
+	Key    string          // fingerprint of the key that was proved; empty on the host
+	Grants map[string]Role // by app
+	Limit  Limit           // of a deploy key
+}
+
+// Host is whoever can reach the daemon's own socket.
+func Host() Actor { return Actor{Name: "host", Admin: true} }
+
+// May reports whether a has at least role r on app. It says nothing about
+// whether the app exists.
+func (a Actor) May(app string, r Role) bool { return r > RoleNone && a.Role(app) >= r }
+
+// Role is a's role on app.
+func (a Actor) Role(app string) Role {
+	switch {
+	case a.Limit != (Limit{}) && a.Limit.App == app:
+		return a.Limit.Role
+	case a.Limit != (Limit{}):
+		return RoleNone
+	case a.Admin:
+		return RoleAdmin
+	default:
+		return a.Grants[app]
+	}
+}
+
+// Covers reports whether a may all that b may: what b began, a may go on
+// with.
+func (a Actor) Covers(b Actor) bool {
+	if a.Name != b.Name || b.Admin && !a.Admin {
+		return false
+	}
+	for app := range b.Grants {
+		if a.Role(app) < b.Role(app) {
+			return false
+		}
+	}
+	return a.Role(b.Limit.App) >= b.Role(b.Limit.App)
+}

@@ -1,0 +1,27 @@
+package core
+
+import "errors"
+
+var (
+	// ErrNotFound: the ledger or the driver knows nothing by that name.
+	ErrNotFound = errors.New("not found")
+	// ErrBadName: a name that no app may have.
+	ErrBadName = errors.New("invalid app name")
+	// ErrTaken: another app has that name.
+	ErrTaken = errors.New("there is an app of that name already")
+)
+
+// Rejection is a failure that the pusher can act on. Reason goes into git's
+// reject line, so it is one short line; Hint, when there is one, says what to
+// type or change, and is printed above it.
+type Rejection struct {
+	Reason string
+	Hint   string
+	Err    error // the cause, for the log; may be nil
+}
+
+func (r *Rejection) Error() string { return r.Reason }
+func (r *Rejection) Unwrap() error { return r.Err }
+
+// Reject makes a Rejection with a reason and a hint (which may be empty).
+func Reject(reason, hint string) *Rejection { return &Rejection{Reason: reason, Hint: hint} }

@@ -1,0 +1,130 @@
+package core
+
+import (
+	"strings"
+	"time"
+)
+
+// Machine is one running VM of a release.
+type Machine struct {
+	ID      string // also the libvirt domain's name, e.g. "shop-v3-9f2c"
+	App     string
+	Release int
+	Addr    string // host:port at which the host reaches the app
+	Started time.Time
+}
+
+// MachineSpec is what a Driver needs to boot a machine. Env may hold secrets:
+// it travels to the guest over the control channel and is written nowhere.
+type MachineSpec struct {
+	ID       string
+	App      string
+	Release  int
+	Kernel   string // host path
+	Initrd   string // host path; empty: none
+	Disks    []Disk // in order; each is read-only unless it is Writable
+	Mounts   []Mount
+	Hostname string
+	Args     []string          // argv of the app, expanded
+	Env      map[string]string // complete environment, PORT included
+	Port     int               // where the app must listen in the guest
+	Resources
+}
+
+// Disk is one disk image. The guest finds it by its serial.
+type Disk struct {
+	Serial   string // "base", "deps", "app", or "vol-NAME" for a volume
+	Path     string // host path
+	Writable bool   // of a volume; its file belongs to one machine at a time
+}
+
+// Mount says where the app finds a writable disk.
+type Mount struct {
+	Serial string // of a Disk; its file system is ext4
+	Path   string // absolute, in the guest; made when it is missing
+}
+
+// EventKind tells what happened in or to a machine.
+type EventKind string
+
+// What a driver reports of a machine.
+const (
+	EventBooted    EventKind = "booted"    // init runs and has its disks; Detail: time spent in the kernel and init. Boot
+	EventListening EventKind = "listening" // the app accepts connections on Port. Boot
+	EventExited    EventKind = "exited"    // the app's process ended; Detail says how
+	EventLog       EventKind = "log"       // a line of output; Stream and Line
+	EventStats     EventKind = "stats"     // what the machine uses; Stats. Every few seconds
+	EventHung      EventKind = "hung"      // the guest has said nothing for too long; Detail. Stop is what helps
+	EventGone      EventKind = "gone"      // the machine has ended; the last event. Detail says why
+)
+
+// Event is one thing a machine did. Everything in it comes from the guest and
+// is hostile: lines are cut to 16 KiB by the driver, nothing more is promised.
+type Event struct {
+	Kind   EventKind
+	Time   time.Time
+	Stream string // "stdout", "stderr" (the app), "init" or "console"
+	Line   string
+	Detail string
+	Boot   *BootTimes // of EventBooted and EventListening; nil: not known
+	Stats  *Stats     // of EventStats
+}
+
+// BootTimes says where the time of one boot went, from the call of Boot to
+// the app's first accepted connection. A phase that is not known (yet) is 0.
+type BootTimes struct {
+	Host     time.Duration // the driver and QEMU, until the machine's processor runs
+	Firmware time.Duration // until the kernel's clock runs: firmware, and unpacking a packed kernel
+	Kernel   time.Duration // until init's first instruction
+	Init     time.Duration // until init starts the app: modules, disks, network, the host's answer
+	Node     time.Duration // until the app's own files are read; 0 where that was not seen
+	App      time.Duration // until it listens
+}
+
+// Total is the time of all phases together.
+func (b BootTimes) Total() time.Duration {
+	return b.Host + b.Firmware + b.Kernel + b.Init + b.Node + b.App
+}
+
+// String is one line for people: "host 0.91s · kernel 583ms". Phases that are
+// not known are left out.
+func (b BootTimes) String() string {
+	var parts []string
+	for _, p := range []Step{
+		{"host", b.Host}, {"firmware", b.Firmware}, {"kernel", b.Kernel}, {"init", b.Init}, {"node", b.Node}, {"app", b.App},
+	} {
+		if p.Took > 0 {
+			parts = append(parts, p.Name+" "+p.Took.Round(time.Millisecond).String())
+		}
+	}
+	return strings.Join(parts, " · ")
+}
+
+// Stats is what a machine uses, as its guest says.
+type Stats struct {
+	MemoryTotal int64         // bytes that the guest's kernel has
+	MemoryUsed  int64         // bytes that are neither free nor could be freed at once
+	AppRSS      int64         // bytes of memory in the app's processes, what they share counted for each
+	InitRSS     int64         // bytes of memory in the guest's own first process
+	CPU         time.Duration // of processor time since the app's start, all its processes together
+	Load        float64       // runnable tasks, averaged over a minute
+	OpenFiles   int           // of the app's processes
+	Processes   int           // of the app
+	Uptime      time.Duration // of the guest's kernel
+	Dropped     int64         // lines of output lost since the boot, because more was written than could be sent
+}
+
+// Watch receives a machine's events, in order, one at a time. It must return
+// quickly: while it runs, the machine's channel is not read.
+type Watch func(Event)
+
+// Exclusive reports whether two machines of this kind cannot run at once: a
+// writable disk belongs to one of them.
+func (s MachineSpec) Exclusive() bool {
+	for _, d := range s.Disks {
+		if d.Writable {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,38 @@
+package core
+
+import (
+	"strings"
+	"time"
+)
+
+// Push is one git push, as the server's git received it. Its objects are
+// already in the repository.
+type Push struct {
+	App      string
+	By       Actor
+	Started  time.Time
+	Commands []Command
+	Shallow  bool // the client's history is cut off
+	Atomic   bool // all refs move, or none
+}
+
+// Command asks for one ref to move.
+type Command struct {
+	Ref string // full name
+	Old string // zeros: the ref is new
+	New string // zeros: the ref is to be deleted
+}
+
+// Verdict answers one Command.
+type Verdict struct {
+	Ref    string `json:"ref"`
+	Reject string `json:"reject,omitempty"` // why not; empty: accepted
+	// Store asks git itself to move the ref, when it is that of a shallow push.
+	// Without it git stores nothing: the core has moved the ref, or none moves.
+	Store bool `json:"store,omitempty"`
+	// Moved tells the client that another ref was moved in its place.
+	Moved *Command `json:"moved,omitempty"`
+}
+
+// Zero reports whether an object name is git's "nothing": all zeros.
+func Zero(oid string) bool { return strings.Trim(oid, "0") == "" }

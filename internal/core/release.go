@@ -1,0 +1,88 @@
+package core
+
+import "time"
+
+// Trigger says what asked for a release.
+type Trigger string
+
+// What can make a release.
+const (
+	ByPush     Trigger = "push"
+	ByTag      Trigger = "tag"
+	ByRollback Trigger = "rollback"
+	ByConfig   Trigger = "config"
+	ByRestart  Trigger = "restart"
+)
+
+// Release is one version of an app: a commit with its image and settings.
+type Release struct {
+	App      string
+	Version  int    // 1, 2, …; unique in an app
+	Commit   string // full object name
+	Subject  string // first line of the commit's message
+	Pusher   string // who asked for it: a key's owner, "host" or "gitd"
+	Key      string // fingerprint of the key; empty: no key was used
+	Trigger  Trigger
+	ImageOf  int  // the version whose image it boots; 0: it was built for this one
+	Pinned   bool // its image is kept, whatever comes after it
+	State    State
+	Reason   string   // why it failed; empty otherwise
+	Manifest Manifest // empty until built
+	Steps    []Step   // where the time went, in order
+	Created  time.Time
+	Finished time.Time // zero while the deployment runs
+}
+
+// Step is one measured part of a deployment.
+type Step struct {
+	Name string        `json:"name"`
+	Took time.Duration `json:"took_ns"`
+}
+
+// Manifest is everything needed to boot a release again without a build. It
+// names files by digest and holds no secret: config is not part of it.
+type Manifest struct {
+	Base      string            `json:"base"` // id of the NodeOS base: a folder below bases/
+	Node      string            `json:"node"` // exact version of Node in that base
+	Deps      Layer             `json:"deps"` // node_modules; zero when the app has none
+	App       Layer             `json:"app"`  // source and build output
+	Start     []string          `json:"start"`
+	Env       map[string]string `json:"env,omitempty"` // set by the start command itself
+	Health    Health            `json:"health"`
+	Resources Resources         `json:"resources"`
+}
+
+// Empty reports whether nothing has been built yet.
+func (m Manifest) Empty() bool { return m.Base == "" }
+
+// Layer is one content-addressed, read-only EROFS image below layers/.
+type Layer struct {
+	Digest string `json:"digest,omitempty"` // lower-case hex SHA-256 of the file
+	Size   int64  `json:"size,omitempty"`   // bytes
+}
+
+// Health is how a candidate shows that it can serve.
+type Health struct {
+	Path     string        `json:"path"`                  // requested with GET; default "/"
+	Timeout  time.Duration `json:"timeout_ns"`            // from the app's start to the first good answer; 0: the daemon's default
+	Interval time.Duration `json:"interval_ns,omitempty"` // between two probes; 0: 300 ms
+	Attempts int           `json:"attempts,omitempty"`    // probes before the candidate has failed; 0: as many as fit into Timeout
+	Probe    time.Duration `json:"probe_ns,omitempty"`    // for one answer; 0: 10 s
+	Delay    time.Duration `json:"delay_ns,omitempty"`    // from listening to the first probe
+}
+
+// Resources is what a machine gets. Zero fields mean the daemon's default.
+type Resources struct {
+	MemoryMiB int `json:"memory_mib,omitempty"`
+	CPUs      int `json:"cpus,omitempty"`
+}
+
+// Files are the names of the files that a release of m needs: layers by
+// digest, the base by its id.
+func (m Manifest) Files() []string {
+	names := []string{m.Base, m.App.Digest}
+	if m.Deps.Digest != "" {
+		names = append(names, m.Deps.Digest)
+	}
+	return names
+}

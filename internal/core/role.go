@@ -1,0 +1,38 @@
+package core
+
+import "fmt"
+
+// Role is what someone may do with one app. A higher role may all that a
+// lower one may; the zero Role may nothing, not even know that the app is
+// there.
+type Role int
+
+// The roles, in their order.
+const (
+	RoleNone   Role = iota
+	RoleView        // see it: its releases, its log, its state
+	RoleDeploy      // and push, roll back, restart
+	RoleAdmin       // and its config, its domains, its end
+)
+
+var roleNames = [...]string{RoleNone: "none", RoleView: "view", RoleDeploy: "deploy", RoleAdmin: "admin"}
+
+func (r Role) String() string {
+	if r < 0 || int(r) >= len(roleNames) {
+		return fmt.Sprintf("role %d", int(r))
+	}
+	return roleNames[r]
+}
+
+// ParseRole reads "view", "deploy" or "admin".
+func ParseRole(s string) (Role, error) {
+	for r := RoleView; r <= RoleAdmin; r++ {
+		if r.String() == s {
+			return r, nil
+		}
+	}
+	return RoleNone, fmt.Errorf("there is no role %q: use view, deploy or admin", s)
+}
+
+// MarshalText writes the role's name, for JSON.
+func (r Role) MarshalText() ([]byte, error) { return []byte(r.String()), nil }

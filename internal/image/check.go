@@ -1,0 +1,37 @@
+package image
+
+import (
+	"fmt"
+	"os"
+
+	"gitd/internal/core"
+)
+
+// Check says which file of m's image is missing or has another size, or nil
+// when the image can be booted without a build. It reads no contents: see
+// Verify for that.
+func Check(d core.StateDir, m core.Manifest) error {
+	for _, p := range []string{d.Kernel(m.Base), d.Root(m.Base)} {
+		if _, err := os.Stat(p); err != nil {
+			return err
+		}
+	}
+	if m.Deps.Digest != "" {
+		if err := CheckLayer(d, m.Deps); err != nil {
+			return err
+		}
+	}
+	return CheckLayer(d, m.App)
+}
+
+// CheckLayer says that the file of l is missing or has another size, or nil.
+func CheckLayer(d core.StateDir, l core.Layer) error {
+	info, err := os.Stat(d.Layer(l.Digest))
+	if err != nil {
+		return err
+	}
+	if info.Size() != l.Size {
+		return fmt.Errorf("layer %.12s has %d bytes instead of %d", l.Digest, info.Size(), l.Size)
+	}
+	return nil
+}

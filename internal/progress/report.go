@@ -1,0 +1,132 @@
+package progress
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"gitd/internal/core"
+)
+
+// Report writes what a deployment does to the pusher, in Heroku's form, and
+// keeps the time of each phase. Its methods are safe for concurrent use and
+// never fail: a pusher who is gone must not stop a deployment.
+type Report struct {
+	mu    sync.Mutex
+	w     io.Writer
+	kept  io.WriteCloser // gets the same text; may be nil
+	last  time.Time
+	steps []core.Step
+	tell  func(step string) // told of each Step; may be nil
+}
+
+// NewReport writes to w; nil discards.
+func NewReport(w io.Writer) *Report {
+	if w == nil {
+		w = io.Discard
+	}
+	return &Report{w: w, last: time.Now()}
+}
+
+// Step announces a step: "-----> Building".
+func (r *Report) Step(format string, args ...any) {
+	if r.tell != nil {
+		r.tell(fmt.Sprintf(format, args...))
+	}
+	r.line("-----> ", format, args)
+}
+
+// Detail prints below the current step. A text of several lines is indented
+// as a whole.
+func (r *Report) Detail(format string, args ...any) { r.line("       ", format, args) }
+
+// Warn prints a warning or a failure: " !     no lockfile".
+func (r *Report) Warn(format string, args ...any) { r.line(" !     ", format, args) }
+
+// Done prints a result: "=====> v4 is live at …".
+func (r *Report) Done(format string, args ...any) { r.line("=====> ", format, args) }
+
+// Lap ends a phase: the time since the last Lap belongs to name. A name that
+// comes again is added up.
+func (r *Report) Lap(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	took := now.Sub(r.last)
+	r.last = now
+	for i := range r.steps {
+		if r.steps[i].Name == name {
+			r.steps[i].Took += took
+			return
+		}
+	}
+	r.steps = append(r.steps, core.Step{Name: name, Took: took})
+}
+
+// OnStep has tell called with each Step from here on. It comes before the first.
+func (r *Report) OnStep(tell func(step string)) { r.tell = tell }
+
+// since moves the start of the first phase to t.
+func (r *Report) Since(t time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !t.IsZero() {
+		r.last = t
+	}
+}
+
+// keep has w get everything from here on too, until endKeep.
+func (r *Report) Keep(w io.WriteCloser) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.kept = w
+}
+
+func (r *Report) EndKeep() {
+	if w := r.TakeKept(); w != nil {
+		w.Close() //nolint:errcheck // see the type's comment
+	}
+}
+
+// takeKept ends keep and leaves it to the caller to close what was written
+// to; nil when nothing was.
+func (r *Report) TakeKept() io.WriteCloser {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	w := r.kept
+	r.kept = nil
+	return w
+}
+
+// Steps returns the phases so far, in order of their first Lap.
+func (r *Report) Steps() []core.Step {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return append([]core.Step(nil), r.steps...)
+}
+
+// Pass writes text that is in this form already.
+func (r *Report) Pass(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	io.WriteString(r.w, text) //nolint:errcheck // see the type's comment
+}
+
+func (r *Report) line(prefix, format string, args []any) {
+	text := format
+	if len(args) > 0 {
+		text = fmt.Sprintf(format, args...)
+	}
+	var b strings.Builder
+	for l := range strings.SplitSeq(strings.TrimRight(text, "\n"), "\n") {
+		b.WriteString(prefix + Printable(l) + "\n")
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	io.WriteString(r.w, b.String()) //nolint:errcheck // see the type's comment
+	if r.kept != nil {
+		io.WriteString(r.kept, b.String()) //nolint:errcheck // see the type's comment
+	}
+}
