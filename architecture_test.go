@@ -43,7 +43,7 @@ var mayImport = map[string][]string{
 	"internal/server": {"internal/cli", "internal/core", "internal/people", "internal/progress", "internal/repo"},
 	// The programs.
 	"cmd/nodeos-init": {"internal/guest"},
-	"cmd/bench-boot":  {"internal/builder", "internal/core", "internal/libvirt", "internal/progress", "templates"},
+	"cmd/bench-boot":  {"internal/builder", "internal/core", "internal/image", "internal/libvirt", "internal/progress", "templates"},
 	"cmd/gitd": {"internal/applog", "internal/builder", "internal/cli", "internal/control", "internal/core", "internal/deploy",
 		"internal/hooks", "internal/image", "internal/ledger", "internal/libvirt", "internal/people", "internal/progress",
 		"internal/proxy", "internal/repo", "internal/server", "internal/volume"},
