@@ -10,16 +10,22 @@ import (
 	"gitd/internal/core"
 )
 
+// appTable is the table of the apps.
+type appTable struct {
+	db   *database
+	vars varTable
+}
+
 const selectApps = `SELECT name, branch, created, stopped, lock_by, lock_reason, lock_since, was_named,
   coalesce((SELECT version FROM releases WHERE app = name AND state = 'live'), 0) FROM apps `
 
 // CreateApp adds an app; an existing one is left as it is.
-func (l *Ledger) CreateApp(ctx context.Context, name string) (core.App, error) {
+func (t appTable) CreateApp(ctx context.Context, name string) (core.App, error) {
 	if err := core.CheckName(name); err != nil {
 		return core.App{}, err
 	}
 	var a core.App
-	err := l.change(ctx, "create app "+name, func(ctx context.Context, tx *sql.Tx) error {
+	err := t.db.change(ctx, "create app "+name, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `INSERT INTO apps (name, branch, created) VALUES (?, '', ?) ON CONFLICT DO NOTHING`,
 			name, time.Now().UnixNano())
 		if err != nil {
@@ -32,23 +38,19 @@ func (l *Ledger) CreateApp(ctx context.Context, name string) (core.App, error) {
 }
 
 // App finds an app by its name.
-func (l *Ledger) App(ctx context.Context, name string) (core.App, error) {
-	a, err := scanApp(l.reader.QueryRowContext(ctx, selectApps+`WHERE name = ?`, name))
-	if err != nil {
-		return core.App{}, fmt.Errorf("app %q: %w", name, notFound(err))
-	}
-	return a, nil
+func (t appTable) App(ctx context.Context, name string) (core.App, error) {
+	return findApp(ctx, t.db.reader, name)
 }
 
 // Apps are sorted by name.
-func (l *Ledger) Apps(ctx context.Context) ([]core.App, error) {
-	return list(ctx, l.reader, "apps", scanApp, selectApps+`ORDER BY name`)
+func (t appTable) Apps(ctx context.Context) ([]core.App, error) {
+	return list(ctx, t.db.reader, "apps", scanApp, selectApps+`ORDER BY name`)
 }
 
 // ChangeApp stores what change does to an app. change must not use the
 // ledger: there is one writer, and it is inside.
-func (l *Ledger) ChangeApp(ctx context.Context, name string, change func(a *core.App) error) error {
-	return l.change(ctx, fmt.Sprintf("change app %q", name), func(ctx context.Context, tx *sql.Tx) error {
+func (t appTable) ChangeApp(ctx context.Context, name string, change func(a *core.App) error) error {
+	return t.db.change(ctx, fmt.Sprintf("change app %q", name), func(ctx context.Context, tx *sql.Tx) error {
 		a, err := scanApp(tx.QueryRowContext(ctx, selectApps+`WHERE name = ?`, name))
 		if err != nil {
 			return notFound(err)
@@ -56,18 +58,18 @@ func (l *Ledger) ChangeApp(ctx context.Context, name string, change func(a *core
 		if err := change(&a); err != nil {
 			return err
 		}
-		return one(tx.ExecContext(ctx, `UPDATE apps SET branch = ?, stopped = ?, lock_by = ?, lock_reason = ?, lock_since = ?, was_named = ?
+		return mustAffect(tx.ExecContext(ctx, `UPDATE apps SET branch = ?, stopped = ?, lock_by = ?, lock_reason = ?, lock_since = ?, was_named = ?
 			WHERE name = ?`, a.Branch, a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since}, a.FormerName, name))
 	})
 }
 
 // RenameApp gives an app another name. What refers to it follows, but for the
 // audit: an entry says what was true when it was written.
-func (l *Ledger) RenameApp(ctx context.Context, from, to string) error {
+func (t appTable) RenameApp(ctx context.Context, from, to string) error {
 	if err := core.CheckName(to); err != nil {
 		return err
 	}
-	return l.change(ctx, fmt.Sprintf("rename app %q to %q", from, to), func(ctx context.Context, tx *sql.Tx) error {
+	return t.db.change(ctx, fmt.Sprintf("rename app %q to %q", from, to), func(ctx context.Context, tx *sql.Tx) error {
 		var taken int
 		if err := tx.QueryRowContext(ctx, `SELECT count(*) FROM apps WHERE name = ?`, to).Scan(&taken); err != nil {
 			return err
@@ -75,17 +77,25 @@ func (l *Ledger) RenameApp(ctx context.Context, from, to string) error {
 		if taken > 0 {
 			return core.ErrTaken
 		}
-		return l.moveVars(ctx, tx, from, to, func() error {
-			return one(tx.ExecContext(ctx, `UPDATE apps SET name = ?, was_named = ? WHERE name = ?`, to, from, from))
+		return t.vars.move(ctx, tx, from, to, func() error {
+			return mustAffect(tx.ExecContext(ctx, `UPDATE apps SET name = ?, was_named = ? WHERE name = ?`, to, from, from))
 		})
 	})
 }
 
 // DeleteApp forgets an app with all that belongs to it but the audit.
-func (l *Ledger) DeleteApp(ctx context.Context, name string) error {
-	return l.change(ctx, fmt.Sprintf("delete app %q", name), func(ctx context.Context, tx *sql.Tx) error {
-		return one(tx.ExecContext(ctx, `DELETE FROM apps WHERE name = ?`, name))
+func (t appTable) DeleteApp(ctx context.Context, name string) error {
+	return t.db.change(ctx, fmt.Sprintf("delete app %q", name), func(ctx context.Context, tx *sql.Tx) error {
+		return mustAffect(tx.ExecContext(ctx, `DELETE FROM apps WHERE name = ?`, name))
 	})
+}
+
+func findApp(ctx context.Context, q querier, name string) (core.App, error) {
+	a, err := scanApp(q.QueryRowContext(ctx, selectApps+`WHERE name = ?`, name))
+	if err != nil {
+		return core.App{}, fmt.Errorf("app %q: %w", name, notFound(err))
+	}
+	return a, nil
 }
 
 func scanApp(row scanner) (core.App, error) {

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"gitd/internal/core"
-	"gitd/internal/deploy/ledgertest"
+	"gitd/internal/ledger/ledgertest"
 )
 
 // crashVar tells a child process which ledger to write to until it is killed.

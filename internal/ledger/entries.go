@@ -7,9 +7,12 @@ import (
 	"gitd/internal/core"
 )
 
+// entryTable is the audit. Its entries are written and never changed.
+type entryTable struct{ db *database }
+
 // Record appends to the audit.
-func (l *Ledger) Record(ctx context.Context, e core.Entry) error {
-	return l.change(ctx, "record "+e.Action, func(ctx context.Context, tx *sql.Tx) error {
+func (t entryTable) Record(ctx context.Context, e core.Entry) error {
+	return t.db.change(ctx, "record "+e.Action, func(ctx context.Context, tx *sql.Tx) error {
 		return record(ctx, tx, e)
 	})
 }
@@ -22,12 +25,12 @@ func record(ctx context.Context, tx *sql.Tx, e core.Entry) error {
 
 // Entries are the newest first, in the order of their recording: clocks can
 // step back. An empty app means all, and so does a limit of 0.
-func (l *Ledger) Entries(ctx context.Context, app string, limit int) ([]core.Entry, error) {
+func (t entryTable) Entries(ctx context.Context, app string, limit int) ([]core.Entry, error) {
 	const columns = `SELECT time, app, actor, action, detail FROM entries `
 	if app == "" {
-		return list(ctx, l.reader, "entries", scanEntry, columns+`ORDER BY id DESC LIMIT ?`, noLimit(limit))
+		return list(ctx, t.db.reader, "entries", scanEntry, columns+`ORDER BY id DESC LIMIT ?`, noLimit(limit))
 	}
-	return list(ctx, l.reader, "entries", scanEntry, columns+`WHERE app = ? ORDER BY id DESC LIMIT ?`, app, noLimit(limit))
+	return list(ctx, t.db.reader, "entries", scanEntry, columns+`WHERE app = ? ORDER BY id DESC LIMIT ?`, app, noLimit(limit))
 }
 
 func scanEntry(row scanner) (core.Entry, error) {

@@ -55,8 +55,8 @@ func syncDir(dir string) error {
 	return errors.Join(d.Sync(), d.Close())
 }
 
-// explain says what to do about a ledger that does not open.
-func explain(path string, err error) error {
+// openError says what to do about a ledger that does not open.
+func openError(path string, err error) error {
 	var s *sqlite.Error
 	if errors.Is(err, errDamaged) || errors.As(err, &s) && isDamage(s.Code()) {
 		return fmt.Errorf("the ledger %s is damaged: %w; restore it from a backup together with its -wal file, "+

@@ -8,9 +8,9 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// named adds the operating system's error to SQLite's where a full disk is
+// withErrno adds the operating system's error to SQLite's where a full disk is
 // the cause, so that the core can say what to do about it.
-func named(err error) error {
+func withErrno(err error) error {
 	var s *sqlite.Error
 	if !errors.As(err, &s) {
 		return err

@@ -11,11 +11,14 @@ import (
 	"gitd/internal/people"
 )
 
+// invitationTable is the table of the open invitations.
+type invitationTable struct{ db *database }
+
 const selectInvitations = `SELECT hash, name, admin, app, role, inviter, created, expires FROM invitations WHERE expires > ? `
 
 // Invite stores an invitation, in place of an open one for the same name.
-func (l *Ledger) Invite(ctx context.Context, i people.Invitation) error {
-	return l.change(ctx, "invite "+i.Name, func(ctx context.Context, tx *sql.Tx) error {
+func (t invitationTable) Invite(ctx context.Context, i people.Invitation) error {
+	return t.db.change(ctx, "invite "+i.Name, func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM invitations WHERE name = ? OR expires <= ?`, i.Name, instant{time.Now()}); err != nil {
 			return err
 		}
@@ -27,15 +30,15 @@ func (l *Ledger) Invite(ctx context.Context, i people.Invitation) error {
 }
 
 // Invitations are the open ones.
-func (l *Ledger) Invitations(ctx context.Context) ([]people.Invitation, error) {
-	return list(ctx, l.reader, "invitations", scanInvitation, selectInvitations+`ORDER BY name`, instant{time.Now()})
+func (t invitationTable) Invitations(ctx context.Context) ([]people.Invitation, error) {
+	return list(ctx, t.db.reader, "invitations", scanInvitation, selectInvitations+`ORDER BY name`, instant{time.Now()})
 }
 
 // Redeem uses up the invitation with this hash and registers k. Of two who
 // come with the same code, one is the second: the code is gone by then.
-func (l *Ledger) Redeem(ctx context.Context, hash string, k people.Key) (people.Invitation, error) {
+func (t invitationTable) Redeem(ctx context.Context, hash string, k people.Key) (people.Invitation, error) {
 	var i people.Invitation
-	err := l.change(ctx, "redeem an invitation", func(ctx context.Context, tx *sql.Tx) error {
+	err := t.db.change(ctx, "redeem an invitation", func(ctx context.Context, tx *sql.Tx) error {
 		var err error
 		i, err = scanInvitation(tx.QueryRowContext(ctx, selectInvitations+`AND hash = ?`, instant{time.Now()}, hash))
 		if errors.Is(err, sql.ErrNoRows) {

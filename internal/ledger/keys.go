@@ -11,6 +11,9 @@ import (
 	"gitd/internal/people"
 )
 
+// keyTable is the table of the keys that may log in.
+type keyTable struct{ db *database }
+
 const (
 	keyColumns = `fingerprint, name, public, only_app, only_role, added, expires, last_used, last_from`
 	selectKeys = `SELECT ` + keyColumns + ` FROM keys `
@@ -19,8 +22,8 @@ const (
 // AddKey stores k, and its owner where there is none yet. The same key under
 // the same name is updated, and keeps when it was added and used; under
 // another name it is an error that names the owner.
-func (l *Ledger) AddKey(ctx context.Context, k people.Key, admin bool) error {
-	return l.change(ctx, "add key "+k.Fingerprint, func(ctx context.Context, tx *sql.Tx) error {
+func (t keyTable) AddKey(ctx context.Context, k people.Key, admin bool) error {
+	return t.db.change(ctx, "add key "+k.Fingerprint, func(ctx context.Context, tx *sql.Tx) error {
 		return addKey(ctx, tx, k, admin)
 	})
 }
@@ -31,7 +34,7 @@ func addKey(ctx context.Context, tx *sql.Tx, k people.Key, admin bool) error {
 	if err != nil {
 		return err
 	}
-	err = one(tx.ExecContext(ctx, `INSERT INTO keys (`+keyColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	err = mustAffect(tx.ExecContext(ctx, `INSERT INTO keys (`+keyColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (fingerprint) DO UPDATE SET public = excluded.public, only_app = excluded.only_app,
 		  only_role = excluded.only_role, expires = excluded.expires
 		WHERE name = excluded.name`,
@@ -47,13 +50,13 @@ func addKey(ctx context.Context, tx *sql.Tx, k people.Key, admin bool) error {
 }
 
 // Keys are sorted by name, then by when they were added.
-func (l *Ledger) Keys(ctx context.Context) ([]people.Key, error) {
-	return list(ctx, l.reader, "keys", scanKey, selectKeys+`ORDER BY name, added, fingerprint`)
+func (t keyTable) Keys(ctx context.Context) ([]people.Key, error) {
+	return list(ctx, t.db.reader, "keys", scanKey, selectKeys+`ORDER BY name, added, fingerprint`)
 }
 
 // Key finds a key by its fingerprint.
-func (l *Ledger) Key(ctx context.Context, fingerprint string) (people.Key, error) {
-	k, err := scanKey(l.reader.QueryRowContext(ctx, selectKeys+`WHERE fingerprint = ?`, fingerprint))
+func (t keyTable) Key(ctx context.Context, fingerprint string) (people.Key, error) {
+	k, err := scanKey(t.db.reader.QueryRowContext(ctx, selectKeys+`WHERE fingerprint = ?`, fingerprint))
 	if err != nil {
 		return people.Key{}, fmt.Errorf("key %q: %w", fingerprint, notFound(err))
 	}
@@ -62,9 +65,9 @@ func (l *Ledger) Key(ctx context.Context, fingerprint string) (people.Key, error
 
 // KeyUsed finds who the key with this fingerprint is, and notes the time and
 // from where. An expired key is ErrNotFound.
-func (l *Ledger) KeyUsed(ctx context.Context, fingerprint, from string) (core.Actor, error) {
+func (t keyTable) KeyUsed(ctx context.Context, fingerprint, from string) (core.Actor, error) {
 	var a core.Actor
-	err := l.change(ctx, "key "+fingerprint, func(ctx context.Context, tx *sql.Tx) error {
+	err := t.db.change(ctx, "key "+fingerprint, func(ctx context.Context, tx *sql.Tx) error {
 		now := time.Now().UnixNano()
 		k, err := scanKey(tx.QueryRowContext(ctx, `UPDATE keys SET last_used = ?, last_from = ?
 			WHERE fingerprint = ? AND (expires IS NULL OR expires > ?) RETURNING `+keyColumns, now, from, fingerprint, now))
@@ -79,10 +82,10 @@ func (l *Ledger) KeyUsed(ctx context.Context, fingerprint, from string) (core.Ac
 }
 
 // RemoveKey removes a key.
-func (l *Ledger) RemoveKey(ctx context.Context, fingerprint string) error {
-	return l.change(ctx, "remove key "+fingerprint, func(ctx context.Context, tx *sql.Tx) error {
+func (t keyTable) RemoveKey(ctx context.Context, fingerprint string) error {
+	return t.db.change(ctx, "remove key "+fingerprint, func(ctx context.Context, tx *sql.Tx) error {
 		return keepAdmin(ctx, tx, func() error {
-			return one(tx.ExecContext(ctx, `DELETE FROM keys WHERE fingerprint = ?`, fingerprint))
+			return mustAffect(tx.ExecContext(ctx, `DELETE FROM keys WHERE fingerprint = ?`, fingerprint))
 		})
 	})
 }

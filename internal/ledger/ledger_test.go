@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"gitd/internal/core"
-	"gitd/internal/deploy/ledgertest"
+	"gitd/internal/ledger/ledgertest"
 )
 
 func TestConformance(t *testing.T) {
@@ -177,8 +177,8 @@ func TestFileMode(t *testing.T) {
 	}
 }
 
-// BenchmarkDeploy is what one push costs the ledger: a new release, then its
-// promotion. Each is a transaction that waits for the disk.
+// BenchmarkDeploy is what one push costs the ledger: a new release, then each
+// of its steps. Each is a transaction that waits for the disk.
 func BenchmarkDeploy(b *testing.B) {
 	l := openAt(b, newPath(b))
 	if _, err := l.CreateApp(b.Context(), "shop"); err != nil {
@@ -190,7 +190,7 @@ func BenchmarkDeploy(b *testing.B) {
 			b.Fatal(err)
 		}
 		r.Finished = time.Now()
-		if err := l.Promote(b.Context(), r); err != nil {
+		if err := promote(b.Context(), l, r); err != nil {
 			b.Fatal(err)
 		}
 	}

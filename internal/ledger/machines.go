@@ -7,11 +7,14 @@ import (
 	"gitd/internal/core"
 )
 
+// machineTable is the table of the machines that run, or ran when gitd ended.
+type machineTable struct{ db *database }
+
 // SaveMachine stores m, in place of what was stored under its id. Its release
 // must exist.
-func (l *Ledger) SaveMachine(ctx context.Context, m core.Machine) error {
-	return l.change(ctx, "save machine "+m.ID, func(ctx context.Context, tx *sql.Tx) error {
-		return one(tx.ExecContext(ctx, `INSERT INTO machines (id, app, release, addr, started)
+func (t machineTable) SaveMachine(ctx context.Context, m core.Machine) error {
+	return t.db.change(ctx, "save machine "+m.ID, func(ctx context.Context, tx *sql.Tx) error {
+		return mustAffect(tx.ExecContext(ctx, `INSERT INTO machines (id, app, release, addr, started)
 			SELECT ?, app, version, ?, ? FROM releases WHERE app = ? AND version = ?
 			ON CONFLICT (id) DO UPDATE SET app = excluded.app, release = excluded.release,
 			  addr = excluded.addr, started = excluded.started`,
@@ -20,16 +23,16 @@ func (l *Ledger) SaveMachine(ctx context.Context, m core.Machine) error {
 }
 
 // DeleteMachine forgets a machine; an unknown id is no error.
-func (l *Ledger) DeleteMachine(ctx context.Context, id string) error {
-	return l.change(ctx, "delete machine "+id, func(ctx context.Context, tx *sql.Tx) error {
+func (t machineTable) DeleteMachine(ctx context.Context, id string) error {
+	return t.db.change(ctx, "delete machine "+id, func(ctx context.Context, tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `DELETE FROM machines WHERE id = ?`, id)
 		return err
 	})
 }
 
 // Machines are sorted by id.
-func (l *Ledger) Machines(ctx context.Context) ([]core.Machine, error) {
-	return list(ctx, l.reader, "machines", scanMachine, `SELECT id, app, release, addr, started FROM machines ORDER BY id`)
+func (t machineTable) Machines(ctx context.Context) ([]core.Machine, error) {
+	return list(ctx, t.db.reader, "machines", scanMachine, `SELECT id, app, release, addr, started FROM machines ORDER BY id`)
 }
 
 func scanMachine(row scanner) (core.Machine, error) {

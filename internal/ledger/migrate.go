@@ -25,9 +25,9 @@ var (
 	errNewer   = errors.New("written by a newer gitd")
 )
 
-// check finds damage now, and not in the middle of a swap. It reads the whole
+// checkIntegrity finds damage now, and not in the middle of a swap. It reads the whole
 // file: milliseconds for thousands of releases.
-func check(ctx context.Context, db *sql.DB) error {
+func checkIntegrity(ctx context.Context, db *sql.DB) error {
 	var answer string
 	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&answer); err != nil {
 		return err

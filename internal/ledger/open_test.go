@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"gitd/internal/core"
-	"gitd/internal/deploy/ledgertest"
+	"gitd/internal/ledger/ledgertest"
 )
 
 // TestDamage: a ledger that is not sound is refused at once, with what to do.

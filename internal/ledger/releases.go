@@ -11,6 +11,10 @@ import (
 	"gitd/internal/core"
 )
 
+// releaseTable is the table of the releases. It holds them to the life that
+// core.State draws, and puts each step into the audit.
+type releaseTable struct{ db *database }
+
 const releaseColumns = `app, version, commit_id, subject, pusher, key, cause, image_of, state, reason, manifest, steps, created, finished`
 
 const selectReleases = `SELECT ` + releaseColumns + `, pinned FROM releases `
@@ -23,8 +27,8 @@ var (
 )
 
 // AddRelease gives r the app's next version and stores it.
-func (l *Ledger) AddRelease(ctx context.Context, r core.Release) (core.Release, error) {
-	err := l.change(ctx, fmt.Sprintf("add a release of app %q", r.App), func(ctx context.Context, tx *sql.Tx) error {
+func (t releaseTable) AddRelease(ctx context.Context, r core.Release) (core.Release, error) {
+	err := t.db.change(ctx, fmt.Sprintf("add a release of app %q", r.App), func(ctx context.Context, tx *sql.Tx) error {
 		if !r.State.Starts() {
 			return fmt.Errorf("a new release that is %s: %w", r.State, errStep)
 		}
@@ -37,7 +41,7 @@ func (l *Ledger) AddRelease(ctx context.Context, r core.Release) (core.Release, 
 		if err != nil {
 			return err
 		}
-		return note(ctx, tx, r, r.Pusher, " by "+string(r.Trigger))
+		return recordRelease(ctx, tx, r, r.Pusher, " by "+string(r.Trigger))
 	})
 	if err != nil {
 		return core.Release{}, err
@@ -48,8 +52,8 @@ func (l *Ledger) AddRelease(ctx context.Context, r core.Release) (core.Release, 
 // SaveRelease stores the changed fields of an existing release: its state
 // (but see Promote), reason, image, steps and end. What it was made from does
 // not change.
-func (l *Ledger) SaveRelease(ctx context.Context, r core.Release) error {
-	return l.change(ctx, "save "+name(r), func(ctx context.Context, tx *sql.Tx) error {
+func (t releaseTable) SaveRelease(ctx context.Context, r core.Release) error {
+	return t.db.change(ctx, "save "+name(r), func(ctx context.Context, tx *sql.Tx) error {
 		was, err := stateOf(ctx, tx, r)
 		switch {
 		case err != nil:
@@ -62,7 +66,7 @@ func (l *Ledger) SaveRelease(ctx context.Context, r core.Release) error {
 		if err := update(ctx, tx, r); err != nil || was == r.State {
 			return err
 		}
-		return noteStep(ctx, tx, r)
+		return recordStep(ctx, tx, r)
 	})
 }
 
@@ -74,8 +78,8 @@ func stateOf(ctx context.Context, tx *sql.Tx, r core.Release) (s core.State, err
 // Promote makes r the live release of its app, has the one before drain and
 // the app be no longer stopped, in one transaction: after a crash exactly one
 // of the two is live.
-func (l *Ledger) Promote(ctx context.Context, r core.Release) error {
-	return l.change(ctx, "promote "+name(r), func(ctx context.Context, tx *sql.Tx) error {
+func (t releaseTable) Promote(ctx context.Context, r core.Release) error {
+	return t.db.change(ctx, "promote "+name(r), func(ctx context.Context, tx *sql.Tx) error {
 		was, err := stateOf(ctx, tx, r)
 		if err != nil {
 			return err
@@ -93,7 +97,7 @@ func (l *Ledger) Promote(ctx context.Context, r core.Release) error {
 		if err := update(ctx, tx, r); err != nil || was == core.Live {
 			return err
 		}
-		return noteStep(ctx, tx, r)
+		return recordStep(ctx, tx, r)
 	})
 }
 
@@ -110,12 +114,12 @@ func drainLive(ctx context.Context, tx *sql.Tx, r core.Release) error {
 	if err := update(ctx, tx, old); err != nil {
 		return err
 	}
-	return noteStep(ctx, tx, old)
+	return recordStep(ctx, tx, old)
 }
 
-// noteStep adds a step to the audit, in the transaction that makes it. What
+// recordStep adds a step to the audit, in the transaction that makes it. What
 // ends a release is nobody's wish but gitd's own work.
-func noteStep(ctx context.Context, tx *sql.Tx, r core.Release) error {
+func recordStep(ctx context.Context, tx *sql.Tx, r core.Release) error {
 	actor, more := r.Pusher, ""
 	if r.State == core.Draining || r.State == core.Retired {
 		actor = "gitd"
@@ -123,10 +127,10 @@ func noteStep(ctx context.Context, tx *sql.Tx, r core.Release) error {
 	if r.Reason != "" {
 		more = ": " + r.Reason
 	}
-	return note(ctx, tx, r, actor, more)
+	return recordRelease(ctx, tx, r, actor, more)
 }
 
-func note(ctx context.Context, tx *sql.Tx, r core.Release, actor, more string) error {
+func recordRelease(ctx context.Context, tx *sql.Tx, r core.Release, actor, more string) error {
 	return record(ctx, tx, core.Entry{
 		Time: time.Now(), App: r.App, Actor: actor, Action: "release." + string(r.State),
 		Detail: fmt.Sprintf("v%d %.7s%s", r.Version, r.Commit, more),
@@ -134,15 +138,15 @@ func note(ctx context.Context, tx *sql.Tx, r core.Release, actor, more string) e
 }
 
 func update(ctx context.Context, tx *sql.Tx, r core.Release) error {
-	return one(tx.ExecContext(ctx, `UPDATE releases SET state = ?, reason = ?, manifest = ?, steps = ?, finished = ?
+	return mustAffect(tx.ExecContext(ctx, `UPDATE releases SET state = ?, reason = ?, manifest = ?, steps = ?, finished = ?
 		WHERE app = ? AND version = ?`,
 		r.State, r.Reason, document[core.Manifest]{&r.Manifest}, document[[]core.Step]{&r.Steps},
 		instant{r.Finished}, r.App, r.Version))
 }
 
 // Release finds one version of an app.
-func (l *Ledger) Release(ctx context.Context, app string, version int) (core.Release, error) {
-	r, err := scanRelease(l.reader.QueryRowContext(ctx, selectReleases+`WHERE app = ? AND version = ?`, app, version))
+func (t releaseTable) Release(ctx context.Context, app string, version int) (core.Release, error) {
+	r, err := scanRelease(t.db.reader.QueryRowContext(ctx, selectReleases+`WHERE app = ? AND version = ?`, app, version))
 	if err != nil {
 		return core.Release{}, fmt.Errorf("release v%d of app %q: %w", version, app, notFound(err))
 	}
@@ -150,15 +154,15 @@ func (l *Ledger) Release(ctx context.Context, app string, version int) (core.Rel
 }
 
 // Releases are the newest first; limit 0 means all. An unknown app has none.
-func (l *Ledger) Releases(ctx context.Context, app string, limit int) ([]core.Release, error) {
-	return list(ctx, l.reader, "releases", scanRelease,
+func (t releaseTable) Releases(ctx context.Context, app string, limit int) ([]core.Release, error) {
+	return list(ctx, t.db.reader, "releases", scanRelease,
 		selectReleases+`WHERE app = ? ORDER BY version DESC LIMIT ?`, app, noLimit(limit))
 }
 
 // Image finds the newest release of app that was built from commit and was
 // live once.
-func (l *Ledger) Image(ctx context.Context, app, commit string) (core.Release, error) {
-	r, err := scanRelease(l.reader.QueryRowContext(ctx, selectReleases+
+func (t releaseTable) Image(ctx context.Context, app, commit string) (core.Release, error) {
+	r, err := scanRelease(t.db.reader.QueryRowContext(ctx, selectReleases+
 		`WHERE app = ? AND commit_id = ? AND state IN ('live', 'draining', 'retired') ORDER BY version DESC LIMIT 1`, app, commit))
 	if err != nil {
 		return core.Release{}, fmt.Errorf("image of commit %.12q of app %q: %w", commit, app, notFound(err))
@@ -167,29 +171,29 @@ func (l *Ledger) Image(ctx context.Context, app, commit string) (core.Release, e
 }
 
 // Lives are the live releases of all apps, by app.
-func (l *Ledger) Lives(ctx context.Context) ([]core.Release, error) {
-	return list(ctx, l.reader, "live releases", scanRelease, selectReleases+`WHERE state = 'live' ORDER BY app`)
+func (t releaseTable) Lives(ctx context.Context) ([]core.Release, error) {
+	return list(ctx, t.db.reader, "live releases", scanRelease, selectReleases+`WHERE state = 'live' ORDER BY app`)
 }
 
 // Images are the releases of all apps that have an image and have not failed,
 // by app, the newest first.
-func (l *Ledger) Images(ctx context.Context) ([]core.Release, error) {
-	all, err := list(ctx, l.reader, "images", scanRelease,
+func (t releaseTable) Images(ctx context.Context) ([]core.Release, error) {
+	all, err := list(ctx, t.db.reader, "images", scanRelease,
 		selectReleases+`WHERE state NOT IN ('building', 'failed') ORDER BY app, version DESC`)
 	return slices.DeleteFunc(all, func(r core.Release) bool { return r.Manifest.Empty() }), err
 }
 
 // PinRelease sets or ends Pinned.
-func (l *Ledger) PinRelease(ctx context.Context, app string, version int, pinned bool) error {
-	return l.change(ctx, fmt.Sprintf("pin v%d of app %q", version, app), func(ctx context.Context, tx *sql.Tx) error {
-		return one(tx.ExecContext(ctx, `UPDATE releases SET pinned = ? WHERE app = ? AND version = ?`, pinned, app, version))
+func (t releaseTable) PinRelease(ctx context.Context, app string, version int, pinned bool) error {
+	return t.db.change(ctx, fmt.Sprintf("pin v%d of app %q", version, app), func(ctx context.Context, tx *sql.Tx) error {
+		return mustAffect(tx.ExecContext(ctx, `UPDATE releases SET pinned = ? WHERE app = ? AND version = ?`, pinned, app, version))
 	})
 }
 
 // Unfinished are the releases that are on their way to another state, by app
 // and version.
-func (l *Ledger) Unfinished(ctx context.Context) ([]core.Release, error) {
-	return list(ctx, l.reader, "releases", scanRelease,
+func (t releaseTable) Unfinished(ctx context.Context) ([]core.Release, error) {
+	return list(ctx, t.db.reader, "releases", scanRelease,
 		selectReleases+`WHERE state IN ('building', 'built', 'booting', 'healthy', 'draining') ORDER BY app, version`)
 }
 

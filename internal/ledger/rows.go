@@ -41,8 +41,8 @@ func list[T any](ctx context.Context, db querier, what string, scan func(scanner
 	return all, nil
 }
 
-// one makes a statement that changed nothing an ErrNotFound.
-func one(res sql.Result, err error) error {
+// mustAffect makes a statement that changed nothing an ErrNotFound.
+func mustAffect(res sql.Result, err error) error {
 	if err != nil {
 		return err
 	}

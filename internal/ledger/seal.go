@@ -55,10 +55,10 @@ func (s sealer) open(sealed []byte, app, name string) (string, error) {
 func place(app, name string) []byte { return []byte(app + "/" + name) }
 
 // openSealer reads the key file, or makes it when nothing was ever sealed.
-func (l *Ledger) openSealer(ctx context.Context, path string) error {
-	sealed, app, name, err := l.anySealed(ctx)
+func openSealer(ctx context.Context, db querier, path string) (sealer, error) {
+	sealed, app, name, err := anySealed(ctx, db)
 	if err != nil {
-		return err
+		return sealer{}, err
 	}
 	key, err := readKey(path)
 	if errors.Is(err, fs.ErrNotExist) && sealed == nil {
@@ -66,28 +66,28 @@ func (l *Ledger) openSealer(ctx context.Context, path string) error {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("the ledger holds config values and their key file %s is missing: put it back from your backup, with mode 0600; "+
+		return sealer{}, fmt.Errorf("the ledger holds config values and their key file %s is missing: put it back from your backup, with mode 0600; "+
 			"without it the values are lost, and `DELETE FROM vars` in the ledger starts without them", path)
 	case err != nil:
-		return err
+		return sealer{}, err
 	}
 	aead, err := chacha20poly1305.NewX(key)
 	if err != nil {
-		return err
+		return sealer{}, err
 	}
-	l.sealer = sealer{aead}
+	s := sealer{aead}
 	if sealed == nil {
-		return nil
+		return s, nil
 	}
-	if _, err := l.sealer.open(sealed, app, name); err != nil {
-		return fmt.Errorf("%s is not the key that the ledger's config values were sealed with: put that one back from your backup", path)
+	if _, err := s.open(sealed, app, name); err != nil {
+		return sealer{}, fmt.Errorf("%s is not the key that the ledger's config values were sealed with: put that one back from your backup", path)
 	}
-	return nil
+	return s, nil
 }
 
 // anySealed returns one sealed value, or nil when there is none.
-func (l *Ledger) anySealed(ctx context.Context) (sealed []byte, app, name string, err error) {
-	err = l.reader.QueryRowContext(ctx, `SELECT sealed, app, name FROM vars LIMIT 1`).Scan(&sealed, &app, &name)
+func anySealed(ctx context.Context, db querier) (sealed []byte, app, name string, err error) {
+	err = db.QueryRowContext(ctx, `SELECT sealed, app, name FROM vars LIMIT 1`).Scan(&sealed, &app, &name)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = nil
 	}

@@ -115,7 +115,7 @@ func TestRenamedApp(t *testing.T) {
 	l := openAt(t, sealedIn(t))
 	ctx := t.Context()
 	err := l.change(ctx, "rename", func(ctx context.Context, tx *sql.Tx) error {
-		return l.moveVars(ctx, tx, "shop", "store", func() error {
+		return l.varTable.move(ctx, tx, "shop", "store", func() error {
 			_, err := tx.ExecContext(ctx, `UPDATE apps SET name = 'store' WHERE name = 'shop'`)
 			return err
 		})

@@ -11,18 +11,21 @@ import (
 	"gitd/internal/people"
 )
 
+// userTable is the table of the users, and that of their roles.
+type userTable struct{ db *database }
+
 const (
 	selectUsers  = `SELECT name, admin, added FROM users `
 	selectGrants = `SELECT name, app, role FROM grants `
 )
 
 // Users are sorted by name.
-func (l *Ledger) Users(ctx context.Context) ([]people.User, error) {
-	users, err := list(ctx, l.reader, "users", scanUser, selectUsers+`ORDER BY name`)
+func (t userTable) Users(ctx context.Context) ([]people.User, error) {
+	users, err := list(ctx, t.db.reader, "users", scanUser, selectUsers+`ORDER BY name`)
 	if err != nil {
 		return nil, err
 	}
-	grants, err := list(ctx, l.reader, "grants", scanGrant, selectGrants+`ORDER BY name, app`)
+	grants, err := list(ctx, t.db.reader, "grants", scanGrant, selectGrants+`ORDER BY name, app`)
 	if err != nil {
 		return nil, err
 	}
@@ -37,8 +40,8 @@ func (l *Ledger) Users(ctx context.Context) ([]people.User, error) {
 }
 
 // User finds a user by name.
-func (l *Ledger) User(ctx context.Context, name string) (people.User, error) {
-	return findUser(ctx, l.reader, name)
+func (t userTable) User(ctx context.Context, name string) (people.User, error) {
+	return findUser(ctx, t.db.reader, name)
 }
 
 func findUser(ctx context.Context, q querier, name string) (people.User, error) {
@@ -51,9 +54,9 @@ func findUser(ctx context.Context, q querier, name string) (people.User, error) 
 }
 
 // AddUser stores a user without a key.
-func (l *Ledger) AddUser(ctx context.Context, name string, admin bool) error {
-	return l.change(ctx, "add user "+name, func(ctx context.Context, tx *sql.Tx) error {
-		err := one(tx.ExecContext(ctx, `INSERT INTO users (name, admin, added) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
+func (t userTable) AddUser(ctx context.Context, name string, admin bool) error {
+	return t.db.change(ctx, "add user "+name, func(ctx context.Context, tx *sql.Tx) error {
+		err := mustAffect(tx.ExecContext(ctx, `INSERT INTO users (name, admin, added) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
 			name, admin, instant{time.Now()}))
 		if errors.Is(err, core.ErrNotFound) {
 			return people.ErrNameTaken
@@ -63,53 +66,53 @@ func (l *Ledger) AddUser(ctx context.Context, name string, admin bool) error {
 }
 
 // SetAdmin makes someone an administrator or takes that away.
-func (l *Ledger) SetAdmin(ctx context.Context, name string, admin bool) error {
-	return l.change(ctx, "set the rights of "+name, func(ctx context.Context, tx *sql.Tx) error {
+func (t userTable) SetAdmin(ctx context.Context, name string, admin bool) error {
+	return t.db.change(ctx, "set the rights of "+name, func(ctx context.Context, tx *sql.Tx) error {
 		return keepAdmin(ctx, tx, func() error {
-			return one(tx.ExecContext(ctx, `UPDATE users SET admin = ? WHERE name = ?`, admin, name))
+			return mustAffect(tx.ExecContext(ctx, `UPDATE users SET admin = ? WHERE name = ?`, admin, name))
 		})
 	})
 }
 
 // RenameUser keeps keys and roles: their references follow.
-func (l *Ledger) RenameUser(ctx context.Context, from, to string) error {
-	return l.change(ctx, "rename user "+from, func(ctx context.Context, tx *sql.Tx) error {
+func (t userTable) RenameUser(ctx context.Context, from, to string) error {
+	return t.db.change(ctx, "rename user "+from, func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := findUser(ctx, tx, to); !errors.Is(err, core.ErrNotFound) {
 			return errors.Join(err, people.ErrNameTaken)
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM invitations WHERE name = ?`, from); err != nil {
 			return err
 		}
-		return one(tx.ExecContext(ctx, `UPDATE users SET name = ? WHERE name = ?`, to, from))
+		return mustAffect(tx.ExecContext(ctx, `UPDATE users SET name = ? WHERE name = ?`, to, from))
 	})
 }
 
 // RemoveUser removes the keys, roles and open invitations too.
-func (l *Ledger) RemoveUser(ctx context.Context, name string) error {
-	return l.change(ctx, "remove user "+name, func(ctx context.Context, tx *sql.Tx) error {
+func (t userTable) RemoveUser(ctx context.Context, name string) error {
+	return t.db.change(ctx, "remove user "+name, func(ctx context.Context, tx *sql.Tx) error {
 		return keepAdmin(ctx, tx, func() error {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM invitations WHERE name = ?`, name); err != nil {
 				return err
 			}
-			return one(tx.ExecContext(ctx, `DELETE FROM users WHERE name = ?`, name))
+			return mustAffect(tx.ExecContext(ctx, `DELETE FROM users WHERE name = ?`, name))
 		})
 	})
 }
 
 // Grant gives a role in place of the one before.
-func (l *Ledger) Grant(ctx context.Context, g people.Grant) error {
-	return l.change(ctx, "grant "+g.App, func(ctx context.Context, tx *sql.Tx) error { return grant(ctx, tx, g) })
+func (t userTable) Grant(ctx context.Context, g people.Grant) error {
+	return t.db.change(ctx, "grant "+g.App, func(ctx context.Context, tx *sql.Tx) error { return grant(ctx, tx, g) })
 }
 
 func grant(ctx context.Context, tx *sql.Tx, g people.Grant) error {
-	return one(tx.ExecContext(ctx, `INSERT INTO grants (name, app, role) SELECT name, ?, ? FROM users WHERE name = ?
+	return mustAffect(tx.ExecContext(ctx, `INSERT INTO grants (name, app, role) SELECT name, ?, ? FROM users WHERE name = ?
 		ON CONFLICT (name, app) DO UPDATE SET role = excluded.role`, g.App, int(g.Role), g.User))
 }
 
 // Revoke takes a role away.
-func (l *Ledger) Revoke(ctx context.Context, user, app string) error {
-	return l.change(ctx, "revoke "+app, func(ctx context.Context, tx *sql.Tx) error {
-		return one(tx.ExecContext(ctx, `DELETE FROM grants WHERE name = ? AND app = ?`, user, app))
+func (t userTable) Revoke(ctx context.Context, user, app string) error {
+	return t.db.change(ctx, "revoke "+app, func(ctx context.Context, tx *sql.Tx) error {
+		return mustAffect(tx.ExecContext(ctx, `DELETE FROM grants WHERE name = ? AND app = ?`, user, app))
 	})
 }
 

@@ -8,17 +8,23 @@ import (
 	"gitd/internal/core"
 )
 
+// varTable is the table of the config variables, whose values are sealed.
+type varTable struct {
+	db     *database
+	sealer sealer
+}
+
 // Vars are the variables of app, opened.
-func (l *Ledger) Vars(ctx context.Context, app string) (map[string]string, error) {
-	if _, err := l.App(ctx, app); err != nil {
+func (t varTable) Vars(ctx context.Context, app string) (map[string]string, error) {
+	if _, err := findApp(ctx, t.db.reader, app); err != nil {
 		return nil, err
 	}
-	return l.readVars(ctx, l.reader, app)
+	return t.read(ctx, t.db.reader, app)
 }
 
 // SetVars changes the variables of app, all or none.
-func (l *Ledger) SetVars(ctx context.Context, app string, set map[string]string, unset []string) error {
-	return l.change(ctx, fmt.Sprintf("set the config of app %q", app), func(ctx context.Context, tx *sql.Tx) error {
+func (t varTable) SetVars(ctx context.Context, app string, set map[string]string, unset []string) error {
+	return t.db.change(ctx, fmt.Sprintf("set the config of app %q", app), func(ctx context.Context, tx *sql.Tx) error {
 		var known string
 		if err := tx.QueryRowContext(ctx, `SELECT name FROM apps WHERE name = ?`, app).Scan(&known); err != nil {
 			return notFound(err)
@@ -29,7 +35,7 @@ func (l *Ledger) SetVars(ctx context.Context, app string, set map[string]string,
 			}
 		}
 		// The limit is that of all of them: check what they come to.
-		all, err := l.readVars(ctx, tx, app)
+		all, err := t.read(ctx, tx, app)
 		if err != nil {
 			return err
 		}
@@ -39,18 +45,18 @@ func (l *Ledger) SetVars(ctx context.Context, app string, set map[string]string,
 		if err := core.CheckVars(all); err != nil {
 			return err
 		}
-		return l.writeVars(ctx, tx, app, set)
+		return t.write(ctx, tx, app, set)
 	})
 }
 
-func (l *Ledger) readVars(ctx context.Context, db querier, app string) (map[string]string, error) {
+func (t varTable) read(ctx context.Context, db querier, app string) (map[string]string, error) {
 	rows, err := list(ctx, db, "vars", scanVar, `SELECT name, sealed FROM vars WHERE app = ?`, app)
 	if err != nil {
 		return nil, err
 	}
 	vars := map[string]string{}
 	for _, r := range rows {
-		value, err := l.sealer.open(r.sealed, app, r.name)
+		value, err := t.sealer.open(r.sealed, app, r.name)
 		if err != nil {
 			return nil, fmt.Errorf("ledger: config variable %s of app %q: %w", r.name, app, err)
 		}
@@ -59,9 +65,9 @@ func (l *Ledger) readVars(ctx context.Context, db querier, app string) (map[stri
 	return vars, nil
 }
 
-func (l *Ledger) writeVars(ctx context.Context, tx *sql.Tx, app string, set map[string]string) error {
+func (t varTable) write(ctx context.Context, tx *sql.Tx, app string, set map[string]string) error {
 	for name, value := range set {
-		sealed, err := l.sealer.seal(value, app, name)
+		sealed, err := t.sealer.seal(value, app, name)
 		if err != nil {
 			return err
 		}
@@ -74,17 +80,17 @@ func (l *Ledger) writeVars(ctx context.Context, tx *sql.Tx, app string, set map[
 	return nil
 }
 
-// moveVars seals the variables of an app that is being renamed for its new
+// move seals the variables of an app that is being renamed for its new
 // name, in the transaction that renames it: rename is that.
-func (l *Ledger) moveVars(ctx context.Context, tx *sql.Tx, from, to string, rename func() error) error {
-	vars, err := l.readVars(ctx, tx, from)
+func (t varTable) move(ctx context.Context, tx *sql.Tx, from, to string, rename func() error) error {
+	vars, err := t.read(ctx, tx, from)
 	if err != nil {
 		return err
 	}
 	if err := rename(); err != nil {
 		return err
 	}
-	return l.writeVars(ctx, tx, to, vars)
+	return t.write(ctx, tx, to, vars)
 }
 
 type sealedVar struct {

@@ -8,19 +8,22 @@ import (
 	"gitd/internal/core"
 )
 
+// volumeTable is the table of the volumes.
+type volumeTable struct{ db *database }
+
 const selectVolumes = `SELECT id, app, name, mount, size, created FROM volumes `
 
 // Volumes are those of app, or of all apps.
-func (l *Ledger) Volumes(ctx context.Context, app string) ([]core.Volume, error) {
+func (t volumeTable) Volumes(ctx context.Context, app string) ([]core.Volume, error) {
 	if app == "" {
-		return list(ctx, l.reader, "volumes", scanVolume, selectVolumes+`ORDER BY app, name`)
+		return list(ctx, t.db.reader, "volumes", scanVolume, selectVolumes+`ORDER BY app, name`)
 	}
-	return list(ctx, l.reader, "volumes", scanVolume, selectVolumes+`WHERE app = ? ORDER BY name`, app)
+	return list(ctx, t.db.reader, "volumes", scanVolume, selectVolumes+`WHERE app = ? ORDER BY name`, app)
 }
 
 // AddVolume stores v, if the app's other volumes leave room for it.
-func (l *Ledger) AddVolume(ctx context.Context, v core.Volume) error {
-	return l.change(ctx, fmt.Sprintf("add volume %q to app %q", v.Name, v.App), func(ctx context.Context, tx *sql.Tx) error {
+func (t volumeTable) AddVolume(ctx context.Context, v core.Volume) error {
+	return t.db.change(ctx, fmt.Sprintf("add volume %q to app %q", v.Name, v.App), func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := scanApp(tx.QueryRowContext(ctx, selectApps+`WHERE name = ?`, v.App)); err != nil {
 			return notFound(err)
 		}
@@ -38,9 +41,9 @@ func (l *Ledger) AddVolume(ctx context.Context, v core.Volume) error {
 }
 
 // RemoveVolume forgets the volume with this id.
-func (l *Ledger) RemoveVolume(ctx context.Context, id string) error {
-	return l.change(ctx, fmt.Sprintf("remove volume %q", id), func(ctx context.Context, tx *sql.Tx) error {
-		return one(tx.ExecContext(ctx, `DELETE FROM volumes WHERE id = ?`, id))
+func (t volumeTable) RemoveVolume(ctx context.Context, id string) error {
+	return t.db.change(ctx, fmt.Sprintf("remove volume %q", id), func(ctx context.Context, tx *sql.Tx) error {
+		return mustAffect(tx.ExecContext(ctx, `DELETE FROM volumes WHERE id = ?`, id))
 	})
 }
 

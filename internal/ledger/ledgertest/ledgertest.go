@@ -1,9 +1,7 @@
-// Package ledgertest is the conformance suite of deploy.Ledger, people.Store,
-// deploy.Settings and deploy.Volumes. Whatever implements them, the real
-// ledger or a fake, passes Run.
+// Package ledgertest is the conformance suite of the ledger. Whatever implements Store, the real ledger or a fake,
+// passes Run.
 //
-// It owns what the contract says. It does not own what only a ledger on disk
-// can be asked: crashes, damage, upgrades.
+// It owns what the contract says. It does not own what only a ledger on disk can be asked: crashes, damage, upgrades.
 package ledgertest
 
 import (
@@ -13,17 +11,7 @@ import (
 	"time"
 
 	"gitd/internal/core"
-	"gitd/internal/deploy"
-	"gitd/internal/people"
 )
-
-// Store is what the suite examines.
-type Store interface {
-	deploy.Ledger
-	people.Store
-	deploy.Settings
-	deploy.Volumes
-}
 
 // Run runs the suite. open gives each test an empty store and closes it with
 // t.Cleanup.

@@ -1,0 +1,121 @@
+package ledgertest
+
+import (
+	"context"
+
+	"gitd/internal/core"
+	"gitd/internal/people"
+)
+
+// Store is what the suite examines: all that the ledger does, for all who ask
+// it. Each method is one transaction that is on disk when it returns.
+// Look-ups of what is not there return core.ErrNotFound.
+type Store interface {
+	Apps
+	Releases
+	Machines
+	Settings
+	Volumes
+	people.Store
+	Audit
+}
+
+// Apps is the table of the apps.
+type Apps interface {
+	// CreateApp adds an app; an existing one is left as it is.
+	CreateApp(ctx context.Context, name string) (core.App, error)
+	App(ctx context.Context, name string) (core.App, error)
+	// Apps are sorted by name.
+	Apps(ctx context.Context) ([]core.App, error)
+	// ChangeApp stores what change does to an app's branch, lock, former name,
+	// and whether it is stopped. change runs inside the transaction, so it
+	// must not use the ledger; its error changes nothing.
+	ChangeApp(ctx context.Context, name string, change func(a *core.App) error) error
+	// RenameApp gives an app another name, which must be free, with all that
+	// belongs to it but the audit, and notes the old one in FormerName.
+	RenameApp(ctx context.Context, from, to string) error
+	// DeleteApp forgets an app with all that belongs to it but the audit.
+	DeleteApp(ctx context.Context, name string) error
+}
+
+// Releases is the table of the releases.
+type Releases interface {
+	// AddRelease gives r the app's next version and stores it. Its state is
+	// one in which a release may start.
+	AddRelease(ctx context.Context, r core.Release) (core.Release, error)
+	// SaveRelease stores the changed fields of an existing release. A step
+	// that State.CanBecome does not allow is refused, and so are those that
+	// Promote makes.
+	SaveRelease(ctx context.Context, r core.Release) error
+	// Promote makes r, which is Healthy, the live release of its app, has the
+	// one before drain, and the app be no longer stopped, in one transaction:
+	// after a crash exactly one of the two is live.
+	Promote(ctx context.Context, r core.Release) error
+	Release(ctx context.Context, app string, version int) (core.Release, error)
+	// Releases are the newest first; limit 0 means all.
+	Releases(ctx context.Context, app string, limit int) ([]core.Release, error)
+	// Image finds the newest release of app that was built from commit and
+	// was live once.
+	Image(ctx context.Context, app, commit string) (core.Release, error)
+	// Lives are the live releases of all apps, by app.
+	Lives(ctx context.Context) ([]core.Release, error)
+	// Images are the releases of all apps that have an image and have not
+	// failed, by app, the newest first.
+	Images(ctx context.Context) ([]core.Release, error)
+	// PinRelease sets or ends Pinned, which no other method stores.
+	PinRelease(ctx context.Context, app string, version int, pinned bool) error
+	// Unfinished are the releases that are on their way to another state:
+	// those that are Deploying, and Draining.
+	Unfinished(ctx context.Context) ([]core.Release, error)
+}
+
+// Machines is the table of the machines that run.
+type Machines interface {
+	SaveMachine(ctx context.Context, m core.Machine) error
+	// DeleteMachine forgets a machine; an unknown id is no error.
+	DeleteMachine(ctx context.Context, id string) error
+	Machines(ctx context.Context) ([]core.Machine, error)
+}
+
+// Settings is what people set for an app, beside what its repository says.
+type Settings interface {
+	// Vars are the config variables of app; none is an empty map.
+	Vars(ctx context.Context, app string) (map[string]string, error)
+	// SetVars changes the variables of app, all or none. To unset what is
+	// not set is no error. What core.CheckVars refuses is refused.
+	SetVars(ctx context.Context, app string, set map[string]string, unset []string) error
+	// Resources are those set for app; zero fields are not set.
+	Resources(ctx context.Context, app string) (core.Resources, error)
+	// SetResources replaces what was set.
+	SetResources(ctx context.Context, app string, r core.Resources) error
+	// Domains are the host names of app, sorted; an empty app means all, and
+	// an unknown one has none.
+	Domains(ctx context.Context, app string) ([]core.Domain, error)
+	// AddDomain gives host to app. A host that another app has is a
+	// *core.Rejection; one that app has already is no error.
+	AddDomain(ctx context.Context, app, host string) error
+	// RemoveDomain returns core.ErrNotFound if app has no such host.
+	RemoveDomain(ctx context.Context, app, host string) error
+}
+
+// Volumes is the table of the volumes.
+type Volumes interface {
+	// Volumes are those of app, by name; an empty app means all, by app, and
+	// an unknown one has none.
+	Volumes(ctx context.Context, app string) ([]core.Volume, error)
+	// AddVolume stores v. What core.CheckVolume refuses beside the app's other
+	// volumes is a *core.Rejection. core.ErrNotFound: there is no such app.
+	AddVolume(ctx context.Context, v core.Volume) error
+	// RemoveVolume returns core.ErrNotFound if there is none with this id.
+	RemoveVolume(ctx context.Context, id string) error
+}
+
+// Audit is the table of who did what.
+type Audit interface {
+	// Record appends to the audit: who did what to which app (which may be
+	// empty). It never holds a secret.
+	Record(ctx context.Context, e core.Entry) error
+	// Entries are the newest first, in the order of their recording; an empty
+	// app means all, and so does a limit of 0.
+	Entries(ctx context.Context, app string, limit int) ([]core.Entry, error)
+}
