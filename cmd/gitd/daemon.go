@@ -24,6 +24,7 @@ import (
 	"gitd/internal/image"
 	"gitd/internal/ledger"
 	"gitd/internal/libvirt"
+	"gitd/internal/people"
 	"gitd/internal/proxy"
 	"gitd/internal/repo"
 	"gitd/internal/server"
@@ -68,6 +69,7 @@ type daemon struct {
 	l      *listeners
 	log    zerolog.Logger
 	ledger *ledger.Ledger
+	people *people.Service
 	driver *libvirt.Driver
 	front  *proxy.Proxy
 	core   *deploy.Deployer
@@ -95,7 +97,8 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	if d.ledger, err = ledger.Open(ctx, state.Ledger()); err != nil {
 		return nil, err
 	}
-	if err := o.people.registerAdmins(ctx, d.ledger); err != nil {
+	d.people = people.NewService(d.ledger)
+	if err := o.people.registerAdmins(ctx, d.people); err != nil {
 		return nil, err
 	}
 	build, err := o.builder(log)
@@ -125,11 +128,10 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	})
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
 	d.svc = cli.Services{
-		Ledger: d.ledger, Settings: d.ledger, People: d.ledger, Core: d.core, Logs: d.logs, Builds: builds,
+		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Logs: d.logs, Builds: builds,
 		Counts: d.front.Counts, Kept: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil }, Host: o.host, URL: url, Defaults: defaults,
 		Status: hostStatus(o.state, d.driver.Accel()), Version: buildVersion(),
-		Halt:    func() { d.halt.Store(true); stop() },
-		Recheck: func() { d.door.Recheck() },
+		Halt: func() { d.halt.Store(true); stop() },
 	}
 	key, err := server.HostKey(state.HostKey())
 	if err != nil {

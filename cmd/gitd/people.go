@@ -34,34 +34,12 @@ func (o *peopleOptions) flags(f *pflag.FlagSet) {
 	f.DurationVar(&o.idleTimeout, "idle-timeout", 10*time.Minute, "for an SSH connection on which nothing happens")
 }
 
-// registerAdmins stores the keys of GITD_ADMIN_KEYS, one a line. A key's
-// comment is its owner's name.
-func (o *peopleOptions) registerAdmins(ctx context.Context, keys keyAdder) error {
-	n := 0
-	for line := range strings.SplitSeq(o.adminKeys, "\n") {
-		line = strings.TrimSpace(line)
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		n++
-		name := fmt.Sprintf("admin%d", n)
-		if f := strings.Fields(line); len(f) > 2 {
-			name = f[len(f)-1]
-		}
-		k, err := cli.ParseKey(name, line)
-		if err != nil {
-			return fmt.Errorf("GITD_ADMIN_KEYS, key %d: %w", n, err)
-		}
-		if err := keys.AddKey(ctx, k, true); err != nil {
-			return fmt.Errorf("GITD_ADMIN_KEYS, key %d: %w", n, err)
-		}
+// registerAdmins lets the keys of GITD_ADMIN_KEYS in, one a line.
+func (o *peopleOptions) registerAdmins(ctx context.Context, known *people.Service) error {
+	if err := known.RegisterAdmins(ctx, o.adminKeys); err != nil {
+		return fmt.Errorf("GITD_ADMIN_KEYS, %w", err)
 	}
 	return nil
-}
-
-// keyAdder is the part of people.Store that a start needs.
-type keyAdder interface {
-	AddKey(ctx context.Context, k people.Key, admin bool) error
 }
 
 // public is the name that the SSH door has for everyone, or the zero Door
@@ -99,13 +77,12 @@ func (o *options) fromHost(ssh net.Addr) cli.Door {
 // claim invites the first person, if nobody can log in yet. A claim of an
 // earlier start is void with that.
 func (d *daemon) claim(ctx context.Context, out io.Writer) error {
-	keys, err := d.ledger.Keys(ctx)
-	if err != nil || len(keys) > 0 || len(d.authorities) > 0 {
+	known, err := d.people.HasKeys(ctx)
+	if err != nil || known || len(d.authorities) > 0 {
 		return err
 	}
-	code := people.NewCode()
-	i := people.Invitation{Hash: people.HashCode(code), Admin: true, By: "gitd", Created: time.Now(), Expires: time.Now().Add(d.claimFor)}
-	if err := d.ledger.Invite(ctx, i); err != nil {
+	code, i, err := d.people.InviteFirst(ctx, d.claimFor)
+	if err != nil {
 		return err
 	}
 	line := d.here.SSH(server.ClaimUser + code)
@@ -118,7 +95,7 @@ func (d *daemon) claim(ctx context.Context, out io.Writer) error {
 
 // unclaimed says what to do once a claim has expired.
 func (d *daemon) unclaimed(ctx context.Context) {
-	if keys, err := d.ledger.Keys(ctx); err == nil && len(keys) == 0 {
+	if known, err := d.people.HasKeys(ctx); err == nil && !known {
 		d.log.Warn().Msg("the claim has expired: start gitd again, or run on its host: gitd users:invite NAME --admin")
 	}
 }

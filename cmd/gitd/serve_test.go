@@ -1,13 +1,13 @@
 package main
 
 import (
-	"context"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
 
+	"gitd/internal/ledger"
 	"gitd/internal/people"
 )
 
@@ -65,24 +65,28 @@ func TestRegisterAdmins(t *testing.T) {
 		"not a key": {"hello", "", "GITD_ADMIN_KEYS, key 1"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			var got keyNames
-			err := (&peopleOptions{adminKeys: tt.keys}).registerAdmins(t.Context(), &got)
+			l, err := ledger.Open(t.Context(), t.TempDir()+"/gitd.db")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			err = (&peopleOptions{adminKeys: tt.keys}).registerAdmins(t.Context(), people.NewService(l))
 			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
 				t.Errorf("error %v, want %q", err, tt.err)
 			}
-			if s := strings.Join(got.names, " "); s != tt.want {
+			users, err := l.Users(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			var admins []string
+			for _, u := range users {
+				if u.Admin {
+					admins = append(admins, u.Name)
+				}
+			}
+			if s := strings.Join(admins, " "); s != tt.want {
 				t.Errorf("registered %q, want %q", s, tt.want)
 			}
 		})
 	}
-}
-
-// keyNames notes which administrators are added.
-type keyNames struct{ names []string }
-
-func (k *keyNames) AddKey(_ context.Context, key people.Key, admin bool) error {
-	if admin {
-		k.names = append(k.names, key.Name)
-	}
-	return nil
 }

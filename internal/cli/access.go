@@ -5,18 +5,25 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/spf13/cobra"
+
 	"gitd/internal/core"
+	"gitd/internal/people"
 )
 
-// errAdmin is the answer to a command that the caller may not run.
-var errAdmin = errors.New("only an administrator may do this")
-
-func (t *tree) admin() error {
-	if !t.Admin {
-		return errAdmin
+// adminOnly is a command for administrators. Everyone else is told that, and
+// nothing about what they typed.
+func (t *tree) adminOnly(run runE) runE {
+	return func(cmd *cobra.Command, a []string) error {
+		if !t.Admin {
+			return people.ErrNotAdmin
+		}
+		return run(cmd, a)
 	}
-	return nil
 }
+
+// runE is the work of a command.
+type runE = func(cmd *cobra.Command, args []string) error
 
 // app finds an app on which the caller needs role r. The role is looked at
 // before the ledger: an app that the caller may not see is answered with the

@@ -13,6 +13,7 @@ import (
 	"gitd/internal/cli"
 	"gitd/internal/core"
 	"gitd/internal/ledger"
+	"gitd/internal/people"
 )
 
 // TestNamesAreNotRevealed tries every command that takes an app, as someone
@@ -28,7 +29,7 @@ func TestNamesAreNotRevealed(t *testing.T) {
 	if _, err := l.CreateApp(t.Context(), "shop"); err != nil {
 		t.Fatal(err)
 	}
-	svc := cli.Services{Ledger: l, People: l, Settings: l}
+	svc := cli.Services{Ledger: l, People: people.NewService(l), Settings: l}
 	answer := func(words []string) string {
 		var out bytes.Buffer
 		c := cli.Caller{Actor: core.Actor{Name: "sam"}, In: strings.NewReader("A=1\n"), Out: &out, Err: &out}
@@ -137,7 +138,7 @@ func TestEventsOfOthers(t *testing.T) {
 	}
 	see := func(a core.Actor, words ...string) string {
 		var out bytes.Buffer
-		cli.Run(t.Context(), cli.Services{Ledger: l, People: l}, cli.Caller{Actor: a, Out: &out, Err: &out}, append([]string{"events"}, words...))
+		cli.Run(t.Context(), cli.Services{Ledger: l, People: people.NewService(l)}, cli.Caller{Actor: a, Out: &out, Err: &out}, append([]string{"events"}, words...))
 		return out.String()
 	}
 	sam := core.Actor{Name: "sam", Grants: map[string]core.Role{"shop": core.RoleView}}

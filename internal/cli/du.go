@@ -43,16 +43,13 @@ func (t *tree) du() *cobra.Command {
 			"counted once more below), repository, build cache, volumes and logs, and what all apps use together.",
 	}
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := t.admin(); err != nil {
-			return err
-		}
+	cmd.RunE = t.adminOnly(func(cmd *cobra.Command, _ []string) error {
 		u, err := t.Core.Usage(cmd.Context())
 		if err != nil {
 			return err
 		}
 		return t.list(*asJSON, usageRows(u), usageTable(u))
-	}
+	})
 	return cmd
 }
 

@@ -12,6 +12,7 @@ import (
 	"gitd/internal/core"
 	"gitd/internal/deploy"
 	"gitd/internal/ledger"
+	"gitd/internal/people"
 )
 
 // fuzzSecret is a value that nobody may be told who did not ask for it.
@@ -93,14 +94,14 @@ func fuzzServices(f *testing.F) Services {
 		f.Fatal(err)
 	}
 	return Services{
-		Ledger: l, Settings: l, People: l, Core: idle{}, Logs: silent{}, Builds: silent{},
+		Ledger: l, Settings: l, People: people.NewService(l), Core: idle{}, Logs: silent{}, Builds: silent{},
 		Counts:   func(string) core.Counts { return core.Counts{} },
 		Kept:     func(core.Manifest) bool { return true },
 		Host:     func(app string) string { return app + ".localhost" },
 		URL:      func(app string) string { return "http://" + app + ".localhost/" },
 		Status:   func() (HostStatus, error) { return HostStatus{}, nil },
 		Defaults: core.Resources{MemoryMiB: 128, CPUs: 1},
-		Halt:     func() {}, Recheck: func() {}, Version: "v1",
+		Halt:     func() {}, Version: "v1",
 	}
 }
 

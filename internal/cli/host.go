@@ -8,14 +8,11 @@ import (
 
 func (t *tree) halt() *cobra.Command {
 	cmd := &cobra.Command{Use: "halt", Short: "stop every machine and gitd itself; the next start brings them back", Example: "halt", Args: args(cobra.NoArgs)}
-	cmd.RunE = func(*cobra.Command, []string) error {
-		if err := t.admin(); err != nil {
-			return err
-		}
+	cmd.RunE = t.adminOnly(func(*cobra.Command, []string) error {
 		t.Halt()
 		fmt.Fprintln(t.Out, "stopping: the machines first, then gitd")
 		return nil
-	}
+	})
 	return cmd
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/crypto/ssh"
 
 	"gitd/internal/core"
 	"gitd/internal/people"
@@ -23,13 +22,14 @@ func (t *tree) keys() *cobra.Command {
 	cmd := &cobra.Command{Use: "keys", Short: "list your keys, or everyone's for an administrator", Example: "keys\nkeys --json", Args: args(cobra.NoArgs)}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		list, err := t.keyRows(cmd.Context())
+		keys, err := t.People.VisibleKeys(cmd.Context(), t.Actor)
 		if err != nil {
 			return err
 		}
-		rows := [][]string{{"NAME", "ROLE", "FINGERPRINT", "ADDED", "EXPIRES", "LAST USED", "FROM"}}
-		for _, k := range list {
-			rows = append(rows, []string{k.Name, k.Role, k.Fingerprint, ago(k.Added), ago(k.Expires), ago(k.LastUsed), orDash(k.LastFrom)})
+		list, rows := []keyRow{}, [][]string{{"NAME", "ROLE", "FINGERPRINT", "ADDED", "EXPIRES", "LAST USED", "FROM"}}
+		for _, k := range keys {
+			list = append(list, keyRow{k.Name, k.Role(), k.Limit.App, k.Fingerprint, k.Added, k.Expires, k.LastUsed, k.LastFrom})
+			rows = append(rows, []string{k.Name, k.Role(), k.Fingerprint, ago(k.Added), ago(k.Expires), ago(k.LastUsed), orDash(k.LastFrom)})
 		}
 		return t.list(*asJSON, list, rows)
 	}
@@ -47,77 +47,42 @@ type keyRow struct {
 	LastFrom    string    `json:"last_from,omitempty"`
 }
 
-// keyRows are the keys that the caller may know of.
-func (t *tree) keyRows(ctx context.Context) ([]keyRow, error) {
-	list, err := t.People.Keys(ctx)
-	if err != nil {
-		return nil, err
+func (t *tree) keysAdd() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:                   "keys:add NAME [--admin | --app APP --role ROLE] [--expires 30d] < key.pub",
+		DisableFlagsInUseLine: true, Short: "let a public key (on standard input) log in as NAME", Args: args(cobra.ExactArgs(1)),
+		Example: "keys:add ada < id_ed25519.pub\nkeys:add ci --app shop --role deploy --expires 90d < ci.pub",
 	}
-	users, err := t.People.Users(ctx)
-	if err != nil {
-		return nil, err
-	}
-	admins := map[string]bool{}
-	for _, u := range users {
-		admins[u.Name] = u.Admin
-	}
-	rows := []keyRow{}
-	for _, k := range list {
-		if t.mayKnow(k) {
-			rows = append(rows, keyRow{k.Name, keyRole(k, admins[k.Name]), k.Limit.App, k.Fingerprint, k.Added, k.Expires, k.LastUsed, k.LastFrom})
+	admin := cmd.Flags().Bool("admin", false, "make NAME an administrator")
+	app := cmd.Flags().String("app", "", "a deploy key: for this app only")
+	role := cmd.Flags().String("role", "deploy", "of a deploy key: view, deploy or admin")
+	expires := cmd.Flags().String("expires", "", "after 12h or 30d, or on 2027-01-31 (UTC)")
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		// Before anything is read: who may not do it is told that, and no more.
+		if err := people.MayAddKey(t.Actor, a[0], !*admin && *app == ""); err != nil {
+			return err
 		}
+		limit, err := parseLimit(*app, *role, *admin)
+		if err != nil {
+			return usage(cmd, err)
+		}
+		until, err := people.ParseExpiry(*expires, time.Now())
+		if err != nil {
+			return usage(cmd, err)
+		}
+		k, err := t.readKey(a[0])
+		if err != nil {
+			return err
+		}
+		k.Limit, k.Expires = limit, until
+		added, err := t.People.AddKey(cmd.Context(), t.Actor, k, *admin)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(t.Out, "%s (%s) may log in with %s%s\n", added.Name, added.Role(), added.Fingerprint, added.Until())
+		return err
 	}
-	return rows, nil
-}
-
-// mayKnow: an administrator knows of every key, others of their own, and a
-// deploy key of itself.
-func (t *tree) mayKnow(k people.Key) bool {
-	return t.Admin || k.Name == t.Name && (t.Limit == core.Limit{} || k.Fingerprint == t.Key)
-}
-
-func keyRole(k people.Key, admin bool) string {
-	switch {
-	case k.Limit != core.Limit{}:
-		return k.Limit.Role.String() + " on " + k.Limit.App
-	case admin:
-		return "admin"
-	default:
-		return "user"
-	}
-}
-
-// ParseKey reads one public key in authorized_keys form for name. Options
-// and comments are dropped: they have no meaning here.
-func ParseKey(name, text string) (people.Key, error) {
-	if err := people.CheckUserName(name); err != nil {
-		return people.Key{}, err
-	}
-	if strings.TrimSpace(text) == "" {
-		return people.Key{}, errors.New("no public key on standard input; add `< ~/.ssh/id_ed25519.pub`")
-	}
-	if strings.Contains(text, "PRIVATE KEY") {
-		return people.Key{}, errors.New("this is a private key; keep it to yourself and send the file that ends in .pub")
-	}
-	key, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(text))
-	if err != nil {
-		return people.Key{}, fmt.Errorf("not a public key in OpenSSH form: %w", err)
-	}
-	if len(strings.TrimSpace(string(rest))) > 0 {
-		return people.Key{}, errors.New("more than one key; add them one at a time")
-	}
-	return NewKey(name, key)
-}
-
-// NewKey is a key for name, if keys of its kind may log in.
-func NewKey(name string, key ssh.PublicKey) (people.Key, error) {
-	if err := AcceptableKey(key); err != nil {
-		return people.Key{}, err
-	}
-	return people.Key{
-		Name: name, Fingerprint: ssh.FingerprintSHA256(key), Added: time.Now(),
-		Public: strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key))),
-	}, nil
+	return cmd
 }
 
 // readKey reads the public key on standard input.
@@ -126,5 +91,64 @@ func (t *tree) readKey(name string) (people.Key, error) {
 	if err != nil {
 		return people.Key{}, err
 	}
-	return ParseKey(name, string(text))
+	return people.ParseKey(name, string(text))
+}
+
+func parseLimit(app, role string, admin bool) (core.Limit, error) {
+	if app == "" {
+		return core.Limit{}, nil
+	}
+	if admin {
+		return core.Limit{}, errors.New("--admin and --app exclude each other: a deploy key is for one app")
+	}
+	if err := core.CheckName(app); err != nil {
+		return core.Limit{}, err
+	}
+	r, err := core.ParseRole(role)
+	return core.Limit{App: app, Role: r}, err
+}
+
+func (t *tree) keysRemove() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "keys:remove FINGERPRINT|NAME", Short: "end a key at once, for running sessions too; NAME if it has one key only",
+		Example: "keys:remove SHA256:…", Args: args(cobra.ExactArgs(1)),
+	}
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		k, err := t.findKey(cmd.Context(), a[0])
+		if err != nil {
+			return err
+		}
+		if err := t.People.RemoveKey(cmd.Context(), t.Actor, k.Fingerprint); err != nil {
+			return userError(k.Name, err)
+		}
+		_, err = fmt.Fprintf(t.Out, "%s may no longer log in with %s\n", k.Name, k.Fingerprint)
+		return err
+	}
+	return cmd
+}
+
+// findKey finds a key that the caller may know of.
+func (t *tree) findKey(ctx context.Context, what string) (people.Key, error) {
+	list, err := t.People.VisibleKeys(ctx, t.Actor)
+	if err != nil {
+		return people.Key{}, err
+	}
+	var found []people.Key
+	for _, k := range list {
+		if k.Fingerprint == what || k.Name == what {
+			found = append(found, k.Key)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return people.Key{}, fmt.Errorf("there is no key %q; `keys` lists them", what)
+	case 1:
+		return found[0], nil
+	default:
+		var b strings.Builder
+		for _, k := range found {
+			b.WriteString("\n  " + k.Fingerprint)
+		}
+		return people.Key{}, fmt.Errorf("%s has %d keys; name the one to remove:%s", what, len(found), b.String())
+	}
 }

@@ -65,16 +65,13 @@ func (t *tree) status() *cobra.Command {
 		Example: "status\nstatus --json", Args: args(cobra.NoArgs),
 	}
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := t.admin(); err != nil {
-			return err
-		}
+	cmd.RunE = t.adminOnly(func(cmd *cobra.Command, _ []string) error {
 		row, err := t.statusRow(cmd.Context())
 		if err != nil {
 			return err
 		}
 		return t.list(*asJSON, row, row.cells())
-	}
+	})
 	return cmd
 }
 

@@ -31,7 +31,7 @@ type Builds interface {
 type Services struct {
 	Ledger   deploy.Ledger
 	Settings deploy.Settings
-	People   people.Store
+	People   *people.Service
 	Core     Core
 	Logs     Logs
 	Builds   Builds
@@ -43,9 +43,6 @@ type Services struct {
 	Status   func() (HostStatus, error)
 	Version  string
 	Halt     func() // begins to stop the machines and the daemon
-	// Recheck is called when someone may less than before: it ends their
-	// connections.
-	Recheck func()
 }
 
 // Caller is who runs a command and with what.

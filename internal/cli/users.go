@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -54,42 +53,32 @@ func (u userRow) rights() string {
 	return orDash(strings.Join(parts, ", "))
 }
 
-// userRows are the users that the caller may know of: all of them, or
-// themselves. Who is invited and not there yet is listed as well.
+// userRows are the users that the caller may know of. Who is invited and not
+// there yet is listed as well.
 func (t *tree) userRows(ctx context.Context) ([]userRow, error) {
-	users, err := t.People.Users(ctx)
+	users, err := t.People.VisibleUsers(ctx, t.Actor)
 	if err != nil {
 		return nil, err
 	}
 	rows := []userRow{}
 	for _, u := range users {
-		if t.Admin || u.Name == t.Name {
-			rows = append(rows, t.userRow(u))
+		row := userRow{Name: u.Name, Admin: u.Admin, Added: u.Added, Roles: map[string]core.Role{}}
+		for _, g := range u.Grants {
+			row.Roles[g.App] = g.Role
 		}
+		rows = append(rows, row)
 	}
-	if err := t.countKeys(ctx, rows); err != nil || !t.Admin {
-		return rows, err
+	if err := t.countKeys(ctx, rows); err != nil {
+		return nil, err
 	}
 	return t.addInvited(ctx, rows)
 }
 
-// userRow is u as the caller may know them: a deploy key knows of one app.
-func (t *tree) userRow(u people.User) userRow {
-	row := userRow{Name: u.Name, Admin: u.Admin, Added: u.Added, Roles: map[string]core.Role{}}
-	if t.Limit != (core.Limit{}) {
-		return userRow{Name: u.Name, Added: u.Added, Roles: map[string]core.Role{t.Limit.App: t.Limit.Role}}
-	}
-	for _, g := range u.Grants {
-		row.Roles[g.App] = g.Role
-	}
-	return row
-}
-
 func (t *tree) countKeys(ctx context.Context, rows []userRow) error {
-	keys, err := t.People.Keys(ctx)
+	keys, err := t.People.VisibleKeys(ctx, t.Actor)
 	for _, k := range keys {
 		for i := range rows {
-			if rows[i].Name == k.Name && t.mayKnow(k) {
+			if rows[i].Name == k.Name {
 				rows[i].Keys++
 				rows[i].LastSeen = later(rows[i].LastSeen, k.LastUsed)
 			}
@@ -99,7 +88,7 @@ func (t *tree) countKeys(ctx context.Context, rows []userRow) error {
 }
 
 func (t *tree) addInvited(ctx context.Context, rows []userRow) ([]userRow, error) {
-	open, err := t.People.Invitations(ctx)
+	open, err := t.People.VisibleInvitations(ctx, t.Actor)
 	for _, i := range open {
 		known := false
 		for n := range rows {
@@ -107,14 +96,19 @@ func (t *tree) addInvited(ctx context.Context, rows []userRow) ([]userRow, error
 				rows[n].Invited, known = i.Expires, true
 			}
 		}
-		if !known && !i.Claim() {
-			rows = append(rows, userRow{Name: i.Name, Admin: i.Admin, Invited: i.Expires, Added: i.Created, Roles: map[string]core.Role{}})
-			if i.App != "" {
-				rows[len(rows)-1].Roles[i.App] = i.Role
-			}
+		if !known {
+			rows = append(rows, invitedRow(i))
 		}
 	}
 	return rows, err
+}
+
+func invitedRow(i people.Invitation) userRow {
+	row := userRow{Name: i.Name, Admin: i.Admin, Invited: i.Expires, Added: i.Created, Roles: map[string]core.Role{}}
+	if i.App != "" {
+		row.Roles[i.App] = i.Role
+	}
+	return row
 }
 
 func later(a, b time.Time) time.Time {
@@ -122,87 +116,4 @@ func later(a, b time.Time) time.Time {
 		return b
 	}
 	return a
-}
-
-func (t *tree) usersAdd() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "users:add NAME [--admin]", DisableFlagsInUseLine: true,
-		Short: "add a user without a key, for certificates to name", Example: "users:add sam", Args: args(cobra.ExactArgs(1)),
-	}
-	admin := cmd.Flags().Bool("admin", false, "as an administrator")
-	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if err := t.admin(); err != nil {
-			return err
-		}
-		if err := people.CheckUserName(a[0]); err != nil {
-			return err
-		}
-		if err := t.People.AddUser(cmd.Context(), a[0], *admin); err != nil {
-			return userError(a[0], err)
-		}
-		role := "no role yet"
-		if *admin {
-			role = "administrator"
-		}
-		return t.done(cmd.Context(), "", "user.add", "%s (%s)", a[0], role)
-	}
-	return cmd
-}
-
-func (t *tree) usersRename() *cobra.Command {
-	cmd := &cobra.Command{Use: "users:rename NAME NEW-NAME", Short: "rename a user; keys and roles stay", Example: "users:rename admin ada", Args: args(cobra.ExactArgs(2))}
-	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if err := t.admin(); err != nil {
-			return err
-		}
-		if err := people.CheckUserName(a[1]); err != nil {
-			return err
-		}
-		if err := t.People.RenameUser(cmd.Context(), a[0], a[1]); err != nil {
-			return userError(a[0], err)
-		}
-		return t.done(cmd.Context(), "", "user.rename", "%s is %s now", a[0], a[1])
-	}
-	return cmd
-}
-
-func (t *tree) usersRemove() *cobra.Command {
-	cmd := &cobra.Command{
-		Use: "users:remove NAME", Short: "remove a user with their keys and roles at once; their apps stay", Example: "users:remove sam", Args: args(cobra.ExactArgs(1)),
-	}
-	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if err := t.admin(); err != nil {
-			return err
-		}
-		if err := t.People.RemoveUser(cmd.Context(), a[0]); err != nil {
-			return userError(a[0], err)
-		}
-		return t.done(cmd.Context(), "", "user.remove", "%s is removed, with keys and roles", a[0])
-	}
-	return cmd
-}
-
-// done writes to the audit what a change was, says the same, and ends the
-// connections of those who may less now.
-func (t *tree) done(ctx context.Context, app, action, format string, args ...any) error {
-	if err := t.record(ctx, app, action, format, args...); err != nil {
-		return err
-	}
-	_, err := fmt.Fprintf(t.Out, format+"\n", args...)
-	t.recheck()
-	return err
-}
-
-// userError says what to do about a change that the ledger refused.
-func userError(name string, err error) error {
-	switch {
-	case errors.Is(err, core.ErrNotFound):
-		return fmt.Errorf("there is no user %q; `users` lists them, users:invite brings one", name)
-	case errors.Is(err, people.ErrLastAdmin):
-		return fmt.Errorf("%w; make someone else an administrator first: users:grant NAME --admin", people.ErrLastAdmin)
-	case errors.Is(err, people.ErrNameTaken):
-		return fmt.Errorf("%w; `users` lists them", people.ErrNameTaken)
-	default:
-		return err
-	}
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"fmt"
 
 	"gitd/internal/core"
 )
@@ -15,6 +16,24 @@ func (t entryTable) Record(ctx context.Context, e core.Entry) error {
 	return t.db.change(ctx, "record "+e.Action, func(ctx context.Context, tx *sql.Tx) error {
 		return record(ctx, tx, e)
 	})
+}
+
+// audited makes a change and records it in the audit, in one transaction.
+func (db *database) audited(ctx context.Context, what string, e core.Entry, f func(ctx context.Context, tx *sql.Tx) error) error {
+	return db.change(ctx, what, func(ctx context.Context, tx *sql.Tx) error {
+		if err := f(ctx, tx); err != nil {
+			return err
+		}
+		return audit(ctx, tx, e)
+	})
+}
+
+// audit records what its transaction changes.
+func audit(ctx context.Context, tx *sql.Tx, e core.Entry) error {
+	if err := record(ctx, tx, e); err != nil {
+		return fmt.Errorf("the audit does not take it, so nothing was changed: %w", err)
+	}
+	return nil
 }
 
 func record(ctx context.Context, tx *sql.Tx, e core.Entry) error {

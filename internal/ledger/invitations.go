@@ -17,8 +17,8 @@ type invitationTable struct{ db *database }
 const selectInvitations = `SELECT hash, name, admin, app, role, inviter, created, expires FROM invitations WHERE expires > ? `
 
 // Invite stores an invitation, in place of an open one for the same name.
-func (t invitationTable) Invite(ctx context.Context, i people.Invitation) error {
-	return t.db.change(ctx, "invite "+i.Name, func(ctx context.Context, tx *sql.Tx) error {
+func (t invitationTable) Invite(ctx context.Context, i people.Invitation, e core.Entry) error {
+	return t.db.audited(ctx, "invite "+i.Name, e, func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM invitations WHERE name = ? OR expires <= ?`, i.Name, instant{time.Now()}); err != nil {
 			return err
 		}
@@ -36,7 +36,9 @@ func (t invitationTable) Invitations(ctx context.Context) ([]people.Invitation, 
 
 // Redeem uses up the invitation with this hash and registers k. Of two who
 // come with the same code, one is the second: the code is gone by then.
-func (t invitationTable) Redeem(ctx context.Context, hash string, k people.Key) (people.Invitation, error) {
+func (t invitationTable) Redeem(
+	ctx context.Context, hash string, k people.Key, entry func(i people.Invitation) core.Entry,
+) (people.Invitation, error) {
 	var i people.Invitation
 	err := t.db.change(ctx, "redeem an invitation", func(ctx context.Context, tx *sql.Tx) error {
 		var err error
@@ -47,19 +49,22 @@ func (t invitationTable) Redeem(ctx context.Context, hash string, k people.Key) 
 		if err != nil {
 			return err
 		}
-		if err := stillFirst(ctx, tx, i); err != nil {
+		if err := checkClaim(ctx, tx, i); err != nil {
 			return err
 		}
 		if _, err := tx.ExecContext(ctx, `DELETE FROM invitations WHERE hash = ?`, hash); err != nil {
 			return err
 		}
-		return welcome(ctx, tx, &i, k)
+		if err := register(ctx, tx, &i, k); err != nil {
+			return err
+		}
+		return audit(ctx, tx, entry(i))
 	})
 	return i, err
 }
 
-// stillFirst: a claim is void once anyone can log in.
-func stillFirst(ctx context.Context, tx *sql.Tx, i people.Invitation) error {
+// checkClaim says that a claim is void once anyone can log in.
+func checkClaim(ctx context.Context, tx *sql.Tx, i people.Invitation) error {
 	var n int
 	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM keys`).Scan(&n)
 	if err == nil && i.Claim() && n > 0 {
@@ -68,7 +73,8 @@ func stillFirst(ctx context.Context, tx *sql.Tx, i people.Invitation) error {
 	return err
 }
 
-func welcome(ctx context.Context, tx *sql.Tx, i *people.Invitation, k people.Key) error {
+// register adds the key of whoever redeems i, with the rights that i gives.
+func register(ctx context.Context, tx *sql.Tx, i *people.Invitation, k people.Key) error {
 	if i.Claim() {
 		i.Name = k.Name
 	}

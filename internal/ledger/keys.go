@@ -22,9 +22,16 @@ const (
 // AddKey stores k, and its owner where there is none yet. The same key under
 // the same name is updated, and keeps when it was added and used; under
 // another name it is an error that names the owner.
-func (t keyTable) AddKey(ctx context.Context, k people.Key, admin bool) error {
+func (t keyTable) AddKey(ctx context.Context, k people.Key, admin bool, entry func(owner people.User) core.Entry) error {
 	return t.db.change(ctx, "add key "+k.Fingerprint, func(ctx context.Context, tx *sql.Tx) error {
-		return addKey(ctx, tx, k, admin)
+		if err := addKey(ctx, tx, k, admin); err != nil {
+			return err
+		}
+		owner, err := findUser(ctx, tx, k.Name)
+		if err != nil {
+			return err
+		}
+		return audit(ctx, tx, entry(owner))
 	})
 }
 
@@ -82,8 +89,8 @@ func (t keyTable) KeyUsed(ctx context.Context, fingerprint, from string) (core.A
 }
 
 // RemoveKey removes a key.
-func (t keyTable) RemoveKey(ctx context.Context, fingerprint string) error {
-	return t.db.change(ctx, "remove key "+fingerprint, func(ctx context.Context, tx *sql.Tx) error {
+func (t keyTable) RemoveKey(ctx context.Context, fingerprint string, e core.Entry) error {
+	return t.db.audited(ctx, "remove key "+fingerprint, e, func(ctx context.Context, tx *sql.Tx) error {
 		return keepAdmin(ctx, tx, func() error {
 			return mustAffect(tx.ExecContext(ctx, `DELETE FROM keys WHERE fingerprint = ?`, fingerprint))
 		})

@@ -54,8 +54,8 @@ func findUser(ctx context.Context, q querier, name string) (people.User, error) 
 }
 
 // AddUser stores a user without a key.
-func (t userTable) AddUser(ctx context.Context, name string, admin bool) error {
-	return t.db.change(ctx, "add user "+name, func(ctx context.Context, tx *sql.Tx) error {
+func (t userTable) AddUser(ctx context.Context, name string, admin bool, e core.Entry) error {
+	return t.db.audited(ctx, "add user "+name, e, func(ctx context.Context, tx *sql.Tx) error {
 		err := mustAffect(tx.ExecContext(ctx, `INSERT INTO users (name, admin, added) VALUES (?, ?, ?) ON CONFLICT DO NOTHING`,
 			name, admin, instant{time.Now()}))
 		if errors.Is(err, core.ErrNotFound) {
@@ -66,8 +66,8 @@ func (t userTable) AddUser(ctx context.Context, name string, admin bool) error {
 }
 
 // SetAdmin makes someone an administrator or takes that away.
-func (t userTable) SetAdmin(ctx context.Context, name string, admin bool) error {
-	return t.db.change(ctx, "set the rights of "+name, func(ctx context.Context, tx *sql.Tx) error {
+func (t userTable) SetAdmin(ctx context.Context, name string, admin bool, e core.Entry) error {
+	return t.db.audited(ctx, "set the rights of "+name, e, func(ctx context.Context, tx *sql.Tx) error {
 		return keepAdmin(ctx, tx, func() error {
 			return mustAffect(tx.ExecContext(ctx, `UPDATE users SET admin = ? WHERE name = ?`, admin, name))
 		})
@@ -75,8 +75,8 @@ func (t userTable) SetAdmin(ctx context.Context, name string, admin bool) error 
 }
 
 // RenameUser keeps keys and roles: their references follow.
-func (t userTable) RenameUser(ctx context.Context, from, to string) error {
-	return t.db.change(ctx, "rename user "+from, func(ctx context.Context, tx *sql.Tx) error {
+func (t userTable) RenameUser(ctx context.Context, from, to string, e core.Entry) error {
+	return t.db.audited(ctx, "rename user "+from, e, func(ctx context.Context, tx *sql.Tx) error {
 		if _, err := findUser(ctx, tx, to); !errors.Is(err, core.ErrNotFound) {
 			return errors.Join(err, people.ErrNameTaken)
 		}
@@ -88,8 +88,8 @@ func (t userTable) RenameUser(ctx context.Context, from, to string) error {
 }
 
 // RemoveUser removes the keys, roles and open invitations too.
-func (t userTable) RemoveUser(ctx context.Context, name string) error {
-	return t.db.change(ctx, "remove user "+name, func(ctx context.Context, tx *sql.Tx) error {
+func (t userTable) RemoveUser(ctx context.Context, name string, e core.Entry) error {
+	return t.db.audited(ctx, "remove user "+name, e, func(ctx context.Context, tx *sql.Tx) error {
 		return keepAdmin(ctx, tx, func() error {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM invitations WHERE name = ?`, name); err != nil {
 				return err
@@ -100,8 +100,10 @@ func (t userTable) RemoveUser(ctx context.Context, name string) error {
 }
 
 // Grant gives a role in place of the one before.
-func (t userTable) Grant(ctx context.Context, g people.Grant) error {
-	return t.db.change(ctx, "grant "+g.App, func(ctx context.Context, tx *sql.Tx) error { return grant(ctx, tx, g) })
+func (t userTable) Grant(ctx context.Context, g people.Grant, e core.Entry) error {
+	return t.db.audited(ctx, "grant "+g.App, e, func(ctx context.Context, tx *sql.Tx) error {
+		return grant(ctx, tx, g)
+	})
 }
 
 func grant(ctx context.Context, tx *sql.Tx, g people.Grant) error {
@@ -110,8 +112,8 @@ func grant(ctx context.Context, tx *sql.Tx, g people.Grant) error {
 }
 
 // Revoke takes a role away.
-func (t userTable) Revoke(ctx context.Context, user, app string) error {
-	return t.db.change(ctx, "revoke "+app, func(ctx context.Context, tx *sql.Tx) error {
+func (t userTable) Revoke(ctx context.Context, user, app string, e core.Entry) error {
+	return t.db.audited(ctx, "revoke "+app, e, func(ctx context.Context, tx *sql.Tx) error {
 		return mustAffect(tx.ExecContext(ctx, `DELETE FROM grants WHERE name = ? AND app = ?`, user, app))
 	})
 }

@@ -12,7 +12,6 @@ import (
 	"github.com/gliderlabs/ssh"
 	gossh "golang.org/x/crypto/ssh"
 
-	"gitd/internal/cli"
 	"gitd/internal/core"
 	"gitd/internal/people"
 )
@@ -98,7 +97,7 @@ func (t *try) admit(ctx context.Context, conn gossh.ConnMetadata, key gossh.Publ
 	if cert, ok := key.(*gossh.Certificate); ok {
 		return t.s.certified(ctx, cert)
 	}
-	if err := cli.AcceptableKey(key); err != nil {
+	if err := people.AcceptableKey(key); err != nil {
 		return p, err
 	}
 	if code, ok := codeOf(conn.User()); ok {

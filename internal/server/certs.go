@@ -10,8 +10,8 @@ import (
 
 	gossh "golang.org/x/crypto/ssh"
 
-	"gitd/internal/cli"
 	"gitd/internal/core"
+	"gitd/internal/people"
 	"gitd/internal/progress"
 )
 
@@ -34,7 +34,7 @@ func ReadAuthorities(path string) (Authorities, error) {
 		if key, _, _, rest, err = gossh.ParseAuthorizedKey(rest); err != nil {
 			break // what follows is comments
 		}
-		if err := cli.AcceptableKey(key); err != nil {
+		if err := people.AcceptableKey(key); err != nil {
 			return nil, fmt.Errorf("trusted user CA %s: %w", path, err)
 		}
 		list = append(list, key)
@@ -79,7 +79,7 @@ func (s *Server) certified(ctx context.Context, cert *gossh.Certificate) (proved
 	case len(cert.ValidPrincipals) == 0:
 		return p, refuseCert("a certificate without principals; sign it with ssh-keygen -n NAME")
 	}
-	if err := cli.AcceptableKey(cert.Key); err != nil {
+	if err := people.AcceptableKey(cert.Key); err != nil {
 		return p, err
 	}
 	if err := checkCert(cert); err != nil {

@@ -3,10 +3,8 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
-	"time"
 
 	"github.com/gliderlabs/ssh"
 
@@ -60,7 +58,7 @@ func (s *Server) onboard(sess ssh.Session, p proved, words []string) int {
 		r.Warn("nothing can be run with a code; run the line as it was given to you")
 		return 2
 	}
-	i, err := s.redeem(sess.Context(), p, name)
+	i, err := s.cfg.Services.People.Redeem(sess.Context(), p.code, name, p.key)
 	switch {
 	case errors.Is(err, people.ErrVoid):
 		r.Warn("%v", errVoidCode)
@@ -76,28 +74,6 @@ func (s *Server) onboard(sess ssh.Session, p proved, words []string) int {
 		Stringer("from", sess.RemoteAddr()).Msg("a code was redeemed")
 	s.welcome(sess, i, p.fingerprint, s.door(sess.LocalAddr()))
 	return 0
-}
-
-func (s *Server) redeem(ctx context.Context, p proved, name string) (people.Invitation, error) {
-	if err := people.CheckUserName(name); err != nil {
-		return people.Invitation{}, err
-	}
-	k, err := cli.NewKey(name, p.key)
-	if err != nil {
-		return people.Invitation{}, err
-	}
-	i, err := s.cfg.Services.People.Redeem(ctx, p.code, k)
-	if err != nil {
-		return i, err
-	}
-	action := "user.join"
-	if i.By == "gitd" {
-		action = "user.claim"
-	}
-	return i, s.cfg.Services.Ledger.Record(ctx, core.Entry{
-		Time: time.Now(), App: i.App, Actor: i.Name, Action: action,
-		Detail: fmt.Sprintf("%s (%s) %s, invited by %s", i.Name, i.Rights(), p.fingerprint, i.By),
-	})
 }
 
 // welcome shows exactly what to type next.

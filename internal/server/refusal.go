@@ -21,7 +21,7 @@ type refusal struct{ key, why string }
 // business: unknown, expired and removed are the same.
 func (t *try) refuse(key gossh.PublicKey, err error) {
 	r := refusal{key: gossh.FingerprintSHA256(key)}
-	var kind *cli.KeyKindError
+	var kind *people.KeyKindError
 	var cert *certificateError
 	switch {
 	case errors.As(err, &kind), errors.As(err, &cert):

@@ -84,6 +84,7 @@ func New(cfg Config) *Server {
 			cfg.Log.Debug().Str("from", c.RemoteAddr().String()).Err(err).Msg("no login")
 		},
 	}
+	cfg.Services.People.OnChange(s.Recheck)
 	return s
 }
 
@@ -146,7 +147,7 @@ func (s *Server) session(sess ssh.Session) {
 func (s *Server) command(sess ssh.Session, who core.Actor, words []string, log zerolog.Logger) {
 	c := caller(sess, who, s.door(sess.LocalAddr()))
 	ctx, end := context.WithCancel(sess.Context())
-	defer end()
+	defer end() // after the exit code was sent: see Recheck
 	code := 0
 	switch {
 	case len(words) == 0 && c.Terminal == nil:
@@ -158,15 +159,10 @@ func (s *Server) command(sess ssh.Session, who core.Actor, words []string, log z
 		c.In = cooked(c.In, end)
 	}
 	log.Debug().Str("command", progress.Printable(words[0])).Msg("command began")
-	svc, changed := s.cfg.Services, false
-	svc.Recheck = func() { changed = true } // after the caller has had their answer: it may be their own end
-	code = max(code, cli.Run(ctx, svc, c, words))
+	code = max(code, cli.Run(ctx, s.cfg.Services, c, words))
 	// The name only: arguments may be config values.
 	log.Info().Str("command", progress.Printable(words[0])).Int("exit", code).Msg("command session")
 	exit(sess, code)
-	if changed {
-		s.Recheck()
-	}
 }
 
 // caught keeps a panic in one command from ending the daemon, and with it

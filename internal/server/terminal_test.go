@@ -20,6 +20,7 @@ import (
 	"gitd/internal/core"
 	"gitd/internal/deploy"
 	"gitd/internal/ledger"
+	"gitd/internal/people"
 )
 
 // running is a core in which every app runs.
@@ -73,15 +74,16 @@ func door(t *testing.T) *gossh.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	key, err := cli.ParseKey("ada", string(gossh.MarshalAuthorizedKey(signer.PublicKey())))
+	key, err := people.ParseKey("ada", string(gossh.MarshalAuthorizedKey(signer.PublicKey())))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := l.AddKey(t.Context(), key, true); err != nil {
+	known := people.NewService(l)
+	if _, err := known.AddKey(t.Context(), core.Host(), key, true); err != nil {
 		t.Fatal(err)
 	}
 	svc := cli.Services{
-		Ledger: l, Settings: l, People: l, Core: running{}, Logs: talking{},
+		Ledger: l, Settings: l, People: known, Core: running{}, Logs: talking{},
 		Counts: func(string) core.Counts { return core.Counts{Requests: 42} },
 		URL:    func(app string) string { return "http://" + app + ".localhost/" },
 	}

@@ -68,13 +68,13 @@ func missing(t *testing.T, s Store) {
 		"RemoveDomain":           func() error { return s.RemoveDomain(ctx, "shop", "example.org") },
 		"KeyUsed":                func() error { _, err := s.KeyUsed(ctx, "SHA256:nope", ""); return err },
 		"Key":                    func() error { _, err := s.Key(ctx, "SHA256:nope"); return err },
-		"RemoveKey":              func() error { return s.RemoveKey(ctx, "SHA256:nope") },
+		"RemoveKey":              func() error { return s.RemoveKey(ctx, "SHA256:nope", entry) },
 		"User":                   func() error { _, err := s.User(ctx, "nope"); return err },
-		"SetAdmin":               func() error { return s.SetAdmin(ctx, "nope", true) },
-		"RenameUser":             func() error { return s.RenameUser(ctx, "nope", "other") },
-		"RemoveUser":             func() error { return s.RemoveUser(ctx, "nope") },
-		"Grant":                  func() error { return s.Grant(ctx, people.Grant{User: "nope", App: "shop", Role: core.RoleView}) },
-		"Revoke":                 func() error { return s.Revoke(ctx, "nope", "shop") },
+		"SetAdmin":               func() error { return s.SetAdmin(ctx, "nope", true, entry) },
+		"RenameUser":             func() error { return s.RenameUser(ctx, "nope", "other", entry) },
+		"RemoveUser":             func() error { return s.RemoveUser(ctx, "nope", entry) },
+		"Grant":                  func() error { return s.Grant(ctx, people.Grant{User: "nope", App: "shop", Role: core.RoleView}, entry) },
+		"Revoke":                 func() error { return s.Revoke(ctx, "nope", "shop", entry) },
 	}
 	for name, call := range calls {
 		if err := call(); !errors.Is(err, core.ErrNotFound) {

@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"users", users},
 		{"roles", roles},
 		{"the last administrator", lastAdmin},
+		{"people and their audit", peopleAudit},
 		{"an invitation", invitation},
 		{"a void invitation", voidInvitation},
 		{"a claim", claim},
