@@ -53,7 +53,7 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 	if isUnknown(err) {
 		err = unknown(cmd, args, err)
 	}
-	for l := range strings.SplitSeq(words(err), "\n") {
+	for l := range strings.SplitSeq(errorText(err), "\n") {
 		fmt.Fprintf(c.Err, " !     %s\n", progress.Printable(l))
 	}
 	var u *usageError
@@ -63,9 +63,9 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 	return exitFailed
 }
 
-// words are what an error says to a person. A rejection speaks for itself,
+// errorText is what an error says to a person. A rejection speaks for itself,
 // with its hint and without those who passed it on.
-func words(err error) string {
+func errorText(err error) string {
 	var r *core.Rejection
 	if !errors.As(err, &r) {
 		return err.Error()

@@ -42,12 +42,20 @@ type Core interface {
 	RepairRefs(ctx context.Context, app string)
 }
 
+// Ledger is where a first push finds that its app is missing, and makes it.
+type Ledger interface {
+	App(ctx context.Context, name string) (core.App, error)
+	CreateApp(ctx context.Context, name string) (core.App, error)
+	Record(ctx context.Context, e core.Entry) error
+}
+
 // Config is what a Server works with. Fields are required unless they say
 // something else.
 type Config struct {
 	HostKey     gossh.Signer
 	Authorities Authorities // for certificates; may be empty
 	Services    cli.Services
+	Ledger      Ledger
 	Pushes      Pushes
 	Git         Git
 	Core        Core
@@ -106,7 +114,7 @@ func (s *Server) door(local net.Addr) cli.Door {
 	}
 	host, port, err := net.SplitHostPort(local.String())
 	if err != nil {
-		return cli.Door{Host: "HOST", Port: "PORT"}
+		return cli.Door{}
 	}
 	return cli.Door{Host: host, Port: port}
 }
