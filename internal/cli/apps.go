@@ -45,7 +45,7 @@ func (c appCommands) appRows(ctx context.Context) ([]appRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	// One question for all apps, not one for each: there may be a thousand.
+	// There may be a thousand apps: ask once for all, not once for each.
 	states, err := c.Core.Statuses(ctx)
 	if err != nil {
 		return nil, err

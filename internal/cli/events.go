@@ -41,8 +41,8 @@ type eventRow struct {
 	Detail string    `json:"detail,omitempty"`
 }
 
-// entries are those of one app, or all that the caller may see. An app that
-// was destroyed has a past: the role decides, not whether it is there.
+// entries are those of one app, or all that the caller may see. The role
+// decides: the entries of an app that was destroyed are still there.
 func (c peopleCommands) entries(ctx context.Context, app []string, limit int) ([]core.Entry, error) {
 	switch {
 	case len(app) == 1 && !c.May(app[0], core.RoleView):
@@ -71,8 +71,8 @@ func (c peopleCommands) entries(ctx context.Context, app []string, limit int) ([
 	return all, nil
 }
 
-// visible are the names of the apps on which someone who is no administrator
-// has a role, whether they exist or not.
+// visible are the names of the apps on which a caller who is no administrator
+// has a role. They need not exist.
 func (c peopleCommands) visible() []string {
 	if c.Limit != (core.Limit{}) {
 		return []string{c.Limit.App}

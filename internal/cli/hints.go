@@ -50,7 +50,7 @@ func hintFor(name string) string {
 	}
 }
 
-// addAliases gives the commands of root the names that other fingers type.
+// addAliases gives the commands of root their names in Dokku and Heroku.
 func addAliases(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		cmd.Aliases = aliases[cmd.Name()]

@@ -48,42 +48,51 @@ type keyRow struct {
 	LastFrom    string    `json:"last_from,omitempty"`
 }
 
+// keyOptions are the flags of `keys:add`.
+type keyOptions struct {
+	admin              bool
+	app, role, expires string
+}
+
 func (c peopleCommands) keysAdd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:                   "keys:add NAME [--admin | --app APP --role ROLE] [--expires 30d] < key.pub",
 		DisableFlagsInUseLine: true, Short: "let a public key (on standard input) log in as NAME", Args: args(cobra.ExactArgs(1)),
 		Example: "keys:add ada < id_ed25519.pub\nkeys:add ci --app shop --role deploy --expires 90d < ci.pub",
 	}
-	admin := cmd.Flags().Bool("admin", false, "make NAME an administrator")
-	app := cmd.Flags().String("app", "", "a deploy key: for this app only")
-	role := cmd.Flags().String("role", "deploy", "of a deploy key: view, deploy or admin")
-	expires := cmd.Flags().String("expires", "", "after 12h or 30d, or on 2027-01-31 (UTC)")
-	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		// Before anything is read: who may not do it is told that, and no more.
-		if err := people.MayAddKey(c.Actor, a[0], !*admin && *app == ""); err != nil {
-			return err
-		}
-		limit, err := parseLimit(*app, *role, *admin)
-		if err != nil {
-			return usage(cmd, err)
-		}
-		until, err := people.ParseExpiry(*expires, time.Now())
-		if err != nil {
-			return usage(cmd, err)
-		}
-		k, err := c.readKey(a[0])
-		if err != nil {
-			return err
-		}
-		k.Limit, k.Expires = limit, until
-		added, err := c.People.AddKey(cmd.Context(), c.Actor, k, *admin)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(c.Out, "%s (%s) may log in with %s%s\n", added.Name, added.Role(), added.Fingerprint, added.Until())
+	var o keyOptions
+	cmd.Flags().BoolVar(&o.admin, "admin", false, "make NAME an administrator")
+	cmd.Flags().StringVar(&o.app, "app", "", "a deploy key: for this app only")
+	cmd.Flags().StringVar(&o.role, "role", "deploy", "of a deploy key: view, deploy or admin")
+	cmd.Flags().StringVar(&o.expires, "expires", "", "after 12h or 30d, or on 2027-01-31 (UTC)")
+	cmd.RunE = func(cmd *cobra.Command, a []string) error { return c.addKey(cmd, a[0], o) }
+	return cmd
+}
+
+func (c peopleCommands) addKey(cmd *cobra.Command, name string, o keyOptions) error {
+	// Before anything else: a caller who may not do it is told that, and no more.
+	if err := people.MayAddKey(c.Actor, name, !o.admin && o.app == ""); err != nil {
 		return err
 	}
-	return cmd
+	limit, err := parseLimit(o.app, o.role, o.admin)
+	if err != nil {
+		return usage(cmd, err)
+	}
+	until, err := people.ParseExpiry(o.expires, time.Now())
+	if err != nil {
+		return usage(cmd, err)
+	}
+	k, err := c.readKey(name)
+	if err != nil {
+		return err
+	}
+	k.Limit, k.Expires = limit, until
+	added, err := c.People.AddKey(cmd.Context(), c.Actor, k, o.admin)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.Out, "%s (%s) may log in with %s%s\n", added.Name, added.Role(), added.Fingerprint, added.Until())
+	return err
 }
 
 // readKey reads the public key on standard input.

@@ -8,8 +8,7 @@ import (
 	"gitd/internal/core"
 )
 
-// operation is a command that has the core do something with an app, with
-// progress.
+// operation is a command on one app for which the caller needs role r.
 func (c shared) operation(use, short, example string, r core.Role, do func(ctx context.Context, app string) error) *cobra.Command {
 	cmd := &cobra.Command{Use: use + " APP", Short: short, Example: example, Args: args(cobra.ExactArgs(1))}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {

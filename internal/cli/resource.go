@@ -71,8 +71,8 @@ func (c settingCommands) showResources(cmd *cobra.Command, app core.App, asJSON 
 		asked = live.Manifest.Resources
 	}
 	var row resourceRow
-	row.MemoryMiB, row.MemoryFrom = whoSaid(set.MemoryMiB, asked.MemoryMiB, c.Defaults.MemoryMiB)
-	row.CPUs, row.CPUsFrom = whoSaid(set.CPUs, asked.CPUs, c.Defaults.CPUs)
+	row.MemoryMiB, row.MemoryFrom = inForce(set.MemoryMiB, asked.MemoryMiB, c.Defaults.MemoryMiB)
+	row.CPUs, row.CPUsFrom = inForce(set.CPUs, asked.CPUs, c.Defaults.CPUs)
 	return c.list(asJSON, row, [][]string{
 		{"RESOURCE", "VALUE", "SET BY"},
 		{"memory", fmt.Sprintf("%dM", row.MemoryMiB), row.MemoryFrom},
@@ -80,7 +80,8 @@ func (c settingCommands) showResources(cmd *cobra.Command, app core.App, asJSON 
 	})
 }
 
-func whoSaid(set, asked, byDefault int) (int, string) {
+// inForce is the value that counts, and who set it.
+func inForce(set, asked, byDefault int) (int, string) {
 	switch {
 	case set != 0:
 		return set, "command"

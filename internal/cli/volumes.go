@@ -32,7 +32,7 @@ func (c settingCommands) volumes() *cobra.Command {
 		}
 		rows := [][]string{{"VOLUME", "MOUNT", "SIZE", "USED", "CREATED", "IN"}}
 		for _, v := range list {
-			rows = append(rows, []string{v.Name, v.Mount, units.Bytes(v.Size), used(v), terminal.Ago(v.Created), where(v)})
+			rows = append(rows, []string{v.Name, v.Mount, units.Bytes(v.Size), usedText(v), terminal.Ago(v.Created), usedBy(v)})
 		}
 		return c.list(*asJSON, volumeRows(list), rows)
 	}
@@ -57,14 +57,16 @@ func volumeRows(list []deploy.VolumeUse) []volumeRow {
 	return rows
 }
 
-func used(v deploy.VolumeUse) string {
+// usedText is how much of the host's disk a volume takes, for people.
+func usedText(v deploy.VolumeUse) string {
 	if v.Lost {
 		return "file is missing"
 	}
 	return units.Bytes(v.Used)
 }
 
-func where(v deploy.VolumeUse) string {
+// usedBy is the machine that has a volume.
+func usedBy(v deploy.VolumeUse) string {
 	if v.Booted {
 		return "the running machine"
 	}
@@ -142,7 +144,7 @@ func (c settingCommands) askRemoval(ctx context.Context, app, name string) error
 	for _, v := range list {
 		if v.Name == name {
 			return core.Reject(
-				fmt.Sprintf("this would remove the volume %q of %s, %s at %s, with the %s in it", name, app, units.Bytes(v.Size), v.Mount, used(v)),
+				fmt.Sprintf("this would remove the volume %q of %s, %s at %s, with the %s in it", name, app, units.Bytes(v.Size), v.Mount, usedText(v)),
 				fmt.Sprintf("if that is meant: volumes:remove %s %s --confirm %s", app, name, name))
 		}
 	}

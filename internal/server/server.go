@@ -49,8 +49,8 @@ type Ledger interface {
 	Record(ctx context.Context, e core.Entry) error
 }
 
-// Config is what a Server works with. Fields are required unless they say
-// something else.
+// Config is what a Server works with. All fields are required, unless their
+// comments say otherwise.
 type Config struct {
 	HostKey     gossh.Signer
 	Authorities Authorities // for certificates; may be empty
@@ -122,7 +122,7 @@ func (s *Server) door(local net.Addr) cli.Door {
 // session runs one command of a client.
 func (s *Server) session(sess ssh.Session) {
 	l := linkOf(sess.Context())
-	defer l.runs()()
+	defer l.beginCommand()()
 	defer s.caught(sess)
 	sess = watch(sess, s.cfg.IdleTimeout, func() { l.end("its session stalled") })
 	who, p, err := s.identify(sess)
