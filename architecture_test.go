@@ -38,15 +38,18 @@ var mayImport = map[string][]string{
 	"internal/applog":  {"internal/core", "internal/progress"},
 	"internal/control": {},
 	// The doors.
-	"internal/hooks":  {"internal/control", "internal/core", "internal/deploy", "internal/progress"},
-	"internal/cli":    {"internal/core", "internal/deploy", "internal/people", "internal/progress", "internal/units"},
-	"internal/server": {"internal/cli", "internal/core", "internal/people", "internal/progress", "internal/repo"},
+	"internal/hooks":    {"internal/control", "internal/core", "internal/deploy", "internal/progress"},
+	"internal/terminal": {"internal/progress"},
+	"internal/overview": {"internal/core", "internal/progress", "internal/terminal"},
+	"internal/cli": {"internal/core", "internal/deploy", "internal/overview", "internal/people", "internal/progress", "internal/terminal",
+		"internal/units"},
+	"internal/server": {"internal/cli", "internal/core", "internal/people", "internal/progress", "internal/repo", "internal/terminal"},
 	// The programs.
 	"cmd/nodeos-init": {"internal/guest"},
 	"cmd/bench-boot":  {"internal/builder", "internal/core", "internal/image", "internal/libvirt", "internal/progress", "templates"},
 	"cmd/gitd": {"internal/applog", "internal/builder", "internal/cli", "internal/control", "internal/core", "internal/deploy",
 		"internal/hooks", "internal/image", "internal/ledger", "internal/libvirt", "internal/people", "internal/progress",
-		"internal/proxy", "internal/repo", "internal/server", "internal/volume"},
+		"internal/proxy", "internal/repo", "internal/server", "internal/terminal", "internal/volume"},
 }
 
 // TestImports holds docs/decisions/0001-house.md: a package that is not in

@@ -129,7 +129,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
 	d.svc = cli.Services{
 		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Logs: d.logs, Builds: builds,
-		Counts: d.front.Counts, Kept: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil }, Host: o.host, URL: url, Defaults: defaults,
+		Counts: d.front.Counts, HasImage: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil }, Host: o.host, URL: url, Defaults: defaults,
 		Status: hostStatus(o.state, d.driver.Accel()), Version: buildVersion(),
 		Halt: func() { d.halt.Store(true); stop() },
 	}
@@ -138,7 +138,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 		return nil, err
 	}
 	d.door = server.New(server.Config{
-		HostKey: key, Authorities: d.authorities, Services: d.svc, Pushes: d.desk, Git: repos, Core: d.core, Log: log,
+		HostKey: key, Authorities: d.authorities, Services: d.svc, Ledger: d.ledger, Pushes: d.desk, Git: repos, Core: d.core, Log: log,
 		Public: o.public(l.ssh.Addr()), LoginTimeout: o.people.loginTimeout, IdleTimeout: o.people.idleTimeout,
 	})
 	return d, nil

@@ -11,6 +11,7 @@ import (
 
 	"gitd/internal/cli"
 	"gitd/internal/control"
+	"gitd/internal/terminal"
 )
 
 // terminal adds the terminal on standard output, if that is one, to a call,
@@ -59,17 +60,17 @@ func sizeOf(f *os.File) control.Size {
 }
 
 // shown is the terminal of a call, for the commands, until ctx ends.
-func shown(ctx context.Context, c control.Call, resized <-chan control.Size) *cli.Terminal {
+func shown(ctx context.Context, c control.Call, resized <-chan control.Size) *terminal.Window {
 	if c.Size == nil {
 		return nil
 	}
-	sizes := make(chan cli.Size)
+	sizes := make(chan terminal.Size)
 	go func() {
 		for {
 			select {
 			case s := <-resized:
 				select {
-				case sizes <- cli.TerminalSize(s.Width, s.Height):
+				case sizes <- terminal.NewSize(s.Width, s.Height):
 				case <-ctx.Done():
 					return
 				}
@@ -78,5 +79,5 @@ func shown(ctx context.Context, c control.Call, resized <-chan control.Size) *cl
 			}
 		}
 	}()
-	return &cli.Terminal{Size: cli.TerminalSize(c.Size.Width, c.Size.Height), Resized: sizes}
+	return &terminal.Window{Size: terminal.NewSize(c.Size.Width, c.Size.Height), Resized: sizes}
 }

@@ -13,9 +13,9 @@ import (
 
 // adminOnly is a command for administrators. Everyone else is told that, and
 // nothing about what they typed.
-func (t *tree) adminOnly(run runE) runE {
+func (c shared) adminOnly(run runE) runE {
 	return func(cmd *cobra.Command, a []string) error {
-		if !t.Admin {
+		if !c.Admin {
 			return people.ErrNotAdmin
 		}
 		return run(cmd, a)
@@ -28,18 +28,18 @@ type runE = func(cmd *cobra.Command, args []string) error
 // app finds an app on which the caller needs role r. The role is looked at
 // before the ledger: an app that the caller may not see is answered with the
 // words for one that does not exist, and in the same time.
-func (t *tree) app(ctx context.Context, name string, r core.Role) (core.App, error) {
-	if !t.May(name, core.RoleView) {
+func (c shared) app(ctx context.Context, name string, r core.Role) (core.App, error) {
+	if !c.May(name, core.RoleView) {
 		return core.App{}, NoApp(name)
 	}
-	a, err := t.Ledger.App(ctx, name)
+	a, err := c.Ledger.App(ctx, name)
 	if errors.Is(err, core.ErrNotFound) {
 		return a, NoApp(name)
 	}
 	if err != nil {
 		return a, err
 	}
-	return a, Allowed(t.Actor, name, r)
+	return a, Allowed(c.Actor, name, r)
 }
 
 // NoApp is the answer for an app that does not exist, or not for this caller.

@@ -112,6 +112,7 @@ func TestDoor(t *testing.T) {
 		{cli.Door{Host: "h", Port: "22"}, "ssh u@h", "ssh://nodeos@h/shop"},
 		{cli.Door{Host: "::1", Port: "2222"}, "ssh -p 2222 u@::1", "ssh://nodeos@[::1]:2222/shop"},
 		{cli.Door{Host: "::1", Port: "22"}, "ssh u@::1", "ssh://nodeos@[::1]/shop"},
+		{cli.Door{}, "ssh -p PORT u@HOST", "ssh://nodeos@HOST:PORT/shop"},
 	} {
 		if got := tt.door.SSH("u"); got != tt.line {
 			t.Errorf("%+v: %q", tt.door, got)
@@ -121,6 +122,28 @@ func TestDoor(t *testing.T) {
 		}
 	}
 }
+
+// TestLinesToType: a line that someone is to type leads to the door through
+// which they came.
+func TestLinesToType(t *testing.T) {
+	for words, want := range map[string]string{
+		"apps:create shop": "git push ssh://nodeos@door.example:2200/shop main",
+		"overview":         "ask ssh for one: ssh -t -p 2200 nodeos@door.example;",
+		"help overview":    "ssh -t -p 2200 nodeos@door.example\n",
+	} {
+		var out bytes.Buffer
+		c := cli.Caller{Actor: core.Host(), Out: &out, Err: &out, Door: cli.Door{Host: "door.example", Port: "2200"}}
+		cli.Run(t.Context(), cli.Services{Core: maker{}}, c, strings.Fields(words))
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%s: no %q in\n%s", words, want, out.String())
+		}
+	}
+}
+
+// maker is a core that makes every app.
+type maker struct{ cli.Core }
+
+func (maker) CreateApp(context.Context, core.Actor, string) error { return nil }
 
 // TestEventsOfOthers: the audit shows an app's entries to those who see it,
 // and the others to administrators.

@@ -8,23 +8,24 @@ import (
 
 	"gitd/internal/core"
 	"gitd/internal/deploy"
+	"gitd/internal/terminal"
 )
 
-func (t *tree) apps() *cobra.Command {
+func (c appCommands) apps() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "apps", Short: "list your apps and what they run", Example: "apps\napps --json", Args: args(cobra.NoArgs),
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		list, err := t.appRows(cmd.Context())
+		list, err := c.appRows(cmd.Context())
 		if err != nil {
 			return err
 		}
 		rows := [][]string{{"APP", "STATE", "RELEASE", "COMMIT", "DEPLOYED", "URL"}}
 		for _, a := range list {
-			rows = append(rows, []string{a.Name, a.State, version(a.Release), commit(a.Commit), ago(a.Deployed), a.URL})
+			rows = append(rows, []string{a.Name, a.State, terminal.Version(a.Release), commit(a.Commit), terminal.Ago(a.Deployed), a.URL})
 		}
-		return t.list(*asJSON, list, rows)
+		return c.list(*asJSON, list, rows)
 	}
 	return cmd
 }
@@ -39,17 +40,17 @@ type appRow struct {
 }
 
 // appRows are the apps that the caller may see.
-func (t *tree) appRows(ctx context.Context) ([]appRow, error) {
-	apps, err := t.Ledger.Apps(ctx)
+func (c appCommands) appRows(ctx context.Context) ([]appRow, error) {
+	apps, err := c.Ledger.Apps(ctx)
 	if err != nil {
 		return nil, err
 	}
-	// One question for all apps, not one for each: there may be a thousand.
-	states, err := t.Core.Statuses(ctx)
+	// There may be a thousand apps: ask once for all, not once for each.
+	states, err := c.Core.Statuses(ctx)
 	if err != nil {
 		return nil, err
 	}
-	lives, err := t.Ledger.Lives(ctx)
+	lives, err := c.Ledger.Lives(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -62,25 +63,25 @@ func (t *tree) appRows(ctx context.Context) ([]appRow, error) {
 	}
 	rows := []appRow{}
 	for _, a := range apps {
-		if t.May(a.Name, core.RoleView) {
-			rows = append(rows, t.rowOf(a, state[a.Name], live[a.Name]))
+		if c.May(a.Name, core.RoleView) {
+			rows = append(rows, c.rowOf(a, state[a.Name], live[a.Name]))
 		}
 	}
 	return rows, nil
 }
 
 // rowOf is the row of an app; live is its live release, zero without one.
-func (t *tree) rowOf(a core.App, s deploy.AppStatus, live core.Release) appRow {
-	return appRow{Name: a.Name, Release: a.Live, URL: t.URL(a.Name), State: string(s.State), Commit: live.Commit, Deployed: live.Finished}
+func (c appCommands) rowOf(a core.App, s deploy.AppStatus, live core.Release) appRow {
+	return appRow{Name: a.Name, Release: a.Live, URL: c.URL(a.Name), State: string(s.State), Commit: live.Commit, Deployed: live.Finished}
 }
 
-func (t *tree) appRow(ctx context.Context, a core.App) (appRow, error) {
-	s, err := t.Core.Status(ctx, a.Name)
+func (c appCommands) appRow(ctx context.Context, a core.App) (appRow, error) {
+	s, err := c.Core.Status(ctx, a.Name)
 	if err != nil || a.Live == 0 {
-		return t.rowOf(a, s, core.Release{}), err
+		return c.rowOf(a, s, core.Release{}), err
 	}
-	live, err := t.Ledger.Release(ctx, a.Name, a.Live)
-	return t.rowOf(a, s, live), err
+	live, err := c.Ledger.Release(ctx, a.Name, a.Live)
+	return c.rowOf(a, s, live), err
 }
 
 type infoRow struct {
@@ -101,21 +102,21 @@ type lockRow struct {
 	Since  time.Time `json:"since"`
 }
 
-func (t *tree) appsInfo() *cobra.Command {
+func (c appCommands) appsInfo() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "apps:info APP", Short: "show all that is set for an app", Example: "apps:info shop\napps:info shop --json", Args: args(cobra.ExactArgs(1)),
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		app, err := t.app(cmd.Context(), a[0], core.RoleView)
+		app, err := c.app(cmd.Context(), a[0], core.RoleView)
 		if err != nil {
 			return err
 		}
-		row, err := t.infoRow(cmd.Context(), app)
+		row, err := c.infoRow(cmd.Context(), app)
 		if err != nil {
 			return err
 		}
-		return t.list(*asJSON, row, row.cells())
+		return c.list(*asJSON, row, row.cells())
 	}
 	return cmd
 }

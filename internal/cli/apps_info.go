@@ -9,22 +9,23 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"gitd/internal/core"
+	"gitd/internal/terminal"
 )
 
-func (t *tree) infoRow(ctx context.Context, a core.App) (infoRow, error) {
-	base, err := t.appRow(ctx, a)
+func (c appCommands) infoRow(ctx context.Context, a core.App) (infoRow, error) {
+	base, err := c.appRow(ctx, a)
 	if err != nil {
 		return infoRow{}, err
 	}
-	row := infoRow{appRow: base, Branch: a.Branch, Created: a.Created, Domains: []string{t.Host(a.Name)}, Role: t.Role(a.Name).String()}
-	domains, err := t.Settings.Domains(ctx, a.Name)
+	row := infoRow{appRow: base, Branch: a.Branch, Created: a.Created, Domains: []string{c.Host(a.Name)}, Role: c.Role(a.Name).String()}
+	domains, err := c.Settings.Domains(ctx, a.Name)
 	if err != nil {
 		return row, err
 	}
 	for _, d := range domains {
 		row.Domains = append(row.Domains, d.Host)
 	}
-	vars, err := t.Settings.Vars(ctx, a.Name)
+	vars, err := c.Settings.Vars(ctx, a.Name)
 	if err != nil {
 		return row, err
 	}
@@ -33,7 +34,7 @@ func (t *tree) infoRow(ctx context.Context, a core.App) (infoRow, error) {
 		row.Lock = &lockRow{a.Lock.By, a.Lock.Reason, a.Lock.Since}
 	}
 	if a.Live > 0 {
-		rel, err := t.Ledger.Release(ctx, a.Name, a.Live)
+		rel, err := c.Ledger.Release(ctx, a.Name, a.Live)
 		if err != nil {
 			return row, err
 		}
@@ -45,7 +46,7 @@ func (t *tree) infoRow(ctx context.Context, a core.App) (infoRow, error) {
 func (r infoRow) cells() [][]string {
 	lock := "-"
 	if r.Lock != nil {
-		lock = "by " + r.Lock.By + ", " + ago(r.Lock.Since)
+		lock = "by " + r.Lock.By + ", " + terminal.Ago(r.Lock.Since)
 		if r.Lock.Reason != "" {
 			lock += ": " + r.Lock.Reason
 		}
@@ -56,15 +57,15 @@ func (r infoRow) cells() [][]string {
 		{"state", r.State},
 		{"url", r.URL},
 		{"domains", strings.Join(r.Domains, " ")},
-		{"release", version(r.Release)},
+		{"release", terminal.Version(r.Release)},
 		{"commit", commit(r.Commit)},
-		{"deployed", ago(r.Deployed)},
-		{"branch", orDash(r.Branch)},
-		{"node", orDash(r.Node)},
+		{"deployed", terminal.Ago(r.Deployed)},
+		{"branch", terminal.OrDash(r.Branch)},
+		{"node", terminal.OrDash(r.Node)},
 		{"image", humanize.IBytes(uint64(r.Image))},
-		{"config", orDash(strings.Join(r.Config, " "))},
+		{"config", terminal.OrDash(strings.Join(r.Config, " "))},
 		{"lock", lock},
 		{"your role", r.Role},
-		{"created", ago(r.Created)},
+		{"created", terminal.Ago(r.Created)},
 	}
 }

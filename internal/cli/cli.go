@@ -53,7 +53,7 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 	if isUnknown(err) {
 		err = unknown(cmd, args, err)
 	}
-	for l := range strings.SplitSeq(words(err), "\n") {
+	for l := range strings.SplitSeq(errorText(err), "\n") {
 		fmt.Fprintf(c.Err, " !     %s\n", progress.Printable(l))
 	}
 	var u *usageError
@@ -63,9 +63,9 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 	return exitFailed
 }
 
-// words are what an error says to a person. A rejection speaks for itself,
+// errorText is what an error says to a person. A rejection speaks for itself,
 // with its hint and without those who passed it on.
-func words(err error) string {
+func errorText(err error) string {
 	var r *core.Rejection
 	if !errors.As(err, &r) {
 		return err.Error()
@@ -76,7 +76,8 @@ func words(err error) string {
 	return r.Reason + "\n" + r.Hint
 }
 
-// help is cobra's own, but that what does not exist is a wrong command line.
+// help is like cobra's own, but to ask it about a command that does not exist
+// is a wrong command line.
 func help() *cobra.Command {
 	return &cobra.Command{
 		Use: "help [COMMAND]", Short: "explain a command, or list them", Example: "help logs", Args: args(cobra.MaximumNArgs(1)),
@@ -90,8 +91,8 @@ func help() *cobra.Command {
 	}
 }
 
-// Silent is an error that has been told already: it only carries an exit
-// code.
+// Silent is an error about which the caller was told already. It only carries
+// an exit code.
 type Silent int
 
 func (s Silent) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
@@ -109,8 +110,8 @@ func usage(cmd *cobra.Command, err error) error {
 // isUnknown recognises cobra's own error, which has no type.
 func isUnknown(err error) bool { return strings.HasPrefix(err.Error(), "unknown command") }
 
-// unknown answers a command that is none here: with what a user of Dokku or
-// Heroku means by it, or with what is spelled like it.
+// unknown answers a command that does not exist here: with what a user of
+// Dokku or Heroku means by it, or with commands that are spelled like it.
 func unknown(cmd *cobra.Command, args []string, err error) error {
 	for _, word := range args {
 		if strings.HasPrefix(word, "-") {

@@ -12,10 +12,10 @@ import (
 	"gitd/internal/progress"
 )
 
-// hidden stands for a value that the caller may not see.
-const hidden = "(hidden)"
+// hiddenValue stands for a value that the caller may not see.
+const hiddenValue = "(hidden)"
 
-func (t *tree) config() *cobra.Command {
+func (c configCommands) config() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "config APP", Short: "show the config of an app", Example: "config shop\nconfig shop --json",
 		Long: "Show the config of an app: the environment variables that people set for it.\n" +
@@ -24,23 +24,23 @@ func (t *tree) config() *cobra.Command {
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], core.RoleView); err != nil {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
-		vars, err := t.Settings.Vars(cmd.Context(), a[0])
+		vars, err := c.Settings.Vars(cmd.Context(), a[0])
 		if err != nil {
 			return err
 		}
 		values, rows := map[string]*string{}, [][]string{{"NAME", "VALUE"}}
 		for _, name := range slices.Sorted(maps.Keys(vars)) {
-			value, shown := vars[name], hidden
+			value, shown := vars[name], hiddenValue
 			values[name] = nil
-			if t.May(a[0], core.RoleDeploy) {
+			if c.May(a[0], core.RoleDeploy) {
 				values[name], shown = &value, firstLine(value)
 			}
 			rows = append(rows, []string{name, shown})
 		}
-		return t.list(*asJSON, values, rows)
+		return c.list(*asJSON, values, rows)
 	}
 	return cmd
 }
@@ -54,16 +54,16 @@ func firstLine(v string) string {
 	return fmt.Sprintf("%s … (%d lines)", first, 1+len(strings.Split(strings.TrimSuffix(rest, "\n"), "\n")))
 }
 
-func (t *tree) configGet() *cobra.Command {
+func (c configCommands) configGet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "config:get APP NAME", Short: "print one config value as it is", Example: "config:get shop DATABASE_URL",
 		Args: args(cobra.ExactArgs(2)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], core.RoleDeploy); err != nil {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleDeploy); err != nil {
 			return err
 		}
-		vars, err := t.Settings.Vars(cmd.Context(), a[0])
+		vars, err := c.Settings.Vars(cmd.Context(), a[0])
 		if err != nil {
 			return err
 		}
@@ -71,10 +71,10 @@ func (t *tree) configGet() *cobra.Command {
 		if !ok {
 			return fmt.Errorf("%s has no %s; `config %s` lists what it has", a[0], a[1], a[0])
 		}
-		if t.Terminal != nil {
+		if c.Terminal != nil {
 			value = printableLines(value)
 		}
-		_, err = fmt.Fprintln(t.Out, value)
+		_, err = fmt.Fprintln(c.Out, value)
 		return err
 	}
 	return cmd

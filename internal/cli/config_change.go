@@ -12,7 +12,7 @@ import (
 	"gitd/internal/deploy"
 )
 
-func (t *tree) configSet() *cobra.Command {
+func (c configCommands) configSet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "config:set APP NAME=VALUE... [--stdin NAME] [--no-restart]", DisableFlagsInUseLine: true,
 		Short: "set config and bring up a release with it",
@@ -32,17 +32,17 @@ func (t *tree) configSet() *cobra.Command {
 		if len(set) == 0 && *stdin == "" {
 			return usage(cmd, errors.New("nothing to set"))
 		}
-		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		if *stdin != "" {
-			value, err := t.input()
+			value, err := c.input()
 			if err != nil {
 				return err
 			}
 			set[*stdin] = strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r")
 		}
-		return t.changeConfig(cmd, a[0], deploy.ConfigChange{Set: set, NoRestart: *noRestart})
+		return c.changeConfig(cmd, a[0], deploy.ConfigChange{Set: set, NoRestart: *noRestart})
 	}
 	return cmd
 }
@@ -56,14 +56,14 @@ func assignments(list []string) (map[string]string, error) {
 			return nil, fmt.Errorf("word %d is not NAME=VALUE; a value with spaces stands in quotes", i+1)
 		}
 		if err := core.CheckVarName(name); err != nil {
-			return nil, errors.New(words(err))
+			return nil, errors.New(errorText(err))
 		}
 		set[name] = value
 	}
 	return set, nil
 }
 
-func (t *tree) configUnset() *cobra.Command {
+func (c configCommands) configUnset() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "config:unset APP NAME... [--no-restart]", DisableFlagsInUseLine: true,
 		Short: "remove config and bring up a release without it", Example: "config:unset shop COLOUR LIMIT",
@@ -71,10 +71,10 @@ func (t *tree) configUnset() *cobra.Command {
 	}
 	noRestart := noRestartFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
-		vars, err := t.Settings.Vars(cmd.Context(), a[0])
+		vars, err := c.Settings.Vars(cmd.Context(), a[0])
 		if err != nil {
 			return err
 		}
@@ -83,12 +83,12 @@ func (t *tree) configUnset() *cobra.Command {
 				return fmt.Errorf("%s has no %.40s; `config %s` lists what it has", a[0], name, a[0])
 			}
 		}
-		return t.changeConfig(cmd, a[0], deploy.ConfigChange{Unset: a[1:], NoRestart: *noRestart})
+		return c.changeConfig(cmd, a[0], deploy.ConfigChange{Unset: a[1:], NoRestart: *noRestart})
 	}
 	return cmd
 }
 
-func (t *tree) configImport() *cobra.Command {
+func (c configCommands) configImport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "config:import APP [--no-restart] < .env", DisableFlagsInUseLine: true,
 		Short:   "set config from a .env file on standard input; values in quotes may have several lines",
@@ -96,10 +96,10 @@ func (t *tree) configImport() *cobra.Command {
 	}
 	noRestart := noRestartFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
-		text, err := t.input()
+		text, err := c.input()
 		if err != nil {
 			return err
 		}
@@ -110,7 +110,7 @@ func (t *tree) configImport() *cobra.Command {
 		if len(set) == 0 {
 			return errors.New("standard input holds no NAME=value line; add `< .env`")
 		}
-		return t.changeConfig(cmd, a[0], deploy.ConfigChange{Set: set, NoRestart: *noRestart})
+		return c.changeConfig(cmd, a[0], deploy.ConfigChange{Set: set, NoRestart: *noRestart})
 	}
 	return cmd
 }
@@ -120,8 +120,8 @@ func noRestartFlag(cmd *cobra.Command) *bool {
 }
 
 // input reads standard input, which may be as long as the config of an app.
-func (t *tree) input() (string, error) {
-	text, err := io.ReadAll(io.LimitReader(t.In, 2*core.MaxVars+1))
+func (c configCommands) input() (string, error) {
+	text, err := io.ReadAll(io.LimitReader(c.In, 2*core.MaxVars+1))
 	if err != nil {
 		return "", err
 	}
@@ -131,6 +131,6 @@ func (t *tree) input() (string, error) {
 	return string(text), nil
 }
 
-func (t *tree) changeConfig(cmd *cobra.Command, app string, c deploy.ConfigChange) error {
-	return t.Core.SetConfig(cmd.Context(), t.Actor, app, c, t.Out)
+func (c configCommands) changeConfig(cmd *cobra.Command, app string, change deploy.ConfigChange) error {
+	return c.Core.SetConfig(cmd.Context(), c.Actor, app, change, c.Out)
 }

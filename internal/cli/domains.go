@@ -11,64 +11,64 @@ import (
 	"gitd/internal/core"
 )
 
-func (t *tree) domains() *cobra.Command {
+func (c settingCommands) domains() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "domains APP", Short: "list the host names at which an app is served",
 		Example: "domains shop\ndomains shop --json", Args: args(cobra.ExactArgs(1)),
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], core.RoleView); err != nil {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
-		list, err := t.Settings.Domains(cmd.Context(), a[0])
+		list, err := c.Settings.Domains(cmd.Context(), a[0])
 		if err != nil {
 			return err
 		}
-		hosts, rows := []string{t.Host(a[0])}, [][]string{{"HOST"}, {t.Host(a[0])}}
+		hosts, rows := []string{c.Host(a[0])}, [][]string{{"HOST"}, {c.Host(a[0])}}
 		for _, d := range list {
 			hosts, rows = append(hosts, d.Host), append(rows, []string{d.Host})
 		}
-		return t.list(*asJSON, hosts, rows)
+		return c.list(*asJSON, hosts, rows)
 	}
 	return cmd
 }
 
-func (t *tree) domainsAdd() *cobra.Command {
+func (c settingCommands) domainsAdd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "domains:add APP HOST", Short: "serve an app at one more host name",
 		Example: "domains:add shop www.example.org", Args: args(cobra.ExactArgs(2)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		host := asciiHost(a[1])
-		if err := t.Core.AddDomain(cmd.Context(), t.Actor, a[0], host); err != nil {
+		if err := c.Core.AddDomain(cmd.Context(), c.Actor, a[0], host); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(t.Out, "%s is served at %s; its DNS must lead here\n", a[0], host)
+		_, err := fmt.Fprintf(c.Out, "%s is served at %s; its DNS must lead here\n", a[0], host)
 		return err
 	}
 	return cmd
 }
 
-func (t *tree) domainsRemove() *cobra.Command {
+func (c settingCommands) domainsRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "domains:remove APP HOST", Short: "no longer serve an app at a host name",
 		Example: "domains:remove shop www.example.org", Args: args(cobra.ExactArgs(2)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		host := asciiHost(a[1])
-		err := t.Core.RemoveDomain(cmd.Context(), t.Actor, a[0], host)
+		err := c.Core.RemoveDomain(cmd.Context(), c.Actor, a[0], host)
 		if errors.Is(err, core.ErrNotFound) {
 			return fmt.Errorf("%s is not served at %s; `domains %s` lists where it is", a[0], host, a[0])
 		}
 		if err == nil {
-			_, err = fmt.Fprintf(t.Out, "%s is no longer served at %s\n", a[0], host)
+			_, err = fmt.Fprintf(c.Out, "%s is no longer served at %s\n", a[0], host)
 		}
 		return err
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"net"
 	"strings"
 )
@@ -9,17 +10,22 @@ import (
 const sshPort = "22"
 
 // Door is how people reach the SSH door, for the lines that they are to type.
+// Where that is not known, "HOST" and "PORT" stand for it.
 type Door struct{ Host, Port string }
 
-// SSH is the beginning of a command line.
-func (d Door) SSH(user string) string {
-	if d.Port == sshPort {
-		return "ssh " + user + "@" + d.Host
+// SSH is the beginning of a command line. flags are ssh's own.
+func (d Door) SSH(user string, flags ...string) string {
+	words := append([]string{"ssh"}, flags...)
+	if d.port() != sshPort {
+		words = append(words, "-p", d.port())
 	}
-	return "ssh -p " + d.Port + " " + user + "@" + d.Host
+	return strings.Join(append(words, user+"@"+d.host()), " ")
 }
 
 // Remote is the URL that an app is pushed to.
 func (d Door) Remote(app string) string {
-	return "ssh://nodeos@" + strings.TrimSuffix(net.JoinHostPort(d.Host, d.Port), ":"+sshPort) + "/" + app
+	return "ssh://nodeos@" + strings.TrimSuffix(net.JoinHostPort(d.host(), d.port()), ":"+sshPort) + "/" + app
 }
+
+func (d Door) host() string { return cmp.Or(d.Host, "HOST") }
+func (d Door) port() string { return cmp.Or(d.Port, "PORT") }

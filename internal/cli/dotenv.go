@@ -17,8 +17,8 @@ import (
 var assignment = regexp.MustCompile("^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*" +
 	"('[^']*'|\"(?:\\\\.|[^\"\\\\])*\"|`[^`]*`|[^#'\"`\r\n][^#\r\n]*)?[ \t]*(?:#[^\r\n]*)?(?:\r?\n|$)")
 
-// nothing is a line without an entry.
-var nothing = regexp.MustCompile("^[ \t]*(?:#[^\r\n]*)?(?:\r?\n|$)")
+// blankLine is a line without an entry.
+var blankLine = regexp.MustCompile("^[ \t]*(?:#[^\r\n]*)?(?:\r?\n|$)")
 
 // parseDotenv reads a .env file. A later entry of a name wins. Errors name
 // the line and never what stands in it.
@@ -29,7 +29,7 @@ func parseDotenv(text string) (map[string]string, error) {
 		m := assignment.FindStringSubmatch(rest)
 		if m != nil {
 			vars[m[1]] = unquote(m[2])
-		} else if m = nothing.FindStringSubmatch(rest); m == nil {
+		} else if m = blankLine.FindStringSubmatch(rest); m == nil {
 			return nil, fmt.Errorf("line %d is not NAME=value; a value of several lines stands in quotes", line)
 		}
 		line += strings.Count(m[0], "\n")

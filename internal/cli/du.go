@@ -36,19 +36,19 @@ type diskRow struct {
 	Size     int64      `json:"size"`
 }
 
-func (t *tree) du() *cobra.Command {
+func (c hostCommands) du() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "du", Short: "show what takes room on the disk", Example: "du\ndu --json", Args: args(cobra.NoArgs),
 		Long: "Show what takes room on the disk: of each app its kept images (layers that are its own; shared ones are\n" +
 			"counted once more below), repository, build cache, volumes and logs, and what all apps use together.",
 	}
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = t.adminOnly(func(cmd *cobra.Command, _ []string) error {
-		u, err := t.Core.Usage(cmd.Context())
+	cmd.RunE = c.adminOnly(func(cmd *cobra.Command, _ []string) error {
+		u, err := c.Core.Usage(cmd.Context())
 		if err != nil {
 			return err
 		}
-		return t.list(*asJSON, usageRows(u), usageTable(u))
+		return c.list(*asJSON, usageRows(u), usageTable(u))
 	})
 	return cmd
 }

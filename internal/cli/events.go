@@ -8,9 +8,10 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitd/internal/core"
+	"gitd/internal/terminal"
 )
 
-func (t *tree) events() *cobra.Command {
+func (c peopleCommands) events() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "events [APP] [-n N]", DisableFlagsInUseLine: true,
 		Short: "list who did what, the newest first", Example: "events shop -n 50", Args: args(cobra.MaximumNArgs(1)),
@@ -18,16 +19,16 @@ func (t *tree) events() *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	num := cmd.Flags().IntP("num", "n", 30, "how many; 0: all")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		list, err := t.entries(cmd.Context(), a, max(*num, 0))
+		list, err := c.entries(cmd.Context(), a, max(*num, 0))
 		if err != nil {
 			return err
 		}
 		rows, table := []eventRow{}, [][]string{{"TIME", "WHO", "ACTION", "APP", "WHAT"}}
 		for _, e := range list {
 			rows = append(rows, eventRow{e.Time, e.Actor, e.Action, e.App, e.Detail})
-			table = append(table, []string{e.Time.UTC().Format(time.DateTime), e.Actor, e.Action, orDash(e.App), orDash(e.Detail)})
+			table = append(table, []string{e.Time.UTC().Format(time.DateTime), e.Actor, e.Action, terminal.OrDash(e.App), terminal.OrDash(e.Detail)})
 		}
-		return t.list(*asJSON, rows, table)
+		return c.list(*asJSON, rows, table)
 	}
 	return cmd
 }
@@ -40,24 +41,24 @@ type eventRow struct {
 	Detail string    `json:"detail,omitempty"`
 }
 
-// entries are those of one app, or all that the caller may see. An app that
-// was destroyed has a past: the role decides, not whether it is there.
-func (t *tree) entries(ctx context.Context, app []string, limit int) ([]core.Entry, error) {
+// entries are those of one app, or all that the caller may see. The role
+// decides: the entries of an app that was destroyed are still there.
+func (c peopleCommands) entries(ctx context.Context, app []string, limit int) ([]core.Entry, error) {
 	switch {
-	case len(app) == 1 && !t.May(app[0], core.RoleView):
+	case len(app) == 1 && !c.May(app[0], core.RoleView):
 		return nil, NoApp(app[0])
 	case len(app) == 1:
-		list, err := t.Ledger.Entries(ctx, app[0], limit)
+		list, err := c.Ledger.Entries(ctx, app[0], limit)
 		if err == nil && len(list) == 0 {
-			_, err = t.app(ctx, app[0], core.RoleView)
+			_, err = c.app(ctx, app[0], core.RoleView)
 		}
 		return list, err
-	case t.Admin:
-		return t.Ledger.Entries(ctx, "", limit)
+	case c.Admin:
+		return c.Ledger.Entries(ctx, "", limit)
 	}
 	var all []core.Entry
-	for _, name := range t.visible() {
-		list, err := t.Ledger.Entries(ctx, name, limit)
+	for _, name := range c.visible() {
+		list, err := c.Ledger.Entries(ctx, name, limit)
 		if err != nil {
 			return nil, err
 		}
@@ -70,13 +71,13 @@ func (t *tree) entries(ctx context.Context, app []string, limit int) ([]core.Ent
 	return all, nil
 }
 
-// visible are the names of the apps on which someone who is no administrator
-// has a role, whether they exist or not.
-func (t *tree) visible() []string {
-	if t.Limit != (core.Limit{}) {
-		return []string{t.Limit.App}
+// visible are the names of the apps on which a caller who is no administrator
+// has a role. They need not exist.
+func (c peopleCommands) visible() []string {
+	if c.Limit != (core.Limit{}) {
+		return []string{c.Limit.App}
 	}
-	return sortedKeys(t.Grants)
+	return sortedKeys(c.Grants)
 }
 
 func sortedKeys[V any](m map[string]V) []string {

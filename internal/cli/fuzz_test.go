@@ -96,7 +96,7 @@ func fuzzServices(f *testing.F) Services {
 	return Services{
 		Ledger: l, Settings: l, People: people.NewService(l), Core: idle{}, Logs: silent{}, Builds: silent{},
 		Counts:   func(string) core.Counts { return core.Counts{} },
-		Kept:     func(core.Manifest) bool { return true },
+		HasImage: func(core.Manifest) bool { return true },
 		Host:     func(app string) string { return app + ".localhost" },
 		URL:      func(app string) string { return "http://" + app + ".localhost/" },
 		Status:   func() (HostStatus, error) { return HostStatus{}, nil },

@@ -2,8 +2,8 @@ package cli
 
 import "github.com/spf13/cobra"
 
-// otherWords are commands of Dokku and Heroku that go by another name here.
-// An alias does what is meant; a hint says why there is nothing to do.
+// aliases are commands of Dokku and Heroku that go by another name here, and
+// do what is meant.
 var aliases = map[string][]string{
 	"apps":           {"apps:list"},
 	"apps:info":      {"apps:report"},
@@ -27,6 +27,8 @@ var aliases = map[string][]string{
 	"builds:cancel":  {"builds:stop"},
 }
 
+// hintFor says what to do instead of a command of Dokku or Heroku that has no
+// counterpart here; empty: nothing is known of it.
 func hintFor(name string) string {
 	switch name {
 	case "ps:scale", "ps:resize", "ps:type":
@@ -48,7 +50,7 @@ func hintFor(name string) string {
 	}
 }
 
-// addAliases gives the commands of root the names that other fingers type.
+// addAliases gives the commands of root their names in Dokku and Heroku.
 func addAliases(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		cmd.Aliases = aliases[cmd.Name()]

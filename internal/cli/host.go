@@ -6,20 +6,20 @@ import (
 	"github.com/spf13/cobra"
 )
 
-func (t *tree) halt() *cobra.Command {
+func (c hostCommands) halt() *cobra.Command {
 	cmd := &cobra.Command{Use: "halt", Short: "stop every machine and gitd itself; the next start brings them back", Example: "halt", Args: args(cobra.NoArgs)}
-	cmd.RunE = t.adminOnly(func(*cobra.Command, []string) error {
-		t.Halt()
-		fmt.Fprintln(t.Out, "stopping: the machines first, then gitd")
+	cmd.RunE = c.adminOnly(func(*cobra.Command, []string) error {
+		c.Halt()
+		fmt.Fprintln(c.Out, "stopping: the machines first, then gitd")
 		return nil
 	})
 	return cmd
 }
 
-func (t *tree) version() *cobra.Command {
+func (c hostCommands) version() *cobra.Command {
 	cmd := &cobra.Command{Use: "version", Short: "print the version", Example: "version", Args: args(cobra.NoArgs)}
 	cmd.RunE = func(*cobra.Command, []string) error {
-		_, err := fmt.Fprintln(t.Out, "gitd", t.Version)
+		_, err := fmt.Fprintln(c.Out, "gitd", c.Version)
 		return err
 	}
 	return cmd

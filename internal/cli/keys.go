@@ -12,26 +12,27 @@ import (
 
 	"gitd/internal/core"
 	"gitd/internal/people"
+	"gitd/internal/terminal"
 )
 
 // maxKey bounds a public key on standard input, in bytes: the longest RSA
 // key that anyone uses (16,384 bits) has below 4 KiB.
 const maxKey = 16 << 10
 
-func (t *tree) keys() *cobra.Command {
+func (c peopleCommands) keys() *cobra.Command {
 	cmd := &cobra.Command{Use: "keys", Short: "list your keys, or everyone's for an administrator", Example: "keys\nkeys --json", Args: args(cobra.NoArgs)}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		keys, err := t.People.VisibleKeys(cmd.Context(), t.Actor)
+		keys, err := c.People.VisibleKeys(cmd.Context(), c.Actor)
 		if err != nil {
 			return err
 		}
 		list, rows := []keyRow{}, [][]string{{"NAME", "ROLE", "FINGERPRINT", "ADDED", "EXPIRES", "LAST USED", "FROM"}}
 		for _, k := range keys {
 			list = append(list, keyRow{k.Name, k.Role(), k.Limit.App, k.Fingerprint, k.Added, k.Expires, k.LastUsed, k.LastFrom})
-			rows = append(rows, []string{k.Name, k.Role(), k.Fingerprint, ago(k.Added), ago(k.Expires), ago(k.LastUsed), orDash(k.LastFrom)})
+			rows = append(rows, []string{k.Name, k.Role(), k.Fingerprint, terminal.Ago(k.Added), terminal.Ago(k.Expires), terminal.Ago(k.LastUsed), terminal.OrDash(k.LastFrom)})
 		}
-		return t.list(*asJSON, list, rows)
+		return c.list(*asJSON, list, rows)
 	}
 	return cmd
 }
@@ -47,47 +48,56 @@ type keyRow struct {
 	LastFrom    string    `json:"last_from,omitempty"`
 }
 
-func (t *tree) keysAdd() *cobra.Command {
+// keyOptions are the flags of `keys:add`.
+type keyOptions struct {
+	admin              bool
+	app, role, expires string
+}
+
+func (c peopleCommands) keysAdd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:                   "keys:add NAME [--admin | --app APP --role ROLE] [--expires 30d] < key.pub",
 		DisableFlagsInUseLine: true, Short: "let a public key (on standard input) log in as NAME", Args: args(cobra.ExactArgs(1)),
 		Example: "keys:add ada < id_ed25519.pub\nkeys:add ci --app shop --role deploy --expires 90d < ci.pub",
 	}
-	admin := cmd.Flags().Bool("admin", false, "make NAME an administrator")
-	app := cmd.Flags().String("app", "", "a deploy key: for this app only")
-	role := cmd.Flags().String("role", "deploy", "of a deploy key: view, deploy or admin")
-	expires := cmd.Flags().String("expires", "", "after 12h or 30d, or on 2027-01-31 (UTC)")
-	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		// Before anything is read: who may not do it is told that, and no more.
-		if err := people.MayAddKey(t.Actor, a[0], !*admin && *app == ""); err != nil {
-			return err
-		}
-		limit, err := parseLimit(*app, *role, *admin)
-		if err != nil {
-			return usage(cmd, err)
-		}
-		until, err := people.ParseExpiry(*expires, time.Now())
-		if err != nil {
-			return usage(cmd, err)
-		}
-		k, err := t.readKey(a[0])
-		if err != nil {
-			return err
-		}
-		k.Limit, k.Expires = limit, until
-		added, err := t.People.AddKey(cmd.Context(), t.Actor, k, *admin)
-		if err != nil {
-			return err
-		}
-		_, err = fmt.Fprintf(t.Out, "%s (%s) may log in with %s%s\n", added.Name, added.Role(), added.Fingerprint, added.Until())
-		return err
-	}
+	var o keyOptions
+	cmd.Flags().BoolVar(&o.admin, "admin", false, "make NAME an administrator")
+	cmd.Flags().StringVar(&o.app, "app", "", "a deploy key: for this app only")
+	cmd.Flags().StringVar(&o.role, "role", "deploy", "of a deploy key: view, deploy or admin")
+	cmd.Flags().StringVar(&o.expires, "expires", "", "after 12h or 30d, or on 2027-01-31 (UTC)")
+	cmd.RunE = func(cmd *cobra.Command, a []string) error { return c.addKey(cmd, a[0], o) }
 	return cmd
 }
 
+func (c peopleCommands) addKey(cmd *cobra.Command, name string, o keyOptions) error {
+	// Before anything else: a caller who may not do it is told that, and no more.
+	if err := people.MayAddKey(c.Actor, name, !o.admin && o.app == ""); err != nil {
+		return err
+	}
+	limit, err := parseLimit(o.app, o.role, o.admin)
+	if err != nil {
+		return usage(cmd, err)
+	}
+	until, err := people.ParseExpiry(o.expires, time.Now())
+	if err != nil {
+		return usage(cmd, err)
+	}
+	k, err := c.readKey(name)
+	if err != nil {
+		return err
+	}
+	k.Limit, k.Expires = limit, until
+	added, err := c.People.AddKey(cmd.Context(), c.Actor, k, o.admin)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(c.Out, "%s (%s) may log in with %s%s\n", added.Name, added.Role(), added.Fingerprint, added.Until())
+	return err
+}
+
 // readKey reads the public key on standard input.
-func (t *tree) readKey(name string) (people.Key, error) {
-	text, err := io.ReadAll(io.LimitReader(t.In, maxKey))
+func (c peopleCommands) readKey(name string) (people.Key, error) {
+	text, err := io.ReadAll(io.LimitReader(c.In, maxKey))
 	if err != nil {
 		return people.Key{}, err
 	}
@@ -108,28 +118,28 @@ func parseLimit(app, role string, admin bool) (core.Limit, error) {
 	return core.Limit{App: app, Role: r}, err
 }
 
-func (t *tree) keysRemove() *cobra.Command {
+func (c peopleCommands) keysRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "keys:remove FINGERPRINT|NAME", Short: "end a key at once, for running sessions too; NAME if it has one key only",
 		Example: "keys:remove SHA256:…", Args: args(cobra.ExactArgs(1)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		k, err := t.findKey(cmd.Context(), a[0])
+		k, err := c.findKey(cmd.Context(), a[0])
 		if err != nil {
 			return err
 		}
-		if err := t.People.RemoveKey(cmd.Context(), t.Actor, k.Fingerprint); err != nil {
+		if err := c.People.RemoveKey(cmd.Context(), c.Actor, k.Fingerprint); err != nil {
 			return userError(k.Name, err)
 		}
-		_, err = fmt.Fprintf(t.Out, "%s may no longer log in with %s\n", k.Name, k.Fingerprint)
+		_, err = fmt.Fprintf(c.Out, "%s may no longer log in with %s\n", k.Name, k.Fingerprint)
 		return err
 	}
 	return cmd
 }
 
 // findKey finds a key that the caller may know of.
-func (t *tree) findKey(ctx context.Context, what string) (people.Key, error) {
-	list, err := t.People.VisibleKeys(ctx, t.Actor)
+func (c peopleCommands) findKey(ctx context.Context, what string) (people.Key, error) {
+	list, err := c.People.VisibleKeys(ctx, c.Actor)
 	if err != nil {
 		return people.Key{}, err
 	}

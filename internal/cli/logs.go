@@ -12,6 +12,7 @@ import (
 
 	"gitd/internal/core"
 	"gitd/internal/progress"
+	"gitd/internal/terminal"
 )
 
 // logOptions are the flags of `logs`.
@@ -22,7 +23,7 @@ type logOptions struct {
 	build   bool
 }
 
-func (t *tree) logs() *cobra.Command {
+func (c runCommands) logs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logs APP [-t] [-n N] [--release vN] [--build]", DisableFlagsInUseLine: true,
 		Short: "show what an app said, or what its build printed", Args: args(cobra.ExactArgs(1)),
@@ -34,7 +35,7 @@ func (t *tree) logs() *cobra.Command {
 	cmd.Flags().StringVar(&o.release, "release", "", "of this release only, for example v12")
 	cmd.Flags().BoolVar(&o.build, "build", false, "what the deployment printed, the newest or that of --release")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], core.RoleView); err != nil {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
 		release, err := parseVersion(o.release)
@@ -42,11 +43,11 @@ func (t *tree) logs() *cobra.Command {
 		case err != nil:
 			return usage(cmd, err)
 		case o.build:
-			return t.showBuild(cmd.Context(), a[0], release)
+			return c.showBuild(cmd.Context(), a[0], release)
 		case o.follow:
-			return t.followLog(cmd.Context(), a[0], release, max(o.num, 0))
+			return c.followLog(cmd.Context(), a[0], release, max(o.num, 0))
 		default:
-			return t.showLog(a[0], release, max(o.num, 0))
+			return c.showLog(a[0], release, max(o.num, 0))
 		}
 	}
 	return cmd
@@ -64,24 +65,24 @@ func parseVersion(s string) (int, error) {
 	return v, nil
 }
 
-func (t *tree) showLog(app string, release, num int) error {
-	lines, err := t.Logs.Tail(app, num)
+func (c runCommands) showLog(app string, release, num int) error {
+	lines, err := c.Logs.Tail(app, num)
 	if release > 0 {
-		lines, err = t.Logs.TailRelease(app, release, num)
+		lines, err = c.Logs.TailRelease(app, release, num)
 	}
 	if err != nil {
 		return err
 	}
 	for _, l := range lines {
-		if err := t.logLine(l); err != nil {
+		if err := c.logLine(l); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *tree) followLog(ctx context.Context, app string, release, num int) error {
-	lines, err := t.Logs.Follow(ctx, app, num)
+func (c runCommands) followLog(ctx context.Context, app string, release, num int) error {
+	lines, err := c.Logs.Follow(ctx, app, num)
 	if err != nil {
 		return err
 	}
@@ -89,28 +90,28 @@ func (t *tree) followLog(ctx context.Context, app string, release, num int) erro
 		if release > 0 && l.Release != release {
 			continue
 		}
-		if err := t.logLine(l); err != nil {
+		if err := c.logLine(l); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (t *tree) logLine(l core.Line) error {
+func (c runCommands) logLine(l core.Line) error {
 	head := fmt.Sprintf("%s v%d %s:", l.Time.UTC().Format("2006-01-02T15:04:05.000Z"), l.Release, l.Stream)
-	if t.Terminal != nil {
-		head = sgr("2", head)
+	if c.Terminal != nil {
+		head = terminal.Dim(head)
 	}
-	_, err := fmt.Fprintf(t.Out, "%s %s\n", head, progress.Printable(l.Text))
+	_, err := fmt.Fprintf(c.Out, "%s %s\n", head, progress.Printable(l.Text))
 	return err
 }
 
 // showBuild prints what the deployment of a release printed; release 0 is the
 // newest of which something was kept.
-func (t *tree) showBuild(ctx context.Context, app string, release int) error {
+func (c runCommands) showBuild(ctx context.Context, app string, release int) error {
 	versions := []int{release}
 	if release == 0 {
-		list, err := t.Ledger.Releases(ctx, app, 0)
+		list, err := c.Ledger.Releases(ctx, app, 0)
 		if err != nil {
 			return err
 		}
@@ -120,12 +121,12 @@ func (t *tree) showBuild(ctx context.Context, app string, release int) error {
 		}
 	}
 	for _, v := range versions {
-		text, err := t.Builds.Text(app, v)
+		text, err := c.Builds.Text(app, v)
 		if errors.Is(err, core.ErrNotFound) {
 			continue
 		}
 		if err == nil {
-			_, err = io.WriteString(t.Out, text)
+			_, err = io.WriteString(c.Out, text)
 		}
 		return err
 	}

@@ -5,64 +5,61 @@ import (
 	"errors"
 	"time"
 
-	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/colorprofile"
 	"github.com/spf13/cobra"
 
 	"gitd/internal/core"
+	"gitd/internal/overview"
 )
-
-// refresh is how often the overview looks again.
-const refresh = time.Second
 
 // OverviewName is the command that draws on its caller's terminal.
 const OverviewName = "overview"
 
-// openLog implements source.
-func (t *tree) openLog(ctx context.Context, app string) (<-chan core.Line, error) {
-	return t.Logs.Follow(ctx, app, paneLines/2)
-}
-
-func (t *tree) overview() *cobra.Command {
+func (c runCommands) overview() *cobra.Command {
+	line := c.Door.SSH("nodeos", "-t")
 	cmd := &cobra.Command{
 		Use: OverviewName, Short: "watch your apps in this terminal: arrow keys, enter for an app's log, q leaves",
-		Example: "ssh -t -p 2222 nodeos@HOST", Args: args(cobra.NoArgs),
+		Example: line, Args: args(cobra.NoArgs),
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if t.Terminal == nil {
-			return core.Reject("the overview needs a terminal", "ask ssh for one: ssh -t -p 2222 nodeos@HOST; or list with `apps`")
+		if c.Terminal == nil {
+			return core.Reject("the overview needs a terminal", "ask ssh for one: "+line+"; or list with `apps`")
 		}
-		return t.watchFrom(cmd.Context(), t)
+		return overview.Show(cmd.Context(), overviewSource{appCommands(c)}, overview.Screen{
+			Window: *c.Terminal, In: c.In, Out: c.Out, Remote: c.Door.Remote("APP"),
+		})
 	}
 	return cmd
 }
 
-// watchFrom shows from until its reader leaves.
-func (t *tree) watchFrom(ctx context.Context, from source) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	p := tea.NewProgram(newScreen(ctx, from, t.Terminal.Size),
-		tea.WithContext(ctx), tea.WithInput(t.In), tea.WithOutput(t.Out),
-		tea.WithWindowSize(t.Terminal.Width, t.Terminal.Height),
-		// The daemon's own signals and environment are not the reader's.
-		tea.WithoutSignalHandler(), tea.WithEnvironment([]string{"TERM=xterm-256color"}), tea.WithColorProfile(colorprofile.ANSI),
-	)
-	go func() {
-		for {
-			select {
-			case s, ok := <-t.Terminal.Resized:
-				if !ok {
-					return
-				}
-				p.Send(tea.WindowSizeMsg{Width: s.Width, Height: s.Height})
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	_, err := p.Run()
-	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
-		return nil // the reader has gone
+// overviewSource shows what the caller may see. Its errors are in the words
+// of a command's.
+type overviewSource struct{ apps appCommands }
+
+// Rows implements overview.Source.
+func (s overviewSource) Rows(ctx context.Context) ([]overview.Row, error) {
+	apps, err := s.apps.appRows(ctx)
+	if err != nil {
+		return nil, errors.New(errorText(err))
 	}
-	return err
+	rows := []overview.Row{}
+	for _, a := range apps {
+		status, err := s.apps.Core.Status(ctx, a.Name)
+		if err != nil {
+			return nil, errors.New(errorText(err))
+		}
+		rows = append(rows, overview.Row{
+			App: a.Name, State: a.State, Release: status.Release, Machine: status.Machine, Stats: status.Stats,
+			Requests: s.apps.Counts(a.Name).Requests, Deployed: a.Deployed, At: time.Now(), CPU: -1,
+		})
+	}
+	return rows, nil
+}
+
+// Log implements overview.Source.
+func (s overviewSource) Log(ctx context.Context, app string, lines int) (<-chan core.Line, error) {
+	from, err := s.apps.Logs.Follow(ctx, app, lines)
+	if err != nil {
+		return nil, errors.New(errorText(err))
+	}
+	return from, nil
 }

@@ -11,6 +11,7 @@ import (
 	"gitd/internal/core"
 	"gitd/internal/deploy"
 	"gitd/internal/progress"
+	"gitd/internal/terminal"
 )
 
 // psRow is how an app runs. Sizes are in bytes, times in seconds.
@@ -51,7 +52,7 @@ type bootRow struct {
 	Total    float64 `json:"total_seconds"`
 }
 
-func (t *tree) ps() *cobra.Command {
+func (c runCommands) ps() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "ps APP [--boot]", DisableFlagsInUseLine: true, Short: "show how an app runs: state, memory, CPU, restarts",
 		Example: "ps shop\nps shop --boot\nps shop --json", Args: args(cobra.ExactArgs(1)),
@@ -59,22 +60,22 @@ func (t *tree) ps() *cobra.Command {
 	asJSON := jsonFlag(cmd)
 	boot := cmd.Flags().Bool("boot", false, "where the time of its last boot went")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], core.RoleView); err != nil {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
-		s, err := t.Core.Status(cmd.Context(), a[0])
+		s, err := c.Core.Status(cmd.Context(), a[0])
 		if err != nil {
 			return err
 		}
 		if *asJSON {
 			row := newPSRow(s)
-			row.Queue = queueRows(t.Core.QueueOf(a[0]))
-			return t.json(row)
+			row.Queue = queueRows(c.Core.QueueOf(a[0]))
+			return c.json(row)
 		}
 		if *boot {
-			return t.bootTable(s)
+			return c.bootTable(s)
 		}
-		return t.psText(s)
+		return c.psText(s)
 	}
 	return cmd
 }
@@ -93,33 +94,33 @@ func newPSRow(s deploy.AppStatus) psRow {
 
 // psText is one line of a table, why the app does not run if it does not, and
 // what is being deployed.
-func (t *tree) psText(s deploy.AppStatus) error {
+func (c runCommands) psText(s deploy.AppStatus) error {
 	memory, cpu := "-", "-"
 	if u := s.Stats; u != nil {
-		memory = fmt.Sprintf("%s of %s (app %s)", mebi(u.MemoryUsed), mebi(u.MemoryTotal), mebi(u.AppRSS))
+		memory = fmt.Sprintf("%s of %s (app %s)", terminal.MiB(u.MemoryUsed), terminal.MiB(u.MemoryTotal), terminal.MiB(u.AppRSS))
 		cpu = fmt.Sprintf("%s, load %.2f", u.CPU.Round(10*time.Millisecond), u.Load)
 	}
-	err := t.table([][]string{
+	err := c.table([][]string{
 		{"APP", "STATE", "RELEASE", "SINCE", "RESTARTS", "MEMORY", "CPU", "MACHINE"},
-		{s.App, string(s.State), version(s.Release), ago(s.Since), strconv.Itoa(s.Restarts), memory, cpu, orDash(s.Machine)},
+		{s.App, string(s.State), terminal.Version(s.Release), terminal.Ago(s.Since), strconv.Itoa(s.Restarts), memory, cpu, terminal.OrDash(s.Machine)},
 	})
 	if err != nil {
 		return err
 	}
-	r := progress.NewReport(t.Out)
+	r := progress.NewReport(c.Out)
 	if s.Reason != "" {
 		r.Warn("%s: %s", s.State, s.Reason)
 	}
 	for _, l := range s.LastLines {
 		r.Detail("| %s", l)
 	}
-	for _, q := range queueRows(t.Core.QueueOf(s.App)) {
+	for _, q := range queueRows(c.Core.QueueOf(s.App)) {
 		r.Step("%s by %s, %s", q.What, q.By, q.state())
 	}
 	return nil
 }
 
-func (t *tree) bootTable(s deploy.AppStatus) error {
+func (c runCommands) bootTable(s deploy.AppStatus) error {
 	if s.Boot == nil {
 		return core.Reject("no times of a boot of "+s.App+" are known", "they are those of the machine that gitd started last: ps:restart "+s.App)
 	}
@@ -140,52 +141,28 @@ func (t *tree) bootTable(s deploy.AppStatus) error {
 	} {
 		rows = append(rows, []string{p.name, p.took.Round(time.Millisecond).String(), p.what})
 	}
-	return t.table(rows)
+	return c.table(rows)
 }
 
-// operation is a command that has the core do something with an app, with
-// progress.
-func (t *tree) operation(use, short, example string, r core.Role, do func(ctx context.Context, app string) error) *cobra.Command {
-	cmd := &cobra.Command{Use: use + " APP", Short: short, Example: example, Args: args(cobra.ExactArgs(1))}
-	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], r); err != nil {
-			return err
-		}
-		return do(cmd.Context(), a[0])
-	}
-	return cmd
-}
-
-func (t *tree) psRestart() *cobra.Command {
-	return t.operation("ps:restart", "bring up a new machine of the live release and swap to it", "ps:restart shop", core.RoleDeploy,
+func (c runCommands) psRestart() *cobra.Command {
+	return c.operation("ps:restart", "bring up a new machine of the live release and swap to it", "ps:restart shop", core.RoleDeploy,
 		func(ctx context.Context, app string) error {
-			return t.Core.Redeploy(ctx, t.Actor, app, core.ByRestart, t.Out)
+			return c.Core.Redeploy(ctx, c.Actor, app, core.ByRestart, c.Out)
 		})
 }
 
-func (t *tree) psStop() *cobra.Command {
-	return t.operation("ps:stop", "stop the machine of an app until ps:start or the next deployment", "ps:stop shop", core.RoleDeploy,
+func (c runCommands) psStop() *cobra.Command {
+	return c.operation("ps:stop", "stop the machine of an app until ps:start or the next deployment", "ps:stop shop", core.RoleDeploy,
 		func(ctx context.Context, app string) error {
-			if err := t.Core.StopApp(ctx, t.Actor, app, t.Out); err != nil {
+			if err := c.Core.StopApp(ctx, c.Actor, app, c.Out); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(t.Out, "=====> %s is stopped; ps:start %s starts it\n", app, app)
+			_, err := fmt.Fprintf(c.Out, "=====> %s is stopped; ps:start %s starts it\n", app, app)
 			return err
 		})
 }
 
-func (t *tree) psStart() *cobra.Command {
-	return t.operation("ps:start", "start a stopped app", "ps:start shop", core.RoleDeploy,
-		func(ctx context.Context, app string) error { return t.Core.StartApp(ctx, t.Actor, app, t.Out) })
-}
-
-func (t *tree) buildsCancel() *cobra.Command {
-	return t.operation("builds:cancel", "end the deployments of an app that wait, build or boot", "builds:cancel shop", core.RoleDeploy,
-		func(ctx context.Context, app string) error {
-			if err := t.Core.Cancel(ctx, t.Actor, app); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintln(t.Out, "cancelled")
-			return err
-		})
+func (c runCommands) psStart() *cobra.Command {
+	return c.operation("ps:start", "start a stopped app", "ps:start shop", core.RoleDeploy,
+		func(ctx context.Context, app string) error { return c.Core.StartApp(ctx, c.Actor, app, c.Out) })
 }

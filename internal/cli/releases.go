@@ -7,34 +7,35 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitd/internal/core"
+	"gitd/internal/terminal"
 )
 
-func (t *tree) releases() *cobra.Command {
+func (c releaseCommands) releases() *cobra.Command {
 	cmd := &cobra.Command{Use: "releases APP", Short: "list the releases of an app, the newest first", Example: "releases shop\nreleases shop -n 0 --json", Args: args(cobra.ExactArgs(1))}
 	asJSON := jsonFlag(cmd)
 	limit := cmd.Flags().IntP("num", "n", 15, "how many; 0: all")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], core.RoleView); err != nil {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
-		list, err := t.Ledger.Releases(cmd.Context(), a[0], max(*limit, 0))
+		list, err := c.Ledger.Releases(cmd.Context(), a[0], max(*limit, 0))
 		if err != nil {
 			return err
 		}
-		return t.list(*asJSON, t.releaseRows(list), t.releaseTable(list))
+		return c.list(*asJSON, c.releaseRows(list), c.releaseTable(list))
 	}
 	return cmd
 }
 
-func (t *tree) releaseTable(list []core.Release) [][]string {
+func (c releaseCommands) releaseTable(list []core.Release) [][]string {
 	rows := [][]string{{"RELEASE", "STATE", "COMMIT", "BY", "TRIGGER", "TOOK", "WHEN", "IMAGE", "WHAT"}}
 	for _, r := range list {
 		what := r.Subject
 		if r.Reason != "" {
 			what = r.Reason
 		}
-		rows = append(rows, []string{version(r.Version), string(r.State), commit(r.Commit),
-			r.Pusher, string(r.Trigger), took(r), ago(r.Created), t.image(r), what})
+		rows = append(rows, []string{terminal.Version(r.Version), string(r.State), commit(r.Commit),
+			r.Pusher, string(r.Trigger), took(r), terminal.Ago(r.Created), c.image(r), what})
 	}
 	return rows
 }
@@ -56,24 +57,24 @@ type releaseRow struct {
 	Pinned   bool        `json:"pinned"`       // whether that stays so
 }
 
-func (t *tree) releaseRows(list []core.Release) []releaseRow {
+func (c releaseCommands) releaseRows(list []core.Release) []releaseRow {
 	rows := []releaseRow{}
 	for _, r := range list {
 		rows = append(rows, releaseRow{r.Version, r.State, r.Commit, r.Subject, r.Pusher, string(r.Trigger),
-			r.Reason, r.Created, r.Finished, r.Steps, r.Manifest.Node, r.ImageOf, t.Kept(r.Manifest), r.Pinned})
+			r.Reason, r.Created, r.Finished, r.Steps, r.Manifest.Node, r.ImageOf, c.HasImage(r.Manifest), r.Pinned})
 	}
 	return rows
 }
 
 // image says what a rollback would boot.
-func (t *tree) image(r core.Release) string {
+func (c releaseCommands) image(r core.Release) string {
 	switch {
-	case !t.Kept(r.Manifest):
+	case !c.HasImage(r.Manifest):
 		return "-"
 	case r.Pinned:
 		return "pinned"
 	case r.ImageOf > 0:
-		return "of " + version(r.ImageOf)
+		return "of " + terminal.Version(r.ImageOf)
 	default:
 		return "kept"
 	}

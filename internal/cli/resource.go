@@ -20,7 +20,7 @@ type resourceRow struct {
 	CPUsFrom   string `json:"cpus_from"`
 }
 
-func (t *tree) resource() *cobra.Command {
+func (c settingCommands) resource() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "resource APP [--memory 256M] [--cpus 1]", DisableFlagsInUseLine: true,
 		Short: "show or set what the machine of an app gets",
@@ -38,49 +38,50 @@ func (t *tree) resource() *cobra.Command {
 		if change {
 			role = core.RoleAdmin
 		}
-		app, err := t.app(cmd.Context(), a[0], role)
+		app, err := c.app(cmd.Context(), a[0], role)
 		if err != nil {
 			return err
 		}
 		if !change {
-			return t.showResources(cmd, app, *asJSON)
+			return c.showResources(cmd, app, *asJSON)
 		}
-		set, err := t.Settings.Resources(cmd.Context(), a[0])
+		set, err := c.Settings.Resources(cmd.Context(), a[0])
 		if err != nil {
 			return err
 		}
 		if err := errors.Join(parseMemory(*memory, &set.MemoryMiB), parseCPUs(*cpus, &set.CPUs)); err != nil {
 			return usage(cmd, err)
 		}
-		return t.Core.SetResources(cmd.Context(), t.Actor, a[0], set, t.Out)
+		return c.Core.SetResources(cmd.Context(), c.Actor, a[0], set, c.Out)
 	}
 	return cmd
 }
 
-func (t *tree) showResources(cmd *cobra.Command, app core.App, asJSON bool) error {
-	set, err := t.Settings.Resources(cmd.Context(), app.Name)
+func (c settingCommands) showResources(cmd *cobra.Command, app core.App, asJSON bool) error {
+	set, err := c.Settings.Resources(cmd.Context(), app.Name)
 	if err != nil {
 		return err
 	}
 	var asked core.Resources
 	if app.Live > 0 {
-		live, err := t.Ledger.Release(cmd.Context(), app.Name, app.Live)
+		live, err := c.Ledger.Release(cmd.Context(), app.Name, app.Live)
 		if err != nil {
 			return err
 		}
 		asked = live.Manifest.Resources
 	}
 	var row resourceRow
-	row.MemoryMiB, row.MemoryFrom = whoSaid(set.MemoryMiB, asked.MemoryMiB, t.Defaults.MemoryMiB)
-	row.CPUs, row.CPUsFrom = whoSaid(set.CPUs, asked.CPUs, t.Defaults.CPUs)
-	return t.list(asJSON, row, [][]string{
+	row.MemoryMiB, row.MemoryFrom = inForce(set.MemoryMiB, asked.MemoryMiB, c.Defaults.MemoryMiB)
+	row.CPUs, row.CPUsFrom = inForce(set.CPUs, asked.CPUs, c.Defaults.CPUs)
+	return c.list(asJSON, row, [][]string{
 		{"RESOURCE", "VALUE", "SET BY"},
 		{"memory", fmt.Sprintf("%dM", row.MemoryMiB), row.MemoryFrom},
 		{"cpus", strconv.Itoa(row.CPUs), row.CPUsFrom},
 	})
 }
 
-func whoSaid(set, asked, byDefault int) (int, string) {
+// inForce is the value that counts, and who set it.
+func inForce(set, asked, byDefault int) (int, string) {
 	switch {
 	case set != 0:
 		return set, "command"

@@ -1,12 +1,15 @@
 package cli
 
 import (
+	"context"
+	"fmt"
+
 	"github.com/spf13/cobra"
 
 	"gitd/internal/core"
 )
 
-func (t *tree) rollback() *cobra.Command {
+func (c releaseCommands) rollback() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "rollback APP [vN]", Short: "bring up the image of an older release again, as a new release",
 		Long: "Bring up the image of an older release again, as a new release: the one that was live before,\n" +
@@ -14,7 +17,7 @@ func (t *tree) rollback() *cobra.Command {
 		Example: "rollback shop\nrollback shop v12", Args: args(cobra.RangeArgs(1, 2)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], core.RoleDeploy); err != nil {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleDeploy); err != nil {
 			return err
 		}
 		release := 0
@@ -24,7 +27,18 @@ func (t *tree) rollback() *cobra.Command {
 				return usage(cmd, err)
 			}
 		}
-		return t.Core.Rollback(cmd.Context(), t.Actor, a[0], release, t.Out)
+		return c.Core.Rollback(cmd.Context(), c.Actor, a[0], release, c.Out)
 	}
 	return cmd
+}
+
+func (c releaseCommands) buildsCancel() *cobra.Command {
+	return c.operation("builds:cancel", "end the deployments of an app that wait, build or boot", "builds:cancel shop", core.RoleDeploy,
+		func(ctx context.Context, app string) error {
+			if err := c.Core.Cancel(ctx, c.Actor, app); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(c.Out, "cancelled")
+			return err
+		})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitd/internal/deploy"
+	"gitd/internal/terminal"
 )
 
 // HostStatus is how the host is. Sizes are in bytes.
@@ -59,34 +60,34 @@ func queueRows(list []deploy.QueueEntry) []queueRow {
 	return rows
 }
 
-func (t *tree) status() *cobra.Command {
+func (c hostCommands) status() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status", Short: "show how the host is: memory, disk, machines, queue",
 		Example: "status\nstatus --json", Args: args(cobra.NoArgs),
 	}
 	asJSON := jsonFlag(cmd)
-	cmd.RunE = t.adminOnly(func(cmd *cobra.Command, _ []string) error {
-		row, err := t.statusRow(cmd.Context())
+	cmd.RunE = c.adminOnly(func(cmd *cobra.Command, _ []string) error {
+		row, err := c.statusRow(cmd.Context())
 		if err != nil {
 			return err
 		}
-		return t.list(*asJSON, row, row.cells())
+		return c.list(*asJSON, row, row.cells())
 	})
 	return cmd
 }
 
-func (t *tree) statusRow(ctx context.Context) (statusRow, error) {
-	h, err := t.Services.Status()
+func (c hostCommands) statusRow(ctx context.Context) (statusRow, error) {
+	h, err := c.Services.Status()
 	if err != nil {
 		return statusRow{}, err
 	}
-	all, err := t.Core.Statuses(ctx)
+	all, err := c.Core.Statuses(ctx)
 	if err != nil {
 		return statusRow{}, err
 	}
-	o := t.Core.Overview()
+	o := c.Core.Overview()
 	row := statusRow{
-		Version: t.Version, Accel: h.Accel, Kernel: h.Kernel, Started: h.Started, CPUs: h.CPUs,
+		Version: c.Version, Accel: h.Accel, Kernel: h.Kernel, Started: h.Started, CPUs: h.CPUs,
 		MemoryTotal: h.MemoryTotal, MemoryAvailable: h.MemoryAvailable, DiskTotal: h.DiskTotal, DiskFree: h.DiskFree,
 		Apps: len(all), BuildLimit: o.BuildLimit, Builds: queueRows(o.Builds), Queue: queueRows(o.Queue),
 	}
@@ -104,12 +105,12 @@ func (t *tree) statusRow(ctx context.Context) (statusRow, error) {
 func (s statusRow) cells() [][]string {
 	rows := [][]string{
 		{"WHAT", "VALUE"},
-		{"gitd", s.Version + ", started " + ago(s.Started)},
+		{"gitd", s.Version + ", started " + terminal.Ago(s.Started)},
 		{"host", fmt.Sprintf("Linux %s, %d CPUs, machines by %s", s.Kernel, s.CPUs, s.Accel)},
 		{"memory", fmt.Sprintf("%s available of %s", humanize.IBytes(s.MemoryAvailable), humanize.IBytes(s.MemoryTotal))},
 		{"disk", fmt.Sprintf("%s free of %s", humanize.IBytes(s.DiskFree), humanize.IBytes(s.DiskTotal))},
 		{"apps", strconv.Itoa(s.Apps)},
-		{"machines", fmt.Sprintf("%d, using %s", s.Machines, mebi(s.MachineMemory))},
+		{"machines", fmt.Sprintf("%d, using %s", s.Machines, terminal.MiB(s.MachineMemory))},
 		{"builds", fmt.Sprintf("%d of %d at a time", len(s.Builds), s.BuildLimit)},
 	}
 	for _, q := range s.Queue {
@@ -125,7 +126,7 @@ func (q queueRow) String() string {
 
 func (q queueRow) state() string {
 	if q.Position > 0 {
-		return fmt.Sprintf("number %d in its queue, asked for %s", q.Position, ago(q.Since))
+		return fmt.Sprintf("number %d in its queue, asked for %s", q.Position, terminal.Ago(q.Since))
 	}
-	return "begun " + ago(q.Since)
+	return "begun " + terminal.Ago(q.Since)
 }

@@ -10,21 +10,22 @@ import (
 
 	"gitd/internal/core"
 	"gitd/internal/people"
+	"gitd/internal/terminal"
 )
 
-func (t *tree) users() *cobra.Command {
+func (c peopleCommands) users() *cobra.Command {
 	cmd := &cobra.Command{Use: "users", Short: "list the people, their roles and open invitations", Example: "users --json", Args: args(cobra.NoArgs)}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		list, err := t.userRows(cmd.Context())
+		list, err := c.userRows(cmd.Context())
 		if err != nil {
 			return err
 		}
 		rows := [][]string{{"NAME", "ROLE", "KEYS", "LAST SEEN", "ADDED"}}
 		for _, u := range list {
-			rows = append(rows, []string{u.Name, u.rights(), fmt.Sprint(u.Keys), ago(u.LastSeen), ago(u.Added)})
+			rows = append(rows, []string{u.Name, u.rights(), fmt.Sprint(u.Keys), terminal.Ago(u.LastSeen), terminal.Ago(u.Added)})
 		}
-		return t.list(*asJSON, list, rows)
+		return c.list(*asJSON, list, rows)
 	}
 	return cmd
 }
@@ -50,13 +51,13 @@ func (u userRow) rights() string {
 	if !u.Invited.IsZero() {
 		parts = append(parts, "invited")
 	}
-	return orDash(strings.Join(parts, ", "))
+	return terminal.OrDash(strings.Join(parts, ", "))
 }
 
 // userRows are the users that the caller may know of. Who is invited and not
 // there yet is listed as well.
-func (t *tree) userRows(ctx context.Context) ([]userRow, error) {
-	users, err := t.People.VisibleUsers(ctx, t.Actor)
+func (c peopleCommands) userRows(ctx context.Context) ([]userRow, error) {
+	users, err := c.People.VisibleUsers(ctx, c.Actor)
 	if err != nil {
 		return nil, err
 	}
@@ -68,14 +69,14 @@ func (t *tree) userRows(ctx context.Context) ([]userRow, error) {
 		}
 		rows = append(rows, row)
 	}
-	if err := t.countKeys(ctx, rows); err != nil {
+	if err := c.countKeys(ctx, rows); err != nil {
 		return nil, err
 	}
-	return t.addInvited(ctx, rows)
+	return c.addInvited(ctx, rows)
 }
 
-func (t *tree) countKeys(ctx context.Context, rows []userRow) error {
-	keys, err := t.People.VisibleKeys(ctx, t.Actor)
+func (c peopleCommands) countKeys(ctx context.Context, rows []userRow) error {
+	keys, err := c.People.VisibleKeys(ctx, c.Actor)
 	for _, k := range keys {
 		for i := range rows {
 			if rows[i].Name == k.Name {
@@ -87,8 +88,8 @@ func (t *tree) countKeys(ctx context.Context, rows []userRow) error {
 	return err
 }
 
-func (t *tree) addInvited(ctx context.Context, rows []userRow) ([]userRow, error) {
-	open, err := t.People.VisibleInvitations(ctx, t.Actor)
+func (c peopleCommands) addInvited(ctx context.Context, rows []userRow) ([]userRow, error) {
+	open, err := c.People.VisibleInvitations(ctx, c.Actor)
 	for _, i := range open {
 		known := false
 		for n := range rows {

@@ -15,7 +15,7 @@ import (
 // long enough for a message to be read, too short for an old one to matter.
 const inviteFor = "24h"
 
-func (t *tree) usersInvite() *cobra.Command {
+func (c peopleCommands) usersInvite() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:                   "users:invite NAME [--admin | --app APP --role ROLE] [--expires 24h]",
 		DisableFlagsInUseLine: true, Short: "print one line to send to NAME, which lets them in once", Example: "users:invite sam --role deploy --app shop", Args: args(cobra.ExactArgs(1)),
@@ -24,7 +24,7 @@ func (t *tree) usersInvite() *cobra.Command {
 	app := cmd.Flags().String("app", "", "with a role on this app, which need not exist yet")
 	role := cmd.Flags().String("role", "deploy", "on that app: view, deploy or admin")
 	expires := cmd.Flags().String("expires", inviteFor, "how long the line can be used")
-	cmd.RunE = t.adminOnly(func(cmd *cobra.Command, a []string) error {
+	cmd.RunE = c.adminOnly(func(cmd *cobra.Command, a []string) error {
 		if err := people.CheckUserName(a[0]); err != nil {
 			return err
 		}
@@ -39,65 +39,65 @@ func (t *tree) usersInvite() *cobra.Command {
 		if err != nil || until.IsZero() {
 			return usage(cmd, errors.Join(err, errors.New("an invitation needs an end")))
 		}
-		return t.invite(cmd, people.Invitation{Name: a[0], Admin: *admin, App: limit.App, Role: limit.Role, Expires: until})
+		return c.invite(cmd, people.Invitation{Name: a[0], Admin: *admin, App: limit.App, Role: limit.Role, Expires: until})
 	})
 	return cmd
 }
 
-func (t *tree) invite(cmd *cobra.Command, i people.Invitation) error {
-	code, i, err := t.People.Invite(cmd.Context(), t.Actor, i)
+func (c peopleCommands) invite(cmd *cobra.Command, i people.Invitation) error {
+	code, i, err := c.People.Invite(cmd.Context(), c.Actor, i)
 	if err != nil {
 		return err
 	}
 	// The line alone goes to standard output: `gitd users:invite … | mail`.
-	fmt.Fprintf(t.Err, "Send this line to %s (%s). It works once, until %s:\n", i.Name, i.Rights(), i.Expires.UTC().Format("2006-01-02 15:04 UTC"))
-	_, err = fmt.Fprintln(t.Out, t.Door.SSH("join-"+code))
+	fmt.Fprintf(c.Err, "Send this line to %s (%s). It works once, until %s:\n", i.Name, i.Rights(), i.Expires.UTC().Format("2006-01-02 15:04 UTC"))
+	_, err = fmt.Fprintln(c.Out, c.Door.SSH("join-"+code))
 	return err
 }
 
-func (t *tree) usersAdd() *cobra.Command {
+func (c peopleCommands) usersAdd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "users:add NAME [--admin]", DisableFlagsInUseLine: true,
 		Short: "add a user without a key, for certificates to name", Example: "users:add sam", Args: args(cobra.ExactArgs(1)),
 	}
 	admin := cmd.Flags().Bool("admin", false, "as an administrator")
-	cmd.RunE = t.adminOnly(func(cmd *cobra.Command, a []string) error {
-		said, err := t.People.AddUser(cmd.Context(), t.Actor, a[0], *admin)
-		return t.answer(said, userError(a[0], err))
+	cmd.RunE = c.adminOnly(func(cmd *cobra.Command, a []string) error {
+		said, err := c.People.AddUser(cmd.Context(), c.Actor, a[0], *admin)
+		return c.answer(said, userError(a[0], err))
 	})
 	return cmd
 }
 
-func (t *tree) usersRename() *cobra.Command {
+func (c peopleCommands) usersRename() *cobra.Command {
 	cmd := &cobra.Command{Use: "users:rename NAME NEW-NAME", Short: "rename a user; keys and roles stay", Example: "users:rename admin ada", Args: args(cobra.ExactArgs(2))}
-	cmd.RunE = t.adminOnly(func(cmd *cobra.Command, a []string) error {
-		said, err := t.People.RenameUser(cmd.Context(), t.Actor, a[0], a[1])
-		return t.answer(said, userError(a[0], err))
+	cmd.RunE = c.adminOnly(func(cmd *cobra.Command, a []string) error {
+		said, err := c.People.RenameUser(cmd.Context(), c.Actor, a[0], a[1])
+		return c.answer(said, userError(a[0], err))
 	})
 	return cmd
 }
 
-func (t *tree) usersRemove() *cobra.Command {
+func (c peopleCommands) usersRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "users:remove NAME", Short: "remove a user with their keys and roles at once; their apps stay", Example: "users:remove sam", Args: args(cobra.ExactArgs(1)),
 	}
-	cmd.RunE = t.adminOnly(func(cmd *cobra.Command, a []string) error {
-		said, err := t.People.RemoveUser(cmd.Context(), t.Actor, a[0])
-		return t.answer(said, userError(a[0], err))
+	cmd.RunE = c.adminOnly(func(cmd *cobra.Command, a []string) error {
+		said, err := c.People.RemoveUser(cmd.Context(), c.Actor, a[0])
+		return c.answer(said, userError(a[0], err))
 	})
 	return cmd
 }
 
-func (t *tree) usersGrant() *cobra.Command {
+func (c peopleCommands) usersGrant() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "users:grant NAME (APP ROLE | --admin)", DisableFlagsInUseLine: true,
 		Short: "give someone a role on an app (view, deploy or admin), or everything", Example: "users:grant sam shop deploy", Args: args(cobra.RangeArgs(1, 3)),
 	}
 	admin := cmd.Flags().Bool("admin", false, "make NAME an administrator")
-	cmd.RunE = t.adminOnly(func(cmd *cobra.Command, a []string) error {
+	cmd.RunE = c.adminOnly(func(cmd *cobra.Command, a []string) error {
 		if *admin && len(a) == 1 {
-			said, err := t.People.SetAdmin(cmd.Context(), t.Actor, a[0], true)
-			return t.answer(said, userError(a[0], err))
+			said, err := c.People.SetAdmin(cmd.Context(), c.Actor, a[0], true)
+			return c.answer(said, userError(a[0], err))
 		}
 		if *admin || len(a) != 3 {
 			return usage(cmd, errors.New("name an app and a role, or --admin"))
@@ -109,39 +109,39 @@ func (t *tree) usersGrant() *cobra.Command {
 		if err != nil {
 			return usage(cmd, err)
 		}
-		said, err := t.People.Grant(cmd.Context(), t.Actor, people.Grant{User: a[0], App: a[1], Role: role})
-		return t.answer(said, userError(a[0], err))
+		said, err := c.People.Grant(cmd.Context(), c.Actor, people.Grant{User: a[0], App: a[1], Role: role})
+		return c.answer(said, userError(a[0], err))
 	})
 	return cmd
 }
 
-func (t *tree) usersRevoke() *cobra.Command {
+func (c peopleCommands) usersRevoke() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "users:revoke NAME (APP | --admin)", DisableFlagsInUseLine: true,
 		Short: "take someone's role on an app, for running sessions too", Example: "users:revoke sam shop", Args: args(cobra.RangeArgs(1, 2)),
 	}
 	admin := cmd.Flags().Bool("admin", false, "NAME is no administrator any more")
-	cmd.RunE = t.adminOnly(func(cmd *cobra.Command, a []string) error {
+	cmd.RunE = c.adminOnly(func(cmd *cobra.Command, a []string) error {
 		if *admin == (len(a) == 2) {
 			return usage(cmd, errors.New("name an app or --admin"))
 		}
 		if *admin {
-			said, err := t.People.SetAdmin(cmd.Context(), t.Actor, a[0], false)
-			return t.answer(said, userError(a[0], err))
+			said, err := c.People.SetAdmin(cmd.Context(), c.Actor, a[0], false)
+			return c.answer(said, userError(a[0], err))
 		}
-		said, err := t.People.Revoke(cmd.Context(), t.Actor, a[0], a[1])
+		said, err := c.People.Revoke(cmd.Context(), c.Actor, a[0], a[1])
 		if errors.Is(err, core.ErrNotFound) {
 			err = fmt.Errorf("%s has no role on %q; `users` lists who has which", a[0], a[1])
 		}
-		return t.answer(said, err)
+		return c.answer(said, err)
 	})
 	return cmd
 }
 
 // answer says what a change was, or why it was not made.
-func (t *tree) answer(said string, err error) error {
+func (c peopleCommands) answer(said string, err error) error {
 	if err == nil {
-		_, err = fmt.Fprintln(t.Out, said)
+		_, err = fmt.Fprintln(c.Out, said)
 	}
 	return err
 }

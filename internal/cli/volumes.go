@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -13,35 +12,29 @@ import (
 
 	"gitd/internal/core"
 	"gitd/internal/deploy"
+	"gitd/internal/terminal"
 	"gitd/internal/units"
 )
 
-// Volumes acts on the disks of apps that outlive their machines.
-type Volumes interface {
-	VolumesOf(ctx context.Context, app string) ([]deploy.VolumeUse, error)
-	CreateVolume(ctx context.Context, by core.Actor, app, name string, size int64, mount string, w io.Writer) error
-	RemoveVolume(ctx context.Context, by core.Actor, app, name string, w io.Writer) error
-}
-
-func (t *tree) volumes() *cobra.Command {
+func (c settingCommands) volumes() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "volumes APP", Short: "list the volumes of an app: disks that every release of it finds again",
 		Example: "volumes shop", Args: args(cobra.ExactArgs(1)),
 	}
 	asJSON := jsonFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], core.RoleView); err != nil {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
-		list, err := t.Core.VolumesOf(cmd.Context(), a[0])
+		list, err := c.Core.VolumesOf(cmd.Context(), a[0])
 		if err != nil {
 			return err
 		}
 		rows := [][]string{{"VOLUME", "MOUNT", "SIZE", "USED", "CREATED", "IN"}}
 		for _, v := range list {
-			rows = append(rows, []string{v.Name, v.Mount, units.Bytes(v.Size), used(v), ago(v.Created), where(v)})
+			rows = append(rows, []string{v.Name, v.Mount, units.Bytes(v.Size), usedText(v), terminal.Ago(v.Created), usedBy(v)})
 		}
-		return t.list(*asJSON, volumeRows(list), rows)
+		return c.list(*asJSON, volumeRows(list), rows)
 	}
 	return cmd
 }
@@ -64,21 +57,23 @@ func volumeRows(list []deploy.VolumeUse) []volumeRow {
 	return rows
 }
 
-func used(v deploy.VolumeUse) string {
+// usedText is how much of the host's disk a volume takes, for people.
+func usedText(v deploy.VolumeUse) string {
 	if v.Lost {
 		return "file is missing"
 	}
 	return units.Bytes(v.Used)
 }
 
-func where(v deploy.VolumeUse) string {
+// usedBy is the machine that has a volume.
+func usedBy(v deploy.VolumeUse) string {
 	if v.Booted {
 		return "the running machine"
 	}
 	return "the next machine"
 }
 
-func (t *tree) volumesCreate() *cobra.Command {
+func (c settingCommands) volumesCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "volumes:create APP NAME [--size 1G] [--mount /data]", DisableFlagsInUseLine: true,
 		Short: "make an empty volume for an app", Example: "volumes:create shop uploads --size 500M --mount /app/uploads",
@@ -92,14 +87,14 @@ func (t *tree) volumesCreate() *cobra.Command {
 		return args(cobra.ExactArgs(2))(cmd, a)
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		bytes, err := parseSize(*size)
 		if err != nil {
 			return usage(cmd, err)
 		}
-		return t.Core.CreateVolume(cmd.Context(), t.Actor, a[0], a[1], bytes, *mount, t.Out)
+		return c.Core.CreateVolume(cmd.Context(), c.Actor, a[0], a[1], bytes, *mount, c.Out)
 	}
 	return cmd
 }
@@ -120,7 +115,7 @@ func parseSize(s string) (int64, error) {
 	return n << map[string]int{"M": 20, "G": 30}[m[2]], nil
 }
 
-func (t *tree) volumesRemove() *cobra.Command {
+func (c settingCommands) volumesRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "volumes:remove APP NAME --confirm NAME", DisableFlagsInUseLine: true,
 		Short:   "remove a volume and all that is in it, for ever",
@@ -129,27 +124,27 @@ func (t *tree) volumesRemove() *cobra.Command {
 	confirm := cmd.Flags().String("confirm", "", "the volume's name again: what is in it cannot be brought back")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		app, name := a[0], a[1]
-		if _, err := t.app(cmd.Context(), app, core.RoleAdmin); err != nil {
+		if _, err := c.app(cmd.Context(), app, core.RoleAdmin); err != nil {
 			return err
 		}
 		if *confirm != name {
-			return t.askRemoval(cmd.Context(), app, name)
+			return c.askRemoval(cmd.Context(), app, name)
 		}
-		return t.Core.RemoveVolume(cmd.Context(), t.Actor, app, name, t.Out)
+		return c.Core.RemoveVolume(cmd.Context(), c.Actor, app, name, c.Out)
 	}
 	return cmd
 }
 
 // askRemoval says what would be lost, and what to type to lose it.
-func (t *tree) askRemoval(ctx context.Context, app, name string) error {
-	list, err := t.Core.VolumesOf(ctx, app)
+func (c settingCommands) askRemoval(ctx context.Context, app, name string) error {
+	list, err := c.Core.VolumesOf(ctx, app)
 	if err != nil {
 		return err
 	}
 	for _, v := range list {
 		if v.Name == name {
 			return core.Reject(
-				fmt.Sprintf("this would remove the volume %q of %s, %s at %s, with the %s in it", name, app, units.Bytes(v.Size), v.Mount, used(v)),
+				fmt.Sprintf("this would remove the volume %q of %s, %s at %s, with the %s in it", name, app, units.Bytes(v.Size), v.Mount, usedText(v)),
 				fmt.Sprintf("if that is meant: volumes:remove %s %s --confirm %s", app, name, name))
 		}
 	}

@@ -47,8 +47,8 @@ func (t appTable) Apps(ctx context.Context) ([]core.App, error) {
 	return list(ctx, t.db.reader, "apps", scanApp, selectApps+`ORDER BY name`)
 }
 
-// ChangeApp stores what change does to an app. change must not use the
-// ledger: there is one writer, and it is inside.
+// ChangeApp stores what change does to an app. change must not use the ledger:
+// it runs inside the only connection that writes.
 func (t appTable) ChangeApp(ctx context.Context, name string, change func(a *core.App) error) error {
 	return t.db.change(ctx, fmt.Sprintf("change app %q", name), func(ctx context.Context, tx *sql.Tx) error {
 		a, err := scanApp(tx.QueryRowContext(ctx, selectApps+`WHERE name = ?`, name))
@@ -106,7 +106,7 @@ func scanApp(row scanner) (core.App, error) {
 	return a, err
 }
 
-// notFound turns SQL's "no rows" into the core's word.
+// notFound turns SQL's "no rows" into core.ErrNotFound.
 func notFound(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return core.ErrNotFound

@@ -28,7 +28,7 @@ func (db *database) audited(ctx context.Context, what string, e core.Entry, f fu
 	})
 }
 
-// audit records what its transaction changes.
+// audit records a change in the transaction that makes it.
 func audit(ctx context.Context, tx *sql.Tx, e core.Entry) error {
 	if err := record(ctx, tx, e); err != nil {
 		return fmt.Errorf("the audit does not take it, so nothing was changed: %w", err)

@@ -12,7 +12,8 @@ import (
 )
 
 // createFile makes an empty database that only this user can read; SQLite
-// gives its log the mode of the database. It is left to nobody's umask.
+// gives its log the mode of the database. The mode does not depend on the
+// umask.
 //
 // An existing file is never opened here: closing any descriptor of a file
 // drops the POSIX locks that this process holds on it, SQLite's too.
@@ -30,8 +31,8 @@ func createFile(path string) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// checkFile refuses what is no plain file and closes a file that others can
-// read.
+// checkFile refuses what is no plain file, and takes the permissions of others
+// from a file that they can read.
 func checkFile(path string) error {
 	info, err := os.Lstat(path)
 	switch {

@@ -34,8 +34,8 @@ func (t invitationTable) Invitations(ctx context.Context) ([]people.Invitation, 
 	return list(ctx, t.db.reader, "invitations", scanInvitation, selectInvitations+`ORDER BY name`, instant{time.Now()})
 }
 
-// Redeem uses up the invitation with this hash and registers k. Of two who
-// come with the same code, one is the second: the code is gone by then.
+// Redeem uses up the invitation with this hash and registers k. If two
+// come with the same code, it is gone for the second.
 func (t invitationTable) Redeem(
 	ctx context.Context, hash string, k people.Key, entry func(i people.Invitation) core.Entry,
 ) (people.Invitation, error) {

@@ -25,8 +25,9 @@ var (
 	errNewer   = errors.New("written by a newer gitd")
 )
 
-// checkIntegrity finds damage now, and not in the middle of a swap. It reads the whole
-// file: milliseconds for thousands of releases.
+// checkIntegrity finds damage at the start, and not in the middle of a
+// deployment. It reads the whole file, which takes milliseconds for thousands
+// of releases.
 func checkIntegrity(ctx context.Context, db *sql.DB) error {
 	var answer string
 	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&answer); err != nil {

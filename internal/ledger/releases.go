@@ -101,7 +101,7 @@ func (t releaseTable) Promote(ctx context.Context, r core.Release) error {
 	})
 }
 
-// drainLive has what is live make way for r.
+// drainLive has the live release drain, if it is another one than r.
 func drainLive(ctx context.Context, tx *sql.Tx, r core.Release) error {
 	old, err := scanRelease(tx.QueryRowContext(ctx, selectReleases+`WHERE app = ? AND state = 'live' AND version <> ?`, r.App, r.Version))
 	if errors.Is(err, sql.ErrNoRows) {
@@ -117,8 +117,8 @@ func drainLive(ctx context.Context, tx *sql.Tx, r core.Release) error {
 	return recordStep(ctx, tx, old)
 }
 
-// recordStep adds a step to the audit, in the transaction that makes it. What
-// ends a release is nobody's wish but gitd's own work.
+// recordStep adds a step to the audit, in the transaction that makes it. The
+// steps that end a release are gitd's own: nobody asked for them.
 func recordStep(ctx context.Context, tx *sql.Tx, r core.Release) error {
 	actor, more := r.Pusher, ""
 	if r.State == core.Draining || r.State == core.Retired {

@@ -41,7 +41,7 @@ func list[T any](ctx context.Context, db querier, what string, scan func(scanner
 	return all, nil
 }
 
-// mustAffect makes a statement that changed nothing an ErrNotFound.
+// mustAffect turns a statement that changed nothing into core.ErrNotFound.
 func mustAffect(res sql.Result, err error) error {
 	if err != nil {
 		return err

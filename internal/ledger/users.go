@@ -118,25 +118,25 @@ func (t userTable) Revoke(ctx context.Context, user, app string, e core.Entry) e
 	})
 }
 
-// keepAdmin makes a change that may not take the last administrator who can
-// log in. A ledger that has none can lose none.
+// keepAdmin makes a change, but not one after which no administrator can log
+// in. Where none could before, it allows every change.
 func keepAdmin(ctx context.Context, tx *sql.Tx, change func() error) error {
-	before, err := admins(ctx, tx)
+	before, err := countAdmins(ctx, tx)
 	if err != nil {
 		return err
 	}
 	if err := change(); err != nil {
 		return err
 	}
-	after, err := admins(ctx, tx)
+	after, err := countAdmins(ctx, tx)
 	if err == nil && after == 0 && before > 0 {
 		return people.ErrLastAdmin
 	}
 	return err
 }
 
-// admins counts the administrators that have a key which lets them in.
-func admins(ctx context.Context, tx *sql.Tx) (int, error) {
+// countAdmins counts the administrators who have a key that lets them in.
+func countAdmins(ctx context.Context, tx *sql.Tx) (int, error) {
 	var n int
 	err := tx.QueryRowContext(ctx, `SELECT count(*) FROM users WHERE admin AND EXISTS
 		(SELECT 1 FROM keys WHERE keys.name = users.name AND only_app = '' AND (expires IS NULL OR expires > ?))`,

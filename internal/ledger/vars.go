@@ -34,7 +34,7 @@ func (t varTable) SetVars(ctx context.Context, app string, set map[string]string
 				return err
 			}
 		}
-		// The limit is that of all of them: check what they come to.
+		// The limit is for all variables together.
 		all, err := t.read(ctx, tx, app)
 		if err != nil {
 			return err
@@ -80,8 +80,8 @@ func (t varTable) write(ctx context.Context, tx *sql.Tx, app string, set map[str
 	return nil
 }
 
-// move seals the variables of an app that is being renamed for its new
-// name, in the transaction that renames it: rename is that.
+// move seals the variables of an app for its new name, in the transaction that
+// renames it. rename makes that change.
 func (t varTable) move(ctx context.Context, tx *sql.Tx, from, to string, rename func() error) error {
 	vars, err := t.read(ctx, tx, from)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 // maxAuthTries is how many keys one connection may offer.
 const maxAuthTries = 20
 
-// Users that are no names but codes: see Server.onboard.
+// The prefixes of SSH users that are codes of invitations: see Server.onboard.
 const (
 	ClaimUser = "claim-"
 	JoinUser  = "join-"
@@ -43,7 +43,7 @@ type proved struct {
 	code        string    // hash of the invitation it came with; empty: none
 }
 
-// provedKey is where Permissions hold it.
+// provedKey is where Permissions hold what was proved.
 type provedKey struct{}
 
 func permissions(p proved) *gossh.Permissions {
@@ -71,9 +71,9 @@ type try struct {
 	s       *Server
 	link    *link
 	refused []refusal
-	wrong   string // the user that held the last wrong code
-	told    bool   // the client knows what to do
-	code    error  // why the code that it came with opens nothing
+	wrong   string // the SSH user with the last wrong code
+	told    bool   // the client was told what to do
+	codeErr error  // why the code that it came with opens nothing; nil: it came with none, or with a good one
 }
 
 // offered lets a key go on to prove itself, or not.
@@ -119,7 +119,7 @@ func (t *try) verified(_ gossh.ConnMetadata, key gossh.PublicKey, perms *gossh.P
 	if !ok || !bytes.Equal(p.key.Marshal(), key.Marshal()) {
 		return nil, errors.New("the key that was proved is not the one that was let through")
 	}
-	t.link.in(p)
+	t.link.loggedIn(p)
 	return perms, nil
 }
 
@@ -157,7 +157,7 @@ func (s *Server) identify(sess ssh.Session) (core.Actor, proved, error) {
 	if err == nil {
 		// Whatever was taken before this is seen by the second look, and
 		// whatever is taken after it by Recheck.
-		linkOf(sess.Context()).is(a)
+		linkOf(sess.Context()).setActor(a)
 		a, err = s.lookUp(sess.Context(), p)
 	}
 	if errors.Is(err, core.ErrNotFound) {
@@ -170,7 +170,7 @@ func (s *Server) identify(sess ssh.Session) (core.Actor, proved, error) {
 	return a, p, nil
 }
 
-// used is lookUp that notes the use of a key.
+// used finds who p is now, and notes that the key was used.
 func (s *Server) used(ctx context.Context, p proved, from net.Addr) (core.Actor, error) {
 	if p.user != "" {
 		return s.lookUp(ctx, p)
@@ -182,7 +182,7 @@ func (s *Server) used(ctx context.Context, p proved, from net.Addr) (core.Actor,
 	return s.cfg.Services.People.KeyUsed(ctx, p.fingerprint, host)
 }
 
-// lookUp finds who p is now.
+// lookUp finds who p is now. core.ErrNotFound: nobody any more.
 func (s *Server) lookUp(ctx context.Context, p proved) (core.Actor, error) {
 	known := s.cfg.Services.People
 	k := people.Key{Name: p.user, Fingerprint: fmt.Sprintf("%s (%s)", p.fingerprint, p.certificate)}

@@ -12,11 +12,11 @@ const maxVariable = 512
 // X11) have no handler and are refused by gliderlabs/ssh.
 func (s *Server) channel(srv *ssh.Server, conn *gossh.ServerConn, fresh gossh.NewChannel, ctx ssh.Context) {
 	l := linkOf(ctx)
-	if !l.opened() {
+	if !l.openSession() {
 		fresh.Reject(gossh.ResourceShortage, "too many sessions on one connection") //nolint:errcheck // the client has gone
 		return
 	}
-	defer l.shut()
+	defer l.closeSession()
 	ssh.DefaultSessionHandler(srv, conn, sieved{fresh}, ctx)
 }
 

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// What one address may take. A team behind one router is well below, and a
-// machine that does not stop is well above.
+// What one address may use. A team behind one router stays well below these
+// limits; a machine that tries without end goes well above them.
 const (
 	maxConns     = 1024 // connections in all
 	maxConnsFrom = 128  // from one address
@@ -19,9 +19,9 @@ const (
 	maxSessions  = 10   // on one connection, as with OpenSSH
 
 	failBurst = 30              // failed logins at once
-	failEvery = 6 * time.Second // and then one in
+	failEvery = 6 * time.Second // and then one in this time
 	codeBurst = 10              // wrong codes at once
-	codeEvery = time.Minute     // and then one in
+	codeEvery = time.Minute     // and then one in this time
 
 	maxSources = 16384 // addresses that are remembered
 )
@@ -32,15 +32,15 @@ var (
 	errGuessing = errors.New("too many wrong codes came from your address; wait a few minutes")
 )
 
-// limits counts what each address takes. It forgets an address as soon as
-// nothing is to be held against it.
+// limits counts what each address uses. It forgets an address that has no
+// connection and no recent failure.
 type limits struct {
 	mu      sync.Mutex
 	conns   int
 	sources map[netip.Addr]*source
 }
 
-// source is one address.
+// source is what one address uses.
 type source struct {
 	conns  int           // guarded by limits.mu
 	logins chan struct{} // holds one for each login under way
@@ -103,7 +103,7 @@ func (l *limits) leave(from netip.Addr, src *source) {
 	}
 }
 
-// clean reports whether nothing is to be remembered.
+// clean reports whether there is nothing to remember of the address.
 func (s *source) clean() bool {
 	return s.conns == 0 && s.fails.Tokens() >= failBurst && s.codes.Tokens() >= codeBurst
 }
@@ -131,9 +131,11 @@ func (s *source) login(limit time.Duration) (done func(), err error) {
 	}
 }
 
+// failed notes that a login from the address failed.
 func (s *source) failed() { s.fails.Allow() }
 
-// wrongCode notes one, and reports whether another may be tried.
+// wrongCode notes that a wrong code came from the address.
 func (s *source) wrongCode() { s.codes.Allow() }
 
+// mayGuess reports whether the address may try another code.
 func (s *source) mayGuess() bool { return s.codes.Tokens() >= 1 }

@@ -20,12 +20,12 @@ type link struct {
 	src  *source
 
 	mu       sync.Mutex
-	loggedIn func() // ends the login's turn; nil once it has ended
+	endTurn  func() // ends its turn among the logins of its address; nil once it has ended
 	spoke    bool   // the client has sent something
 	closed   bool
 	proved   *proved    // nil: nothing yet
-	actor    core.Actor // as of the last session
-	sessions int        // channels
+	actor    core.Actor // of the newest session
+	sessions int        // open channels
 	running  int        // commands
 	idle     *time.Timer
 	expiry   *time.Timer
@@ -50,7 +50,7 @@ func (s *Server) accept(ctx ssh.Context, conn net.Conn) net.Conn {
 		s.turnAway(conn, err)
 		return nil
 	}
-	l := &link{Conn: conn, s: s, from: from, src: src, loggedIn: done}
+	l := &link{Conn: conn, s: s, from: from, src: src, endTurn: done}
 	conn.SetDeadline(time.Now().Add(s.cfg.LoginTimeout)) //nolint:errcheck // a closed connection fails at its next read
 	ctx.SetValue(linkKey{}, l)
 	return l
@@ -78,8 +78,8 @@ func (l *link) Read(p []byte) (int, error) {
 // each read and write, and with it the limit of a login.
 func (l *link) SetDeadline(time.Time) error { return nil }
 
-// in is called when the client has proved p.
-func (l *link) in(p proved) {
+// loggedIn is called when the client has proved p.
+func (l *link) loggedIn(p proved) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.proved = &p
@@ -93,9 +93,9 @@ func (l *link) in(p proved) {
 }
 
 func (l *link) endLogin() {
-	if l.loggedIn != nil {
-		l.loggedIn()
-		l.loggedIn = nil
+	if l.endTurn != nil {
+		l.endTurn()
+		l.endTurn = nil
 	}
 }
 
@@ -119,7 +119,8 @@ func (l *link) Close() error {
 			t.Stop()
 		}
 	}
-	// Who connects and says nothing looks whether the port is open.
+	// A client that connects and sends nothing is no failed login: it may be a
+	// check of whether the port is open.
 	if l.proved == nil && l.spoke {
 		l.src.failed()
 	}
@@ -129,8 +130,8 @@ func (l *link) Close() error {
 	return l.Conn.Close()
 }
 
-// opened counts a session channel in, unless there are too many.
-func (l *link) opened() bool {
+// openSession counts a session channel in, or reports that there are too many.
+func (l *link) openSession() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.sessions == maxSessions {
@@ -140,14 +141,15 @@ func (l *link) opened() bool {
 	return true
 }
 
-func (l *link) shut() {
+func (l *link) closeSession() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.sessions--
 }
 
-// runs counts a command in. While one runs, the connection is not idle.
-func (l *link) runs() (ended func()) {
+// beginCommand counts a command in. While one runs, the connection is not
+// idle.
+func (l *link) beginCommand() (ended func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.running++
@@ -162,14 +164,15 @@ func (l *link) runs() (ended func()) {
 	}
 }
 
-// is notes who the connection's newest session acts as.
-func (l *link) is(a core.Actor) {
+// setActor notes who the newest session of the connection acts as.
+func (l *link) setActor(a core.Actor) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.actor = a
 }
 
-func (l *link) who() (proved, core.Actor) {
+// identity is what the client has proved, and who its newest session acts as.
+func (l *link) identity() (proved, core.Actor) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return *l.proved, l.actor

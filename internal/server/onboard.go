@@ -14,7 +14,7 @@ import (
 	"gitd/internal/progress"
 )
 
-// firstName is what the first person is called who gives no name.
+// firstName is the name of a first person who gives none.
 const firstName = "admin"
 
 // errVoidCode is the answer to a code that opens nothing, whatever the
@@ -25,7 +25,7 @@ var errVoidCode = errors.New("This code is void: it was used, has expired, or is
 // as it has; that counts as one try of the code.
 func (t *try) invitation(ctx context.Context, user, code string) (people.Invitation, error) {
 	if !t.link.src.mayGuess() {
-		t.code = errGuessing
+		t.codeErr = errGuessing
 		return people.Invitation{}, people.ErrVoid
 	}
 	open, err := t.s.cfg.Services.People.Invitations(ctx)
@@ -36,7 +36,7 @@ func (t *try) invitation(ctx context.Context, user, code string) (people.Invitat
 	if ok && i.Claim() == strings.HasPrefix(user, ClaimUser) {
 		return i, nil
 	}
-	t.code = errVoidCode
+	t.codeErr = errVoidCode
 	if t.wrong != user {
 		t.wrong = user
 		t.link.src.wrongCode()

@@ -56,7 +56,7 @@ func (s *Server) Recheck(ctx context.Context) {
 // lost reports whether whoever is at the other end of l may do less now than
 // when their newest session began. What cannot be looked up is lost too.
 func (s *Server) lost(ctx context.Context, l *link) bool {
-	p, was := l.who()
+	p, was := l.identity()
 	if p.code != "" {
 		return false // it can do nothing but redeem its code
 	}

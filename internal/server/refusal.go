@@ -17,8 +17,9 @@ import (
 // refusal is a key that was offered and not let through.
 type refusal struct{ key, why string }
 
-// refuse notes it. Why a key that is safe was not let through is nobody's
-// business: unknown, expired and removed are the same.
+// refuse notes a key that was not let through. A client is told only what is
+// wrong with the kind of its key or with its certificate: whether a key is
+// unknown, expired or removed is not told.
 func (t *try) refuse(key gossh.PublicKey, err error) {
 	r := refusal{key: gossh.FingerprintSHA256(key)}
 	var kind *people.KeyKindError
@@ -58,8 +59,8 @@ func (t *try) interactive(ask gossh.KeyboardInteractiveChallenge, door cli.Door)
 	t.told = true
 	var b strings.Builder
 	switch {
-	case t.code != nil:
-		fmt.Fprintf(&b, "%s\n", t.code)
+	case t.codeErr != nil:
+		fmt.Fprintf(&b, "%s\n", t.codeErr)
 	case len(t.refused) == 0:
 		b.WriteString("Your ssh offered no key, or only one that it would sign with SHA-1. Make one with: ssh-keygen -t ed25519\n")
 	default:

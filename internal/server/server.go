@@ -42,12 +42,20 @@ type Core interface {
 	RepairRefs(ctx context.Context, app string)
 }
 
-// Config is what a Server works with. Fields are required unless they say
-// something else.
+// Ledger is where a first push finds that its app is missing, and makes it.
+type Ledger interface {
+	App(ctx context.Context, name string) (core.App, error)
+	CreateApp(ctx context.Context, name string) (core.App, error)
+	Record(ctx context.Context, e core.Entry) error
+}
+
+// Config is what a Server works with. All fields are required, unless their
+// comments say otherwise.
 type Config struct {
 	HostKey     gossh.Signer
 	Authorities Authorities // for certificates; may be empty
 	Services    cli.Services
+	Ledger      Ledger
 	Pushes      Pushes
 	Git         Git
 	Core        Core
@@ -106,7 +114,7 @@ func (s *Server) door(local net.Addr) cli.Door {
 	}
 	host, port, err := net.SplitHostPort(local.String())
 	if err != nil {
-		return cli.Door{Host: "HOST", Port: "PORT"}
+		return cli.Door{}
 	}
 	return cli.Door{Host: host, Port: port}
 }
@@ -114,7 +122,7 @@ func (s *Server) door(local net.Addr) cli.Door {
 // session runs one command of a client.
 func (s *Server) session(sess ssh.Session) {
 	l := linkOf(sess.Context())
-	defer l.runs()()
+	defer l.beginCommand()()
 	defer s.caught(sess)
 	sess = watch(sess, s.cfg.IdleTimeout, func() { l.end("its session stalled") })
 	who, p, err := s.identify(sess)

@@ -8,11 +8,11 @@ import (
 	"github.com/gliderlabs/ssh"
 )
 
-// watched is a session whose connection ends when it stalls: when nothing
-// comes that a command waits for, or nothing is taken of what it says, for
-// the idle limit. A client that takes nothing would else hold up a
-// deployment, whose progress it is sent; one that sends nothing, a process
-// of git.
+// watched is a session whose connection ends when it stalls: when, for the
+// idle limit, the client sends nothing that a command waits for, or takes
+// nothing of what a command writes. Otherwise a client that takes nothing
+// would hold up the deployment whose progress it is sent, and one that sends
+// nothing would hold a process of git.
 type watched struct {
 	ssh.Session
 	limit time.Duration

@@ -5,6 +5,7 @@ import (
 
 	"gitd/internal/cli"
 	"gitd/internal/core"
+	"gitd/internal/terminal"
 )
 
 // caller is who runs a command, with the terminal that they asked for.
@@ -17,21 +18,21 @@ func caller(sess ssh.Session, who core.Actor, door cli.Door) cli.Caller {
 	// A terminal shows both, and only Out has its line ends translated.
 	c.Err = sess
 	c.In = unwatched(sess) // a person who types nothing is no stall
-	c.Terminal = &cli.Terminal{Size: cli.TerminalSize(pty.Window.Width, pty.Window.Height), Resized: sizes(resized)}
+	c.Terminal = &terminal.Window{Size: terminal.NewSize(pty.Window.Width, pty.Window.Height), Resized: sizes(resized)}
 	return c
 }
 
 // sizes passes on the newest size of a terminal. It takes every one, whether
 // or not the command looks: the session's other requests wait behind them.
-func sizes(resized <-chan ssh.Window) <-chan cli.Size {
-	out := make(chan cli.Size, 1)
+func sizes(resized <-chan ssh.Window) <-chan terminal.Size {
+	out := make(chan terminal.Size, 1)
 	go func() {
 		for w := range resized {
 			select {
 			case <-out: // nobody took the one before
 			default:
 			}
-			out <- cli.TerminalSize(w.Width, w.Height)
+			out <- terminal.NewSize(w.Width, w.Height)
 		}
 	}()
 	return out

@@ -164,8 +164,8 @@ func (d *display) press(t *testing.T, keys string) {
 	}
 }
 
-// terminal opens a session with a terminal and runs command, or none.
-func terminal(t *testing.T, c *gossh.Client, width, height int, command string) *display {
+// inTerminal opens a session with a terminal and runs command, or none.
+func inTerminal(t *testing.T, c *gossh.Client, width, height int, command string) *display {
 	t.Helper()
 	s, err := c.NewSession()
 	if err != nil {
@@ -193,7 +193,7 @@ func terminal(t *testing.T, c *gossh.Client, width, height int, command string) 
 // TestOverview: a terminal without a command is the overview; it follows the
 // terminal's size, shows an app's log and leaves with exit code 0.
 func TestOverview(t *testing.T) {
-	d := terminal(t, door(t), 100, 24, "")
+	d := inTerminal(t, door(t), 100, 24, "")
 	d.until(t, `shop\s+running\s+v7`)
 	d.press(t, "\x1b[B\r")
 	d.until(t, "shop says hello")
@@ -215,7 +215,7 @@ func TestOverview(t *testing.T) {
 // TestHugeTerminal: a size is a client's word, and costs no more memory than
 // a large screen.
 func TestHugeTerminal(t *testing.T) {
-	d := terminal(t, door(t), 1<<30, 1<<30, "")
+	d := inTerminal(t, door(t), 1<<30, 1<<30, "")
 	d.until(t, `shop\s+running`)
 	if n := len(d.shown()); n > 1<<20 {
 		t.Errorf("%d bytes were drawn", n)
@@ -230,7 +230,7 @@ func TestHugeTerminal(t *testing.T) {
 // terminal's do, and ^C ends what would go on.
 func TestCommandInATerminal(t *testing.T) {
 	c := door(t)
-	d := terminal(t, c, 30, 10, "apps")
+	d := inTerminal(t, c, 30, 10, "apps")
 	if err := d.Wait(); err != nil {
 		t.Fatal(err)
 	}
@@ -240,11 +240,11 @@ func TestCommandInATerminal(t *testing.T) {
 		}
 	}
 	for range 50 { // sizes that no command looks at
-		if err := terminal(t, c, 30, 10, "nope").Wait(); err == nil {
+		if err := inTerminal(t, c, 30, 10, "nope").Wait(); err == nil {
 			t.Error("an unknown command is no error")
 		}
 	}
-	d = terminal(t, c, 80, 24, "logs shop -t")
+	d = inTerminal(t, c, 80, 24, "logs shop -t")
 	d.until(t, "shop says hello")
 	for range 50 {
 		if err := d.WindowChange(10, 40); err != nil {

@@ -67,7 +67,7 @@ func (s *Server) prepare(ctx context.Context, c repo.Call, who core.Actor) error
 	if err := cli.Allowed(who, c.App, need); err != nil {
 		return err
 	}
-	ledger := s.cfg.Services.Ledger
+	ledger := s.cfg.Ledger
 	_, err := ledger.App(ctx, c.App)
 	switch {
 	case errors.Is(err, core.ErrNotFound) && c.Service == repo.ReceivePack:

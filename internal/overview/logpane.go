@@ -1,4 +1,4 @@
-package cli
+package overview
 
 import (
 	"context"
@@ -8,14 +8,15 @@ import (
 
 	"gitd/internal/core"
 	"gitd/internal/progress"
+	"gitd/internal/terminal"
 )
 
 const (
-	paneLines = 2000 // of one log that a screen keeps
+	paneLines = 2000 // of one log that are kept
 	paneBatch = 500  // lines for which it is drawn once
 )
 
-// logPane is the log of one app on a screen.
+// logPane is the log of one app on the screen.
 type logPane struct {
 	app   string
 	from  <-chan core.Line
@@ -90,7 +91,7 @@ func (p *logPane) scroll(key string, page int) {
 }
 
 // lines draws the pane.
-func (p *logPane) lines(size Size) []string {
+func (p *logPane) lines(size terminal.Size) []string {
 	state := "live"
 	if p.above > 0 {
 		state = fmt.Sprintf("%d lines below", p.above)
@@ -101,7 +102,7 @@ func (p *logPane) lines(size Size) []string {
 	title := fmt.Sprintf(" log of %s: %s    ↑ ↓ pgup pgdown end    q: back", p.app, state)
 	end := len(p.text) - p.above
 	start := max(0, end-max(0, size.Height-1))
-	lines := []string{reverse(pad(title, size.Width))}
+	lines := []string{terminal.Reverse(terminal.Pad(title, size.Width))}
 	if len(p.text) == 0 {
 		return append(lines, "", " It has said nothing yet.")
 	}

@@ -6,19 +6,20 @@ import (
 	"io"
 )
 
-// The keys that mean something to a terminal that no program has taken over.
+// The keys that mean something on a terminal unless a program reads its keys
+// itself.
 const (
 	interrupt = 0x03 // ^C
 	endOfText = 0x04 // ^D
 )
 
-// maxTyped is how many reads of keys wait for a command; what comes after
-// them is lost, so that ^C is seen whether or not the command reads.
+// maxTyped is how many reads of the client's keys are kept for a command that
+// does not read yet. More are dropped, so that ^C is always seen.
 const maxTyped = 64
 
-// cooked makes standard input of a terminal's keys, as a kernel would: ^C
-// ends the command (cancel), ^D ends the input, and return is a newline. There
-// is no kernel's terminal here: the client sends keys as they are pressed.
+// cooked makes standard input of the keys that a client sends, as the kernel
+// does for a local terminal: ^C ends the command (cancel), ^D ends the input,
+// and return is a newline.
 func cooked(keys io.Reader, cancel context.CancelFunc) io.Reader {
 	in := &typed{chunks: make(chan []byte, maxTyped)}
 	go func() {
@@ -45,7 +46,7 @@ func cooked(keys io.Reader, cancel context.CancelFunc) io.Reader {
 	return in
 }
 
-// typed is what was typed and not read yet.
+// typed is the input that was typed and not read yet.
 type typed struct {
 	chunks chan []byte
 	rest   []byte

@@ -1,4 +1,4 @@
-package cli
+package overview
 
 import (
 	"context"
@@ -14,27 +14,28 @@ import (
 	"github.com/charmbracelet/x/ansi"
 
 	"gitd/internal/core"
+	"gitd/internal/terminal"
 )
 
 // shelf is a source with apps of a test's choice.
 type shelf struct {
-	rows []overviewRow
+	rows []Row
 	err  error
 	logs chan core.Line
 	ctx  context.Context // of the log that was opened last
 }
 
-func (s *shelf) overviewRows(context.Context) ([]overviewRow, error) { return s.rows, s.err }
+func (s *shelf) Rows(context.Context) ([]Row, error) { return s.rows, s.err }
 
-func (s *shelf) openLog(ctx context.Context, app string) (<-chan core.Line, error) {
+func (s *shelf) Log(ctx context.Context, _ string, _ int) (<-chan core.Line, error) {
 	s.ctx = ctx
 	return s.logs, s.err
 }
 
-func apps(n int) []overviewRow {
-	var rows []overviewRow
+func apps(n int) []Row {
+	var rows []Row
 	for i := range n {
-		rows = append(rows, overviewRow{
+		rows = append(rows, Row{
 			App: fmt.Sprintf("app%02d", i), State: "running", Release: i + 1, CPU: -1, Requests: 1234,
 			Stats: &core.Stats{MemoryUsed: 90 << 20, MemoryTotal: 128 << 20},
 		})
@@ -43,9 +44,9 @@ func apps(n int) []overviewRow {
 }
 
 // seen is what is on the screen, without colours.
-func seen(s *screen) string { return ansi.Strip(s.View().Content) }
+func seen(s *model) string { return ansi.Strip(s.View().Content) }
 
-func press(s *screen, keys ...string) tea.Cmd {
+func press(s *model, keys ...string) tea.Cmd {
 	var cmd tea.Cmd
 	for _, k := range keys {
 		cmd = s.press(k)
@@ -53,14 +54,14 @@ func press(s *screen, keys ...string) tea.Cmd {
 	return cmd
 }
 
-func started(from *shelf, size Size) *screen {
-	s := newScreen(context.Background(), from, size)
+func started(from *shelf, size terminal.Size) *model {
+	s := newModel(context.Background(), from, Screen{Window: terminal.Window{Size: size}, Remote: "ssh://nodeos@h:22/APP"})
 	s.Update(s.read())
 	return s
 }
 
 func TestScreenShowsTheApps(t *testing.T) {
-	s := started(&shelf{rows: apps(3)}, Size{80, 24})
+	s := started(&shelf{rows: apps(3)}, terminal.Size{Width: 80, Height: 24})
 	got := seen(s)
 	for _, want := range []string{"gitd: 3 apps", "APP", "app00", "running", "v3", "90M/128M", "1,234"} {
 		if !strings.Contains(got, want) {
@@ -68,10 +69,10 @@ func TestScreenShowsTheApps(t *testing.T) {
 		}
 	}
 	for from, want := range map[*shelf]string{
-		{}:                        "No app yet",
+		{}:                        "No app yet. The first push makes one: git push ssh://nodeos@h:22/APP main",
 		{err: errors.New("gone")}: "gone",
 	} {
-		if got := seen(started(from, Size{80, 24})); !strings.Contains(got, want) {
+		if got := seen(started(from, terminal.Size{Width: 80, Height: 24})); !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
 	}
@@ -80,19 +81,19 @@ func TestScreenShowsTheApps(t *testing.T) {
 // TestRowsAreCompared: rates are those between two looks at one machine.
 func TestRowsAreCompared(t *testing.T) {
 	at := time.Now()
-	look := func(machine string, after time.Duration, cpu, up time.Duration, requests int64) overviewRow {
-		return overviewRow{Machine: machine, At: at.Add(after), Requests: requests, CPU: -1, Stats: &core.Stats{CPU: cpu, Uptime: up}}
+	look := func(machine string, after time.Duration, cpu, up time.Duration, requests int64) Row {
+		return Row{Machine: machine, At: at.Add(after), Requests: requests, CPU: -1, Stats: &core.Stats{CPU: cpu, Uptime: up}}
 	}
 	first := look("m1", 0, time.Second, 10*time.Second, 100)
-	first.compare(overviewRow{})
+	first.compare(Row{})
 	second := look("m1", 2*time.Second, 2*time.Second, 12*time.Second, 150)
 	second.compare(first)
 	silent := look("m1", 3*time.Second, 2*time.Second, 12*time.Second, 150)
 	silent.compare(second)
 	other := look("m2", 4*time.Second, time.Second, 2*time.Second, 150)
 	other.compare(silent)
-	for i, want := range []overviewRow{{CPU: -1, Rate: 0}, {CPU: 0.5, Rate: 25}, {CPU: 0.5, Rate: 0}, {CPU: -1, Rate: 0}} {
-		if got := []overviewRow{first, second, silent, other}[i]; got.CPU != want.CPU || got.Rate != want.Rate {
+	for i, want := range []Row{{CPU: -1, Rate: 0}, {CPU: 0.5, Rate: 25}, {CPU: 0.5, Rate: 0}, {CPU: -1, Rate: 0}} {
+		if got := []Row{first, second, silent, other}[i]; got.CPU != want.CPU || got.Rate != want.Rate {
 			t.Errorf("look %d: CPU %v, rate %v; want %v, %v", i, got.CPU, got.Rate, want.CPU, want.Rate)
 		}
 	}
@@ -101,7 +102,7 @@ func TestRowsAreCompared(t *testing.T) {
 // TestScreenStaysInItsTerminal: whatever size, nothing is wider or longer.
 func TestScreenStaysInItsTerminal(t *testing.T) {
 	from := &shelf{rows: apps(50), logs: make(chan core.Line, 1)}
-	for _, size := range []Size{{80, 24}, {20, 5}, {1, 1}, {0, 0}, {300, 100}} {
+	for _, size := range []terminal.Size{{Width: 80, Height: 24}, {Width: 20, Height: 5}, {Width: 1, Height: 1}, {Width: 0, Height: 0}, {Width: 300, Height: 100}} {
 		s := started(from, size)
 		press(s, "end")
 		check := func(what string) {
@@ -129,7 +130,7 @@ func TestScreenStaysInItsTerminal(t *testing.T) {
 // go, and on the screen when its app goes.
 func TestScreenKeepsItsPlace(t *testing.T) {
 	from := &shelf{rows: apps(5)}
-	s := started(from, Size{80, 24})
+	s := started(from, terminal.Size{Width: 80, Height: 24})
 	press(s, "down", "down", "down")
 	from.rows = from.rows[2:]
 	s.Update(s.read())
@@ -151,7 +152,7 @@ func TestScreenKeepsItsPlace(t *testing.T) {
 
 func TestScreenFollowsALog(t *testing.T) {
 	from := &shelf{rows: apps(2), logs: make(chan core.Line, 10)}
-	s := started(from, Size{80, 10})
+	s := started(from, terminal.Size{Width: 80, Height: 10})
 	press(s, "down", "enter")
 	for i := range 5 {
 		from.logs <- core.Line{Time: time.Unix(0, 0), Release: 2, Stream: "stdout", Text: fmt.Sprintf("line %d\x1b[2J", i)}
@@ -191,9 +192,9 @@ func TestScreenFollowsALog(t *testing.T) {
 func TestWatch(t *testing.T) {
 	in, keys := io.Pipe()
 	out := &watched{more: make(chan struct{}, 1)}
-	tr := &tree{Caller: Caller{In: in, Out: out, Terminal: &Terminal{Size: Size{80, 24}, Resized: make(chan Size)}}}
+	screen := Screen{In: in, Out: out, Window: terminal.Window{Size: terminal.Size{Width: 80, Height: 24}, Resized: make(chan terminal.Size)}}
 	done := make(chan error, 1)
-	go func() { done <- tr.watchFrom(t.Context(), &shelf{rows: apps(2)}) }()
+	go func() { done <- Show(t.Context(), &shelf{rows: apps(2)}, screen) }()
 	out.until(t, "app01")
 	if _, err := keys.Write([]byte("q")); err != nil {
 		t.Fatal(err)
@@ -220,9 +221,9 @@ func TestWatchEndsWithItsReader(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	in, _ := io.Pipe()
 	out := &watched{more: make(chan struct{}, 1)}
-	tr := &tree{Caller: Caller{In: in, Out: out, Terminal: &Terminal{Size: Size{80, 24}}}}
+	screen := Screen{In: in, Out: out, Window: terminal.Window{Size: terminal.Size{Width: 80, Height: 24}}}
 	done := make(chan error, 1)
-	go func() { done <- tr.watchFrom(ctx, &shelf{rows: apps(2)}) }()
+	go func() { done <- Show(ctx, &shelf{rows: apps(2)}, screen) }()
 	out.until(t, "app01")
 	cancel()
 	select {

@@ -1,17 +1,17 @@
-package cli
+package overview
 
 import (
-	"context"
 	"fmt"
 	"time"
 
 	"github.com/dustin/go-humanize"
 
 	"gitd/internal/core"
+	"gitd/internal/terminal"
 )
 
-// overviewRow is one app on the screen.
-type overviewRow struct {
+// Row is one app on the screen.
+type Row struct {
 	App      string
 	State    string
 	Release  int
@@ -24,28 +24,8 @@ type overviewRow struct {
 	Rate     float64   // requests a second since then
 }
 
-// overviewRows implements source.
-func (t *tree) overviewRows(ctx context.Context) ([]overviewRow, error) {
-	apps, err := t.appRows(ctx)
-	if err != nil {
-		return nil, err
-	}
-	rows := []overviewRow{}
-	for _, a := range apps {
-		s, err := t.Core.Status(ctx, a.Name)
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, overviewRow{
-			App: a.Name, State: a.State, Release: s.Release, Machine: s.Machine, Stats: s.Stats,
-			Requests: t.Counts(a.Name).Requests, Deployed: a.Deployed, At: time.Now(), CPU: -1,
-		})
-	}
-	return rows, nil
-}
-
 // compare works out what happened since the look before.
-func (r *overviewRow) compare(old overviewRow) {
+func (r *Row) compare(old Row) {
 	if passed := r.At.Sub(old.At).Seconds(); passed > 0 && !old.At.IsZero() {
 		r.Rate = float64(max(0, r.Requests-old.Requests)) / passed
 	}
@@ -59,20 +39,17 @@ func (r *overviewRow) compare(old overviewRow) {
 	}
 }
 
-func overviewHeader() []string {
+func header() []string {
 	return []string{"APP", "STATE", "RELEASE", "MEMORY", "CPU", "REQ/S", "REQUESTS", "DEPLOYED"}
 }
 
-func (r overviewRow) cells() []string {
+func (r Row) cells() []string {
 	memory, cpu := "-", "-"
 	if r.Stats != nil {
-		memory = fmt.Sprintf("%s/%s", mebi(r.Stats.MemoryUsed), mebi(r.Stats.MemoryTotal))
+		memory = fmt.Sprintf("%s/%s", terminal.MiB(r.Stats.MemoryUsed), terminal.MiB(r.Stats.MemoryTotal))
 	}
 	if r.CPU >= 0 {
 		cpu = fmt.Sprintf("%.0f%%", 100*r.CPU)
 	}
-	return []string{r.App, r.State, version(r.Release), memory, cpu, fmt.Sprintf("%.1f", r.Rate), humanize.Comma(r.Requests), ago(r.Deployed)}
+	return []string{r.App, r.State, terminal.Version(r.Release), memory, cpu, fmt.Sprintf("%.1f", r.Rate), humanize.Comma(r.Requests), terminal.Ago(r.Deployed)}
 }
-
-// mebi prints bytes as people compare machines: "87M".
-func mebi(n int64) string { return fmt.Sprintf("%dM", (n+1<<19)>>20) }

@@ -1,4 +1,4 @@
-package cli
+package terminal
 
 import (
 	"bytes"
@@ -8,10 +8,10 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-func shown(t *testing.T, term *Terminal, rows [][]string) string {
+func shown(t *testing.T, w *Window, rows [][]string) string {
 	t.Helper()
 	var out bytes.Buffer
-	if err := (&tree{Caller: Caller{Out: &out, Terminal: term}}).table(rows); err != nil {
+	if err := WriteTable(&out, w, rows); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -38,7 +38,7 @@ func TestTableForPrograms(t *testing.T) {
 
 func TestTableFitsTheTerminal(t *testing.T) {
 	for _, width := range []int{200, 80, 40, 24} {
-		got := shown(t, &Terminal{Size: Size{Width: width, Height: 24}}, releasesLike())
+		got := shown(t, &Window{Size: Size{Width: width, Height: 24}}, releasesLike())
 		for line := range strings.Lines(got) {
 			if w := ansi.StringWidth(strings.TrimSuffix(line, "\n")); w > width {
 				t.Errorf("%d columns on a terminal of %d: %q", w, width, line)

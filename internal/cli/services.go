@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"context"
+	"io"
+
+	"gitd/internal/core"
+	"gitd/internal/deploy"
+	"gitd/internal/people"
+)
+
+// Services is what the commands act on.
+type Services struct {
+	Ledger   Ledger
+	Settings Settings
+	People   *people.Service
+	Core     Core
+	Logs     Logs
+	Builds   Builds
+	Counts   func(app string) core.Counts
+	HasImage func(m core.Manifest) bool // whether an image is there to be booted
+	Host     func(app string) string    // the name an app is served under
+	URL      func(app string) string
+	Defaults core.Resources // of a machine for which nothing is set
+	Status   func() (HostStatus, error)
+	Version  string
+	Halt     func() // begins to stop the machines and the daemon
+}
+
+// Ledger is what the commands read of the ledger. Look-ups of what is not
+// there return core.ErrNotFound.
+type Ledger interface {
+	App(ctx context.Context, name string) (core.App, error)
+	// Apps are sorted by name.
+	Apps(ctx context.Context) ([]core.App, error)
+	Release(ctx context.Context, app string, version int) (core.Release, error)
+	// Releases are the newest first; limit 0 means all.
+	Releases(ctx context.Context, app string, limit int) ([]core.Release, error)
+	// Lives are the live releases of all apps, by app.
+	Lives(ctx context.Context) ([]core.Release, error)
+	// Entries of the audit are the newest first; an empty app means all, and
+	// so does a limit of 0.
+	Entries(ctx context.Context, app string, limit int) ([]core.Entry, error)
+}
+
+// Settings is what the commands read of what people set for an app.
+type Settings interface {
+	Vars(ctx context.Context, app string) (map[string]string, error)
+	// Resources are those set by hand; zero fields are not set.
+	Resources(ctx context.Context, app string) (core.Resources, error)
+	Domains(ctx context.Context, app string) ([]core.Domain, error)
+}
+
+// Core is what the commands ask of the core. Operations with a writer print
+// their progress there, and return when they are done or have failed.
+type Core interface {
+	Volumes
+
+	CreateApp(ctx context.Context, by core.Actor, app string) error
+	RenameApp(ctx context.Context, by core.Actor, from, to string) error
+	DestroyApp(ctx context.Context, by core.Actor, app string, w io.Writer) error
+	LockApp(ctx context.Context, by core.Actor, app, reason string) error
+	UnlockApp(ctx context.Context, by core.Actor, app string) error
+
+	Rollback(ctx context.Context, by core.Actor, app string, version int, w io.Writer) error
+	Redeploy(ctx context.Context, by core.Actor, app string, t core.Trigger, w io.Writer) error
+	StopApp(ctx context.Context, by core.Actor, app string, w io.Writer) error
+	StartApp(ctx context.Context, by core.Actor, app string, w io.Writer) error
+	PinRelease(ctx context.Context, by core.Actor, app string, version int, pinned bool) error
+	Usage(ctx context.Context) (deploy.Usage, error)
+	Cancel(ctx context.Context, by core.Actor, app string) error
+
+	SetConfig(ctx context.Context, by core.Actor, app string, c deploy.ConfigChange, w io.Writer) error
+	SetResources(ctx context.Context, by core.Actor, app string, r core.Resources, w io.Writer) error
+	AddDomain(ctx context.Context, by core.Actor, app, host string) error
+	RemoveDomain(ctx context.Context, by core.Actor, app, host string) error
+
+	Status(ctx context.Context, app string) (deploy.AppStatus, error)
+	Statuses(ctx context.Context) ([]deploy.AppStatus, error)
+	QueueOf(app string) []deploy.QueueEntry
+	Overview() deploy.Overview
+}
+
+// Volumes acts on the disks of apps that outlive their machines.
+type Volumes interface {
+	VolumesOf(ctx context.Context, app string) ([]deploy.VolumeUse, error)
+	CreateVolume(ctx context.Context, by core.Actor, app, name string, size int64, mount string, w io.Writer) error
+	RemoveVolume(ctx context.Context, by core.Actor, app, name string, w io.Writer) error
+}
+
+// Logs reads what apps said.
+type Logs interface {
+	// Tail returns the last n lines of app, the oldest first.
+	Tail(app string, n int) ([]core.Line, error)
+	// TailRelease is Tail for what one release said.
+	TailRelease(app string, release, n int) ([]core.Line, error)
+	// Follow sends the last n lines and then live ones until ctx ends.
+	Follow(ctx context.Context, app string, n int) (<-chan core.Line, error)
+}
+
+// Builds reads what deployments printed.
+type Builds interface {
+	// Text returns core.ErrNotFound when nothing was kept of a release.
+	Text(app string, release int) (string, error)
+}
