@@ -33,8 +33,8 @@ var mayImport = map[string][]string{
 	"internal/libvirt": {"internal/core", "internal/guest", "templates"},
 	"internal/ledger":  {"internal/core", "internal/people"},
 	"internal/proxy":   {"internal/core"},
-	"internal/repo":    {"internal/core", "internal/progress"},
-	"internal/volume":  {"internal/core", "internal/units"},
+	"internal/repo":    {"internal/core", "internal/disk", "internal/progress"},
+	"internal/volume":  {"internal/core", "internal/disk", "internal/guest", "internal/units"},
 	"internal/applog":  {"internal/core", "internal/progress"},
 	"internal/control": {},
 	// The doors.
@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 	// The programs.
 	"cmd/nodeos-init": {"internal/guest"},
 	"cmd/bench-boot":  {"internal/builder", "internal/core", "internal/image", "internal/libvirt", "internal/progress", "templates"},
-	"cmd/gitd": {"internal/applog", "internal/builder", "internal/cli", "internal/control", "internal/core", "internal/deploy",
+	"cmd/gitd": {"internal/applog", "internal/builder", "internal/cli", "internal/control", "internal/core", "internal/deploy", "internal/disk",
 		"internal/hooks", "internal/image", "internal/ledger", "internal/libvirt", "internal/people", "internal/progress",
 		"internal/proxy", "internal/repo", "internal/server", "internal/volume"},
 }

@@ -15,7 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"gitd/internal/disk"
+	"gitd/internal/units"
 )
 
 // work is one compile, in a folder that stays until it is finished.
@@ -65,7 +66,7 @@ func (w *work) unpack(ctx context.Context) error {
 	if _, err := os.Stat(w.source()); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if err := room(w.dir); err != nil {
+	if err := checkRoom(w.dir); err != nil {
 		return err
 	}
 	tmp := filepath.Join(w.dir, "unpack")
@@ -83,15 +84,13 @@ func (w *work) unpack(ctx context.Context) error {
 	return os.Rename(tmp, w.source())
 }
 
-func room(dir string) error {
-	var s unix.Statfs_t
-	if err := unix.Statfs(dir, &s); err != nil {
-		return fmt.Errorf("free space in %s: %w", dir, err)
+// checkRoom refuses to begin a compile that the disk has no room for.
+func checkRoom(dir string) error {
+	space, err := disk.SpaceOf(dir)
+	if err == nil && space.Free < needed {
+		err = fmt.Errorf("it needs %s of space and %s has %s: make room there", units.Bytes(needed), dir, units.Bytes(space.Free))
 	}
-	if free := s.Bavail * uint64(s.Bsize); free < needed {
-		return fmt.Errorf("it needs %.1f GB of space and %s has %.1f GB: make room there", needed/1e9, dir, float64(free)/1e9)
-	}
-	return nil
+	return err
 }
 
 // unused are parts of the source that no virtual machine has: more than half
