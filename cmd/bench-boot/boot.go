@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gitd/internal/core"
+	"gitd/internal/guest"
 	"gitd/internal/libvirt"
 )
 
@@ -112,16 +113,16 @@ func ask(ctx context.Context, addr string) error {
 
 func (s settings) spec(c combination, m core.Manifest) core.MachineSpec {
 	state := core.StateDir(s.state)
-	env := map[string]string{"PORT": strconv.Itoa(port), "NODE_ENV": "production", "HOME": "/app"}
+	env := map[string]string{"PORT": strconv.Itoa(port), "NODE_ENV": "production", "HOME": guest.AppDir}
 	maps.Copy(env, m.Env)
 	spec := core.MachineSpec{
 		ID: fmt.Sprintf("bench-%s-%s-%d", c.App, c.Kernel, time.Now().UnixMilli()), App: c.App, Release: 1,
 		Kernel: state.Kernel(m.Base), Hostname: c.App, Args: m.Start, Env: env, Port: port,
 		Resources: core.Resources{MemoryMiB: c.Memory, CPUs: 1},
-		Disks:     []core.Disk{{Serial: "base", Path: state.Root(m.Base)}, {Serial: "app", Path: state.Layer(m.App.Digest)}},
+		Disks:     []core.Disk{{Serial: guest.DiskBase, Path: state.Root(m.Base)}, {Serial: guest.DiskApp, Path: state.Layer(m.App.Digest)}},
 	}
 	if m.Deps.Digest != "" {
-		spec.Disks = append(spec.Disks, core.Disk{Serial: "deps", Path: state.Layer(m.Deps.Digest)})
+		spec.Disks = append(spec.Disks, core.Disk{Serial: guest.DiskDeps, Path: state.Layer(m.Deps.Digest)})
 	}
 	if _, err := os.Stat(state.Initrd(m.Base)); err == nil {
 		spec.Initrd = state.Initrd(m.Base)

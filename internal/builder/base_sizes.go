@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"gitd/internal/core"
+	"gitd/internal/guest"
 )
 
 // BaseSize is the size of one part of a base, in bytes.
@@ -70,7 +71,7 @@ func MeasureBase(ctx context.Context, state core.StateDir, id string) (BaseSizes
 		}
 		sizes.Parts = append(sizes.Parts, size)
 	}
-	sizes.Node, err = measureNode(ctx, tmp, filepath.Join(root, guestNode))
+	sizes.Node, err = measureNode(ctx, tmp, filepath.Join(root, guest.Node))
 	return sizes, err
 }
 
@@ -90,7 +91,7 @@ func baseParts(b Base, dir, root string) []basePart {
 	names := []string{"init", "libraries", "certificates", "settings"}
 	files := map[string][]string{}
 	for _, f := range b.Root {
-		if f.Path != guestNode && strings.HasPrefix(f.Mode, "-") {
+		if f.Path != guest.Node && strings.HasPrefix(f.Mode, "-") {
 			name := partOf(f.Path)
 			files[name] = append(files[name], filepath.Join(root, f.Path))
 		}

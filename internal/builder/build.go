@@ -8,7 +8,6 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 
 	"gitd/internal/core"
@@ -28,8 +27,6 @@ type job struct {
 	base  string
 }
 
-var commitName = regexp.MustCompile(`^[0-9a-f]{40}$`)
-
 // Build makes or finds the layers of src. What the repository's author can
 // repair is a *core.Rejection. It leaves nothing behind but layers and
 // caches, and the same commit with the same Node gives the same layers, as
@@ -38,8 +35,8 @@ func (b *Builder) Build(ctx context.Context, src image.Source, r *progress.Repor
 	if err := core.CheckName(src.App); err != nil {
 		return core.Manifest{}, err
 	}
-	if !commitName.MatchString(src.Commit) {
-		return core.Manifest{}, fmt.Errorf("%q is not the full name of a commit", shorten(src.Commit))
+	if err := core.CheckObjectName(src.Commit); err != nil {
+		return core.Manifest{}, err
 	}
 	c, err := openCommit(src)
 	if err != nil {

@@ -11,10 +11,6 @@ import (
 	"time"
 )
 
-// appUID owns everything in an app's layers and runs the app in the guest,
-// so that it can write beside its own files (to the overlay above them).
-const appUID = 1000
-
 // The UUID of every image: it is never looked at, but a random one would give
 // each image other bytes.
 const imageUUID = "6e6f6465-6f73-4000-8000-000000000000" // "nodeos"

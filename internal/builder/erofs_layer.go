@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"gitd/internal/core"
+	"gitd/internal/guest"
 	"gitd/internal/image"
 )
 
@@ -29,7 +30,7 @@ func (b *Builder) storeLayer(ctx context.Context, srcDir string, hold *image.Hol
 	}
 	defer os.RemoveAll(tmp)
 	image := filepath.Join(tmp, "layer.erofs")
-	if err := packEROFS(ctx, srcDir, image, packOptions{Compression: quick, Owner: appUID}); err != nil {
+	if err := packEROFS(ctx, srcDir, image, packOptions{Compression: quick, Owner: guest.AppUID}); err != nil {
 		return core.Layer{}, err
 	}
 	layer, err := seal(image)

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gitd/internal/core"
+	"gitd/internal/guest"
 )
 
 // plant makes the same tree in dir, its files created in the given order.
@@ -56,7 +57,7 @@ func TestPackIsDeterministic(t *testing.T) {
 		check(t, os.Chown(filepath.Join(second, "a/1.js"), 12345, 12345))
 	}
 	for name, opts := range map[string]packOptions{
-		"plain": {}, "dense": {Compression: dense}, "quick, owned": {Compression: quick, Owner: appUID},
+		"plain": {}, "dense": {Compression: dense}, "quick, owned": {Compression: quick, Owner: guest.AppUID},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, b := pack(t, first, opts), pack(t, second, opts)

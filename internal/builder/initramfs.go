@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"gitd/internal/guest"
 )
 
 // wantedModules are what a machine needs of a stock kernel before init can
@@ -32,10 +35,10 @@ func initramfs(init string, modules []string) tree {
 	var order strings.Builder
 	for _, m := range modules {
 		name := filepath.Base(m)
-		t.file("modules/"+name, 0o644, m, "stock kernel")
+		t.file(path.Join(guest.ModulesDir, name), 0o644, m, "stock kernel")
 		order.WriteString(name + "\n")
 	}
-	t.text("modules/order", order.String())
+	t.text(guest.ModuleOrder, order.String())
 	return t
 }
 

@@ -89,10 +89,12 @@ type repository struct {
 	work string
 }
 
-func newRepository(t *testing.T) *repository {
+func newRepository(t *testing.T) *repository { return newRepositoryOf(t, "sha1") }
+
+func newRepositoryOf(t *testing.T, objectFormat string) *repository {
 	t.Helper()
 	r := &repository{t: t, path: filepath.Join(t.TempDir(), "app.git"), work: t.TempDir()}
-	r.git("init", "-q")
+	r.git("init", "-q", "--object-format="+objectFormat)
 	return r
 }
 

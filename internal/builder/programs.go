@@ -12,9 +12,8 @@ import (
 	"strings"
 
 	"gitd/internal/core"
+	"gitd/internal/guest"
 )
-
-const guestNode = "/usr/bin/node"
 
 // programs are the commands that installed packages bring: for each name what
 // to hand to Node, relative to the app's folder.
@@ -82,16 +81,16 @@ func nodeFlags(words []string) (flags []string, ok bool) {
 func (s startCommand) resolve(root *os.Root, installed programs) ([]string, error) {
 	name, rest := s.args[0], s.args[1:]
 	switch name {
-	case "node", "nodejs", guestNode:
-		return append([]string{guestNode}, rest...), nil
+	case "node", "nodejs", guest.Node:
+		return append([]string{guest.Node}, rest...), nil
 	}
 	name = strings.TrimPrefix(name, "./")
 	if p, ok := installed[strings.TrimPrefix(name, nodeModules+"/.bin/")]; ok {
-		return slices.Concat([]string{guestNode}, p, rest), nil
+		return slices.Concat([]string{guest.Node}, p, rest), nil
 	}
 	if strings.Contains(name, "/") {
 		if p, ok := script(root, name); ok {
-			return slices.Concat([]string{guestNode}, p, rest), nil
+			return slices.Concat([]string{guest.Node}, p, rest), nil
 		}
 	}
 	return nil, core.Reject(

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+
+	"gitd/internal/guest"
 )
 
 // nodeRoot is the root file system of a machine: Node, what its loader needs,
@@ -12,7 +14,7 @@ import (
 func nodeRoot(node Toolchain, init string) (tree, error) {
 	var t tree
 	bin := path.Join(node.NodeDir, "bin/node")
-	t.file("usr/bin/node", 0o755, bin, "npm: node-linux-*@"+node.Node)
+	t.file(guest.Node, 0o755, bin, "npm: node-linux-*@"+node.Node)
 	t.file("sbin/init", 0o755, init, "gitd: nodeos-init")
 	t.link("init", "sbin/init")
 	libs, err := sharedObjects(bin, addonLibraries())
@@ -25,7 +27,7 @@ func nodeRoot(node Toolchain, init string) (tree, error) {
 	const roots = "/etc/ssl/certs/ca-certificates.crt"
 	t.file(roots, 0o644, roots, "host: "+roots)
 	t.settings(node.Node)
-	for _, dir := range []string{"app", "data", "dev", "layers", "proc", "run", "sys"} {
+	for _, dir := range []string{guest.AppDir, "data", "dev", guest.LayersDir, "proc", "run", "sys"} {
 		t.folder(dir, 0o755)
 	}
 	t.folder("tmp", fs.ModeSticky|0o777)
@@ -41,8 +43,8 @@ func addonLibraries() []string { return []string{"librt.so.1"} }
 
 // settings are the files below /etc.
 func (t *tree) settings(node string) {
-	t.text("etc/passwd", fmt.Sprintf("root:x:0:0:root:/:/nonexistent\napp:x:%d:%d:app:/app:/nonexistent\nnobody:x:65534:65534:nobody:/nonexistent:/nonexistent\n", appUID, appUID))
-	t.text("etc/group", fmt.Sprintf("root:x:0:\napp:x:%d:\nnogroup:x:65534:\n", appUID))
+	t.text("etc/passwd", fmt.Sprintf("root:x:0:0:root:/:/nonexistent\napp:x:%d:%d:app:/app:/nonexistent\nnobody:x:65534:65534:nobody:/nonexistent:/nonexistent\n", guest.AppUID, guest.AppUID))
+	t.text("etc/group", fmt.Sprintf("root:x:0:\napp:x:%d:\nnogroup:x:65534:\n", guest.AppUID))
 	t.text("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
 	t.text("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
 	t.text("etc/os-release", fmt.Sprintf("NAME=NodeOS\nID=nodeos\nVERSION_ID=%s\nPRETTY_NAME=\"NodeOS (Node %s)\"\n", node, node))

@@ -2,22 +2,20 @@ package units
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 )
 
 // Bytes prints a size as people read it, in units of 1024: "64 MiB", "1.5 GiB".
 func Bytes(n int64) string {
-	if n < 1024 {
-		return strconv.FormatInt(n, 10) + " bytes"
-	}
-	names := []string{"KiB", "MiB", "GiB", "TiB"}
-	f, i := float64(n)/1024, 0
-	for f >= 1023.95 && i < len(names)-1 { // which %.1f would print as 1024
+	names := []string{"bytes", "KiB", "MiB", "GiB", "TiB"}
+	f, i := float64(n), 0
+	for math.Abs(f) >= 1023.95 && i < len(names)-1 { // which %.1f would print as 1024
 		f /= 1024
 		i++
 	}
-	return strings.TrimSuffix(fmt.Sprintf("%.1f", f), ".0") + " " + names[i]
+	return strings.TrimSuffix(strconv.FormatFloat(f, 'f', 1, 64), ".0") + " " + names[i]
 }
 
 // maxDigits bounds the number of a size: with seven of them and the largest unit it fits into an int64.

@@ -10,7 +10,7 @@ import (
 func TestBytes(t *testing.T) {
 	for n, want := range map[int64]string{
 		0: "0 bytes", 1023: "1023 bytes", 1024: "1 KiB", 1536 << 20: "1.5 GiB", 1 << 30: "1 GiB", 1 << 50: "1024 TiB",
-		-5: "-5 bytes", 5000: "4.9 KiB", 128 << 20: "128 MiB", 1000 << 20: "1000 MiB", 1<<20 - 1: "1 MiB",
+		-5: "-5 bytes", -128 << 20: "-128 MiB", math.MinInt64: "-8388608 TiB", 5000: "4.9 KiB", 128 << 20: "128 MiB", 1000 << 20: "1000 MiB", 1<<20 - 1: "1 MiB",
 		1<<20 - 103: "1023.9 KiB", 1<<40 - 1: "1 TiB", math.MaxInt64: "8388608 TiB",
 	} {
 		if got := Bytes(n); got != want {

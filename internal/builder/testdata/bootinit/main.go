@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"gitd/internal/guest"
 )
 
 func main() {
@@ -26,14 +28,14 @@ func main() {
 }
 
 func run() error {
-	if _, err := os.Stat("/modules/order"); err == nil {
+	if _, err := os.Stat(guest.ModuleOrder); err == nil {
 		if err := moveToBase(); err != nil {
 			return err
 		}
 	} else if err := baseIsRoot(); err != nil {
 		return err
 	}
-	out, err := exec.Command("/usr/bin/node", "--help").CombinedOutput()
+	out, err := exec.Command(guest.Node, "--help").CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("node: %w: %s", err, out)
 	}
@@ -45,7 +47,7 @@ func baseIsRoot() error {
 	if err := unix.Mount("sysfs", "/sys", "sysfs", 0, ""); err != nil {
 		return err
 	}
-	disk, err := bySerial("base")
+	disk, err := bySerial(guest.DiskBase)
 	if err == nil && disk != "/dev/vda" {
 		err = fmt.Errorf("the base is %s and not the root", disk)
 	}
@@ -61,7 +63,7 @@ func moveToBase() error {
 		unix.Mount("sysfs", "/sys", "sysfs", 0, ""), unix.Mount("dev", "/dev", "devtmpfs", 0, "")); err != nil {
 		return err
 	}
-	disk, err := bySerial("base")
+	disk, err := bySerial(guest.DiskBase)
 	if err != nil {
 		return err
 	}
@@ -72,12 +74,12 @@ func moveToBase() error {
 }
 
 func loadModules() error {
-	order, err := os.ReadFile("/modules/order")
+	order, err := os.ReadFile(guest.ModuleOrder)
 	if err != nil {
 		return err
 	}
 	for name := range strings.FieldsSeq(string(order)) {
-		f, err := os.Open("/modules/" + name)
+		f, err := os.Open(filepath.Join(guest.ModulesDir, name))
 		if err != nil {
 			return err
 		}
