@@ -14,6 +14,7 @@ import (
 
 	"gitd/internal/builder/sandbox"
 	"gitd/internal/core"
+	"gitd/internal/disk"
 )
 
 // step is one command of a build.
@@ -57,7 +58,7 @@ func (j *job) run(ctx context.Context, s step) error {
 // the end of it goes to the log with the cause.
 func (j *job) failed(s step, err error, out *output) error {
 	said := strings.Join(out.tail(), " | ")
-	cause := saysFull(fmt.Errorf("%w; its last lines: %s", err, said), said)
+	cause := disk.Explain(fmt.Errorf("%w; its last lines: %s", err, said), said)
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(err, errTimeout):

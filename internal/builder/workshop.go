@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"gitd/internal/builder/sandbox"
+	"gitd/internal/disk"
 	"gitd/internal/guest"
 )
 
@@ -82,7 +83,7 @@ func (w *workshop) write(name, text string) error {
 	return w.own(w.path(name))
 }
 
-func (w *workshop) remove() error { return removeTree(w.dir) }
+func (w *workshop) remove() error { return disk.RemoveAll(w.dir) }
 
 // own gives a path to the user that builds run as.
 func (b *Builder) own(path string) error {
