@@ -15,6 +15,7 @@ import (
 	"gitd/internal/core"
 	"gitd/internal/guest"
 	"gitd/internal/libvirt"
+	"gitd/internal/units"
 )
 
 // bootLimit bounds one boot.
@@ -32,8 +33,8 @@ type sample struct {
 }
 
 func (s sample) String() string {
-	return fmt.Sprintf("%s · first answer after %v · guest uses %d MB, of it the app %d MB · QEMU %d MB",
-		s.Boot, s.Answer.Round(time.Millisecond), s.Guest.MemoryUsed>>20, s.Guest.AppRSS>>20, s.QEMU>>20)
+	return fmt.Sprintf("%s · first answer after %v · guest uses %s, of it the app %s · QEMU %s",
+		s.Boot, s.Answer.Round(time.Millisecond), units.Bytes(s.Guest.MemoryUsed), units.Bytes(s.Guest.AppRSS), units.Bytes(s.QEMU))
 }
 
 // boot boots one machine, asks it once, and stops it.

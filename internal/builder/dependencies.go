@@ -38,9 +38,9 @@ func (j *job) dependencies(ctx context.Context) (dependencies, error) {
 	}
 	switch {
 	case j.plan.Install && j.plan.Fresh == "" && j.plan.Build:
-		return j.buildOnKept(ctx)
+		return j.installAndBuild(ctx)
 	case j.plan.Install && j.plan.Fresh == "":
-		return j.keptOnly(ctx)
+		return j.installOnly(ctx)
 	case j.plan.Install:
 		j.r.Detail("installed dependencies are not kept, because %s", j.plan.Fresh)
 		if err := j.npmCI(ctx, j.shop.path("app")); err != nil {
@@ -54,9 +54,9 @@ func (j *job) dependencies(ctx context.Context) (dependencies, error) {
 	return j.packModules(ctx, j.plan.Install && j.plan.Build)
 }
 
-// keptOnly is for apps without a build script: if this set of dependencies
+// installOnly is for apps without a build script: if this set of dependencies
 // was packed before, nothing runs at all.
-func (j *job) keptOnly(ctx context.Context) (dependencies, error) {
+func (j *job) installOnly(ctx context.Context) (dependencies, error) {
 	defer j.r.Lap("deps")
 	i, known, err := j.kept()
 	if err != nil {
@@ -77,14 +77,14 @@ func (j *job) keptOnly(ctx context.Context) (dependencies, error) {
 	return made, j.remember(i)
 }
 
-// buildOnKept is for apps with a build script. npm ci made node_modules once
+// installAndBuild is for apps with a build script. npm ci made node_modules once
 // for all commits with this lockfile; each build gets a copy, because build
 // scripts write to it (node_modules/.cache, generated clients) and the next
 // build must not see that. Rejected: a read-only bind (such builds fail),
 // hard links (writes go through to the original when gitd is no root), an
 // overlay (not in bubblewrap 0.8). The copy shares its blocks where the file
 // system can.
-func (j *job) buildOnKept(ctx context.Context) (dependencies, error) {
+func (j *job) installAndBuild(ctx context.Context) (dependencies, error) {
 	i, err := j.keptModules(ctx)
 	if err != nil {
 		return dependencies{}, err

@@ -6,9 +6,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dustin/go-humanize"
-
 	"gitd/internal/core"
+	"gitd/internal/units"
 )
 
 func (t *tree) infoRow(ctx context.Context, a core.App) (infoRow, error) {
@@ -61,7 +60,7 @@ func (r infoRow) cells() [][]string {
 		{"deployed", ago(r.Deployed)},
 		{"branch", orDash(r.Branch)},
 		{"node", orDash(r.Node)},
-		{"image", humanize.IBytes(uint64(r.Image))},
+		{"image", units.Bytes(r.Image)},
 		{"config", orDash(strings.Join(r.Config, " "))},
 		{"lock", lock},
 		{"your role", r.Role},

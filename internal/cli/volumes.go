@@ -4,9 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -95,29 +92,13 @@ func (t *tree) volumesCreate() *cobra.Command {
 		if _, err := t.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
-		bytes, err := parseSize(*size)
+		bytes, err := units.ParseBytes(*size)
 		if err != nil {
 			return usage(cmd, err)
 		}
 		return t.Core.CreateVolume(cmd.Context(), t.Actor, a[0], a[1], bytes, *mount, t.Out)
 	}
 	return cmd
-}
-
-var sizeForm = regexp.MustCompile(`^([1-9][0-9]{0,6})([MG])$`)
-
-// parseSize reads "500M" or "1G", in bytes. M and G are of 1024: disks are
-// made of blocks.
-func parseSize(s string) (int64, error) {
-	m := sizeForm.FindStringSubmatch(strings.ToUpper(s))
-	if m == nil {
-		return 0, fmt.Errorf("%.20q is no size: write a whole number and M or G, for example 500M or 1G", s)
-	}
-	n, err := strconv.ParseInt(m[1], 10, 64)
-	if err != nil {
-		return 0, err
-	}
-	return n << map[string]int{"M": 20, "G": 30}[m[2]], nil
 }
 
 func (t *tree) volumesRemove() *cobra.Command {

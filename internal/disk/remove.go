@@ -27,7 +27,7 @@ func unlock(root *os.Root, name string) error {
 	if err := root.Chmod(name, 0o700); err != nil {
 		return err
 	}
-	entries, err := readFolder(root, name)
+	entries, err := ReadDir(root, name)
 	if err != nil {
 		return err
 	}
@@ -41,7 +41,8 @@ func unlock(root *os.Root, name string) error {
 	return nil
 }
 
-func readFolder(root *os.Root, name string) ([]fs.DirEntry, error) {
+// ReadDir lists the folder name of root. fs.ReadDir would refuse a name that is not UTF-8, which a build may make.
+func ReadDir(root *os.Root, name string) ([]fs.DirEntry, error) {
 	d, err := root.Open(name)
 	if err != nil {
 		return nil, err

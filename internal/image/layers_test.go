@@ -1,8 +1,10 @@
 package image
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -111,5 +113,89 @@ func TestPackOnFullDisk(t *testing.T) {
 	l, err := layers.Store(t.Context(), dir, nil)
 	if err != nil || CheckLayer(layers.state, l) != nil {
 		t.Errorf("with room again: %v", err)
+	}
+}
+
+// TestVerifyLayer: a layer that is not what its name says is removed and named; one that is whole stays.
+func TestVerifyLayer(t *testing.T) {
+	layers := newLayers(t)
+	dir := t.TempDir()
+	check(t, os.WriteFile(filepath.Join(dir, "a.js"), []byte("content"), 0o644))
+	l, err := layers.Store(t.Context(), dir, nil)
+	check(t, err)
+	check(t, layers.Verify(t.Context(), l))
+	path := layers.state.Layer(l.Digest)
+	check(t, os.Truncate(path, l.Size-1))
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := layers.Verify(cancelled, l); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("a cancelled look removed the layer: %v", err)
+	}
+	var damage *core.Rejection
+	if err := layers.Verify(t.Context(), l); !errors.As(err, &damage) || !strings.Contains(damage.Reason, l.Digest[:12]) || damage.Err == nil {
+		t.Errorf("damaged: %v", err)
+	}
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the damaged layer is still there: %v", err)
+	}
+}
+
+// TestSweepLayers: the layers that nobody needs go, and what is no layer is left alone.
+func TestSweepLayers(t *testing.T) {
+	layers, shelf := newLayers(t), &Shelf{}
+	for _, name := range []string{"kept", "held", "needless"} {
+		check(t, os.WriteFile(layers.state.Layer(name), make([]byte, 8192), 0o644))
+	}
+	check(t, os.WriteFile(filepath.Join(layers.state.Layers(), "other"), nil, 0o644))
+	shelf.Hold().Take("held")
+	sweep := shelf.Sweep()
+	defer sweep.End()
+	sweep.Keep("kept")
+	freed, err := layers.Sweep(sweep)
+	if err != nil || freed != 8192 {
+		t.Errorf("freed %d bytes, %v", freed, err)
+	}
+	left, err := os.ReadDir(layers.state.Layers())
+	check(t, err)
+	if len(left) != 3 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// TestDropFolder: a folder that is needed stays where it is; another one goes, and so does what an earlier removal of
+// the same name left.
+func TestDropFolder(t *testing.T) {
+	state, shelf := newLayers(t).state, &Shelf{}
+	folder := filepath.Join(state.Cache(), "tools")
+	for _, dir := range []string{folder, trash(state, folder)} {
+		check(t, os.MkdirAll(filepath.Join(dir, "below"), 0o755))
+	}
+	hold := shelf.Hold()
+	hold.Take("tools")
+	for _, held := range []bool{true, false} {
+		want := error(nil)
+		if !held {
+			want = fs.ErrNotExist
+			hold.Release()
+		}
+		sweep := shelf.Sweep()
+		freed, err := sweep.DropFolder(state, "tools", folder)
+		sweep.End()
+		if err != nil || (freed > 0) == held {
+			t.Errorf("held %t: freed %d bytes, %v", held, freed, err)
+		}
+		if _, err := os.Stat(folder); !errors.Is(err, want) {
+			t.Errorf("held %t: %v", held, err)
+		}
+	}
+	if left, err := os.ReadDir(state.Builds()); err != nil || len(left) > 0 {
+		t.Errorf("left: %v, %v", left, err)
+	}
+	check(t, RemoveFolder(state, state.Machines()))
+	if _, err := os.Stat(state.Machines()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"gitd/internal/core"
+	"gitd/internal/disk"
 )
 
 // settleModes gives files 0644 or 0755 and folders 0755: what a umask, npm or a build script left would otherwise be
@@ -30,7 +31,7 @@ func settleFolder(ctx context.Context, root *os.Root, name string) error {
 	if err := root.Chmod(name, 0o755); err != nil {
 		return fmt.Errorf("store layer: %w", err)
 	}
-	entries, err := readFolder(root, name)
+	entries, err := disk.ReadDir(root, name)
 	if err != nil {
 		return fmt.Errorf("store layer: %w", err)
 	}
@@ -40,15 +41,6 @@ func settleFolder(ctx context.Context, root *os.Root, name string) error {
 		}
 	}
 	return nil
-}
-
-func readFolder(root *os.Root, name string) ([]fs.DirEntry, error) {
-	d, err := root.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	return d.ReadDir(-1)
 }
 
 func settle(ctx context.Context, root *os.Root, name string, e fs.DirEntry) error {

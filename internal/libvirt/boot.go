@@ -13,6 +13,7 @@ import (
 
 	"gitd/internal/core"
 	"gitd/internal/guest"
+	"gitd/internal/units"
 )
 
 // A port that looked free can be taken before QEMU has it.
@@ -115,7 +116,7 @@ func checkSpec(spec core.MachineSpec) error {
 	case !machineID.MatchString(spec.ID):
 		return errors.New("the id is not made of lower-case letters, digits and '-'")
 	case spec.MemoryMiB <= 0 || spec.CPUs <= 0:
-		return fmt.Errorf("%d MiB of memory and %d CPUs are not enough", spec.MemoryMiB, spec.CPUs)
+		return fmt.Errorf("%s of memory and %d CPUs are not enough", units.Bytes(int64(spec.MemoryMiB)<<20), spec.CPUs)
 	case len(spec.Disks) == 0 || len(spec.Disks) > guest.MaxDisks:
 		return fmt.Errorf("%d disks; there must be 1 to %d", len(spec.Disks), guest.MaxDisks)
 	case spec.Port <= 0 || spec.Port > 65535:

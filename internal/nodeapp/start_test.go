@@ -168,3 +168,24 @@ func FuzzStartCommand(f *testing.F) {
 		}
 	})
 }
+
+// TestArgv: what main names must be there when the build has ended, as Node would find it.
+func TestArgv(t *testing.T) {
+	app := repository(map[string]string{"dist/a.js": "", "dist/b.mjs": "", "lib/index.js": "", "package.json": "{}"})
+	for main, want := range map[string]string{
+		"dist/a.js": "/usr/bin/node dist/a.js", "./dist/a.js": "/usr/bin/node ./dist/a.js", "dist/a": "/usr/bin/node dist/a",
+		"dist/b": "/usr/bin/node dist/b", "lib": "/usr/bin/node lib",
+		"dist/c.js": "", "dist/c": "", "../a.js": "", "/dist/a.js": "", "dist/../../etc/passwd": "",
+	} {
+		p := Plan{Package: PackageJSON{Main: main, Scripts: map[string]string{"build": "tsc"}}}
+		var err error
+		p.Start, err = findStart(p.Package, "", func(string) bool { return false })
+		check(t, err)
+		args, err := p.Argv(app, nil)
+		if want == "" {
+			rejected(t, err, "there is no such file")
+		} else if err != nil || strings.Join(args, " ") != want {
+			t.Errorf("%s: %q, %v; want %s", main, args, err, want)
+		}
+	}
+}

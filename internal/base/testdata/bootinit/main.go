@@ -32,7 +32,7 @@ func run() error {
 		if err := moveToBase(); err != nil {
 			return err
 		}
-	} else if err := baseIsRoot(); err != nil {
+	} else if err := checkBaseIsRoot(); err != nil {
 		return err
 	}
 	out, err := exec.Command(guest.Node, "--help").CombinedOutput()
@@ -42,8 +42,8 @@ func run() error {
 	return nil
 }
 
-// baseIsRoot checks that the kernel has mounted the base by itself.
-func baseIsRoot() error {
+// checkBaseIsRoot checks that the kernel has mounted the base by itself.
+func checkBaseIsRoot() error {
 	if err := unix.Mount("sysfs", "/sys", "sysfs", 0, ""); err != nil {
 		return err
 	}
