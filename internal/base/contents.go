@@ -55,7 +55,7 @@ func (p plan) ingredients() (ingredients, error) {
 	return in, errors.Join(errs[:]...)
 }
 
-// id names the base: the same on every host with the same ingredients.
+// id names the base. It is the same on every host with the same ingredients.
 func (in ingredients) id() (string, error) {
 	b, err := json.Marshal(in)
 	if err != nil {
@@ -72,7 +72,7 @@ func (in ingredients) size() (n int64) {
 	return n
 }
 
-// list describes a tree with its implied folders.
+// list describes the files of a tree, implied folders included.
 func (t tree) list() ([]File, error) {
 	all, err := t.complete()
 	if err != nil {

@@ -41,7 +41,7 @@ type baseKernel struct {
 	image  string // file on the host
 	packed bool   // the image is Debian's bzImage
 	initrd tree   // empty: the kernel needs none
-	why    string // the choice was ours: the reason; else empty
+	why    string // why gitd chose it; empty: it was asked for
 }
 
 // chooseKernel finds the kernel that is asked for, and compiles it if that is
@@ -61,7 +61,7 @@ func (s *Store) chooseKernel(ctx context.Context, r *progress.Report) (baseKerne
 	if err == nil {
 		return minimalKernel(k), nil
 	}
-	// Whatever stands in the way, there is a kernel that works.
+	// No error of the minimal kernel stops a push: the stock kernel works too.
 	stock, stockErr := s.stockKernel()
 	stock.why = fmt.Sprintf("not the minimal kernel: %v", err)
 	if errors.Is(err, kernel.ErrNotCompiled) {
@@ -89,8 +89,7 @@ func (s *Store) stockKernel() (baseKernel, error) {
 	}, nil
 }
 
-// progressEvery keeps the lines of a compile few, and a person sure that it
-// goes on.
+// progressEvery is the time between two lines about a compile: few lines, but enough to see that it goes on.
 const progressEvery = 20 * time.Second
 
 func (s *Store) compileKernel(ctx context.Context, r *progress.Report) (kernel.Kernel, error) {

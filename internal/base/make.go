@@ -105,7 +105,7 @@ func (s *Store) make(ctx context.Context, id string, p plan, in ingredients, r *
 	return publish(out, s.cfg.State.Base(id))
 }
 
-// fill writes the files of a base into out; scratch is for what comes before.
+// fill writes the files of a base into out. What it makes on the way is in scratch.
 func (p plan) fill(ctx context.Context, scratch, out string, in ingredients, r *progress.Report) error {
 	list := Contents{ingredients: in, Images: map[string]core.Layer{}}
 	names := []string{"kernel", "root.erofs"}
@@ -133,8 +133,7 @@ func (p plan) fill(ctx context.Context, scratch, out string, in ingredients, r *
 	return list.write(filepath.Join(out, "base.json"))
 }
 
-// writeInitrd leaves the initramfs uncompressed: it has 3 MB, and unpacking
-// LZ4 took as long as reading what it saves.
+// writeInitrd leaves the initramfs uncompressed: it has 3 MB, and to unpack LZ4 took as long as to read what LZ4 saves.
 func (p plan) writeInitrd(dst string) error {
 	var b bytes.Buffer
 	if err := p.kernel.initrd.writeCPIO(&b); err != nil {
@@ -167,8 +166,7 @@ func (c Contents) write(name string) error {
 
 // publish makes a finished folder appear under its final name.
 func publish(from, to string) error {
-	// The umask may have narrowed it; whatever is in the way has no
-	// base.json, so it is not a base.
+	// The umask may have removed bits of its mode. What is at the final name has no base.json, so it is no base.
 	err := errors.Join(os.Chmod(from, 0o711), disk.SyncFolder(from), os.RemoveAll(to))
 	if err != nil {
 		return err

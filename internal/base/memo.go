@@ -15,9 +15,8 @@ import (
 	"gitd/internal/image"
 )
 
-// memo remembers the id of a base under what stat says of its ingredients,
-// so that a push does not read 150 MB to learn what it knew before. It is a
-// cache: losing it costs half a second.
+// memo is a file that holds the id of a base. Its name depends on what stat says of the base's ingredients, so that a
+// push need not read 150 MB of them to find the id. It is a cache: to lose it costs half a second.
 type memo struct{ path string }
 
 func (p plan) memo(state core.StateDir) (memo, error) {

@@ -43,11 +43,14 @@ func addonLibraries() []string { return []string{"librt.so.1"} }
 
 // settings are the files below /etc.
 func (t *tree) settings(node string) {
-	t.text("etc/passwd", fmt.Sprintf("root:x:0:0:root:/:/nonexistent\napp:x:%d:%d:app:/app:/nonexistent\nnobody:x:65534:65534:nobody:/nonexistent:/nonexistent\n", guest.AppUID, guest.AppUID))
+	t.text("etc/passwd", fmt.Sprintf("root:x:0:0:root:/:/nonexistent\n"+
+		"app:x:%d:%d:app:%s:/nonexistent\n"+
+		"nobody:x:65534:65534:nobody:/nonexistent:/nonexistent\n", guest.AppUID, guest.AppUID, guest.AppDir))
 	t.text("etc/group", fmt.Sprintf("root:x:0:\napp:x:%d:\nnogroup:x:65534:\n", guest.AppUID))
 	t.text("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
 	t.text("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
-	t.text("etc/os-release", fmt.Sprintf("NAME=NodeOS\nID=nodeos\nVERSION_ID=%s\nPRETTY_NAME=\"NodeOS (Node %s)\"\n", node, node))
+	t.text("etc/os-release", fmt.Sprintf("NAME=NodeOS\nID=nodeos\nVERSION_ID=%s\n"+
+		"PRETTY_NAME=\"NodeOS (Node %s)\"\n", node, node))
 	// Written by init when it knows the network.
 	t.link("etc/resolv.conf", "/run/resolv.conf")
 }

@@ -22,7 +22,7 @@ type PartSize struct {
 	Part   string `json:"part"`
 	Files  int    `json:"files"`
 	Plain  int64  `json:"plain"`
-	Packed int64  `json:"packed"` // what zstd -19 makes of the part, its files one after the other
+	Packed int64  `json:"packed"` // after zstd -19, of the part's files one after the other
 }
 
 // NodeSize is what Node takes, in bytes.
@@ -153,7 +153,8 @@ func (c *byteCount) Write(p []byte) (int, error) {
 // measureNode packs Node alone, because an image does not say what each of
 // its files takes.
 func measureNode(ctx context.Context, tmp, node string) (NodeSize, error) {
-	alone, stripped, packed := filepath.Join(tmp, "alone"), filepath.Join(tmp, "stripped"), filepath.Join(tmp, "node.erofs")
+	alone := filepath.Join(tmp, "alone")
+	stripped, packed := filepath.Join(tmp, "stripped"), filepath.Join(tmp, "node.erofs")
 	err := errors.Join(os.Mkdir(alone, 0o755), os.Rename(node, filepath.Join(alone, "node")))
 	if err != nil {
 		return NodeSize{}, err

@@ -21,10 +21,10 @@ type stockKernel struct {
 	version string // of the Debian package, e.g. "6.1.192-2"
 }
 
-// Image is the kernel as Debian ships it.
+// image is the kernel as Debian ships it.
 func (k stockKernel) image() string { return filepath.Join(k.dir, "vmlinuz") }
 
-// Modules holds kernel/… and modules.builtin.
+// modules is a folder with kernel/… and modules.builtin.
 func (k stockKernel) modules() string { return filepath.Join(k.dir, "modules") }
 
 func openStockKernel(dir string) (stockKernel, error) {
@@ -42,7 +42,7 @@ func openStockKernel(dir string) (stockKernel, error) {
 const maxKernel = 256 << 20
 
 // bootable returns the form of a kernel that boots quickest: the ELF file
-// within a bzImage, which QEMU enters directly (PVH). What has none is
+// within a bzImage, which QEMU enters directly (PVH). An image without one is
 // returned as it is; QEMU boots it too.
 func bootable(image []byte) []byte {
 	payload, err := bzImagePayload(image)

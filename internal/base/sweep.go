@@ -10,7 +10,7 @@ import (
 	"gitd/internal/image"
 )
 
-// youngest is how long a base stays that no image needs: `base:build` made it for a push to come.
+// youngest is how long a base stays although no image needs it: base:build may have made it for a push to come.
 const youngest = 24 * time.Hour
 
 // Sweep removes the bases that w does not keep and returns the bytes that this freed. It leaves the newest one of the

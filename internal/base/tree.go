@@ -31,19 +31,24 @@ type entry struct {
 type tree []entry
 
 func (t *tree) file(name string, mode fs.FileMode, host, origin string) {
-	*t = append(*t, entry{path: strings.TrimPrefix(name, "/"), mode: mode, host: host, origin: origin})
+	t.add(name, entry{mode: mode, host: host, origin: origin})
 }
 
 func (t *tree) text(name, data string) {
-	*t = append(*t, entry{path: strings.TrimPrefix(name, "/"), mode: 0o644, data: data, origin: "gitd"})
+	t.add(name, entry{mode: 0o644, data: data, origin: "gitd"})
 }
 
 func (t *tree) link(name, target string) {
-	*t = append(*t, entry{path: strings.TrimPrefix(name, "/"), mode: fs.ModeSymlink | 0o777, data: target, origin: "gitd"})
+	t.add(name, entry{mode: fs.ModeSymlink | 0o777, data: target, origin: "gitd"})
 }
 
 func (t *tree) folder(name string, mode fs.FileMode) {
-	*t = append(*t, entry{path: strings.TrimPrefix(name, "/"), mode: fs.ModeDir | mode, origin: "gitd"})
+	t.add(name, entry{mode: fs.ModeDir | mode, origin: "gitd"})
+}
+
+func (t *tree) add(name string, e entry) {
+	e.path = strings.TrimPrefix(name, "/")
+	*t = append(*t, e)
 }
 
 // complete returns t with its implied folders, sorted so that a folder comes

@@ -29,9 +29,8 @@ type job struct {
 }
 
 // Build makes or finds the layers of src. What the repository's author can
-// repair is a *core.Rejection. It leaves nothing behind but layers and
-// caches, and the same commit with the same Node gives the same layers, as
-// far as its build script does.
+// repair is a *core.Rejection. Build leaves nothing behind but layers and caches. The same commit with the same Node
+// gives the same layers, if its build script does the same each time.
 func (b *Builder) Build(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error) {
 	if err := core.CheckName(src.App); err != nil {
 		return core.Manifest{}, err
@@ -91,8 +90,8 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 	return err
 }
 
-// holdBase makes or finds the base, and keeps collections from removing it. A
-// base that went between the two is made again, which none can remove.
+// holdBase makes or finds the base, and keeps collections from removing it. A base that a collection removed between
+// the two is made again; by then it is held.
 func (j *job) holdBase(ctx context.Context) error {
 	for {
 		id, err := j.b.cfg.Bases.Ensure(ctx, j.tools.base(), j.r)
@@ -142,12 +141,13 @@ func (j *job) export(ctx context.Context, c *commit) error {
 		return err
 	}
 	if len(x.lfs) > 0 {
-		j.r.Warn("%d files are only pointers to Git LFS, %q first: their contents are not in the push", len(x.lfs), progress.Shorten(x.lfs[0]))
+		j.r.Warn("%d files are only pointers to Git LFS, %q first: their contents are not in the push",
+			len(x.lfs), progress.Shorten(x.lfs[0]))
 	}
 	return nil
 }
 
-// start finds the programs of the start command.
+// start makes the start command into one that the machine can run.
 func (j *job) start(installed nodeapp.Programs) ([]string, error) {
 	root, err := os.OpenRoot(j.shop.path("app"))
 	if err != nil {
@@ -170,9 +170,8 @@ const (
 func (j *job) pack(ctx context.Context, dir, what string) (core.Layer, error) {
 	_, _, err := measure(dir, maxLayerFiles, maxLayerBytes)
 	if errors.Is(err, errTooLarge) {
-		return core.Layer{}, core.Reject(
-			fmt.Sprintf("%s is larger than %s or has more than %d files", what, units.Bytes(maxLayerBytes), maxLayerFiles),
-			"leave out what is not needed to run")
+		most := fmt.Sprintf("%s or has more than %d files", units.Bytes(maxLayerBytes), maxLayerFiles)
+		return core.Layer{}, core.Reject(what+" is larger than "+most, "leave out what is not needed to run")
 	}
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return core.Layer{}, err

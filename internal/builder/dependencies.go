@@ -54,8 +54,8 @@ func (j *job) dependencies(ctx context.Context) (dependencies, error) {
 	return j.packModules(ctx, j.plan.Install && j.plan.Build)
 }
 
-// installOnly is for apps without a build script: if this set of dependencies
-// was packed before, nothing runs at all.
+// installOnly is for apps without a build script. If their dependencies were packed for an earlier commit, nothing has
+// to run.
 func (j *job) installOnly(ctx context.Context) (dependencies, error) {
 	defer j.r.Lap("deps")
 	i, known, err := j.kept()
@@ -105,11 +105,12 @@ func (j *job) installAndBuild(ctx context.Context) (dependencies, error) {
 	if err := j.buildScript(ctx); err != nil {
 		return dependencies{}, err
 	}
-	// What cannot be read after the build has certainly been changed by it.
+	// It could be read before the build: if it cannot now, the build has changed it.
 	after, err := fingerprint(modules)
 	untouched := err == nil && after == before
 	if untouched && i.Layer.Digest != "" {
-		return dependencies{i.Layer, i.Programs, true}, os.Rename(modules, filepath.Join(j.shop.path("layer"), nodeapp.NodeModules))
+		aside := filepath.Join(j.shop.path("layer"), nodeapp.NodeModules)
+		return dependencies{i.Layer, i.Programs, true}, os.Rename(modules, aside)
 	}
 	made, err := j.packModules(ctx, true)
 	if err != nil || !untouched {
@@ -169,7 +170,9 @@ func (j *job) remember(i install) error {
 // installAlone runs npm ci with the files that its key covers and no others,
 // so that what is kept for the next commit depends on nothing else.
 func (j *job) installAlone(ctx context.Context) error {
-	files := map[string][]byte{nodeapp.PackageFile: j.plan.Text, j.plan.LockName: j.plan.Lock, nodeapp.NPMRCFile: j.plan.NPMRC}
+	files := map[string][]byte{
+		nodeapp.PackageFile: j.plan.Text, j.plan.LockName: j.plan.Lock, nodeapp.NPMRCFile: j.plan.NPMRC,
+	}
 	for name, content := range files {
 		if content == nil {
 			continue

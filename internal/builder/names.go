@@ -47,8 +47,9 @@ func checkLink(link, target string) error {
 		return core.Reject(fmt.Sprintf("the symlink %q %s", progress.Shorten(link), why),
 			"replace it by a relative link to a file of the repository, or by the file itself")
 	}
+	plain := utf8.ValidString(target) && !strings.ContainsFunc(target, unicode.IsControl)
 	switch {
-	case target == "" || len(target) > maxPath || !utf8.ValidString(target) || strings.ContainsFunc(target, unicode.IsControl):
+	case target == "" || len(target) > maxPath || !plain:
 		return refuse("has a target that is not allowed")
 	case path.IsAbs(target):
 		return refuse("points outside the repository")

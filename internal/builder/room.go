@@ -13,8 +13,8 @@ import (
 	"gitd/internal/units"
 )
 
-// What a build may need beside the repository's own files. Estimates, on the
-// large side: a build that is let in and does not fit fails cleanly too.
+// What a build may need beside the repository's own files. These are estimates, rather too large than too small. A build
+// that needs more still fails cleanly.
 const (
 	reserve      = 32 << 20  // bytes that a build leaves for the ledger, logs and machines
 	toolchainUse = 400 << 20 // a Node: its download, its base while it is made, and after
@@ -26,7 +26,7 @@ const (
 	plentyFiles  = 2_000_000
 )
 
-// need is what will be written, at most.
+// need is the most that will be written.
 type need struct{ bytes, files int64 }
 
 // checkRoom refuses a build of what the plan says that will not fit on the disk, with the numbers, before anything is
@@ -50,8 +50,9 @@ func (n need) checkIn(has disk.Space, what string) error {
 		return core.Reject(fmt.Sprintf("the server's disk is too full for %s: it needs about %s, and %s of %s are free",
 			what, units.Bytes(n.bytes+reserve), units.Bytes(has.Free), units.Bytes(has.Size)), disk.FreeRoom)
 	case n.files > has.Files:
-		return core.Reject(fmt.Sprintf("the server's disk has too few inodes for %s: it needs about %d, and %d are free",
-			what, n.files, has.Files), disk.FreeRoom)
+		return core.Reject(
+			fmt.Sprintf("the server's disk has too few inodes for %s: it needs about %d, and %d are free",
+				what, n.files, has.Files), disk.FreeRoom)
 	}
 	return nil
 }
@@ -75,8 +76,8 @@ func (j *job) estimate(c *commit) (need, error) {
 	return need{n.bytes + m.bytes, n.files + m.files}, nil
 }
 
-// modules is what node_modules will take. An app's set that is kept says it
-// best; without one, the number of packages has to do.
+// modules is what node_modules will take. It is known if the app has installed these dependencies before; else it is
+// estimated from the number of packages.
 func (j *job) modules() need {
 	count := int64(bytes.Count(j.plan.Lock, []byte(`"resolved"`)))
 	n := need{count * packageUse, count * packageFiles}

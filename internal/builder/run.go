@@ -157,7 +157,7 @@ type places struct{ node, bin, home, tmp, cache string }
 // environment is all that a build finds in process.env, but for the proxy.
 func environment(p places) []string {
 	env := []string{
-		"PATH=" + strings.Join([]string{p.bin, filepath.Join(p.node, "bin"), "/usr/local/bin", "/usr/bin", "/bin"}, ":"),
+		"PATH=" + p.bin + ":" + filepath.Join(p.node, "bin") + ":/usr/local/bin:/usr/bin:/bin",
 		"HOME=" + p.home, "TMPDIR=" + p.tmp, "USER=build", "LOGNAME=build", "LANG=C.UTF-8", "CI=true",
 		"npm_config_cache=" + p.cache,
 		"npm_config_nodedir=" + p.node, // node-gyp finds the headers there, and downloads none

@@ -48,7 +48,7 @@ func openCommit(src image.Source) (*commit, error) {
 
 func (c *commit) close() error { return c.store.Close() }
 
-// sizeOf is a blob's size in bytes. Where the object is in another repository, go-git knows its size only by reading it.
+// sizeOf is a blob's size in bytes. Of an object that is in another repository, go-git knows it only by reading it.
 func (c *commit) sizeOf(h plumbing.Hash) (int64, error) {
 	if size, err := c.store.EncodedObjectSize(h); err == nil {
 		return size, nil
@@ -60,7 +60,8 @@ func (c *commit) sizeOf(h plumbing.Hash) (int64, error) {
 	return blob.Size, nil
 }
 
-// linkTarget is where a symlink leads; it is not checked. Of a target that is too long, as much is read as shows that.
+// linkTarget is where a symlink leads. It is not checked here: see checkLink. A target that is longer than checkLink
+// allows is cut off one byte later.
 func linkTarget(blob *object.Blob) (string, error) {
 	r, err := blob.Reader()
 	if err != nil {

@@ -14,8 +14,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 )
 
-// repoFS is a commit's files, for who decides by them what a build has to do. It follows no symlinks: what they point
-// at is nobody's business before the files are written down, and export refuses those that lead out.
+// repoFS is a read-only view of a commit's files. Package nodeapp reads it to plan a build, before any file is written
+// down. It follows no symlinks: export refuses those that lead out of the repository, and comes later.
 type repoFS struct{ c *commit }
 
 // Open implements fs.FS.

@@ -78,7 +78,8 @@ func installKey(p nodeapp.Plan, t Toolchain) (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %s/%s node %s npm %s dev %t\n", storeFormat, runtime.GOOS, runtime.GOARCH, t.Node, t.NPM, p.Build)
+	fmt.Fprintf(h, "%d %s/%s node %s npm %s dev %t\n",
+		storeFormat, runtime.GOOS, runtime.GOARCH, t.Node, t.NPM, p.Build)
 	for _, part := range [][]byte{[]byte(p.LockName), p.Lock, pkg, p.NPMRC} {
 		fmt.Fprintf(h, "%d ", len(part))
 		h.Write(part)

@@ -60,7 +60,8 @@ func (b *Builder) newWorkshop(t Toolchain) (*workshop, error) {
 // outranks it; in a variable it would outrank the repository.
 func (w *workshop) settings(registry string) error {
 	return errors.Join(
-		w.write("etc/passwd", fmt.Sprintf("root:x:0:0:root:/:/bin/false\nbuild:x:%d:%d:build:%s:/bin/sh\n", sandbox.UID, sandbox.UID, insideHome)),
+		w.write("etc/passwd", fmt.Sprintf("root:x:0:0:root:/:/bin/false\nbuild:x:%d:%d:build:%s:/bin/sh\n",
+			sandbox.UID, sandbox.UID, insideHome)),
 		w.write("etc/group", fmt.Sprintf("root:x:0:\nbuild:x:%d:\n", sandbox.UID)),
 		w.write("etc/hosts", "127.0.0.1 localhost build\n"),
 		w.write("home/.npmrc", "registry="+registry+"\n"),

@@ -56,13 +56,14 @@ func CheckDigest(ctx context.Context, path string, want core.Layer) error {
 	defer f.Close()
 	got, err := digest(ctx, f)
 	if err == nil && got != want {
-		err = fmt.Errorf("%s: %d bytes with digest %.12s instead of %d with %.12s", path, got.Size, got.Digest, want.Size, want.Digest)
+		err = fmt.Errorf("%s: %d bytes with digest %.12s instead of %d with %.12s",
+			path, got.Size, got.Digest, want.Size, want.Digest)
 	}
 	return err
 }
 
-// Damaged removes what is damaged, part of an image, and is the *core.Rejection that says so. After the end of ctx,
-// when the cause may be no more than that, it removes nothing.
+// Damaged calls remove for a damaged part of an image, and returns the *core.Rejection that says so. If ctx has ended it
+// removes nothing, because then the cause may be no more than that.
 func Damaged(ctx context.Context, what string, cause error, remove func() error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -53,8 +53,8 @@ func Pack(ctx context.Context, srcDir, dst string, p Packing) error {
 	return nil
 }
 
-// args fixes everything that mkfs.erofs would take from the files, the clock or chance. Extended attributes stay out
-// as well: security.capability is one of them.
+// args leaves nothing to the files' owners and times, to the clock or to chance. Extended attributes are left out too:
+// security.capability is one of them.
 func (p Packing) args(srcDir, dst string) ([]string, error) {
 	for _, path := range []string{srcDir, dst} {
 		if !filepath.IsAbs(path) { // it could read as an option

@@ -21,9 +21,8 @@ const (
 	appJSONTimeout  = 5 // seconds
 )
 
-// appHealth reads the health check of Heroku's and Dokku's app.json:
-// healthchecks.web[]. The first startup check by path counts; what gitd does
-// otherwise is said. ok is false when there is none.
+// appHealth reads the health check in app.json, as Heroku and Dokku have it: healthchecks.web[]. The first startup check
+// with a path counts, and a warning says what of the file gitd ignores. ok is false when there is no such check.
 func appHealth(b []byte, warnings *[]string) (h core.Health, ok bool, err error) {
 	checks, err := webChecks(b)
 	if err != nil {
@@ -63,7 +62,8 @@ func appHealth(b []byte, warnings *[]string) (h core.Health, ok bool, err error)
 func webChecks(b []byte) ([]json.RawMessage, error) {
 	o, _, err := parseObject(b)
 	if err != nil {
-		return nil, &core.Rejection{Reason: "app.json is broken: " + err.Error(), Hint: "repair it, commit, and push again", Err: err}
+		reason := "app.json is broken: " + err.Error()
+		return nil, &core.Rejection{Reason: reason, Hint: "repair it, commit, and push again", Err: err}
 	}
 	raw, ok := o["healthchecks"]
 	if !ok {
@@ -71,7 +71,8 @@ func webChecks(b []byte) ([]json.RawMessage, error) {
 	}
 	all, _, err := parseObject(raw)
 	if err != nil {
-		return nil, badCheck("healthchecks", raw, `it is an object such as {"web": [{"type": "startup", "path": "/health"}]}`)
+		return nil, badCheck("healthchecks", raw,
+			`it is an object such as {"web": [{"type": "startup", "path": "/health"}]}`)
 	}
 	if raw, ok = all["web"]; !ok {
 		return nil, nil
@@ -83,7 +84,7 @@ func webChecks(b []byte) ([]json.RawMessage, error) {
 	return checks, nil
 }
 
-// leftOut says why a check has no meaning for gitd; "": it has one.
+// leftOut says why gitd ignores a check; empty: it does not.
 func (o object) leftOut() string {
 	kind := o.text("type")
 	_, command := o["command"]
@@ -113,7 +114,7 @@ func (o object) check(name string) (core.Health, error) {
 		set             func(n int)
 	}{
 		{"attempts", appJSONAttempts, maxAttempts, func(n int) { h.Attempts = max(n, 1) }},
-		{"wait", appJSONWait, 900, func(n int) { h.Interval = max(time.Duration(n)*time.Second, 100*time.Millisecond) }},
+		{"wait", appJSONWait, 900, func(n int) { h.Interval = max(time.Duration(n)*time.Second, minInterval) }},
 		{"timeout", appJSONTimeout, 900, func(n int) { h.Probe = time.Duration(max(n, 1)) * time.Second }},
 		{"initialDelay", 0, 900, func(n int) { h.Delay = time.Duration(n) * time.Second }},
 	} {
@@ -128,11 +129,12 @@ func (o object) check(name string) (core.Health, error) {
 	return h, nil
 }
 
-// unused are the keys of a check that change nothing here, sorted.
+// unused are the keys of a check that gitd ignores, sorted.
 func (o object) unused() []string {
+	known := []string{"type", "name", "description", "path", "attempts", "wait", "timeout", "initialDelay"}
 	var all []string
 	for key := range o {
-		if !slices.Contains([]string{"type", "name", "description", "path", "attempts", "wait", "timeout", "initialDelay"}, key) {
+		if !slices.Contains(known, key) {
 			all = append(all, key)
 		}
 	}

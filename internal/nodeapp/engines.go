@@ -22,10 +22,12 @@ const (
 )
 
 // PickNode chooses, among those that are published, the version of Node for an engines.node range: the newest of the
-// default line if that satisfies it, else the newest that does. What npm and nvm allow as a name ("lts/*", "node")
-// means no wish.
+// default line if that satisfies the range, else the newest version that does. A name as npm and nvm have it ("lts/*",
+// "node") counts as no range at all.
 func PickNode(wish string, published []*semver.Version) (*semver.Version, error) {
-	offered := slices.DeleteFunc(slices.Clone(published), func(v *semver.Version) bool { return v.Major() < oldestNode })
+	offered := slices.DeleteFunc(slices.Clone(published), func(v *semver.Version) bool {
+		return v.Major() < oldestNode
+	})
 	if len(offered) == 0 {
 		return nil, fmt.Errorf("no Node %d or later is published", oldestNode)
 	}
@@ -77,7 +79,9 @@ func newestOfLines(all []*semver.Version) []string {
 			lines[v.Major()] = v
 		}
 	}
-	list := slices.SortedFunc(maps.Values(lines), func(a, b *semver.Version) int { return cmp.Compare(a.Major(), b.Major()) })
+	list := slices.SortedFunc(maps.Values(lines), func(a, b *semver.Version) int {
+		return cmp.Compare(a.Major(), b.Major())
+	})
 	names := make([]string, len(list))
 	for i, v := range list {
 		names[i] = v.String()

@@ -13,6 +13,7 @@ import (
 // What a health check may ask for.
 const (
 	maxTimeout    = 15 * time.Minute
+	minInterval   = 100 * time.Millisecond
 	maxAttempts   = 1000
 	maxHealthPath = 1024 // bytes
 )
@@ -38,7 +39,7 @@ func parseHealth(raw json.RawMessage, warnings *[]string) (core.Health, error) {
 		hint  string
 	}{
 		{"timeout", time.Second, &h.Timeout, `use a time such as "90s", up to 15m`},
-		{"interval", 100 * time.Millisecond, &h.Interval, `use a time such as "2s", from 100ms up to 15m`},
+		{"interval", minInterval, &h.Interval, `use a time such as "2s", from 100ms up to 15m`},
 	} {
 		raw, ok := o[f.key]
 		if !ok {

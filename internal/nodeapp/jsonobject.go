@@ -7,7 +7,7 @@ import (
 	"fmt"
 )
 
-// byteOrderMark may stand before JSON, as npm has it.
+// byteOrderMark may be at the beginning of a JSON file. npm accepts it too.
 const byteOrderMark = "\xef\xbb\xbf"
 
 // object is a JSON object with its keys as they are written. encoding/json
@@ -18,7 +18,7 @@ type object map[string]json.RawMessage
 // one counts, as for npm; those keys are returned.
 func parseObject(b []byte) (o object, twice []string, err error) {
 	b = bytes.TrimPrefix(b, []byte(byteOrderMark))
-	// One pass for the syntax: only whole-document errors know where they are.
+	// The syntax is checked first: errors of a decoder do not say where they are in the document.
 	if err := json.Unmarshal(b, new(json.RawMessage)); err != nil {
 		return nil, nil, inText(b, err)
 	}

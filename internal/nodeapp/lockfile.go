@@ -49,7 +49,8 @@ func localPackages(lock []byte) (name string, err error) {
 		return "", inText(lock, err)
 	}
 	for path, p := range doc.Packages {
-		if p.Link || strings.HasPrefix(p.Resolved, "file:") || (path != "" && !strings.HasPrefix(path, NodeModules+"/")) {
+		installed := path == "" || strings.HasPrefix(path, NodeModules+"/")
+		if p.Link || strings.HasPrefix(p.Resolved, "file:") || !installed {
 			return path, nil
 		}
 	}

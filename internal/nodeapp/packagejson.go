@@ -41,7 +41,8 @@ func ParsePackageJSON(b []byte) (PackageJSON, error) {
 		DevDeps: len(o.texts("devDependencies")),
 	}
 	for _, key := range twice {
-		m.warnings = append(m.warnings, fmt.Sprintf("package.json has the key %q twice; the last one counts", shorten(key)))
+		m.warnings = append(m.warnings,
+			fmt.Sprintf("package.json has the key %q twice; the last one counts", shorten(key)))
 	}
 	if m.Settings, err = parseSettings(o["nodeos"], &m.warnings); err != nil {
 		return PackageJSON{}, err
@@ -58,7 +59,8 @@ func readPackage(repo fs.FS) ([]byte, error) {
 	if all, err := fs.ReadDir(repo, "."); err == nil && len(all) == 0 {
 		return nil, core.Reject("the repository is empty", "commit a Node.js app with its package.json, and push again")
 	}
-	return nil, core.Reject("no package.json at the root of the repository", "`npm init` makes one; commit it, and push again")
+	return nil, core.Reject("no package.json at the root of the repository",
+		"`npm init` makes one; commit it, and push again")
 }
 
 // workspaces reports whether the package is the root of npm workspaces.
@@ -81,8 +83,8 @@ func (m PackageJSON) installScripts() []string {
 	return found
 }
 
-// InstallInput is what of package.json can change what npm ci does: all of it but what is known to be without effect.
-// The keys are sorted.
+// InstallInput is the part of package.json that can change what npm ci does: all keys, sorted, but those that are known
+// to have no effect on it.
 func (m PackageJSON) InstallInput() ([]byte, error) {
 	without := []string{
 		"version", "description", "keywords", "author", "contributors", "license", "homepage",

@@ -89,7 +89,7 @@ func (p *Plan) planInstall(repo fs.FS) error {
 	return nil
 }
 
-// planStart finds the start command, which is the last thing that can be warned about.
+// planStart finds the start command. It comes last, so all warnings are known then.
 func (p *Plan) planStart(repo fs.FS) error {
 	proc, err := readOptional(repo, procfile, procfileLimit)
 	if err != nil {
@@ -98,7 +98,8 @@ func (p *Plan) planStart(repo fs.FS) error {
 	p.Start, err = findStart(p.Package, string(proc), func(name string) bool { return exists(repo, name) })
 	p.Warnings = append(p.Package.warnings, p.Start.warnings...)
 	if exists(repo, NodeModules) {
-		p.Warnings = append(p.Warnings, "node_modules is in the repository; it is ignored, and installed from the lockfile")
+		p.Warnings = append(p.Warnings,
+			"node_modules is in the repository; it is ignored, and installed from the lockfile")
 	}
 	return err
 }

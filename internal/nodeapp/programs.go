@@ -113,5 +113,6 @@ func (s StartCommand) resolve(app fs.FS, installed Programs) ([]string, error) {
 	}
 	return nil, core.Reject(
 		fmt.Sprintf("the start command runs %q, which is no program that NodeOS can run", shorten(name)),
-		`NodeOS has Node, the app and its "dependencies" (not devDependencies), and no other programs; start with node, or move the package to "dependencies"`)
+		`NodeOS has Node, the app and its "dependencies" (not devDependencies), and no other programs; `+
+			`start with node, or move the package to "dependencies"`)
 }

@@ -78,7 +78,8 @@ func parseMemory(raw json.RawMessage) (mib int, err error) {
 	}
 	mib = int(size >> 20)
 	if mib < core.MinMemoryMiB || mib > core.MaxMemoryMiB {
-		return 0, badSetting("nodeos.memory", raw, fmt.Sprintf(`use "%dM" to "%dG"`, core.MinMemoryMiB, core.MaxMemoryMiB>>10))
+		return 0, badSetting("nodeos.memory", raw,
+			fmt.Sprintf(`use "%dM" to "%dG"`, core.MinMemoryMiB, core.MaxMemoryMiB>>10))
 	}
 	return mib, nil
 }

@@ -9,10 +9,12 @@ import (
 	"gitd/internal/core"
 )
 
-const (
-	maxCommand = 8 << 10 // bytes
-	prepare    = "NodeOS has no shell: do preparations in scripts.build, and start with one plain command such as `node server.js`"
-)
+// maxCommand bounds a start command, in bytes.
+const maxCommand = 8 << 10
+
+// prepare is what to do about a start command that needs a shell.
+const prepare = "NodeOS has no shell: do preparations in scripts.build, " +
+	"and start with one plain command such as `node server.js`"
 
 // words is one simple command of a shell: VAR=value before it, and its argv.
 // Variables in argv are kept, as ${NAME}, for the core to fill in.
@@ -83,8 +85,8 @@ func (w words) assign(a *syntax.Assign) error {
 	return w.set(a.Name.Value, value)
 }
 
-// set notes a variable of the command itself. Its value cannot depend on
-// another one: those are filled in in argv only.
+// set notes a variable that the command sets. Its value cannot depend on another variable, because only those in argv
+// are filled in.
 func (w words) set(name, value string) error {
 	if !core.IsVarName(name) {
 		return fmt.Errorf("sets %q, which is no variable's name", shorten(name))
@@ -131,7 +133,7 @@ func renderPart(part syntax.WordPart, quoted bool) (string, error) {
 	}
 }
 
-// variable lets $NAME and ${NAME} through and nothing that computes.
+// variable accepts $NAME and ${NAME}, and refuses what computes a value.
 func variable(p *syntax.ParamExp) (string, error) {
 	computes := p.Excl || p.Length || p.Width || p.IsSet || p.Index != nil || p.Slice != nil ||
 		p.Repl != nil || p.Exp != nil || p.Names != 0 || p.NestedParam != nil || len(p.Modifiers) > 0
@@ -141,7 +143,7 @@ func variable(p *syntax.ParamExp) (string, error) {
 	return "${" + p.Param.Value + "}", nil
 }
 
-// literal is text in which a dollar would later be taken for a variable.
+// literal is text that stands for itself. A dollar in it is refused: it would be taken for a variable later.
 func literal(s string) (string, error) {
 	if strings.ContainsAny(s, "$\x00\n\r") {
 		return "", fmt.Errorf("contains a literal dollar sign or a line break")
@@ -149,7 +151,7 @@ func literal(s string) (string, error) {
 	return s, nil
 }
 
-// unescape takes the backslashes out of text as it stands in the command.
+// unescape removes the backslashes from a command's text.
 func unescape(s string, quoted bool) (string, error) {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {

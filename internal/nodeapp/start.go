@@ -16,21 +16,20 @@ const maxScripts = 8
 
 // StartCommand is what starts the app, before the programs in it are found.
 type StartCommand struct {
-	Env  map[string]string // what it sets itself, but PORT
-	From string            // where it stands, for people
+	Env  map[string]string // the variables that the command sets, without PORT
+	From string            // where the command was found, for people
 
 	args     []string
 	warnings []string
 }
 
-// findStart looks for the start command: Procfile, scripts.start, main, and
-// then the usual names. proc is the Procfile's text, has tells which files
-// the repository has at its root.
+// findStart looks for the start command: in the Procfile, in scripts.start, in main, and then by the usual names. proc
+// is the Procfile's text, and has reports whether the repository has a file.
 func findStart(m PackageJSON, proc string, has func(name string) bool) (StartCommand, error) {
 	web, others := procfileEntries(proc)
 	s := StartCommand{Env: map[string]string{}}
 	if len(others) > 0 {
-		s.warnings = append(s.warnings, "Procfile: only web is started, not "+strings.Join(others, ", "))
+		s.warn("Procfile: only web is started, not %s", strings.Join(others, ", "))
 	}
 	switch {
 	case web != "":
@@ -71,7 +70,7 @@ func procfileEntries(text string) (web string, others []string) {
 	return web, others
 }
 
-// follow reads a command and, if it runs a script of package.json, that one.
+// follow reads a command and, if the command runs a script of package.json, that script.
 func (s *StartCommand) follow(m PackageJSON, text string, depth int) error {
 	w, err := splitCommand(text)
 	if err != nil {
@@ -95,20 +94,20 @@ func (s *StartCommand) follow(m PackageJSON, text string, depth int) error {
 	return nil
 }
 
-// followScript goes on with a script of package.json. extra are arguments
-// for it; npm, too, puts them at its end.
+// followScript reads a script of package.json. extra are arguments for it, which come at its end, as with npm.
 func (s *StartCommand) followScript(m PackageJSON, name string, extra []string, depth int) error {
 	if depth > maxScripts {
 		return core.Reject("the start scripts in package.json call one another in a circle", prepare)
 	}
 	for _, around := range []string{"pre" + name, "post" + name} {
 		if m.Scripts[around] != "" {
-			s.warnings = append(s.warnings, fmt.Sprintf("scripts.%s does not run in the VM: do preparations in scripts.build", shorten(around)))
+			s.warn("scripts.%s does not run in the VM: do preparations in scripts.build", shorten(around))
 		}
 	}
 	text, ok := m.Scripts[name]
 	if !ok || strings.TrimSpace(text) == "" {
-		return core.Reject(fmt.Sprintf("the start command runs the script %q, which is not in package.json", shorten(name)),
+		return core.Reject(
+			fmt.Sprintf("the start command runs the script %q, which is not in package.json", shorten(name)),
 			`add it under "scripts"`)
 	}
 	if err := s.follow(m, text, depth); err != nil {
@@ -118,17 +117,20 @@ func (s *StartCommand) followScript(m PackageJSON, name string, extra []string, 
 	return nil
 }
 
-// setenv keeps a variable that the command sets. An outer one wins over an
-// inner one no more than in a shell, where the inner is set later.
+// setenv keeps a variable that the command sets. Where a script sets it again, the script's value counts, as in a shell.
 func (s *StartCommand) setenv(name, value string) {
 	if name == "PORT" {
-		s.warnings = append(s.warnings, fmt.Sprintf("PORT=%s in the start command is ignored: the app must listen on $PORT", shorten(value)))
+		s.warn("PORT=%s in the start command is ignored: the app must listen on $PORT", shorten(value))
 		return
 	}
 	s.Env[name] = value
 }
 
-// unwrap takes off what only prepares the command: exec, env, cross-env, npx.
+func (s *StartCommand) warn(format string, args ...any) {
+	s.warnings = append(s.warnings, fmt.Sprintf(format, args...))
+}
+
+// unwrap removes from the beginning of a command what only prepares it: exec, env, cross-env, npx.
 func (s *StartCommand) unwrap(w words, text string) ([]string, error) {
 	args := slices.Clone(w.args)
 	for len(args) > 0 {

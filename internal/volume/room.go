@@ -25,7 +25,8 @@ func (s *Store) checkRoom(size int64) error {
 	}
 	if room := max(0, space.Free-promised-keepFree); size > room {
 		return core.Reject(
-			fmt.Sprintf("there is no room for a volume of %s: the disk has %s free, of which %s are promised to other volumes and %s are kept for gitd",
+			fmt.Sprintf("there is no room for a volume of %s: the disk has %s free, "+
+				"of which %s are promised to other volumes and %s are kept for gitd",
 				units.Bytes(size), units.Bytes(space.Free), units.Bytes(promised), units.Bytes(keepFree)),
 			fmt.Sprintf("up to %s would fit", units.Bytes(room)))
 	}

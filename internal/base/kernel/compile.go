@@ -88,7 +88,8 @@ func (w *work) unpack(ctx context.Context) error {
 func checkRoom(dir string) error {
 	space, err := disk.SpaceOf(dir)
 	if err == nil && space.Free < needed {
-		err = fmt.Errorf("it needs %s of space and %s has %s: make room there", units.Bytes(needed), dir, units.Bytes(space.Free))
+		err = fmt.Errorf("it needs %s of space and %s has %s: make room there",
+			units.Bytes(needed), dir, units.Bytes(space.Free))
 	}
 	return err
 }
@@ -97,10 +98,10 @@ func checkRoom(dir string) error {
 // of it. Kconfig reads all of its files, so those stay.
 func unused() []string {
 	parts := []string{"Documentation/*.rst", "tools/testing/*", "*.dts", "*.dtsi"}
-	for _, dir := range []string{"drivers/gpu", "drivers/media", "drivers/net/ethernet", "drivers/net/wireless", "drivers/scsi",
-		"drivers/staging", "drivers/infiniband", "drivers/usb", "drivers/iio", "sound",
-		"arch/alpha", "arch/arc", "arch/csky", "arch/hexagon", "arch/ia64", "arch/loongarch", "arch/m68k", "arch/microblaze",
-		"arch/mips", "arch/nios2", "arch/openrisc", "arch/parisc", "arch/powerpc", "arch/riscv", "arch/s390", "arch/sh",
+	for _, dir := range []string{"drivers/gpu", "drivers/media", "drivers/net/ethernet", "drivers/net/wireless",
+		"drivers/scsi", "drivers/staging", "drivers/infiniband", "drivers/usb", "drivers/iio", "sound",
+		"arch/alpha", "arch/arc", "arch/csky", "arch/hexagon", "arch/ia64", "arch/loongarch", "arch/m68k",
+		"arch/microblaze", "arch/mips", "arch/nios2", "arch/openrisc", "arch/parisc", "arch/powerpc", "arch/riscv", "arch/s390", "arch/sh",
 		"arch/sparc", "arch/um", "arch/xtensa"} {
 		parts = append(parts, dir+"/*.[chS]")
 	}
@@ -133,10 +134,12 @@ func (w *work) make(ctx context.Context) (objects int, err error) {
 		return 0, err
 	}
 	count := &counter{done: before, tell: func(done int) {
-		w.progress(Progress{Resumed: before > 0, Done: done, Total: max(usualObjects, done), Elapsed: time.Since(w.start)})
+		total := max(usualObjects, done)
+		w.progress(Progress{Resumed: before > 0, Done: done, Total: total, Elapsed: time.Since(w.start)})
 	}}
 	count.tell(before)
-	if err := w.run(ctx, w.source(), count, "make", fmt.Sprintf("--jobs=%d", w.config.Jobs), imageOf(runtime.GOARCH).target); err != nil {
+	jobs, target := fmt.Sprintf("--jobs=%d", w.config.Jobs), imageOf(runtime.GOARCH).target
+	if err := w.run(ctx, w.source(), count, "make", jobs, target); err != nil {
 		return 0, err
 	}
 	return countObjects(w.source())

@@ -52,5 +52,6 @@ func checkOptions(asked, dotConfig string) error {
 		return nil
 	}
 	slices.Sort(wrong)
-	return fmt.Errorf("Kconfig made something else of the options: %s; correct templates/kernel/*.config", strings.Join(wrong, ", "))
+	return fmt.Errorf("Kconfig made something else of the options: %s; correct templates/kernel/*.config",
+		strings.Join(wrong, ", "))
 }
