@@ -13,8 +13,8 @@ import (
 	"gitd/internal/units"
 )
 
-// What a build may need beside the repository's own files. These are estimates, rather too large than too small. A build
-// that needs more still fails cleanly.
+// What a build may need beside the repository's own files. These are estimates, rather too large than too small. A
+// build that needs more still fails cleanly.
 const (
 	reserve      = 32 << 20  // bytes that a build leaves for the ledger, logs and machines
 	toolchainUse = 400 << 20 // a Node: its download, its base while it is made, and after

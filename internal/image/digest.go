@@ -62,8 +62,8 @@ func CheckDigest(ctx context.Context, path string, want core.Layer) error {
 	return err
 }
 
-// Damaged calls remove for a damaged part of an image, and returns the *core.Rejection that says so. If ctx has ended it
-// removes nothing, because then the cause may be no more than that.
+// Damaged calls remove for a damaged part of an image, and returns the *core.Rejection that says so. If ctx has ended
+// it removes nothing, because then the cause may be no more than that.
 func Damaged(ctx context.Context, what string, cause error, remove func() error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

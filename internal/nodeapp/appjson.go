@@ -21,8 +21,8 @@ const (
 	appJSONTimeout  = 5 // seconds
 )
 
-// appHealth reads the health check in app.json, as Heroku and Dokku have it: healthchecks.web[]. The first startup check
-// with a path counts, and a warning says what of the file gitd ignores. ok is false when there is no such check.
+// appHealth reads the health check in app.json, as Heroku and Dokku have it: healthchecks.web[]. The first startup
+// check with a path counts, and a warning says what of the file gitd ignores. ok is false when there is no such check.
 func appHealth(b []byte, warnings *[]string) (h core.Health, ok bool, err error) {
 	checks, err := webChecks(b)
 	if err != nil {

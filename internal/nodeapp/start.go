@@ -117,7 +117,7 @@ func (s *StartCommand) followScript(m PackageJSON, name string, extra []string, 
 	return nil
 }
 
-// setenv keeps a variable that the command sets. Where a script sets it again, the script's value counts, as in a shell.
+// setenv keeps a variable that the command sets. If a script sets it again, the script's value counts, as in a shell.
 func (s *StartCommand) setenv(name, value string) {
 	if name == "PORT" {
 		s.warn("PORT=%s in the start command is ignored: the app must listen on $PORT", shorten(value))
