@@ -64,7 +64,7 @@ measure: setup build
 
 ## test-base: compile the kernel a second time, elsewhere and by another clock: the same bytes
 test-base: setup
-	go test -timeout 90m ./internal/builder/kernel -run TestKernelReproducible -compile -v
+	go test -timeout 90m ./internal/base/kernel -run TestKernelReproducible -compile -v
 
 ## bench-boot: where a boot's time goes and what memory it takes, on both kernels; ARGS='-runs 3 -app hello'
 bench-boot: minimal

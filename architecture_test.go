@@ -19,22 +19,28 @@ import (
 var mayImport = map[string][]string{
 	// The ground floor: words that everyone speaks, and helpers that know none of them.
 	"internal/units":    {},
-	"internal/core":     {"internal/units"},
+	"internal/core":     {"internal/guest", "internal/units"},
 	"internal/progress": {"internal/core"},
 	"internal/disk":     {"internal/core"},
 	"internal/guest":    {},
+	"internal/latch":    {},
 	"templates":         {},
 	// The rooms of the house: what gitd decides.
-	"internal/people": {"internal/core"},
-	"internal/image":  {"internal/core"},
-	"internal/deploy": {"internal/core", "internal/disk", "internal/image", "internal/people", "internal/progress", "internal/units"},
-	// The trades: they know the core's values and never each other.
-	"internal/builder": {"internal/core", "internal/disk", "internal/image", "internal/progress", "internal/units", "templates"},
-	"internal/libvirt": {"internal/core", "internal/guest", "templates"},
+	"internal/people":  {"internal/core"},
+	"internal/image":   {"internal/core", "internal/disk", "internal/guest", "internal/progress"},
+	"internal/nodeapp": {"internal/core", "internal/guest", "internal/progress", "internal/units"},
+	"internal/deploy": {"internal/core", "internal/disk", "internal/guest", "internal/image", "internal/people", "internal/progress",
+		"internal/units"},
+	// The trades: they know the core's values and never each other, but the builder the base that its apps stand on.
+	"internal/base": {"internal/core", "internal/disk", "internal/guest", "internal/image", "internal/progress",
+		"internal/units", "templates"},
+	"internal/builder": {"internal/base", "internal/core", "internal/disk", "internal/guest", "internal/image",
+		"internal/nodeapp", "internal/progress", "internal/units"},
+	"internal/libvirt": {"internal/core", "internal/guest", "internal/latch", "internal/units", "templates"},
 	"internal/ledger":  {"internal/core", "internal/people"},
 	"internal/proxy":   {"internal/core"},
-	"internal/repo":    {"internal/core", "internal/progress"},
-	"internal/volume":  {"internal/core", "internal/units"},
+	"internal/repo":    {"internal/core", "internal/disk", "internal/progress"},
+	"internal/volume":  {"internal/core", "internal/disk", "internal/guest", "internal/units"},
 	"internal/applog":  {"internal/core", "internal/progress"},
 	"internal/control": {},
 	// The doors.
@@ -45,9 +51,10 @@ var mayImport = map[string][]string{
 		"internal/units"},
 	"internal/server": {"internal/cli", "internal/core", "internal/people", "internal/progress", "internal/repo", "internal/terminal"},
 	// The programs.
-	"cmd/nodeos-init": {"internal/guest"},
-	"cmd/bench-boot":  {"internal/builder", "internal/core", "internal/image", "internal/libvirt", "internal/progress", "templates"},
-	"cmd/gitd": {"internal/applog", "internal/builder", "internal/cli", "internal/control", "internal/core", "internal/deploy",
+	"cmd/nodeos-init": {"internal/guest", "internal/units"},
+	"cmd/bench-boot": {"internal/base", "internal/builder", "internal/core", "internal/guest", "internal/image",
+		"internal/libvirt", "internal/progress", "internal/units", "templates"},
+	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cli", "internal/control", "internal/core", "internal/deploy", "internal/disk",
 		"internal/hooks", "internal/image", "internal/ledger", "internal/libvirt", "internal/people", "internal/progress",
 		"internal/proxy", "internal/repo", "internal/server", "internal/terminal", "internal/volume"},
 }

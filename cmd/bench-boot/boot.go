@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"gitd/internal/core"
+	"gitd/internal/guest"
 	"gitd/internal/libvirt"
+	"gitd/internal/units"
 )
 
 // bootLimit bounds one boot.
@@ -31,8 +33,8 @@ type sample struct {
 }
 
 func (s sample) String() string {
-	return fmt.Sprintf("%s · first answer after %v · guest uses %d MB, of it the app %d MB · QEMU %d MB",
-		s.Boot, s.Answer.Round(time.Millisecond), s.Guest.MemoryUsed>>20, s.Guest.AppRSS>>20, s.QEMU>>20)
+	return fmt.Sprintf("%s · first answer after %v · guest uses %s, of it the app %s · QEMU %s",
+		s.Boot, s.Answer.Round(time.Millisecond), units.Bytes(s.Guest.MemoryUsed), units.Bytes(s.Guest.AppRSS), units.Bytes(s.QEMU))
 }
 
 // boot boots one machine, asks it once, and stops it.
@@ -112,16 +114,16 @@ func ask(ctx context.Context, addr string) error {
 
 func (s settings) spec(c combination, m core.Manifest) core.MachineSpec {
 	state := core.StateDir(s.state)
-	env := map[string]string{"PORT": strconv.Itoa(port), "NODE_ENV": "production", "HOME": "/app"}
+	env := map[string]string{"PORT": strconv.Itoa(port), "NODE_ENV": "production", "HOME": guest.AppDir}
 	maps.Copy(env, m.Env)
 	spec := core.MachineSpec{
 		ID: fmt.Sprintf("bench-%s-%s-%d", c.App, c.Kernel, time.Now().UnixMilli()), App: c.App, Release: 1,
 		Kernel: state.Kernel(m.Base), Hostname: c.App, Args: m.Start, Env: env, Port: port,
 		Resources: core.Resources{MemoryMiB: c.Memory, CPUs: 1},
-		Disks:     []core.Disk{{Serial: "base", Path: state.Root(m.Base)}, {Serial: "app", Path: state.Layer(m.App.Digest)}},
+		Disks:     []core.Disk{{Serial: guest.DiskBase, Path: state.Root(m.Base)}, {Serial: guest.DiskApp, Path: state.Layer(m.App.Digest)}},
 	}
 	if m.Deps.Digest != "" {
-		spec.Disks = append(spec.Disks, core.Disk{Serial: "deps", Path: state.Layer(m.Deps.Digest)})
+		spec.Disks = append(spec.Disks, core.Disk{Serial: guest.DiskDeps, Path: state.Layer(m.Deps.Digest)})
 	}
 	if _, err := os.Stat(state.Initrd(m.Base)); err == nil {
 		spec.Initrd = state.Initrd(m.Base)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gitd/internal/base"
 	"gitd/internal/builder"
 	"gitd/internal/core"
 	"gitd/internal/image"
@@ -40,9 +41,8 @@ func (s settings) images(ctx context.Context) (map[combination]core.Manifest, er
 			return nil, err
 		}
 		for _, kernel := range s.kernels {
-			b, err := builder.New(builder.Config{
-				State: state, GuestInit: init, Kernel: builder.KernelChoice(kernel), Log: zerolog.New(os.Stderr).Level(zerolog.WarnLevel),
-			})
+			bases := base.New(base.Config{State: state, GuestInit: init, Kernel: base.KernelChoice(kernel)})
+			b, err := builder.New(builder.Config{State: state, Bases: bases, Log: zerolog.New(os.Stderr).Level(zerolog.WarnLevel)})
 			if err != nil {
 				return nil, err
 			}

@@ -20,6 +20,7 @@ import (
 	"gitd/internal/builder"
 	"gitd/internal/core"
 	"gitd/internal/libvirt"
+	"gitd/internal/units"
 )
 
 func main() {
@@ -125,7 +126,7 @@ type combination struct {
 }
 
 func (c combination) String() string {
-	return fmt.Sprintf("%s, %s kernel, %d MiB", c.App, c.Kernel, c.Memory)
+	return fmt.Sprintf("%s, %s kernel, %s", c.App, c.Kernel, units.Bytes(int64(c.Memory)<<20))
 }
 func (c combination) image() combination {
 	c.Memory = 0

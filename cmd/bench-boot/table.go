@@ -56,10 +56,10 @@ type column struct {
 	of   func(sample) float64
 }
 
-// columns are times in seconds and memory in MB.
+// columns are times in seconds and memory in MiB.
 func columns() []column {
 	seconds := func(d time.Duration) float64 { return d.Seconds() }
-	megabytes := func(n int64) float64 { return float64(n) / 1e6 }
+	mebibytes := func(n int64) float64 { return float64(n) / (1 << 20) }
 	return []column{
 		{"host", func(s sample) float64 { return seconds(s.Boot.Host) }},
 		{"firmware", func(s sample) float64 { return seconds(s.Boot.Firmware) }},
@@ -69,11 +69,11 @@ func columns() []column {
 		{"app", func(s sample) float64 { return seconds(s.Boot.App) }},
 		{"QEMU's start to first answer", func(s sample) float64 { return seconds(s.Answer - s.Boot.Host) }},
 		{"all", func(s sample) float64 { return seconds(s.Answer) }},
-		{"of the machine: kernel's own", func(s sample) float64 { return megabytes(int64(s.Memory)<<20 - s.Guest.MemoryTotal) }},
-		{"of the machine: used, with Node", func(s sample) float64 { return megabytes(s.Guest.MemoryUsed) }},
-		{"Node's RSS", func(s sample) float64 { return megabytes(s.Guest.AppRSS) }},
-		{"init's RSS", func(s sample) float64 { return megabytes(s.Guest.InitRSS) }},
-		{"QEMU's RSS", func(s sample) float64 { return megabytes(s.QEMU) }},
+		{"of the machine: kernel's own", func(s sample) float64 { return mebibytes(int64(s.Memory)<<20 - s.Guest.MemoryTotal) }},
+		{"of the machine: used, with Node", func(s sample) float64 { return mebibytes(s.Guest.MemoryUsed) }},
+		{"Node's RSS", func(s sample) float64 { return mebibytes(s.Guest.AppRSS) }},
+		{"init's RSS", func(s sample) float64 { return mebibytes(s.Guest.InitRSS) }},
+		{"QEMU's RSS", func(s sample) float64 { return mebibytes(s.QEMU) }},
 	}
 }
 
@@ -86,7 +86,7 @@ func printTable(w io.Writer, all []sample) error {
 		}
 	}
 	for _, c := range combinations {
-		if _, err := fmt.Fprintf(w, "\n%s, %d boots; seconds and MB\n\n| | median | smallest–largest |\n|---|---|---|\n", c, count(all, c)); err != nil {
+		if _, err := fmt.Fprintf(w, "\n%s, %d boots; seconds and MiB\n\n| | median | smallest–largest |\n|---|---|---|\n", c, count(all, c)); err != nil {
 			return err
 		}
 		for _, col := range columns() {

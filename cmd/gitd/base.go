@@ -9,7 +9,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"gitd/internal/builder"
+	"gitd/internal/base"
 	"gitd/internal/core"
 	"gitd/internal/progress"
 )
@@ -38,9 +38,9 @@ func (h *host) baseBuild() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		base, err := builder.ReadBase(core.StateDir(o.state), id)
+		made, err := base.Read(core.StateDir(o.state), id)
 		if err == nil {
-			r.Done("base %s is ready: Node %s, %s", id, base.Node, base.Kernel)
+			r.Done("base %s is ready: Node %s, %s", id, made.Node, made.Kernel)
 		}
 		return err
 	}
@@ -57,15 +57,15 @@ func (h *host) baseFiles() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		base, err := builder.ReadBase(state, id)
+		made, err := base.Read(state, id)
 		if err != nil {
 			return err
 		}
 		if *asJSON {
-			return printJSON(h.out, base.Root)
+			return printJSON(h.out, made.Root)
 		}
 		t := tabwriter.NewWriter(h.out, 0, 0, 2, ' ', 0)
-		for _, f := range base.Root {
+		for _, f := range made.Root {
 			fmt.Fprintf(t, "%s\t%9s\t%s\t%s\n", f.Mode, humanize.Comma(f.Size), f.Path, f.Origin)
 		}
 		return t.Flush()
@@ -83,7 +83,7 @@ func (h *host) baseSizes() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		sizes, err := builder.MeasureBase(cmd.Context(), state, id)
+		sizes, err := base.Measure(cmd.Context(), state, id)
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (h *host) baseSizes() *cobra.Command {
 	return cmd
 }
 
-func printSizes(w io.Writer, s builder.BaseSizes) error {
+func printSizes(w io.Writer, s base.Sizes) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "part\tfiles\tplain\tzstd -19\t\n")
 	for _, p := range append(s.Parts, s.Total()) {
@@ -114,7 +114,7 @@ func wantedBase(state core.StateDir, args []string) (id string, err error) {
 	if len(args) > 0 {
 		return args[0], nil
 	}
-	ids, err := builder.Bases(state)
+	ids, err := base.List(state)
 	if err == nil && len(ids) == 0 {
 		err = fmt.Errorf("there is no base in %s yet: gitd base:build makes one", state)
 	}

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"gitd/internal/builder"
+	"gitd/internal/base"
 )
 
 // mostBase is what a base may take besides Node, in bytes, each part through
@@ -23,7 +23,7 @@ func TestBaseSize(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var sizes builder.BaseSizes
+	var sizes base.Sizes
 	if err := json.Unmarshal(out, &sizes); err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"gitd/internal/applog"
+	"gitd/internal/base"
 	"gitd/internal/builder"
 	"gitd/internal/cli"
 	"gitd/internal/control"
@@ -149,7 +150,7 @@ func (o *options) builder(log zerolog.Logger) (*builder.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	kernel, err := builder.ParseKernelChoice(o.kernel)
+	kernel, err := base.ParseKernelChoice(o.kernel)
 	if err != nil {
 		return nil, err
 	}
@@ -157,8 +158,10 @@ func (o *options) builder(log zerolog.Logger) (*builder.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
+	state := core.StateDir(o.state)
+	bases := base.New(base.Config{State: state, GuestInit: init, Kernel: kernel, StockKernel: o.stock})
 	return builder.New(builder.Config{
-		State: core.StateDir(o.state), GuestInit: init, Kernel: kernel, StockKernel: o.stock, Registry: o.registry,
+		State: state, Bases: bases, Registry: o.registry,
 		BuildTimeout: o.buildLimit, AllowUnsandboxed: o.noSandbox, Self: []string{self, sandboxCommand}, Log: log,
 	})
 }

@@ -13,7 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"gitd/internal/builder/kernel"
+	"gitd/internal/base/kernel"
 )
 
 // bin holds the programs as users have them; TestMain builds them.

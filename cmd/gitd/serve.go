@@ -17,7 +17,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
-	"gitd/internal/builder"
+	"gitd/internal/base"
 )
 
 // options are the flags of `gitd serve`.
@@ -77,8 +77,8 @@ func (h *host) serve() *cobra.Command {
 // builderFlags are those of every command that builds.
 func (o *options) builderFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.registry, "registry", "", "npm registry; empty: npm_config_registry, else npm's own")
-	f.StringVar(&o.kernel, "kernel", string(builder.AutoKernel), "of machines: minimal (compiled by gitd, minutes the first time), stock (Debian's), or auto: minimal if it is compiled")
-	f.StringVar(&o.stock, "stock-kernel", builder.DefaultStockKernel, "folder with the stock kernel, as scripts/setup leaves it")
+	f.StringVar(&o.kernel, "kernel", string(base.AutoKernel), "of machines: minimal (compiled by gitd, minutes the first time), stock (Debian's), or auto: minimal if it is compiled")
+	f.StringVar(&o.stock, "stock-kernel", base.DefaultStockKernel, "folder with the stock kernel, as scripts/setup leaves it")
 	f.StringVar(&o.init, "guest-init", "", "the nodeos-init binary; empty: beside gitd")
 	f.BoolVar(&o.noSandbox, "allow-unsandboxed-builds", false, "build without bubblewrap: anyone who may push can then run anything as gitd's user")
 	f.DurationVar(&o.buildLimit, "build-timeout", 15*time.Minute, "for one build command")

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gitd/internal/cli"
+	"gitd/internal/disk"
 )
 
 // hostStatus makes what looks at the host for `status`.
@@ -23,11 +24,11 @@ func hostStatus(state, accel string) func() (cli.HostStatus, error) {
 			return s, err
 		}
 		s.Kernel = unix.ByteSliceToString(name.Release[:])
-		var disk unix.Statfs_t
-		if err := unix.Statfs(state, &disk); err != nil {
+		space, err := disk.SpaceOf(state)
+		if err != nil {
 			return s, fmt.Errorf("state folder: %w", err)
 		}
-		s.DiskTotal, s.DiskFree = disk.Blocks*uint64(disk.Bsize), disk.Bavail*uint64(disk.Bsize)
+		s.DiskTotal, s.DiskFree = uint64(space.Size), uint64(space.Free)
 		text, err := os.ReadFile("/proc/meminfo")
 		if err != nil {
 			return s, err

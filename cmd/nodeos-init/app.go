@@ -136,18 +136,18 @@ func lookPath(name string, env []string, dir string) (string, error) {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(dir, name)
 		}
-		return name, executable(name)
+		return name, checkExecutable(name)
 	}
 	for _, folder := range filepath.SplitList(lookup(env, "PATH")) {
 		path := filepath.Join(folder, name)
-		if filepath.IsAbs(path) && executable(path) == nil {
+		if filepath.IsAbs(path) && checkExecutable(path) == nil {
 			return path, nil
 		}
 	}
 	return "", fmt.Errorf("%s: not found in PATH (%s)", name, lookup(env, "PATH"))
 }
 
-func executable(path string) error {
+func checkExecutable(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
 		return err

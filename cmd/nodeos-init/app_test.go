@@ -78,7 +78,7 @@ func TestLauncher(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := l.start(command{args: []string{"cat", "/proc/self/status"}, env: []string{"PATH=/bin:/usr/bin"}, dir: "/"}, appID)
+	p, err := l.start(command{args: []string{"cat", "/proc/self/status"}, env: []string{"PATH=/bin:/usr/bin"}, dir: "/"}, guest.AppUID)
 	if err != nil {
 		t.Fatal(err)
 	}

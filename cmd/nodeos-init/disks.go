@@ -10,12 +10,11 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gitd/internal/guest"
 )
 
 const (
-	layersDir = "/layers"
-	appDir    = "/app"
-
 	// Devices are there when a module's load returns or the kernel has
 	// started; the wait is for slower hosts than were seen.
 	deviceLimit = 10 * time.Second
@@ -32,26 +31,26 @@ func mountApp() error {
 	if err != nil {
 		return err
 	}
-	upper, work := layersDir+"/upper", layersDir+"/work"
-	if err := errors.Join(os.Mkdir(upper, 0o755), os.Mkdir(work, 0o700), os.Chown(upper, appID, appID)); err != nil {
+	upper, work := guest.LayersDir+"/upper", guest.LayersDir+"/work"
+	if err := errors.Join(os.Mkdir(upper, 0o755), os.Mkdir(work, 0o700), os.Chown(upper, guest.AppUID, guest.AppUID)); err != nil {
 		return err
 	}
 	return mountPoint{
-		source: "app", target: appDir, kind: "overlay", flags: plain,
+		source: guest.DiskApp, target: guest.AppDir, kind: "overlay", flags: plain,
 		options: "lowerdir=" + strings.Join(lower, ":") + ",upperdir=" + upper + ",workdir=" + work,
 	}.mount()
 }
 
-// mountLayers mounts the disks "app", which must be there, and "deps", and
-// returns their mount points, the upper one first.
+// mountLayers mounts the disk of the app, which must be there, and that of its dependencies, and returns their mount
+// points, the upper one first.
 func mountLayers() ([]string, error) {
 	var dirs []string
 	for _, layer := range []struct {
 		serial   string
 		optional bool
-	}{{"app", false}, {"deps", true}} {
-		// All disks are on one bus: with "app" there, "deps" is there or is
-		// not part of this machine.
+	}{{guest.DiskApp, false}, {guest.DiskDeps, true}} {
+		// All disks are on one bus: with the app's there, that of the dependencies is there or is not part of this
+		// machine.
 		find := waitDisk
 		if layer.optional {
 			find = findDisk
@@ -63,7 +62,7 @@ func mountLayers() ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
-		dir := path.Join(layersDir, layer.serial)
+		dir := path.Join(guest.LayersDir, layer.serial)
 		m := mountPoint{source: disk, target: dir, kind: "erofs", flags: unix.MS_RDONLY | plain, create: true}
 		if err := m.mount(); err != nil {
 			return nil, err

@@ -51,7 +51,7 @@ func hide() error {
 	if err := unix.Unmount("/sys", unix.MNT_DETACH); err != nil {
 		return fmt.Errorf("unmount /sys: %w", err)
 	}
-	if err := smallDev(); err != nil {
+	if err := makeSmallDev(); err != nil {
 		return err
 	}
 	if err := unix.Mount("/proc/sys", "/proc/sys", "", unix.MS_BIND, ""); err != nil {
@@ -70,9 +70,9 @@ func devices() []device {
 	return []device{{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}}
 }
 
-// smallDev replaces the kernel's /dev by one that has no disk, no channel and
+// makeSmallDev replaces the kernel's /dev by one that has no disk, no channel and
 // no memory in it, and that nobody can add to.
-func smallDev() error {
+func makeSmallDev() error {
 	if err := unix.Unmount("/dev", unix.MNT_DETACH); err != nil {
 		return fmt.Errorf("unmount /dev: %w", err)
 	}

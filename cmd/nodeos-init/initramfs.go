@@ -8,13 +8,12 @@ import (
 	"strings"
 
 	"golang.org/x/sys/unix"
+
+	"gitd/internal/guest"
 )
 
-const (
-	modulesDir  = "/modules"
-	moduleOrder = modulesDir + "/order"
-	newRoot     = "/newroot"
-)
+// newRoot is where the base is mounted until it is the root.
+const newRoot = "/newroot"
 
 // leaveInitramfs loads the modules, and makes the base disk the root. It goes
 // on in this process: starting the same program again from the base would
@@ -32,7 +31,7 @@ func leaveInitramfs() error {
 	if err := loadModules(); err != nil {
 		return err
 	}
-	disk, err := waitDisk("base")
+	disk, err := waitDisk(guest.DiskBase)
 	if err != nil {
 		return err
 	}
@@ -51,7 +50,7 @@ func leaveInitramfs() error {
 // switchRoot frees the initramfs's memory and moves the new root over it.
 // pivot_root(2) does not work on an initramfs.
 func switchRoot() error {
-	if err := errors.Join(os.RemoveAll(modulesDir), os.Remove("/init")); err != nil {
+	if err := errors.Join(os.RemoveAll(guest.ModulesDir), os.Remove("/init")); err != nil {
 		return fmt.Errorf("free memory: %w", err)
 	}
 	if err := os.Chdir(newRoot); err != nil {
@@ -67,7 +66,7 @@ func switchRoot() error {
 }
 
 func loadModules() error {
-	order, err := os.ReadFile(moduleOrder)
+	order, err := os.ReadFile(guest.ModuleOrder)
 	if err != nil {
 		return err
 	}
@@ -76,7 +75,7 @@ func loadModules() error {
 		return err
 	}
 	for _, name := range names {
-		if err := loadModule(filepath.Join(modulesDir, name)); err != nil {
+		if err := loadModule(filepath.Join(guest.ModulesDir, name)); err != nil {
 			return fmt.Errorf("load module %s: %w", name, err)
 		}
 	}

@@ -47,7 +47,7 @@ func (m *machine) prepare(s *guest.Start) (starter, []string, error) {
 	if err != nil {
 		return nil, warnings, err
 	}
-	return func(c command) (*process, error) { return l.start(c, appID) }, warnings, nil
+	return func(c command) (*process, error) { return l.start(c, guest.AppUID) }, warnings, nil
 }
 
 // stats implements host.

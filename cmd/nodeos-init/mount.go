@@ -7,11 +7,9 @@ import (
 	"os"
 
 	"golang.org/x/sys/unix"
-)
 
-// appID is the user and group that the app runs as. The builder packs the
-// layers with this owner.
-const appID = 1000
+	"gitd/internal/guest"
+)
 
 const (
 	hardened = unix.MS_NOSUID | unix.MS_NODEV | unix.MS_NOEXEC
@@ -36,7 +34,7 @@ func systemMounts() []mountPoint {
 		{source: "sysfs", target: "/sys", kind: "sysfs", flags: hardened | unix.MS_RDONLY},
 		{source: "run", target: "/run", kind: "tmpfs", flags: hardened, options: "mode=0755,size=1m"},
 		{source: "tmp", target: "/tmp", kind: "tmpfs", flags: hardened, options: "mode=1777,size=25%"},
-		{source: "layers", target: layersDir, kind: "tmpfs", flags: plain, options: "mode=0700,size=25%"},
+		{source: "layers", target: guest.LayersDir, kind: "tmpfs", flags: plain, options: "mode=0700,size=25%"},
 	}
 }
 
@@ -57,7 +55,7 @@ func (m mountPoint) mount() error {
 // mountAll brings up the whole file system, from either way of being started:
 // on an initramfs with the modules of a stock kernel, or on the base itself.
 func mountAll() error {
-	if _, err := os.Stat(moduleOrder); err == nil {
+	if _, err := os.Stat(guest.ModuleOrder); err == nil {
 		if err := leaveInitramfs(); err != nil {
 			return fmt.Errorf("initramfs: %w", err)
 		}

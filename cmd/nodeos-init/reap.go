@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gitd/internal/guest"
+	"gitd/internal/units"
 )
 
 // death is an ended child.
@@ -58,7 +59,7 @@ func exited(d death, outOfMemory bool, memory int64) *guest.Exited {
 	e := &guest.Exited{Code: -1, Signal: unix.SignalName(status.Signal())}
 	e.Reason = "ended by " + e.Signal
 	// The largest that it was, in KiB.
-	used := fmt.Sprintf("it had %d MiB of the machine's %d MiB", d.usage.Maxrss>>10, memory>>20)
+	used := fmt.Sprintf("it had %s of the machine's %s", units.Bytes(d.usage.Maxrss<<10), units.Bytes(memory))
 	switch {
 	case outOfMemory && status.Signal() == unix.SIGKILL:
 		e.Reason += ": the machine ran out of memory; " + used

@@ -166,7 +166,7 @@ func (s *supervisor) setTime(t time.Time) {
 
 // startApp starts the app; over says that it cannot and never could.
 func (s *supervisor) startApp() (over bool) {
-	p, err := s.starter(command{args: s.begin.Args, env: s.begin.Env, dir: appDir})
+	p, err := s.starter(command{args: s.begin.Args, env: s.begin.Env, dir: guest.AppDir})
 	if err != nil {
 		return s.ended(&guest.Exited{Code: 127, Reason: "cannot be started: " + err.Error()}, 0)
 	}

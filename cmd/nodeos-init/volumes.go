@@ -16,7 +16,7 @@ import (
 // closedPaths may not be covered by a volume, nor anything below them: they
 // hold what the machine itself is made of. "/" may not be either.
 func closedPaths() []string {
-	return []string{"/proc", "/sys", "/dev", "/usr", "/etc", "/lib", "/lib64", "/bin", "/sbin", "/run", layersDir}
+	return []string{"/proc", "/sys", "/dev", "/usr", "/etc", "/lib", "/lib64", "/bin", "/sbin", "/run", guest.LayersDir}
 }
 
 // mountVolumes mounts the writable disks for the app, and returns where.
@@ -50,14 +50,14 @@ func mountVolume(m guest.Mount) error {
 	if err := (mountPoint{source: disk, target: m.Path, kind: "ext4", flags: plain | unix.MS_NOATIME}).mount(); err != nil {
 		return err
 	}
-	return os.Chown(m.Path, appID, appID)
+	return os.Chown(m.Path, guest.AppUID, guest.AppUID)
 }
 
 // checkVolumePath refuses paths at which a volume would hide the machine's
 // own files.
 func checkVolumePath(p string) error {
-	if !path.IsAbs(p) || path.Clean(p) != p || p == "/" || p == appDir {
-		return errors.New("it must be an absolute path, plain, and neither / nor " + appDir)
+	if !path.IsAbs(p) || path.Clean(p) != p || p == "/" || p == guest.AppDir {
+		return errors.New("it must be an absolute path, plain, and neither / nor " + guest.AppDir)
 	}
 	for _, closed := range closedPaths() {
 		if p == closed || strings.HasPrefix(p, closed+"/") {

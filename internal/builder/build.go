@@ -7,13 +7,13 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
-	"regexp"
 	"strings"
 
 	"gitd/internal/core"
 	"gitd/internal/image"
+	"gitd/internal/nodeapp"
 	"gitd/internal/progress"
+	"gitd/internal/units"
 )
 
 // job is one build.
@@ -21,25 +21,22 @@ type job struct {
 	b     *Builder
 	r     *progress.Report
 	src   image.Source
-	plan  plan
+	plan  nodeapp.Plan
 	tools Toolchain
 	shop  *workshop
 	store store
 	base  string
 }
 
-var commitName = regexp.MustCompile(`^[0-9a-f]{40}$`)
-
 // Build makes or finds the layers of src. What the repository's author can
-// repair is a *core.Rejection. It leaves nothing behind but layers and
-// caches, and the same commit with the same Node gives the same layers, as
-// far as its build script does.
+// repair is a *core.Rejection. Build leaves nothing behind but layers and caches. The same commit with the same Node
+// gives the same layers, if its build script does the same each time.
 func (b *Builder) Build(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error) {
 	if err := core.CheckName(src.App); err != nil {
 		return core.Manifest{}, err
 	}
-	if !commitName.MatchString(src.Commit) {
-		return core.Manifest{}, fmt.Errorf("%q is not the full name of a commit", shorten(src.Commit))
+	if err := core.CheckObjectName(src.Commit); err != nil {
+		return core.Manifest{}, err
 	}
 	c, err := openCommit(src)
 	if err != nil {
@@ -63,28 +60,25 @@ func (b *Builder) Build(ctx context.Context, src image.Source, r *progress.Repor
 
 // prepare plans the build and gets the tools for it.
 func (j *job) prepare(ctx context.Context, c *commit) (err error) {
-	if j.plan, err = makePlan(c); err != nil {
+	if j.plan, err = nodeapp.MakePlan(repoFS{c}); err != nil {
 		return err
 	}
 	j.r.Step("Node.js app detected")
-	wish := j.plan.pkg.engines["node"]
+	wish := j.plan.Package.Engines["node"]
 	if j.tools, err = j.b.ensureToolchain(ctx, wish, j.r); err != nil {
 		return err
 	}
 	j.tools.used()
-	if err := j.fits(c); err != nil {
+	if err := j.checkRoom(c); err != nil {
 		return err
 	}
 	why := "the default; engines.node in package.json chooses another"
 	if wish != "" {
-		why = fmt.Sprintf("engines.node %q", shorten(wish))
+		why = fmt.Sprintf("engines.node %q", progress.Shorten(wish))
 	}
 	j.r.Detail("node %s (%s), npm %s", j.tools.Node, why, j.tools.NPM)
-	for _, w := range append(j.plan.pkg.warnings, j.plan.start.warnings...) {
+	for _, w := range j.plan.Warnings {
 		j.r.Warn("%s", w)
-	}
-	if c.has(nodeModules) {
-		j.r.Warn("node_modules is in the repository; it is ignored, and installed from the lockfile")
 	}
 	j.r.Lap("plan")
 	if err := j.holdBase(ctx); err != nil {
@@ -96,16 +90,16 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 	return err
 }
 
-// holdBase makes or finds the base, and keeps collections from removing it. A
-// base that went between the two is made again, which none can remove.
+// holdBase makes or finds the base, and keeps collections from removing it. A base that a collection removed between
+// the two is made again; by then it is held.
 func (j *job) holdBase(ctx context.Context) error {
 	for {
-		id, err := j.b.ensureBase(ctx, j.tools, j.r)
+		id, err := j.b.cfg.Bases.Ensure(ctx, j.tools.base(), j.r)
 		if err != nil {
 			return err
 		}
 		j.src.Hold.Take(id)
-		if ok, err := j.b.haveBase(id); ok || err != nil {
+		if ok, err := j.b.cfg.Bases.Has(id); ok || err != nil {
 			j.base = id
 			return err
 		}
@@ -130,13 +124,13 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	if err != nil {
 		return core.Manifest{}, err
 	}
-	j.r.Detail("%s, app %s", made.summary(), shortSize(app.Size))
+	j.r.Detail("%s, app %s", made.summary(), units.Bytes(app.Size))
 	j.r.Lap("pack")
 	env := map[string]string{"NODE_ENV": "production"}
-	maps.Copy(env, j.plan.start.env)
+	maps.Copy(env, j.plan.Start.Env)
 	return core.Manifest{
 		Base: j.base, Node: j.tools.Node, Deps: made.layer, App: app, Start: start, Env: env,
-		Health: j.plan.pkg.settings.health, Resources: j.plan.pkg.settings.resources,
+		Health: j.plan.Package.Settings.Health, Resources: j.plan.Package.Settings.Resources,
 	}, nil
 }
 
@@ -147,46 +141,24 @@ func (j *job) export(ctx context.Context, c *commit) error {
 		return err
 	}
 	if len(x.lfs) > 0 {
-		j.r.Warn("%d files are only pointers to Git LFS, %q first: their contents are not in the push", len(x.lfs), shorten(x.lfs[0]))
+		j.r.Warn("%d files are only pointers to Git LFS, %q first: their contents are not in the push",
+			len(x.lfs), progress.Shorten(x.lfs[0]))
 	}
 	return nil
 }
 
-// start finds the programs of the start command.
-func (j *job) start(installed programs) ([]string, error) {
+// start makes the start command into one that the machine can run.
+func (j *job) start(installed nodeapp.Programs) ([]string, error) {
 	root, err := os.OpenRoot(j.shop.path("app"))
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	s := j.plan.start
-	if s.from == j.plan.pkg.main && s.from != "" && !runnable(root, s.from) {
-		return nil, core.Reject(fmt.Sprintf("package.json: main is %q, and there is no such file", shorten(s.from)),
-			`correct it, or add "scripts": {"start": "node server.js"}`)
-	}
-	args, err := s.resolve(root, installed)
+	args, err := j.plan.Argv(root.FS(), installed)
 	if err == nil {
-		j.r.Detail("start: %s (%s)", shorten(strings.Join(args, " ")), s.from)
+		j.r.Detail("start: %s (%s)", progress.Shorten(strings.Join(args, " ")), j.plan.Start.From)
 	}
 	return args, err
-}
-
-// runnable reports whether "node name" would find a file.
-func runnable(root *os.Root, name string) bool {
-	for _, try := range []string{name, name + ".js", name + ".cjs", name + ".mjs", filepath.Join(name, "index.js")} {
-		if info, err := root.Stat(try); err == nil && (info.Mode().IsRegular() || try == name) {
-			return true
-		}
-	}
-	return false
-}
-
-// shortSize is a size in the unit that people would use for it.
-func shortSize(n int64) string {
-	if n < 1e6 {
-		return fmt.Sprintf("%d KB", (n+999)/1000)
-	}
-	return megabytes(n)
 }
 
 // Limits of what a layer is made of.
@@ -198,12 +170,11 @@ const (
 func (j *job) pack(ctx context.Context, dir, what string) (core.Layer, error) {
 	_, _, err := measure(dir, maxLayerFiles, maxLayerBytes)
 	if errors.Is(err, errTooLarge) {
-		return core.Layer{}, core.Reject(
-			fmt.Sprintf("%s is larger than %d GiB or has more than %d files", what, maxLayerBytes>>30, maxLayerFiles),
-			"leave out what is not needed to run")
+		most := fmt.Sprintf("%s or has more than %d files", units.Bytes(maxLayerBytes), maxLayerFiles)
+		return core.Layer{}, core.Reject(what+" is larger than "+most, "leave out what is not needed to run")
 	}
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return core.Layer{}, err
 	}
-	return j.b.storeLayer(ctx, dir, j.src.Hold)
+	return j.b.layers.Store(ctx, dir, j.src.Hold)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"gitd/internal/core"
+	"gitd/internal/guest"
 )
 
 func TestExpress(t *testing.T) {
@@ -20,7 +21,7 @@ func TestExpress(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	t.Logf("cold:\n%s%v", said, report.Steps())
-	if want := []string{guestNode, "server.js"}; !slices.Equal(m.Start, want) {
+	if want := []string{guest.Node, "server.js"}; !slices.Equal(m.Start, want) {
 		t.Errorf("start: %q, want %q", m.Start, want)
 	}
 	dir := t.TempDir()
@@ -48,6 +49,19 @@ func TestExpress(t *testing.T) {
 	}
 	t.Logf("code only:\n%s%v", said, report.Steps())
 	nothingLeft(t, b)
+}
+
+// TestSHA256: a commit of a SHA-256 repository is refused by its name, which says why and what to do; the same commit
+// by a name of 40 digits is not found.
+func TestSHA256(t *testing.T) {
+	b := newTestBuilder(t)
+	repo := newRepositoryOf(t, "sha256")
+	id := repo.commit(starter(t, "hello"))
+	_, _, _, err := repo.build(b, "hello", id)
+	rejected(t, err, "a SHA-256 repository, which gitd cannot read")
+	if _, _, _, err := repo.build(b, "hello", id[:40]); err == nil {
+		t.Error("half of its name was found")
+	}
 }
 
 // nothingLeft: builds clean up after themselves.

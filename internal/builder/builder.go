@@ -11,22 +11,20 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
+	"gitd/internal/base"
 	"gitd/internal/builder/egress"
-	"gitd/internal/builder/kernel"
 	"gitd/internal/builder/registry"
 	"gitd/internal/builder/sandbox"
 	"gitd/internal/core"
+	"gitd/internal/image"
 	"gitd/internal/progress"
 )
 
 // Config is what a Builder needs to know of its host.
 type Config struct {
-	State         core.StateDir
-	GuestInit     string        // path of the nodeos-init binary, PID 1 of every base
-	Kernel        KernelChoice  // of new bases; default AutoKernel
-	StockKernel   string        // folder with vmlinuz and modules; default DefaultStockKernel
-	MinimalSource kernel.Config // of the minimal kernel; the zero value is right on a host after scripts/setup
-	Registry      string        // npm registry's URL; empty: npm's own setting, then npm's default
+	State    core.StateDir
+	Bases    *base.Store
+	Registry string // npm registry's URL; empty: npm's own setting, then npm's default
 
 	BuildTimeout     time.Duration // for one npm command; default 15 minutes
 	AllowUnsandboxed bool          // build without a sandbox where none can be had
@@ -38,6 +36,7 @@ type Config struct {
 // Builder makes images. It is safe for concurrent use.
 type Builder struct {
 	cfg      Config
+	layers   image.Layers
 	registry *registry.Client
 	egress   *egress.Proxy
 	box      *sandbox.Sandbox // nil: this host has none
@@ -45,27 +44,12 @@ type Builder struct {
 	lock     *os.File         // held while this process may have builds; see tidy
 }
 
-// Toolchain is one Node with its npm, unpacked on the host.
-type Toolchain struct {
-	Node, NPM       string // exact versions, e.g. "22.23.1"
-	NodeDir, NPMDir string // unpacked packages: NodeDir/bin/node, NPMDir/bin/npm-cli.js
-}
-
-// DefaultStockKernel is where scripts/setup leaves the stock kernel.
-const DefaultStockKernel = "/usr/lib/gitd/kernel"
-
 const defaultBuildTimeout = 15 * time.Minute
 
 // New prepares a builder; State's folders exist. A host that cannot sandbox
 // builds is no error here, because apps without dependencies need no sandbox:
-// it is logged, and returned by Sandboxed.
+// it is logged, and returned by CheckSandbox.
 func New(cfg Config) (*Builder, error) {
-	if cfg.StockKernel == "" {
-		cfg.StockKernel = DefaultStockKernel
-	}
-	if cfg.Kernel == "" {
-		cfg.Kernel = AutoKernel
-	}
 	if cfg.BuildTimeout == 0 {
 		cfg.BuildTimeout = defaultBuildTimeout
 	}
@@ -76,7 +60,7 @@ func New(cfg Config) (*Builder, error) {
 		}
 		cfg.Self = []string{self, "sandbox"}
 	}
-	b := &Builder{cfg: cfg}
+	b := &Builder{cfg: cfg, layers: image.OpenLayers(cfg.State)}
 	if err := b.tidy(); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", cfg.State.Builds(), err)
 	}
@@ -106,9 +90,8 @@ func findSandbox(cfg Config) (*sandbox.Sandbox, error) {
 	return box, nil
 }
 
-// Sandboxed reports why this host cannot sandbox builds, or nil. The error
-// wraps sandbox.ErrUnavailable.
-func (b *Builder) Sandboxed() error { return b.boxErr }
+// CheckSandbox says why this host cannot sandbox builds, or nil. The error wraps sandbox.ErrUnavailable.
+func (b *Builder) CheckSandbox() error { return b.boxErr }
 
 // tidy removes what builds of killed processes left. Every process that may
 // have builds shares a lock, so whoever gets it alone knows that all of them
@@ -136,7 +119,7 @@ func (b *Builder) PrepareBase(ctx context.Context, r *progress.Report) (id strin
 	if err != nil {
 		return "", err
 	}
-	return b.ensureBase(ctx, tools, r)
+	return b.cfg.Bases.Ensure(ctx, tools.base(), r)
 }
 
 // SandboxMain is the command that Config.Self names: it runs inside a sandbox

@@ -8,12 +8,15 @@ import (
 	"path/filepath"
 
 	"gitd/internal/core"
+	"gitd/internal/disk"
+	"gitd/internal/nodeapp"
+	"gitd/internal/units"
 )
 
 // dependencies is node_modules as the app will find it.
 type dependencies struct {
 	layer    core.Layer // zero: there are none
-	programs programs
+	programs nodeapp.Programs
 	cached   bool
 }
 
@@ -22,24 +25,24 @@ func (d dependencies) summary() string {
 	case d.layer.Digest == "":
 		return "no deps"
 	case d.cached:
-		return fmt.Sprintf("deps %s (cached)", shortSize(d.layer.Size))
+		return fmt.Sprintf("deps %s (cached)", units.Bytes(d.layer.Size))
 	}
-	return "deps " + shortSize(d.layer.Size)
+	return "deps " + units.Bytes(d.layer.Size)
 }
 
 // dependencies installs what the lockfile names, runs the build script, and
 // leaves the app's folder without node_modules.
 func (j *job) dependencies(ctx context.Context) (dependencies, error) {
-	if j.plan.install {
+	if j.plan.Install {
 		j.r.Step("Installing dependencies")
 	}
 	switch {
-	case j.plan.install && j.plan.fresh == "" && j.plan.build:
-		return j.buildOnKept(ctx)
-	case j.plan.install && j.plan.fresh == "":
-		return j.keptOnly(ctx)
-	case j.plan.install:
-		j.r.Detail("installed dependencies are not kept, because %s", j.plan.fresh)
+	case j.plan.Install && j.plan.Fresh == "" && j.plan.Build:
+		return j.installAndBuild(ctx)
+	case j.plan.Install && j.plan.Fresh == "":
+		return j.installOnly(ctx)
+	case j.plan.Install:
+		j.r.Detail("installed dependencies are not kept, because %s", j.plan.Fresh)
 		if err := j.npmCI(ctx, j.shop.path("app")); err != nil {
 			return dependencies{}, err
 		}
@@ -48,12 +51,12 @@ func (j *job) dependencies(ctx context.Context) (dependencies, error) {
 	if err := j.buildScript(ctx); err != nil {
 		return dependencies{}, err
 	}
-	return j.packModules(ctx, j.plan.install && j.plan.build)
+	return j.packModules(ctx, j.plan.Install && j.plan.Build)
 }
 
-// keptOnly is for apps without a build script: if this set of dependencies
-// was packed before, nothing runs at all.
-func (j *job) keptOnly(ctx context.Context) (dependencies, error) {
+// installOnly is for apps without a build script. If their dependencies were packed for an earlier commit, nothing has
+// to run.
+func (j *job) installOnly(ctx context.Context) (dependencies, error) {
 	defer j.r.Lap("deps")
 	i, known, err := j.kept()
 	if err != nil {
@@ -74,22 +77,22 @@ func (j *job) keptOnly(ctx context.Context) (dependencies, error) {
 	return made, j.remember(i)
 }
 
-// buildOnKept is for apps with a build script. npm ci made node_modules once
+// installAndBuild is for apps with a build script. npm ci made node_modules once
 // for all commits with this lockfile; each build gets a copy, because build
 // scripts write to it (node_modules/.cache, generated clients) and the next
 // build must not see that. Rejected: a read-only bind (such builds fail),
 // hard links (writes go through to the original when gitd is no root), an
 // overlay (not in bubblewrap 0.8). The copy shares its blocks where the file
 // system can.
-func (j *job) buildOnKept(ctx context.Context) (dependencies, error) {
+func (j *job) installAndBuild(ctx context.Context) (dependencies, error) {
 	i, err := j.keptModules(ctx)
 	if err != nil {
 		return dependencies{}, err
 	}
-	modules := filepath.Join(j.shop.path("app"), nodeModules)
+	modules := filepath.Join(j.shop.path("app"), nodeapp.NodeModules)
 	err = j.run(ctx, step{
 		name: "the copy of node_modules", app: j.shop.path("app"), kept: i.dir,
-		args: []string{"cp", "-a", "--reflink=auto", insideKept + "/" + nodeModules, nodeModules},
+		args: []string{"cp", "-a", "--reflink=auto", insideKept + "/" + nodeapp.NodeModules, nodeapp.NodeModules},
 	})
 	if err != nil {
 		return dependencies{}, err
@@ -102,11 +105,12 @@ func (j *job) buildOnKept(ctx context.Context) (dependencies, error) {
 	if err := j.buildScript(ctx); err != nil {
 		return dependencies{}, err
 	}
-	// What cannot be read after the build has certainly been changed by it.
+	// It could be read before the build: if it cannot now, the build has changed it.
 	after, err := fingerprint(modules)
 	untouched := err == nil && after == before
 	if untouched && i.Layer.Digest != "" {
-		return dependencies{i.Layer, i.Programs, true}, os.Rename(modules, filepath.Join(j.shop.path("layer"), nodeModules))
+		aside := filepath.Join(j.shop.path("layer"), nodeapp.NodeModules)
+		return dependencies{i.Layer, i.Programs, true}, os.Rename(modules, aside)
 	}
 	made, err := j.packModules(ctx, true)
 	if err != nil || !untouched {
@@ -129,13 +133,13 @@ func (j *job) keptModules(ctx context.Context) (install, error) {
 	if err := j.installAlone(ctx); err != nil {
 		return install{}, err
 	}
-	if err := removeTree(i.dir); err != nil {
+	if err := disk.RemoveAll(i.dir); err != nil {
 		return install{}, err
 	}
 	if err := os.Mkdir(i.dir, 0o700); err != nil {
 		return install{}, err
 	}
-	made := filepath.Join(j.shop.path("deps"), nodeModules)
+	made := filepath.Join(j.shop.path("deps"), nodeapp.NodeModules)
 	if !isDir(made) {
 		err = os.Mkdir(made, 0o700)
 	}
@@ -147,7 +151,7 @@ func (j *job) keptModules(ctx context.Context) (install, error) {
 }
 
 func (j *job) kept() (i install, known bool, err error) {
-	key, err := j.plan.key(j.tools)
+	key, err := installKey(j.plan, j.tools)
 	if err != nil {
 		return install{}, false, err
 	}
@@ -166,7 +170,9 @@ func (j *job) remember(i install) error {
 // installAlone runs npm ci with the files that its key covers and no others,
 // so that what is kept for the next commit depends on nothing else.
 func (j *job) installAlone(ctx context.Context) error {
-	files := map[string][]byte{packageJSON: j.plan.raw, j.plan.lockName: j.plan.lock, npmrc: j.plan.npmrc}
+	files := map[string][]byte{
+		nodeapp.PackageFile: j.plan.Text, j.plan.LockName: j.plan.Lock, nodeapp.NPMRCFile: j.plan.NPMRC,
+	}
 	for name, content := range files {
 		if content == nil {
 			continue
@@ -180,7 +186,7 @@ func (j *job) installAlone(ctx context.Context) error {
 
 func (j *job) npmCI(ctx context.Context, dir string) error {
 	which := "--omit=dev"
-	if j.plan.build {
+	if j.plan.Build {
 		which = "--include=dev"
 	}
 	j.r.Detail("npm ci %s", which)
@@ -188,7 +194,7 @@ func (j *job) npmCI(ctx context.Context, dir string) error {
 }
 
 func (j *job) buildScript(ctx context.Context) error {
-	if !j.plan.build {
+	if !j.plan.Build {
 		return nil
 	}
 	defer j.r.Lap("build")
@@ -205,7 +211,7 @@ func (j *job) buildScript(ctx context.Context) error {
 func (j *job) packModules(ctx context.Context, prune bool) (dependencies, error) {
 	defer j.r.Lap("deps")
 	app := j.shop.path("app")
-	if prune && j.plan.pkg.devDeps > 0 {
+	if prune && j.plan.Package.DevDeps > 0 {
 		j.r.Detail("npm prune --omit=dev")
 		err := j.run(ctx, step{
 			name: "npm prune", app: app,
@@ -220,15 +226,15 @@ func (j *job) packModules(ctx context.Context, prune bool) (dependencies, error)
 
 // packFrom moves node_modules out of dir and packs it.
 func (j *job) packFrom(ctx context.Context, dir string) (dependencies, error) {
-	from, layer := filepath.Join(dir, nodeModules), j.shop.path("layer")
+	from, layer := filepath.Join(dir, nodeapp.NodeModules), j.shop.path("layer")
 	if !isDir(from) {
 		return dependencies{}, nil
 	}
-	to := filepath.Join(layer, nodeModules)
+	to := filepath.Join(layer, nodeapp.NodeModules)
 	if err := os.Rename(from, to); err != nil {
 		return dependencies{}, err
 	}
-	if err := removeTree(filepath.Join(to, ".cache")); err != nil {
+	if err := disk.RemoveAll(filepath.Join(to, ".cache")); err != nil {
 		return dependencies{}, err
 	}
 	root, err := os.OpenRoot(layer)
@@ -237,10 +243,10 @@ func (j *job) packFrom(ctx context.Context, dir string) (dependencies, error) {
 	}
 	defer root.Close()
 	made := dependencies{}
-	if made.programs, err = findPrograms(root); err != nil {
+	if made.programs, err = nodeapp.FindPrograms(root.FS()); err != nil {
 		return dependencies{}, err
 	}
-	made.layer, err = j.pack(ctx, layer, nodeModules)
+	made.layer, err = j.pack(ctx, layer, nodeapp.NodeModules)
 	return made, err
 }
 

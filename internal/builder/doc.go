@@ -1,8 +1,7 @@
-// Package builder turns a commit into the read-only layers of a NodeOS image.
+// Package builder turns a commit into the layers of an image.
 //
-// It owns the plan of a build (what is in this repository, which Node, what
-// starts it), the Node toolchain from the npm registry, the sandbox in which
-// other people's install and build scripts run, the layers' content, and the
-// NodeOS base they stand on. It does not own when a build happens, what
-// becomes of its result, or how a machine boots it: that is package deploy.
+// It owns the build: the commit's files and what of them may be written down, Node and npm from the registry, the
+// sandbox in which other people's install and build scripts run, the dependencies that are kept for the next build, and
+// the room that all of that may take. It does not own what a repository says (package nodeapp), how a layer is packed
+// and kept (package image), what the app stands on (package base), when a build happens, or what becomes of its result.
 package builder

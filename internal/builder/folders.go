@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"gitd/internal/disk"
 )
 
 // removeChildren empties a folder but for its hidden files.
@@ -17,45 +19,10 @@ func removeChildren(dir string) error {
 	var errs []error
 	for _, e := range entries {
 		if !strings.HasPrefix(e.Name(), ".") {
-			errs = append(errs, removeTree(filepath.Join(dir, e.Name())))
+			errs = append(errs, disk.RemoveAll(filepath.Join(dir, e.Name())))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// removeTree removes a folder in which other people's code ran. Such code may
-// have locked folders against their owner, which stops anyone but root.
-func removeTree(dir string) error {
-	if err := os.RemoveAll(dir); err == nil {
-		return nil
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
-	if err := unlock(root, "."); err != nil {
-		return err
-	}
-	return os.RemoveAll(dir)
-}
-
-func unlock(root *os.Root, name string) error {
-	if err := root.Chmod(name, 0o700); err != nil {
-		return err
-	}
-	entries, err := readDir(root, name)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if e.IsDir() {
-			if err := unlock(root, filepath.Join(name, e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }
 
 // measure adds up the files below dir, without following links. It stops

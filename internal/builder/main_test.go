@@ -12,6 +12,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"gitd/internal/base"
 	"gitd/internal/core"
 	"gitd/internal/image"
 	"gitd/internal/progress"
@@ -51,7 +52,7 @@ var guestInit = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	path := filepath.Join(dir, "init")
-	build := exec.Command("go", "build", "-o", path, "./testdata/bootinit")
+	build := exec.Command("go", "build", "-o", path, "../base/testdata/bootinit")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build bootinit: %w: %s", err, out)
@@ -65,8 +66,8 @@ func realBuilder(t *testing.T) *Builder {
 	if testing.Short() {
 		t.Skip("a real build takes a while")
 	}
-	if _, err := openStockKernel(setupKernel); err != nil {
-		t.Skip(err)
+	if _, err := os.Stat(base.DefaultStockKernel); err != nil {
+		t.Skipf("%v: run scripts/setup", err)
 	}
 	dir, err := sharedDir()
 	check(t, err)
@@ -74,12 +75,42 @@ func realBuilder(t *testing.T) *Builder {
 	check(t, err)
 	state := core.StateDir(filepath.Join(dir, "state"))
 	check(t, state.Create())
-	b, err := New(Config{State: state, GuestInit: init, Log: zerolog.New(zerolog.NewTestWriter(t))})
+	b, err := New(Config{State: state, Bases: base.New(base.Config{State: state, GuestInit: init}), Log: zerolog.New(zerolog.NewTestWriter(t))})
 	check(t, err)
-	if err := b.Sandboxed(); err != nil {
+	if err := b.CheckSandbox(); err != nil {
 		t.Skip(err)
 	}
 	return b
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// newTestBuilder is a builder for what needs neither registry nor sandbox.
+func newTestBuilder(t *testing.T) *Builder {
+	t.Helper()
+	return builderIn(t, t.TempDir())
+}
+
+func builderIn(t *testing.T, dir string) *Builder {
+	t.Helper()
+	state := core.StateDir(dir)
+	check(t, state.Create())
+	cfg := Config{State: state, Bases: base.New(base.Config{State: state}), Log: zerolog.New(zerolog.NewTestWriter(t))}
+	return &Builder{cfg: cfg, layers: image.OpenLayers(state)}
+}
+
+// extract unpacks an image, and checks it on the way.
+func extract(t *testing.T, image, dir string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "fsck.erofs", "--extract="+dir, image)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("fsck.erofs: %v: %s", err, out)
+	}
 }
 
 // repository is a bare repository whose commits are made from files.
@@ -89,10 +120,12 @@ type repository struct {
 	work string
 }
 
-func newRepository(t *testing.T) *repository {
+func newRepository(t *testing.T) *repository { return newRepositoryOf(t, "sha1") }
+
+func newRepositoryOf(t *testing.T, objectFormat string) *repository {
 	t.Helper()
 	r := &repository{t: t, path: filepath.Join(t.TempDir(), "app.git"), work: t.TempDir()}
-	r.git("init", "-q")
+	r.git("init", "-q", "--object-format="+objectFormat)
 	return r
 }
 

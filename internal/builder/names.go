@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"gitd/internal/core"
+	"gitd/internal/progress"
 )
 
 const maxPath = 255 // bytes of a file's whole path in the repository
@@ -20,7 +21,7 @@ func checkEntry(dir, name string) (string, error) {
 		full = dir + "/" + name
 	}
 	refuse := func(why, hint string) (string, error) {
-		return "", core.Reject(fmt.Sprintf("the file name %q %s", shorten(full), why), hint)
+		return "", core.Reject(fmt.Sprintf("the file name %q %s", progress.Shorten(full), why), hint)
 	}
 	const rename = "rename it, commit, and push again"
 	switch {
@@ -43,11 +44,12 @@ func checkEntry(dir, name string) (string, error) {
 // then it stays inside even if what it descends through are links.
 func checkLink(link, target string) error {
 	refuse := func(why string) error {
-		return core.Reject(fmt.Sprintf("the symlink %q %s", shorten(link), why),
+		return core.Reject(fmt.Sprintf("the symlink %q %s", progress.Shorten(link), why),
 			"replace it by a relative link to a file of the repository, or by the file itself")
 	}
+	plain := utf8.ValidString(target) && !strings.ContainsFunc(target, unicode.IsControl)
 	switch {
-	case target == "" || len(target) > maxPath || !utf8.ValidString(target) || strings.ContainsFunc(target, unicode.IsControl):
+	case target == "" || len(target) > maxPath || !plain:
 		return refuse("has a target that is not allowed")
 	case path.IsAbs(target):
 		return refuse("points outside the repository")
@@ -69,13 +71,4 @@ func checkLink(link, target string) error {
 		}
 	}
 	return nil
-}
-
-// shorten keeps a hostile name from filling a reject line.
-func shorten(s string) string {
-	const most = 80
-	if len(s) <= most {
-		return s
-	}
-	return s[:most/2] + "…" + s[len(s)-most/2:]
 }

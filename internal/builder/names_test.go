@@ -11,6 +11,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"gitd/internal/image"
+	"gitd/internal/nodeapp"
 )
 
 func TestCheckEntry(t *testing.T) {
@@ -241,7 +242,7 @@ func TestAlternates(t *testing.T) {
 			c, err := openCommit(image.Source{App: "x", Repo: other, Commit: name})
 			check(t, err)
 			defer c.close() //nolint:errcheck // a test's
-			if _, err := makePlan(c); err != nil {
+			if _, err := nodeapp.MakePlan(repoFS{c}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -48,8 +48,7 @@ func (o *output) keep(b []byte) {
 	o.part = append(o.part, b[:min(len(b), lineLimit-len(o.part))]...)
 }
 
-// line sends the unfinished line. Of a line that was drawn again and again
-// with carriage returns the last state counts.
+// line sends the unfinished line. If carriage returns drew it several times, only the last state is sent.
 func (o *output) line() {
 	text := strings.TrimRight(string(o.part), "\r \t")
 	o.part = o.part[:0]

@@ -2,21 +2,19 @@ package builder
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
-	"math"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
-	"golang.org/x/sys/unix"
 
 	"gitd/internal/core"
 	"gitd/internal/disk"
+	"gitd/internal/progress"
 	"gitd/internal/units"
 )
 
-// What a build may need beside the repository's own files. Estimates, on the
-// large side: a build that is let in and does not fit fails cleanly too.
+// What a build may need beside the repository's own files. These are estimates, rather too large than too small. A
+// build that needs more still fails cleanly.
 const (
 	reserve      = 32 << 20  // bytes that a build leaves for the ledger, logs and machines
 	toolchainUse = 400 << 20 // a Node: its download, its base while it is made, and after
@@ -28,46 +26,33 @@ const (
 	plentyFiles  = 2_000_000
 )
 
-// need is what will be written, at most.
+// need is the most that will be written.
 type need struct{ bytes, files int64 }
 
-// room is what the file system with the state has left.
-type room struct{ bytes, files, size int64 }
-
-func (b *Builder) room() (room, error) {
-	var s unix.Statfs_t
-	if err := unix.Statfs(string(b.cfg.State), &s); err != nil {
-		return room{}, fmt.Errorf("look how much room %s has: %w", b.cfg.State, err)
-	}
-	r := room{bytes: int64(s.Bavail) * s.Bsize, files: int64(s.Ffree), size: int64(s.Blocks) * s.Bsize}
-	if s.Files == 0 { // a file system that makes inodes as it needs them
-		r.files = math.MaxInt64
-	}
-	return r, nil
-}
-
-// fits refuses a build of what the plan says that will not fit on the disk,
-// with the numbers, before anything is written.
-func (j *job) fits(c *commit) error {
-	r, err := j.b.room()
-	if err != nil || r.bytes > plenty && r.files > plentyFiles {
+// checkRoom refuses a build of what the plan says that will not fit on the disk, with the numbers, before anything is
+// written.
+func (j *job) checkRoom(c *commit) error {
+	has, err := disk.SpaceOf(string(j.b.cfg.State))
+	if err != nil || has.Free > plenty && has.Files > plentyFiles {
 		return err
 	}
 	n, err := j.estimate(c)
 	if err != nil {
 		return err
 	}
-	return n.in(r, "this build")
+	return n.checkIn(has, "this build")
 }
 
-func (n need) in(r room, what string) error {
+// checkIn refuses what needs n and does not fit into what a file system has.
+func (n need) checkIn(has disk.Space, what string) error {
 	switch {
-	case n.bytes+reserve > r.bytes:
+	case n.bytes+reserve > has.Free:
 		return core.Reject(fmt.Sprintf("the server's disk is too full for %s: it needs about %s, and %s of %s are free",
-			what, units.Bytes(n.bytes+reserve), units.Bytes(r.bytes), units.Bytes(r.size)), disk.FreeRoom)
-	case n.files > r.files:
-		return core.Reject(fmt.Sprintf("the server's disk has too few inodes for %s: it needs about %d, and %d are free",
-			what, n.files, r.files), disk.FreeRoom)
+			what, units.Bytes(n.bytes+reserve), units.Bytes(has.Free), units.Bytes(has.Size)), disk.FreeRoom)
+	case n.files > has.Files:
+		return core.Reject(
+			fmt.Sprintf("the server's disk has too few inodes for %s: it needs about %d, and %d are free",
+				what, n.files, has.Files), disk.FreeRoom)
 	}
 	return nil
 }
@@ -80,26 +65,26 @@ func (j *job) estimate(c *commit) (need, error) {
 		return need{}, err
 	}
 	n := need{2 * tree.bytes, tree.files}
-	if j.plan.build {
+	if j.plan.Build {
 		n.bytes += tree.bytes
 		n.files += tree.files
 	}
-	if !j.plan.install {
+	if !j.plan.Install {
 		return n, nil
 	}
 	m := j.modules()
 	return need{n.bytes + m.bytes, n.files + m.files}, nil
 }
 
-// modules is what node_modules will take. An app's set that is kept says it
-// best; without one, the number of packages has to do.
+// modules is what node_modules will take. It is known if the app has installed these dependencies before; else it is
+// estimated from the number of packages.
 func (j *job) modules() need {
-	count := int64(bytes.Count(j.plan.lock, []byte(`"resolved"`)))
+	count := int64(bytes.Count(j.plan.Lock, []byte(`"resolved"`)))
 	n := need{count * packageUse, count * packageFiles}
-	if j.plan.fresh != "" || j.tools.Node == "" {
+	if j.plan.Fresh != "" || j.tools.Node == "" {
 		return n
 	}
-	key, err := j.plan.key(j.tools)
+	key, err := installKey(j.plan, j.tools)
 	if err != nil {
 		return n
 	}
@@ -107,19 +92,19 @@ func (j *job) modules() need {
 	if !i.load(j.b.cfg.State, j.src.Hold) || i.Layer.Digest == "" {
 		return n
 	}
-	if !j.plan.build {
+	if !j.plan.Build {
 		return need{}
 	}
 	return need{modulesRatio * i.Layer.Size, n.files}
 }
 
-// fitsTools refuses the download of a Node that the disk has no room for.
-func (b *Builder) fitsTools(what string) error {
-	r, err := b.room()
+// checkToolRoom refuses the download of a Node that the disk has no room for.
+func (b *Builder) checkToolRoom(what string) error {
+	has, err := disk.SpaceOf(string(b.cfg.State))
 	if err != nil {
 		return err
 	}
-	return need{bytes: toolchainUse}.in(r, what)
+	return need{bytes: toolchainUse}.checkIn(has, what)
 }
 
 // size adds up the files of a commit as they will be on the disk, without
@@ -140,32 +125,18 @@ func (c *commit) addUp(tree *object.Tree, depth int, n *need) error {
 		case filemode.Dir:
 			sub, err := object.GetTree(c.store, e.Hash)
 			if err != nil {
-				return fmt.Errorf("read %s: %w", shorten(e.Name), err)
+				return fmt.Errorf("read %s: %w", progress.Shorten(e.Name), err)
 			}
 			if err := c.addUp(sub, depth+1, n); err != nil {
 				return err
 			}
 		case filemode.Regular, filemode.Deprecated, filemode.Executable:
-			size, err := c.store.EncodedObjectSize(e.Hash)
+			size, err := c.sizeOf(e.Hash)
 			if err != nil {
-				return fmt.Errorf("read %s: %w", shorten(e.Name), err)
+				return fmt.Errorf("read %s: %w", progress.Shorten(e.Name), err)
 			}
 			n.bytes += size / blockUse * blockUse
 		}
 	}
 	return nil
-}
-
-// outOfRoom are the words by which programs say that the disk is full.
-var outOfRoom = [][]byte{[]byte("No space left on device"), []byte("ENOSPC"), []byte("Disk quota exceeded"), []byte("EDQUOT")}
-
-// saysFull adds a full disk to the causes of err if a program's output names
-// it, so that the pusher is told what to do about it.
-func saysFull(err error, output string) error {
-	for _, words := range outOfRoom {
-		if err != nil && bytes.Contains([]byte(output), words) {
-			return errors.Join(err, unix.ENOSPC)
-		}
-	}
-	return err
 }

@@ -14,6 +14,7 @@ import (
 
 	"gitd/internal/builder/sandbox"
 	"gitd/internal/core"
+	"gitd/internal/disk"
 )
 
 // step is one command of a build.
@@ -57,7 +58,7 @@ func (j *job) run(ctx context.Context, s step) error {
 // the end of it goes to the log with the cause.
 func (j *job) failed(s step, err error, out *output) error {
 	said := strings.Join(out.tail(), " | ")
-	cause := saysFull(fmt.Errorf("%w; its last lines: %s", err, said), said)
+	cause := disk.Explain(fmt.Errorf("%w; its last lines: %s", err, said), said)
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(err, errTimeout):
@@ -156,7 +157,7 @@ type places struct{ node, bin, home, tmp, cache string }
 // environment is all that a build finds in process.env, but for the proxy.
 func environment(p places) []string {
 	env := []string{
-		"PATH=" + strings.Join([]string{p.bin, filepath.Join(p.node, "bin"), "/usr/local/bin", "/usr/bin", "/bin"}, ":"),
+		"PATH=" + p.bin + ":" + filepath.Join(p.node, "bin") + ":/usr/local/bin:/usr/bin:/bin",
 		"HOME=" + p.home, "TMPDIR=" + p.tmp, "USER=build", "LOGNAME=build", "LANG=C.UTF-8", "CI=true",
 		"npm_config_cache=" + p.cache,
 		"npm_config_nodedir=" + p.node, // node-gyp finds the headers there, and downloads none

@@ -4,17 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/go-git/go-billy/v5/osfs"
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/cache"
-	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 
-	"gitd/internal/core"
 	"gitd/internal/image"
 )
 
@@ -51,36 +48,26 @@ func openCommit(src image.Source) (*commit, error) {
 
 func (c *commit) close() error { return c.store.Close() }
 
-// file returns a file of the root folder, up to limit bytes. A file that is
-// not there gives os.ErrNotExist.
-func (c *commit) file(name string, limit int64) ([]byte, error) {
-	e, err := c.tree.FindEntry(name)
-	if errors.Is(err, object.ErrEntryNotFound) || (err == nil && !e.Mode.IsFile()) {
-		return nil, os.ErrNotExist
+// sizeOf is a blob's size in bytes. Of an object that is in another repository, go-git knows it only by reading it.
+func (c *commit) sizeOf(h plumbing.Hash) (int64, error) {
+	if size, err := c.store.EncodedObjectSize(h); err == nil {
+		return size, nil
 	}
+	blob, err := object.GetBlob(c.store, h)
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
+		return 0, err
 	}
-	if e.Mode == filemode.Symlink {
-		return nil, core.Reject(name+" is a symlink", "replace it by the file itself")
-	}
-	blob, err := object.GetBlob(c.store, e.Hash)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	if blob.Size > limit {
-		return nil, core.Reject(fmt.Sprintf("%s is larger than %d KiB", name, limit>>10), "")
-	}
-	r, err := blob.Reader()
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", name, err)
-	}
-	defer r.Close()
-	return io.ReadAll(io.LimitReader(r, limit))
+	return blob.Size, nil
 }
 
-// has reports whether the root folder has an entry of this name.
-func (c *commit) has(name string) bool {
-	_, err := c.tree.FindEntry(name)
-	return err == nil
+// linkTarget is where a symlink leads. It is not checked here: see checkLink. A target that is longer than checkLink
+// allows is cut off one byte later.
+func linkTarget(blob *object.Blob) (string, error) {
+	r, err := blob.Reader()
+	if err != nil {
+		return "", err
+	}
+	defer r.Close()
+	target, err := io.ReadAll(io.LimitReader(r, maxPath+1))
+	return string(target), err
 }

@@ -13,6 +13,9 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 
 	"gitd/internal/core"
+	"gitd/internal/nodeapp"
+	"gitd/internal/progress"
+	"gitd/internal/units"
 )
 
 // Limits of what a commit may hold.
@@ -63,7 +66,7 @@ func (x *exporter) folder(dir string, tree *object.Tree, depth int) error {
 		if err != nil {
 			return err
 		}
-		if name == nodeModules {
+		if name == nodeapp.NodeModules {
 			continue
 		}
 		if x.done.files++; x.done.files > maxFiles {
@@ -95,10 +98,10 @@ func (x *exporter) entry(name string, e object.TreeEntry, depth int) error {
 	case filemode.Symlink:
 		return x.link(name, e.Hash)
 	case filemode.Submodule:
-		return core.Reject(fmt.Sprintf("%q is a git submodule, which a push does not contain", shorten(name)),
+		return core.Reject(fmt.Sprintf("%q is a git submodule, which a push does not contain", progress.Shorten(name)),
 			"make it a dependency in package.json, or commit its files")
 	default:
-		return core.Reject(fmt.Sprintf("%q has the unknown mode %s", shorten(name), e.Mode), "")
+		return core.Reject(fmt.Sprintf("%q has the unknown mode %s", progress.Shorten(name), e.Mode), "")
 	}
 }
 
@@ -106,7 +109,7 @@ func (x *exporter) entry(name string, e object.TreeEntry, depth int) error {
 // already is a folder with two entries of one name, which git never makes.
 func (x *exporter) made(name string, err error) error {
 	if errors.Is(err, os.ErrExist) {
-		return core.Reject(fmt.Sprintf("the file name %q is there twice", shorten(name)),
+		return core.Reject(fmt.Sprintf("the file name %q is there twice", progress.Shorten(name)),
 			"the repository was not made by git; make the commit again")
 	}
 	if err != nil {
@@ -121,7 +124,7 @@ func (x *exporter) blob(name string, h plumbing.Hash) (*object.Blob, error) {
 		return nil, fmt.Errorf("read %s: %w", name, err)
 	}
 	if x.done.bytes += blob.Size; x.done.bytes > maxBytes {
-		return nil, core.Reject(fmt.Sprintf("the repository's files are more than %d MiB", maxBytes>>20),
+		return nil, core.Reject("the repository's files are more than "+units.Bytes(maxBytes),
 			"leave out what the app does not need to run")
 	}
 	return blob, nil
@@ -132,19 +135,14 @@ func (x *exporter) link(name string, h plumbing.Hash) error {
 	if err != nil {
 		return err
 	}
-	r, err := blob.Reader()
+	target, err := linkTarget(blob)
 	if err != nil {
 		return err
 	}
-	defer r.Close()
-	target, err := io.ReadAll(io.LimitReader(r, maxPath+1))
-	if err != nil {
+	if err := checkLink(name, target); err != nil {
 		return err
 	}
-	if err := checkLink(name, string(target)); err != nil {
-		return err
-	}
-	return x.made(name, x.root.Symlink(string(target), name))
+	return x.made(name, x.root.Symlink(target, name))
 }
 
 func (x *exporter) file(name string, h plumbing.Hash, mode os.FileMode) error {

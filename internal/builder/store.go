@@ -16,7 +16,9 @@ import (
 	"github.com/google/renameio/v2"
 
 	"gitd/internal/core"
+	"gitd/internal/disk"
 	"gitd/internal/image"
+	"gitd/internal/nodeapp"
 )
 
 // storeFormat is part of every key: raise it when what a build makes of the
@@ -63,22 +65,22 @@ func (s store) npmCache() string { return filepath.Join(s.dir, "npm") }
 // lockfile. Its folder holds node_modules with the devDependencies, if a
 // build script may want them.
 type install struct {
-	Layer    core.Layer `json:"layer"` // node_modules without the devDependencies; zero: not packed yet
-	Programs programs   `json:"programs,omitempty"`
+	Layer    core.Layer       `json:"layer"` // node_modules without the devDependencies; zero: not packed yet
+	Programs nodeapp.Programs `json:"programs,omitempty"`
 	dir      string
 }
 
-// key names the result of npm ci: two builds with one key install the same.
-// The lockfile counts as it is written, because reading it would take longer
-// than the rare needless npm ci.
-func (p plan) key(t Toolchain) (string, error) {
-	pkg, err := p.pkg.forInstall()
+// installKey names the result of npm ci: two builds with one key install the same. The lockfile counts as it is
+// written, because reading it would take longer than the rare needless npm ci.
+func installKey(p nodeapp.Plan, t Toolchain) (string, error) {
+	pkg, err := p.Package.InstallInput()
 	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %s/%s node %s npm %s dev %t\n", storeFormat, runtime.GOOS, runtime.GOARCH, t.Node, t.NPM, p.build)
-	for _, part := range [][]byte{[]byte(p.lockName), p.lock, pkg, p.npmrc} {
+	fmt.Fprintf(h, "%d %s/%s node %s npm %s dev %t\n",
+		storeFormat, runtime.GOOS, runtime.GOARCH, t.Node, t.NPM, p.Build)
+	for _, part := range [][]byte{[]byte(p.LockName), p.Lock, pkg, p.NPMRC} {
 		fmt.Fprintf(h, "%d ", len(part))
 		h.Write(part)
 	}
@@ -90,7 +92,7 @@ func (s store) install(key string) install {
 }
 
 func (i install) record() string  { return i.dir + ".json" }
-func (i install) modules() string { return filepath.Join(i.dir, nodeModules) }
+func (i install) modules() string { return filepath.Join(i.dir, nodeapp.NodeModules) }
 
 // load reads what is known of i, and keeps collections from removing its
 // layer. It reports false when npm ci has to run.
@@ -124,7 +126,7 @@ func (s store) trim() error {
 	}
 	slices.SortFunc(records, func(a, b string) int { return modified(b).Compare(modified(a)) })
 	for _, r := range records[min(keptInstalls, len(records)):] {
-		if err := errors.Join(os.Remove(r), removeTree(strings.TrimSuffix(r, ".json"))); err != nil {
+		if err := errors.Join(os.Remove(r), disk.RemoveAll(strings.TrimSuffix(r, ".json"))); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,12 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/Masterminds/semver/v3"
+
+	"gitd/internal/base"
 	"gitd/internal/builder/registry"
+	"gitd/internal/core"
+	"gitd/internal/nodeapp"
 	"gitd/internal/progress"
 )
 
@@ -30,6 +35,18 @@ func nodePackage() (string, error) {
 	}
 	return "node-linux-" + arch, nil
 }
+
+// Toolchain is one Node with its npm, unpacked on the host.
+type Toolchain struct {
+	Node, NPM       string // exact versions, e.g. "22.23.1"
+	NodeDir, NPMDir string // unpacked packages: NodeDir/bin/node, NPMDir/bin/npm-cli.js
+}
+
+// base is the part of t that a base is made of.
+func (t Toolchain) base() base.Node { return base.Node{Version: t.Node, Dir: t.NodeDir} }
+
+// npmLine is the major version of npm: the one that comes with Node 22, and that runs on every Node offered.
+const npmLine = 10
 
 // ensureToolchain makes or finds the Node for an engines.node range, and its
 // npm. An unsatisfiable range is a *core.Rejection.
@@ -72,7 +89,7 @@ func (t Toolchain) used() {
 
 func (b *Builder) fetch(ctx context.Context, v registry.Version, r *progress.Report) (string, error) {
 	if !b.registry.Has(v) {
-		if err := b.fitsTools(fmt.Sprintf("%s %s", v.Name, v.Number)); err != nil {
+		if err := b.checkToolRoom(fmt.Sprintf("%s %s", v.Name, v.Number)); err != nil {
 			return "", err
 		}
 		r.Detail("fetching %s %s from the npm registry", v.Name, v.Number)
@@ -90,4 +107,36 @@ func (b *Builder) versions(ctx context.Context, name string, r *progress.Report)
 		r.Warn("the npm registry does not answer; using what was known on %s", p.Read.Format("2 January 15:04"))
 	}
 	return p.Versions, nil
+}
+
+// pickNode chooses the Node for an engines.node range.
+func pickNode(wish string, all []registry.Version) (registry.Version, error) {
+	published, byNumber := make([]*semver.Version, len(all)), map[*semver.Version]registry.Version{}
+	for i, v := range all {
+		published[i], byNumber[v.Number] = v.Number, v
+	}
+	number, err := nodeapp.PickNode(wish, published)
+	if err != nil {
+		return registry.Version{}, err
+	}
+	return byNumber[number], nil
+}
+
+// pickNPM chooses the newest npm of our line that says it runs on node.
+func pickNPM(node *semver.Version, all []registry.Version) (registry.Version, error) {
+	newest, ok := registry.Version{}, false
+	for _, v := range all {
+		if v.Number.Major() != npmLine || (ok && !v.Number.GreaterThan(newest.Number)) {
+			continue
+		}
+		if c, err := semver.NewConstraint(v.Node); err == nil && c.Check(node) {
+			newest, ok = v, true
+		}
+	}
+	if !ok {
+		return registry.Version{}, core.Reject(
+			fmt.Sprintf("no npm %d runs on Node %s", npmLine, node),
+			"ask for a newer Node in package.json: engines.node")
+	}
+	return newest, nil
 }

@@ -1,12 +1,14 @@
 package builder
 
 import (
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"gitd/internal/base"
 	"gitd/internal/core"
 	"gitd/internal/image"
 )
@@ -65,16 +67,18 @@ func storedImage(t *testing.T) (*Builder, core.Manifest) {
 	for name, to := range map[string]*core.Layer{"the app": &m.App, "node_modules": &m.Deps} {
 		path := write(t, filepath.Join(b.cfg.State.Builds(), "x"), name)
 		var err error
-		*to, err = seal(path)
+		*to, err = image.Seal(path)
 		check(t, err)
-		check(t, keep(path, b.cfg.State.Layer(to.Digest)))
+		check(t, os.Rename(path, b.cfg.State.Layer(to.Digest)))
 	}
-	list := Base{Images: map[string]core.Layer{}}
+	list := base.Contents{Images: map[string]core.Layer{}}
 	for _, name := range []string{"kernel", "initrd", "root.erofs"} {
 		var err error
-		list.Images[name], err = seal(write(t, filepath.Join(b.cfg.State.Base(m.Base), name), "this is the "+name))
+		list.Images[name], err = image.Seal(write(t, filepath.Join(b.cfg.State.Base(m.Base), name), "this is the "+name))
 		check(t, err)
 	}
-	check(t, list.write(filepath.Join(b.cfg.State.Base(m.Base), "base.json")))
+	text, err := json.Marshal(list)
+	check(t, err)
+	write(t, filepath.Join(b.cfg.State.Base(m.Base), "base.json"), string(text))
 	return b, m
 }

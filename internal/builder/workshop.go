@@ -2,14 +2,19 @@ package builder
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+
+	"gitd/internal/builder/sandbox"
+	"gitd/internal/disk"
+	"gitd/internal/guest"
 )
 
 // Where things are inside the sandbox. The app is where it will be in the
 // guest, so that paths which a build writes down stay true.
 const (
-	insideApp   = "/app"
+	insideApp   = guest.AppDir
 	insideNode  = "/opt/node"
 	insideNPM   = "/opt/npm"
 	insideBin   = "/opt/bin"
@@ -55,8 +60,9 @@ func (b *Builder) newWorkshop(t Toolchain) (*workshop, error) {
 // outranks it; in a variable it would outrank the repository.
 func (w *workshop) settings(registry string) error {
 	return errors.Join(
-		w.write("etc/passwd", "root:x:0:0:root:/:/bin/false\nbuild:x:1000:1000:build:"+insideHome+":/bin/sh\n"),
-		w.write("etc/group", "root:x:0:\nbuild:x:1000:\n"),
+		w.write("etc/passwd", fmt.Sprintf("root:x:0:0:root:/:/bin/false\nbuild:x:%d:%d:build:%s:/bin/sh\n",
+			sandbox.UID, sandbox.UID, insideHome)),
+		w.write("etc/group", fmt.Sprintf("root:x:0:\nbuild:x:%d:\n", sandbox.UID)),
 		w.write("etc/hosts", "127.0.0.1 localhost build\n"),
 		w.write("home/.npmrc", "registry="+registry+"\n"),
 	)
@@ -78,7 +84,7 @@ func (w *workshop) write(name, text string) error {
 	return w.own(w.path(name))
 }
 
-func (w *workshop) remove() error { return removeTree(w.dir) }
+func (w *workshop) remove() error { return disk.RemoveAll(w.dir) }
 
 // own gives a path to the user that builds run as.
 func (b *Builder) own(path string) error {

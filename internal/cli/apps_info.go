@@ -6,10 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/dustin/go-humanize"
-
 	"gitd/internal/core"
 	"gitd/internal/terminal"
+	"gitd/internal/units"
 )
 
 func (c appCommands) infoRow(ctx context.Context, a core.App) (infoRow, error) {
@@ -62,7 +61,7 @@ func (r infoRow) cells() [][]string {
 		{"deployed", terminal.Ago(r.Deployed)},
 		{"branch", terminal.OrDash(r.Branch)},
 		{"node", terminal.OrDash(r.Node)},
-		{"image", humanize.IBytes(uint64(r.Image))},
+		{"image", units.Bytes(r.Image)},
 		{"config", terminal.OrDash(strings.Join(r.Config, " "))},
 		{"lock", lock},
 		{"your role", r.Role},

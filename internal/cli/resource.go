@@ -3,12 +3,12 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strconv"
 
 	"github.com/spf13/cobra"
 
 	"gitd/internal/core"
+	"gitd/internal/units"
 )
 
 // resourceRow says what an app's machine gets, and who said so: "command",
@@ -75,7 +75,7 @@ func (c settingCommands) showResources(cmd *cobra.Command, app core.App, asJSON 
 	row.CPUs, row.CPUsFrom = inForce(set.CPUs, asked.CPUs, c.Defaults.CPUs)
 	return c.list(asJSON, row, [][]string{
 		{"RESOURCE", "VALUE", "SET BY"},
-		{"memory", fmt.Sprintf("%dM", row.MemoryMiB), row.MemoryFrom},
+		{"memory", units.Bytes(int64(row.MemoryMiB) << 20), row.MemoryFrom},
 		{"cpus", strconv.Itoa(row.CPUs), row.CPUsFrom},
 	})
 }
@@ -92,25 +92,16 @@ func inForce(set, asked, byDefault int) (int, string) {
 	}
 }
 
-var memorySize = regexp.MustCompile(`^([0-9]{1,6})([MG])(?:i?B)?$`)
-
 // parseMemory reads "256M" or "1G" into MiB; an empty text changes nothing.
 func parseMemory(s string, mib *int) error {
-	switch m := memorySize.FindStringSubmatch(s); {
+	switch size, err := units.ParseBytes(s); {
 	case s == "":
 	case s == "default":
 		*mib = 0
-	case m == nil:
+	case err != nil:
 		return fmt.Errorf("--memory %.20q: use a size such as 256M or 1G", s)
 	default:
-		n, err := strconv.Atoi(m[1])
-		if m[2] == "G" {
-			n <<= 10
-		}
-		if err != nil || n == 0 {
-			return fmt.Errorf("--memory %.20q is out of range", s)
-		}
-		*mib = n
+		*mib = int(size >> 20)
 	}
 	return nil
 }

@@ -6,11 +6,11 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
 	"gitd/internal/deploy"
 	"gitd/internal/terminal"
+	"gitd/internal/units"
 )
 
 // HostStatus is how the host is. Sizes are in bytes.
@@ -107,8 +107,8 @@ func (s statusRow) cells() [][]string {
 		{"WHAT", "VALUE"},
 		{"gitd", s.Version + ", started " + terminal.Ago(s.Started)},
 		{"host", fmt.Sprintf("Linux %s, %d CPUs, machines by %s", s.Kernel, s.CPUs, s.Accel)},
-		{"memory", fmt.Sprintf("%s available of %s", humanize.IBytes(s.MemoryAvailable), humanize.IBytes(s.MemoryTotal))},
-		{"disk", fmt.Sprintf("%s free of %s", humanize.IBytes(s.DiskFree), humanize.IBytes(s.DiskTotal))},
+		{"memory", fmt.Sprintf("%s available of %s", units.Bytes(int64(s.MemoryAvailable)), units.Bytes(int64(s.MemoryTotal)))},
+		{"disk", fmt.Sprintf("%s free of %s", units.Bytes(int64(s.DiskFree)), units.Bytes(int64(s.DiskTotal)))},
 		{"apps", strconv.Itoa(s.Apps)},
 		{"machines", fmt.Sprintf("%d, using %s", s.Machines, terminal.MiB(s.MachineMemory))},
 		{"builds", fmt.Sprintf("%d of %d at a time", len(s.Builds), s.BuildLimit)},

@@ -3,9 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"regexp"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -90,29 +87,13 @@ func (c settingCommands) volumesCreate() *cobra.Command {
 		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
-		bytes, err := parseSize(*size)
+		bytes, err := units.ParseBytes(*size)
 		if err != nil {
 			return usage(cmd, err)
 		}
 		return c.Core.CreateVolume(cmd.Context(), c.Actor, a[0], a[1], bytes, *mount, c.Out)
 	}
 	return cmd
-}
-
-var sizeForm = regexp.MustCompile(`^([1-9][0-9]{0,6})([MG])$`)
-
-// parseSize reads "500M" or "1G", in bytes. M and G are of 1024: disks are
-// made of blocks.
-func parseSize(s string) (int64, error) {
-	m := sizeForm.FindStringSubmatch(strings.ToUpper(s))
-	if m == nil {
-		return 0, fmt.Errorf("%.20q is no size: write a whole number and M or G, for example 500M or 1G", s)
-	}
-	n, err := strconv.ParseInt(m[1], 10, 64)
-	if err != nil {
-		return 0, err
-	}
-	return n << map[string]int{"M": 20, "G": 30}[m[2]], nil
 }
 
 func (c settingCommands) volumesRemove() *cobra.Command {

@@ -33,7 +33,7 @@ type MachineSpec struct {
 
 // Disk is one disk image. The guest finds it by its serial.
 type Disk struct {
-	Serial   string // "base", "deps", "app", or "vol-NAME" for a volume
+	Serial   string // guest.DiskBase, DiskApp, DiskDeps, or guest.VolumeSerial
 	Path     string // host path
 	Writable bool   // of a volume; its file belongs to one machine at a time
 }

@@ -1,23 +1,27 @@
 package core
 
-import "fmt"
+import (
+	"fmt"
+
+	"gitd/internal/units"
+)
 
 // The least and the most that one machine may get.
 const (
-	minMemoryMiB = 48
-	maxMemoryMiB = 256 << 10
-	maxCPUs      = 64
+	MinMemoryMiB = 48 // the smallest Node server does not boot with less
+	MaxMemoryMiB = 256 << 10
+	MaxCPUs      = 64
 )
 
 // CheckResources says why no machine can have r, or nil. Zero fields are the
 // defaults.
 func CheckResources(r Resources) error {
-	if r.MemoryMiB != 0 && (r.MemoryMiB < minMemoryMiB || r.MemoryMiB > maxMemoryMiB) {
-		return Reject(fmt.Sprintf("%d MiB of memory is out of range", r.MemoryMiB),
-			fmt.Sprintf("a machine has from %d MiB to %d GiB", minMemoryMiB, maxMemoryMiB>>10))
+	if r.MemoryMiB != 0 && (r.MemoryMiB < MinMemoryMiB || r.MemoryMiB > MaxMemoryMiB) {
+		return Reject(r.memory()+" of memory is out of range",
+			fmt.Sprintf("a machine has from %s to %s", mib(MinMemoryMiB), mib(MaxMemoryMiB)))
 	}
-	if r.CPUs < 0 || r.CPUs > maxCPUs {
-		return Reject(fmt.Sprintf("%d CPUs is out of range", r.CPUs), fmt.Sprintf("a machine has from 1 to %d", maxCPUs))
+	if r.CPUs < 0 || r.CPUs > MaxCPUs {
+		return Reject(fmt.Sprintf("%d CPUs is out of range", r.CPUs), fmt.Sprintf("a machine has from 1 to %d", MaxCPUs))
 	}
 	return nil
 }
@@ -37,10 +41,14 @@ func (r Resources) Or(def Resources) Resources {
 func (r Resources) String() string {
 	memory, cpus := "default memory", "default CPUs"
 	if r.MemoryMiB > 0 {
-		memory = fmt.Sprintf("%d MiB", r.MemoryMiB)
+		memory = r.memory()
 	}
 	if r.CPUs > 0 {
 		cpus = fmt.Sprintf("%d CPUs", r.CPUs)
 	}
 	return memory + ", " + cpus
 }
+
+func (r Resources) memory() string { return mib(r.MemoryMiB) }
+
+func mib(n int) string { return units.Bytes(int64(n) << 20) }

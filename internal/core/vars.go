@@ -12,13 +12,16 @@ import (
 // guest in one message, together with the rest of the environment.
 const MaxVars = 128 << 10
 
-// varName is a POSIX name.
+// varName is a name of POSIX, of a bounded length.
 var varName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
+
+// IsVarName reports whether name can be that of an environment variable.
+func IsVarName(name string) bool { return varName.MatchString(name) }
 
 // CheckVarName says why name cannot be a config variable, or nil.
 func CheckVarName(name string) error {
 	switch {
-	case !varName.MatchString(name):
+	case !IsVarName(name):
 		return Reject(fmt.Sprintf("%.40q is no name of a variable", name),
 			"use letters, digits and '_', not starting with a digit, at most 128")
 	case name == "PORT":

@@ -7,15 +7,14 @@ import (
 	"strings"
 	"time"
 
+	"gitd/internal/guest"
 	"gitd/internal/units"
 )
 
-// The least and the most that one volume may hold, in bytes, and how many an
-// app may have: a machine has room for so many disks beside its image.
+// The least and the most that one volume may hold, in bytes.
 const (
-	MinVolume  = 64 << 20
-	MaxVolume  = 1 << 40
-	maxVolumes = 9
+	MinVolume = 64 << 20
+	MaxVolume = 1 << 40
 )
 
 // Volume is a disk of an app that outlives its machines: what the app writes
@@ -29,8 +28,7 @@ type Volume struct {
 	Created time.Time
 }
 
-// volumeName is short because the guest finds the disk by "vol-" and it, in a
-// field of 20 bytes.
+// volumeName is short because the guest finds the disk by a serial that holds it: guest.VolumeSerial.
 var volumeName = regexp.MustCompile(`^[a-z](?:[a-z0-9-]{0,14}[a-z0-9])?$`)
 
 // mountPath is what both the guest and a terminal take without a question.
@@ -48,7 +46,7 @@ func CheckVolume(v Volume, others []Volume) error {
 	if err := checkMount(v.Mount); err != nil {
 		return err
 	}
-	if len(others) >= maxVolumes {
+	if len(others) >= guest.MaxVolumes {
 		return Reject(fmt.Sprintf("%s has %d volumes already, and may have no more", v.App, len(others)), "")
 	}
 	for _, o := range others {
@@ -69,9 +67,9 @@ func checkMount(p string) error {
 	switch {
 	case len(p) > 200 || !mountPath.MatchString(p) || path.Clean(p) != p:
 		return Reject(fmt.Sprintf("%.80q is no path for a volume", p), hint)
-	case p == "/app/node_modules" || below(p, "/app/node_modules"):
+	case p == guest.AppDir+"/node_modules" || below(p, guest.AppDir+"/node_modules"):
 		return Reject(p+" holds the app's dependencies", hint)
-	case p != "/data" && !below(p, "/app"):
+	case p != "/data" && !below(p, guest.AppDir):
 		return Reject("there is no place for a volume at "+p, hint)
 	}
 	return nil

@@ -3,6 +3,8 @@ package core
 import (
 	"strings"
 	"testing"
+
+	"gitd/internal/guest"
 )
 
 func TestCheckVolume(t *testing.T) {
@@ -15,7 +17,7 @@ func TestCheckVolume(t *testing.T) {
 	name := func(s string) Volume { return with(func(v *Volume) { v.Name = s }) }
 	mount := func(s string) Volume { return with(func(v *Volume) { v.Mount = s }) }
 	size := func(n int64) Volume { return with(func(v *Volume) { v.Size = n }) }
-	many := make([]Volume, maxVolumes)
+	many := make([]Volume, guest.MaxVolumes)
 	for i := range many {
 		many[i] = Volume{Name: strings.Repeat("x", i+1), Mount: "/app/v" + strings.Repeat("x", i)}
 	}

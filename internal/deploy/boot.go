@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gitd/internal/core"
+	"gitd/internal/guest"
 	"gitd/internal/image"
 	"gitd/internal/progress"
 )
@@ -159,12 +160,12 @@ func (d *Deployer) spec(ctx context.Context, rel core.Release) (core.MachineSpec
 		Args: expand(m.Start, env), Env: env, Port: guestPort,
 		Resources: set.Or(m.Resources).Or(d.cfg.Defaults),
 		Disks: []core.Disk{
-			{Serial: "base", Path: d.cfg.State.Root(m.Base)},
-			{Serial: "app", Path: d.cfg.State.Layer(m.App.Digest)},
+			{Serial: guest.DiskBase, Path: d.cfg.State.Root(m.Base)},
+			{Serial: guest.DiskApp, Path: d.cfg.State.Layer(m.App.Digest)},
 		},
 	}
 	if m.Deps.Digest != "" {
-		s.Disks = append(s.Disks, core.Disk{Serial: "deps", Path: d.cfg.State.Layer(m.Deps.Digest)})
+		s.Disks = append(s.Disks, core.Disk{Serial: guest.DiskDeps, Path: d.cfg.State.Layer(m.Deps.Digest)})
 	}
 	if initrd := d.cfg.State.Initrd(m.Base); exists(initrd) {
 		s.Initrd = initrd
@@ -180,7 +181,7 @@ func (d *Deployer) environment(ctx context.Context, rel core.Release) (map[strin
 		return nil, err
 	}
 	env := map[string]string{
-		"HOME": "/app", "PATH": "/usr/bin:/app/node_modules/.bin", "USER": "app", "NODE_ENV": "production",
+		"HOME": guest.AppDir, "PATH": "/usr/bin:/app/node_modules/.bin", "USER": "app", "NODE_ENV": "production",
 	}
 	maps.Copy(env, rel.Manifest.Env)
 	maps.Copy(env, vars)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gitd/internal/core"
+	"gitd/internal/guest"
 	"gitd/internal/progress"
 	"gitd/internal/units"
 )
@@ -139,7 +140,7 @@ func (d *Deployer) attach(ctx context.Context, s *core.MachineSpec) error {
 		return err
 	}
 	for _, v := range volumes {
-		file, serial := d.cfg.State.Volume(v.ID), "vol-"+v.Name
+		file, serial := d.cfg.State.Volume(v.ID), guest.VolumeSerial(v.Name)
 		if !exists(file) {
 			return fmt.Errorf("the file of the volume %q is missing: bring %s back from a backup, or give it up with `volumes:remove %s %s`", v.Name, file, v.App, v.Name)
 		}

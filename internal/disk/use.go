@@ -7,26 +7,26 @@ import (
 	"syscall"
 )
 
-// DiskUse is how many bytes the file or folder at path takes on the disk.
-// What cannot be read counts nothing, and neither does what is not there.
+// Use is how many bytes the file or folder at path takes on the disk. What cannot be read counts nothing, and neither
+// does what is not there.
 func Use(path string) (bytes int64) {
 	filepath.WalkDir(path, func(_ string, e fs.DirEntry, err error) error { //nolint:errcheck // see above
 		if err != nil {
 			return nil
 		}
 		if info, err := e.Info(); err == nil {
-			bytes += blocks(info)
+			bytes += Allocated(info)
 		}
 		return nil
 	})
 	return bytes
 }
 
-// blocks is what a file takes, which is more than its size, or less if it
-// has holes.
-func blocks(info os.FileInfo) int64 {
+// Allocated is how many bytes a file takes on the disk: more than its size, or less if it has holes.
+func Allocated(info os.FileInfo) int64 {
+	const block = 512 // of st_blocks, whatever the file system's own is
 	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return s.Blocks * 512
+		return s.Blocks * block
 	}
 	return info.Size()
 }

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -26,9 +25,6 @@ const maxCommands = 10_000
 
 // Source of the conversation's form: githooks(5), "proc-receive".
 const version = "version=1"
-
-// oid matches an object name as git sends it, SHA-1 or SHA-256.
-var oid = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
 
 // greet reads git's version line and answers it. It reports whether the push
 // is atomic; push options have no meaning here, so they are not asked for.
@@ -60,12 +56,29 @@ func commands(in *pktline.Scanner) ([]core.Command, error) {
 	list := make([]core.Command, 0, len(lines))
 	for _, l := range lines {
 		part := strings.SplitN(l, " ", 3)
-		if len(part) != 3 || !oid.MatchString(part[0]) || !oid.MatchString(part[1]) || part[2] == "" {
+		if len(part) != 3 || part[2] == "" {
 			return nil, fmt.Errorf("git sent %q where a ref command was due", l)
+		}
+		if err := checkNames(part[0], part[1]); err != nil {
+			return nil, fmt.Errorf("git sent %.200q where a ref command was due: %w", l, err)
 		}
 		list = append(list, core.Command{Old: part[0], New: part[1], Ref: part[2]})
 	}
 	return list, nil
+}
+
+// checkNames says which of the names is not that of an object, with what to do about it.
+func checkNames(names ...string) error {
+	for _, n := range names {
+		err := core.CheckObjectName(n)
+		if rej := (*core.Rejection)(nil); errors.As(err, &rej) {
+			return fmt.Errorf("%w: %s", rej, rej.Hint)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // section reads pkt-lines up to a flush, at least one and at most limit.

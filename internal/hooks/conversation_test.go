@@ -119,6 +119,19 @@ func TestConverseWithNonsense(t *testing.T) {
 	}
 }
 
+// TestConverseWithSHA256: a repository of that kind gets the reason and what to do, before anything is asked.
+func TestConverseWithSHA256(t *testing.T) {
+	zeros, name := strings.Repeat("0", 64), strings.Repeat("5e", 32)
+	err := converse(say(t, "version=1", "", zeros+" "+name+" refs/heads/main", ""), io.Discard, false, func([]byte) ([]byte, error) {
+		t.Error("the daemon was asked")
+		return nil, nil
+	})
+	var rej *core.Rejection
+	if !errors.As(err, &rej) || !strings.Contains(err.Error(), "SHA-256") || !strings.Contains(err.Error(), "--object-format=sha1") {
+		t.Errorf("the pusher reads: %v", err)
+	}
+}
+
 // FuzzConverse: whatever arrives where git should speak, the hook ends, and
 // asks the daemon only about well-formed commands.
 func FuzzConverse(f *testing.F) {
@@ -134,7 +147,7 @@ func FuzzConverse(f *testing.F) {
 				t.Fatal(err)
 			}
 			for _, c := range r.Commands {
-				if !oid.MatchString(c.Old) || !oid.MatchString(c.New) || c.Ref == "" {
+				if core.CheckObjectName(c.Old) != nil || core.CheckObjectName(c.New) != nil || c.Ref == "" {
 					t.Fatalf("the daemon is asked about %+v", c)
 				}
 			}

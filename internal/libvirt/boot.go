@@ -13,6 +13,7 @@ import (
 
 	"gitd/internal/core"
 	"gitd/internal/guest"
+	"gitd/internal/units"
 )
 
 // A port that looked free can be taken before QEMU has it.
@@ -115,9 +116,9 @@ func checkSpec(spec core.MachineSpec) error {
 	case !machineID.MatchString(spec.ID):
 		return errors.New("the id is not made of lower-case letters, digits and '-'")
 	case spec.MemoryMiB <= 0 || spec.CPUs <= 0:
-		return fmt.Errorf("%d MiB of memory and %d CPUs are not enough", spec.MemoryMiB, spec.CPUs)
-	case len(spec.Disks) == 0 || len(spec.Disks) > mostDisks:
-		return fmt.Errorf("%d disks; there must be 1 to %d", len(spec.Disks), mostDisks)
+		return fmt.Errorf("%s of memory and %d CPUs are not enough", units.Bytes(int64(spec.MemoryMiB)<<20), spec.CPUs)
+	case len(spec.Disks) == 0 || len(spec.Disks) > guest.MaxDisks:
+		return fmt.Errorf("%d disks; there must be 1 to %d", len(spec.Disks), guest.MaxDisks)
 	case spec.Port <= 0 || spec.Port > 65535:
 		return fmt.Errorf("port %d is none", spec.Port)
 	}
@@ -133,15 +134,12 @@ func checkSpec(spec core.MachineSpec) error {
 	return checkSerials(spec)
 }
 
-// longestSerial is virtio's: a longer one would be cut, and not found.
-const longestSerial = 20
-
 // checkSerials sees to it that each disk and each mount is found.
 func checkSerials(spec core.MachineSpec) error {
 	writable := map[string]bool{}
 	for _, disk := range spec.Disks {
-		if _, twice := writable[disk.Serial]; twice || disk.Serial == "" || len(disk.Serial) > longestSerial {
-			return fmt.Errorf("disk serial %q: it must be the only one, of 1 to %d bytes", disk.Serial, longestSerial)
+		if _, twice := writable[disk.Serial]; twice || disk.Serial == "" || len(disk.Serial) > guest.MaxSerial {
+			return fmt.Errorf("disk serial %q: it must be the only one, of 1 to %d bytes", disk.Serial, guest.MaxSerial)
 		}
 		writable[disk.Serial] = disk.Writable
 	}

@@ -60,11 +60,7 @@ type disk struct {
 	Slot   int
 }
 
-// mostDisks is the image's three and nine volumes.
-const mostDisks = 12
-
-// diskSlot is the PCI slot of the ith disk: the other devices are at 8 and 9,
-// and from 16.
+// diskSlot is the PCI slot of the ith of guest.MaxDisks: the other devices are at 8 and 9, and from 16.
 func diskSlot(i int) int {
 	if i < 6 {
 		return 2 + i

@@ -10,6 +10,7 @@ import (
 
 	"gitd/internal/core"
 	"gitd/internal/guest"
+	"gitd/internal/latch"
 )
 
 // machine is one machine with a watch. One goroutine, follow, reads its
@@ -119,7 +120,7 @@ func (m *machine) follow(c io.ReadWriteCloser, forget func(*machine)) {
 func (m *machine) handle(msg guest.Message) {
 	m.telling.Lock()
 	defer m.telling.Unlock()
-	if !isClosed(m.left) {
+	if !latch.Closed(m.left) {
 		m.pulse.felt()
 		m.message(msg)
 	}
@@ -155,7 +156,7 @@ func (m *machine) event(e core.Event) {
 func (m *machine) tell(e core.Event) {
 	m.telling.Lock()
 	defer m.telling.Unlock()
-	if !isClosed(m.left) && !isClosed(m.gone) {
+	if !latch.Closed(m.left) && !latch.Closed(m.gone) {
 		m.event(e)
 	}
 }
@@ -167,7 +168,7 @@ func cut(s string) string { return s[:min(len(s), guest.MaxLine)] }
 func (m *machine) powerOff() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	closeOnce(m.powered)
+	latch.Close(m.powered)
 }
 
 // end notes that the machine is gone, and how. What it said before is still
@@ -175,12 +176,12 @@ func (m *machine) powerOff() {
 func (m *machine) end(how ending) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if isClosed(m.gone) {
+	if latch.Closed(m.gone) {
 		return
 	}
 	m.how = how
-	closeOnce(m.powered)
-	closeOnce(m.gone)
+	latch.Close(m.powered)
+	latch.Close(m.gone)
 	if c := m.conn; c != nil {
 		time.AfterFunc(drainLimit, func() { c.Close() }) //nolint:errcheck // the machine is gone
 	}
@@ -189,7 +190,7 @@ func (m *machine) end(how ending) {
 // leave lets go of a machine that goes on.
 func (m *machine) leave() {
 	m.mu.Lock()
-	closeOnce(m.left)
+	latch.Close(m.left)
 	c := m.conn
 	m.mu.Unlock()
 	m.pulse.stop()
@@ -199,20 +200,5 @@ func (m *machine) leave() {
 	m.lastAck()
 	if err := c.Close(); err != nil {
 		m.log.Debug().Err(err).Msg("close control channel")
-	}
-}
-
-func closeOnce(c chan struct{}) {
-	if !isClosed(c) {
-		close(c)
-	}
-}
-
-func isClosed(c chan struct{}) bool {
-	select {
-	case <-c:
-		return true
-	default:
-		return false
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	"gitd/internal/core"
 	"gitd/internal/guest"
+	"gitd/internal/latch"
 )
 
 const (
@@ -71,7 +72,7 @@ func (m *machine) hung(limit time.Duration) {
 	}
 	m.telling.Lock()
 	defer m.telling.Unlock()
-	if isClosed(m.left) || isClosed(m.gone) {
+	if latch.Closed(m.left) || latch.Closed(m.gone) {
 		return
 	}
 	detail := fmt.Sprintf("the guest has said nothing for %s", limit)

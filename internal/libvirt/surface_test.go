@@ -9,7 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/builder/kernel"
+	"gitd/internal/base/kernel"
 	"gitd/internal/core"
 )
 

@@ -12,6 +12,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"gitd/internal/core"
+	"gitd/internal/latch"
 )
 
 // TestOwnership uses libvirt's own test driver: which domains are ours, and
@@ -69,13 +70,13 @@ func TestGoneByLifecycle(t *testing.T) {
 	}
 	d.lifecycle("other", &libvirt.DomainEventLifecycle{Event: libvirt.DOMAIN_EVENT_STOPPED})
 	d.lifecycle(m.id, &libvirt.DomainEventLifecycle{Event: libvirt.DOMAIN_EVENT_SHUTDOWN})
-	if !isClosed(m.powered) || isClosed(m.gone) {
+	if !latch.Closed(m.powered) || latch.Closed(m.gone) {
 		t.Error("a shutdown is not the end")
 	}
 	for range 2 { // events may come twice
 		d.lifecycle(m.id, &libvirt.DomainEventLifecycle{Event: libvirt.DOMAIN_EVENT_STOPPED, Detail: int(libvirt.DOMAIN_EVENT_STOPPED_CRASHED)})
 	}
-	if !isClosed(m.gone) {
+	if !latch.Closed(m.gone) {
 		t.Error("a stopped domain is not gone")
 	}
 }

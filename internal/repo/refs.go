@@ -15,6 +15,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"gitd/internal/core"
+	"gitd/internal/disk"
 )
 
 // Point sets branch to commit and HEAD to branch, whatever they were. It
@@ -59,7 +60,7 @@ func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (core.R
 	dir := r.state.Repo(app)
 	head, at := stands(dir, branch, commit)
 	if err := r.setHead(ctx, dir, branch, head); err != nil {
-		return nil, errors.Join(err, full(dir))
+		return nil, disk.ExplainBySpace(err, dir)
 	}
 	if at {
 		return core.NoMove{}, nil
@@ -81,7 +82,8 @@ func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (core.R
 		syscall.Kill(-m.cmd.Process.Pid, syscall.SIGTERM) //nolint:errcheck // it may have ended; upon this one git takes its lock away
 	})()
 	if err := m.tell("start", "update refs/heads/"+branch+" "+commit, "prepare"); err != nil {
-		return nil, errors.Join(fmt.Errorf("make %s ready to move: %w", branch, err), m.end(), full(dir))
+		err = errors.Join(fmt.Errorf("make %s ready to move: %w", branch, err), m.end())
+		return nil, disk.ExplainBySpace(err, dir) // git says "couldn't write" and not why
 	}
 	return m, nil
 }
@@ -116,16 +118,6 @@ func (m *move) end() error {
 	m.in.Close() //nolint:errcheck // git has ended, or does now
 	if err := m.cmd.Wait(); err != nil {
 		return fmt.Errorf("git update-ref: %w: %s", err, strings.TrimSpace(m.said.String()))
-	}
-	return nil
-}
-
-// full is ENOSPC where the disk has no block left: git says "couldn't write"
-// and not why.
-func full(dir string) error {
-	var s syscall.Statfs_t
-	if err := syscall.Statfs(dir, &s); err == nil && s.Bavail == 0 {
-		return syscall.ENOSPC
 	}
 	return nil
 }

@@ -76,7 +76,8 @@ func (r *Repos) settings() []string {
 func (r *Repos) Ensure(ctx context.Context, app string) error {
 	dir := r.state.Repo(app)
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
-		if err := r.run(ctx, "", "init", "--quiet", "--bare", "--initial-branch=main", "--template=", dir); err != nil {
+		// The object format is named because git's own default will not stay: see core.CheckObjectName.
+		if err := r.run(ctx, "", "init", "--quiet", "--bare", "--object-format=sha1", "--initial-branch=main", "--template=", dir); err != nil {
 			return err
 		}
 	}

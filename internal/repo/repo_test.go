@@ -51,6 +51,35 @@ func commitIn(t *testing.T, dir, message string) string {
 	return runGit(t, dir, "commit-tree", "-m", message, tree)
 }
 
+// TestRepositoriesAreSHA1, whatever git's default is: gitd reads no others, and git pushes from no others into them.
+func TestRepositoriesAreSHA1(t *testing.T) {
+	t.Setenv("GIT_DEFAULT_HASH", "sha256")
+	config := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(config, []byte("[init]\n\tdefaultObjectFormat = sha256\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GIT_CONFIG_GLOBAL", config)
+	_, state := newRepos(t)
+	dir := state.Repo("shop")
+	if got := runGit(t, dir, "rev-parse", "--show-object-format"); got != "sha1" {
+		t.Errorf("the repository's object names are of %s", got)
+	}
+	id := commitIn(t, dir, "x")
+	runGit(t, dir, "update-ref", "refs/heads/main", id)
+	if err := core.CheckObjectName(id); err != nil {
+		t.Error(err)
+	}
+	other := t.TempDir()
+	runGit(t, other, "init", "--quiet", "--object-format=sha256")
+	name := commitIn(t, other, "x")
+	if out, err := newGit(other, "push", dir, name+":refs/heads/main").CombinedOutput(); err == nil {
+		t.Errorf("git pushed from a SHA-256 repository: %s", out)
+	}
+	if err := core.CheckObjectName(name); err == nil {
+		t.Errorf("%s is accepted, and nothing can read it", name)
+	}
+}
+
 func TestCommitPeels(t *testing.T) {
 	r, state := newRepos(t)
 	dir := state.Repo("shop")

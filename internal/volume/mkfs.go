@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os/exec"
 	"strings"
+
+	"gitd/internal/guest"
 )
 
 // searchPath has what an ordinary user's PATH lacks: mkfs is in sbin.
@@ -20,8 +22,8 @@ func mkfs(ctx context.Context, path string) error {
 		"-b", "4096", // small volumes too: they would get 1 KiB
 		"-m", "0", // nobody but the app is there to keep blocks for
 		// The file is all holes, so nothing has to be zeroed: neither here
-		// nor, after the first mount, by the guest. The app runs as 1000.
-		"-E", "assume_storage_prezeroed=1,root_owner=1000:1000",
+		// nor, after the first mount, by the guest.
+		"-E", fmt.Sprintf("assume_storage_prezeroed=1,root_owner=%d:%d", guest.AppUID, guest.AppUID),
 		path)
 	cmd.Env = []string{"PATH=" + searchPath, "LC_ALL=C"}
 	var out bytes.Buffer

@@ -19,6 +19,7 @@ import (
 	"sync"
 
 	"gitd/internal/core"
+	"gitd/internal/disk"
 )
 
 // A file with a mark at the end of its name is one for which something was
@@ -134,14 +135,7 @@ func (s *Store) unmark(marked string) {
 }
 
 // sync makes the names in the folder durable.
-func (s *Store) sync() error {
-	d, err := os.Open(s.state.Volumes())
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
+func (s *Store) sync() error { return disk.SyncFolder(s.state.Volumes()) }
 
 func remove(path string) error {
 	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
@@ -160,7 +154,7 @@ func (s *Store) Used(v core.Volume) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return allocated(info), nil
+	return disk.Allocated(info), nil
 }
 
 // files are the volumes in the folder by id, and those with a mark.

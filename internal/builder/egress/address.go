@@ -52,10 +52,10 @@ func checkPublic(ip netip.Addr) error {
 	return nil
 }
 
-// onlyPublic is a net.Dialer's Control: it sees the address that is really
+// checkDialled is a net.Dialer's Control: it sees the address that is really
 // dialled, so a name that resolves to something else the second time changes
 // nothing.
-func onlyPublic(_, address string, _ syscall.RawConn) error {
+func checkDialled(_, address string, _ syscall.RawConn) error {
 	ap, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("%w %q", errBlocked, address)

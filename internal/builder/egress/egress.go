@@ -58,7 +58,7 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.Method == http.MethodConnect:
 		p.tunnel(w, r)
 	case r.URL.Scheme == "http" && r.URL.Host != "":
-		if err := p.allowed(hostPort(r.URL)); err != nil {
+		if err := p.checkTarget(hostPort(r.URL)); err != nil {
 			refuse(w, err)
 			return
 		}
@@ -68,9 +68,9 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// allowed looks at the port, and at the host where it is an address already:
+// checkTarget looks at the port, and at the host where it is an address already:
 // the latter matters when an upstream proxy does the dialling.
-func (p *Proxy) allowed(addr string) error {
+func (p *Proxy) checkTarget(addr string) error {
 	if addr == p.registry {
 		return nil
 	}
@@ -81,14 +81,14 @@ func (p *Proxy) allowed(addr string) error {
 	if net.ParseIP(host) == nil {
 		return nil
 	}
-	return onlyPublic("tcp", addr, nil)
+	return checkDialled("tcp", addr, nil)
 }
 
 // dial connects to addr, or to the upstream proxy, which is ours to trust.
 func (p *Proxy) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTime}
 	if addr != p.registry && !p.isUpstream(addr) {
-		d.Control = onlyPublic
+		d.Control = checkDialled
 	}
 	return d.DialContext(ctx, network, addr)
 }

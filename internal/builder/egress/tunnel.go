@@ -16,7 +16,7 @@ import (
 // tunnel answers CONNECT. The connection ends with the request's context,
 // which is the build's.
 func (p *Proxy) tunnel(w http.ResponseWriter, r *http.Request) {
-	if err := p.allowed(r.Host); err != nil {
+	if err := p.checkTarget(r.Host); err != nil {
 		refuse(w, err)
 		return
 	}

@@ -93,7 +93,7 @@ func publish(tmp, dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return err
 	}
-	if err := open(tmp); err != nil {
+	if err := makeReadable(tmp); err != nil {
 		return err
 	}
 	f, err := os.Open(tmp)
@@ -111,8 +111,8 @@ func publish(tmp, dir string) error {
 	return err
 }
 
-// open lets everybody read, whatever the umask is: builds run as another user.
-func open(dir string) error {
+// makeReadable lets everybody read, whatever the umask is: builds run as another user.
+func makeReadable(dir string) error {
 	return filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"gitd/internal/units"
 )
 
 const (
@@ -43,7 +45,7 @@ func unpack(ctx context.Context, r io.Reader, dir string) error {
 			continue
 		}
 		if left -= h.Size; left < 0 {
-			return fmt.Errorf("it unpacks to more than %d MiB", unpackedLimit>>20)
+			return errors.New("it unpacks to more than " + units.Bytes(unpackedLimit))
 		}
 		if err := unpackFile(root, h, t); err != nil {
 			return err

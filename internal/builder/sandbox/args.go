@@ -14,7 +14,7 @@ const (
 
 // wallArgs are the walls that every sandbox has.
 func wallArgs() []string {
-	id := strconv.Itoa(guestUID)
+	id := strconv.Itoa(UID)
 	args := []string{
 		"--unshare-user", "--unshare-all", "--disable-userns",
 		"--uid", id, "--gid", id, "--hostname", "build",

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"gitd/internal/guest"
 )
 
 const (
@@ -28,8 +30,8 @@ const (
 	// Debian's policy, and used neither by adduser nor by systemd's dynamic
 	// users.
 	hostUID = 58420
-	// guestUID is who a build is inside.
-	guestUID = 1000
+	// UID is who a build is inside: who its app will be in a machine.
+	UID = guest.AppUID
 
 	probeTime = 10 * time.Second
 )
@@ -80,7 +82,7 @@ func New(self []string) (*Sandbox, error) {
 func (s *Sandbox) Probe(ctx context.Context, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	args := append(wallArgs(), mountArgs(Spec{Mounts: []Mount{{Host: dir, Inside: "/app"}}})...)
+	args := append(wallArgs(), mountArgs(Spec{Mounts: []Mount{{Host: dir, Inside: guest.AppDir}}})...)
 	cmd := exec.CommandContext(ctx, s.bwrap, append(args, "--", "/usr/bin/true")...)
 	cmd.Env = []string{}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.cred}

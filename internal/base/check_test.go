@@ -1,0 +1,10 @@
+package base
+
+import "testing"
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -1,0 +1,45 @@
+package builder
+
+import (
+	"strings"
+	"testing"
+
+	"gitd/internal/nodeapp"
+)
+
+// TestKey: what changes the installed dependencies changes the key, and what
+// cannot does not.
+func TestKey(t *testing.T) {
+	tools := Toolchain{Node: "22.0.0", NPM: "10.0.0"}
+	key := func(pkg, lock, rc string, tools Toolchain) string {
+		m, err := nodeapp.ParsePackageJSON([]byte(pkg))
+		check(t, err)
+		k, err := installKey(nodeapp.Plan{Package: m, LockName: "package-lock.json", Lock: []byte(lock), NPMRC: []byte(rc), Build: m.Scripts["build"] != ""}, tools)
+		check(t, err)
+		return k
+	}
+	const pkg = `{"name":"a","version":"1.0.0","dependencies":{"ms":"2"},"scripts":{"start":"node ."}}`
+	first := key(pkg, "lock", "", tools)
+	for name, same := range map[string]string{
+		"version": strings.Replace(pkg, "1.0.0", "1.0.1", 1),
+		"scripts": strings.Replace(pkg, "node .", "node x", 1),
+		"order":   `{"dependencies":{"ms":"2"},"name":"a"}`,
+	} {
+		if key(same, "lock", "", tools) != first {
+			t.Errorf("%s changed the key", name)
+		}
+	}
+	for name, other := range map[string]string{
+		"dependencies": key(strings.Replace(pkg, `"2"`, `"3"`, 1), "lock", "", tools),
+		"overrides":    key(strings.Replace(pkg, `"name"`, `"overrides":{},"name"`, 1), "lock", "", tools),
+		"build":        key(strings.Replace(pkg, `"start"`, `"build":"x","start"`, 1), "lock", "", tools),
+		"lock":         key(pkg, "lock2", "", tools),
+		"npmrc":        key(pkg, "lock", "x=y", tools),
+		"node":         key(pkg, "lock", "", Toolchain{Node: "22.0.1", NPM: "10.0.0"}),
+		"moved bytes":  key(pkg, "loc", "k", tools),
+	} {
+		if other == first {
+			t.Errorf("%s did not change the key", name)
+		}
+	}
+}

@@ -1,0 +1,35 @@
+package guest
+
+// What a machine is made of: gitd builds it so, and nodeos-init finds it so.
+const (
+	// AppUID is the user and the group that the app runs as. The layers and the volumes belong to it, so that the app
+	// can write beside its own files.
+	AppUID = 1000
+
+	Node       = "/usr/bin/node" // the only program of a machine but init
+	AppDir     = "/app"          // where the app's files are
+	LayersDir  = "/layers"       // where init mounts the layers that AppDir is made of
+	ModulesDir = "/modules"      // of a stock kernel's initramfs: modules, and below ModuleOrder the order to load them
+
+	// ModuleOrder is a file that names the modules in ModulesDir, one a line, in the order of loading.
+	ModuleOrder = ModulesDir + "/order"
+)
+
+// The serials of the disks of an image, by which init finds them. The first is the root file system.
+const (
+	DiskBase = "base"
+	DiskApp  = "app"
+	DiskDeps = "deps"
+)
+
+// VolumeSerial is the serial of the disk of a volume.
+func VolumeSerial(name string) string { return "vol-" + name }
+
+const (
+	// MaxSerial is virtio's limit, in bytes: a longer serial would be cut, and not found.
+	MaxSerial = 20
+	// MaxDisks is how many disks a machine has places for on its bus.
+	MaxDisks = 12
+	// MaxVolumes is what is left of them beside the three of an image.
+	MaxVolumes = MaxDisks - 3
+)

@@ -1,0 +1,72 @@
+package image
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gitd/internal/disk"
+	"gitd/internal/progress"
+)
+
+// The UUID of every image: nothing looks at it, but a random one would give each image other bytes.
+const imageUUID = "6e6f6465-6f73-4000-8000-000000000000" // "nodeos"
+
+// Packing says how a file system is packed. The zero value is uncompressed and belongs to root.
+type Packing struct {
+	Compression string // mkfs.erofs options, separated by spaces
+	Owner       int    // uid and gid of every file
+}
+
+const (
+	// Dense is for a base, which is packed once and read by every machine: the smallest form that boots no slower.
+	Dense = "-zlz4hc -C16384"
+	// Quick is for a layer, which is packed while somebody waits for a push: five times quicker, a tenth larger.
+	Quick = "-zlz4"
+)
+
+// Pack makes dst, an EROFS file system of the folder srcDir. Its bytes depend on the names, modes and contents in
+// srcDir and on nothing else. An error leaves an unfinished dst behind.
+func Pack(ctx context.Context, srcDir, dst string, p Packing) error {
+	mkfs, err := exec.LookPath("mkfs.erofs")
+	if err != nil {
+		return fmt.Errorf("pack image: %w: install erofs-utils, or run scripts/setup", err)
+	}
+	args, err := p.args(srcDir, dst)
+	if err != nil {
+		return err
+	}
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, mkfs, args...)
+	cmd.Env = []string{"LC_ALL=C"}
+	cmd.Stdout, cmd.Stderr = &out, &out
+	cmd.WaitDelay = time.Second
+	if err := cmd.Run(); err != nil {
+		err = fmt.Errorf("mkfs.erofs: %w: %s", err, progress.LastLine(out.Bytes()))
+		return fmt.Errorf("pack image: %w", errors.Join(ctx.Err(), disk.Explain(err, out.String())))
+	}
+	return nil
+}
+
+// args leaves nothing to the files' owners and times, to the clock or to chance. Extended attributes are left out too:
+// security.capability is one of them.
+func (p Packing) args(srcDir, dst string) ([]string, error) {
+	for _, path := range []string{srcDir, dst} {
+		if !filepath.IsAbs(path) { // it could read as an option
+			return nil, fmt.Errorf("pack image: %q is not an absolute path", path)
+		}
+	}
+	args := []string{"-d1", "-x-1", "-T0", "-U" + imageUUID}
+	if p.Owner == 0 {
+		args = append(args, "--all-root")
+	} else {
+		args = append(args, fmt.Sprintf("--force-uid=%d", p.Owner), fmt.Sprintf("--force-gid=%d", p.Owner))
+	}
+	args = append(args, strings.Fields(p.Compression)...)
+	return append(args, dst, srcDir), nil
+}

@@ -1,0 +1,100 @@
+package nodeapp
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strings"
+
+	"gitd/internal/core"
+)
+
+// PackageJSON is a repository's package.json, as far as gitd reads it.
+type PackageJSON struct {
+	Scripts  map[string]string
+	Engines  map[string]string
+	Main     string
+	Deps     int // dependencies that the running app has
+	DevDeps  int
+	Settings Settings
+
+	all      object
+	warnings []string
+}
+
+// ParsePackageJSON reads a package.json. What is wrong with it is a
+// *core.Rejection.
+func ParsePackageJSON(b []byte) (PackageJSON, error) {
+	o, twice, err := parseObject(b)
+	if err != nil {
+		return PackageJSON{}, &core.Rejection{
+			Reason: "package.json is broken: " + err.Error(),
+			Hint:   "`npm pkg get name` shows the same error; repair it, commit, and push again",
+			Err:    err,
+		}
+	}
+	m := PackageJSON{
+		all: o, Scripts: o.texts("scripts"), Engines: o.texts("engines"), Main: o.text("main"),
+		Deps:    len(o.texts("dependencies")) + len(o.texts("optionalDependencies")) + len(o.texts("peerDependencies")),
+		DevDeps: len(o.texts("devDependencies")),
+	}
+	for _, key := range twice {
+		m.warnings = append(m.warnings,
+			fmt.Sprintf("package.json has the key %q twice; the last one counts", shorten(key)))
+	}
+	if m.Settings, err = parseSettings(o["nodeos"], &m.warnings); err != nil {
+		return PackageJSON{}, err
+	}
+	return m, nil
+}
+
+// readPackage returns the text of package.json.
+func readPackage(repo fs.FS) ([]byte, error) {
+	b, err := readFile(repo, PackageFile, packageLimit)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return b, err
+	}
+	if all, err := fs.ReadDir(repo, "."); err == nil && len(all) == 0 {
+		return nil, core.Reject("the repository is empty", "commit a Node.js app with its package.json, and push again")
+	}
+	return nil, core.Reject("no package.json at the root of the repository",
+		"`npm init` makes one; commit it, and push again")
+}
+
+// workspaces reports whether the package is the root of npm workspaces.
+func (m PackageJSON) workspaces() bool {
+	w := strings.TrimSpace(string(m.all["workspaces"]))
+	return w != "" && w != "null" && w != "[]"
+}
+
+// installScripts are the root package's own scripts that npm ci runs.
+func (m PackageJSON) installScripts() []string {
+	var found []string
+	for _, s := range []string{
+		"preinstall", "install", "postinstall",
+		"preprepare", "prepare", "postprepare", "prepublish",
+	} {
+		if m.Scripts[s] != "" {
+			found = append(found, s)
+		}
+	}
+	return found
+}
+
+// InstallInput is the part of package.json that can change what npm ci does: all keys, sorted, but those that are known
+// to have no effect on it.
+func (m PackageJSON) InstallInput() ([]byte, error) {
+	without := []string{
+		"version", "description", "keywords", "author", "contributors", "license", "homepage",
+		"bugs", "repository", "funding", "main", "scripts", "nodeos",
+	}
+	kept := object{}
+	for k, v := range m.all {
+		if !slices.Contains(without, k) {
+			kept[k] = v
+		}
+	}
+	return json.Marshal(kept)
+}

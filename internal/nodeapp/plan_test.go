@@ -1,0 +1,68 @@
+package nodeapp
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestPlanRejections(t *testing.T) {
+	const deps = `{"dependencies": {"ms": "2"}, "scripts": {"start": "node ."}}`
+	for name, c := range map[string]struct {
+		files   map[string]string
+		refused string
+	}{
+		"empty":             {nil, "the repository is empty"},
+		"no package.json":   {map[string]string{"a.js": ""}, "no package.json at the root"},
+		"below":             {map[string]string{"app/package.json": "{}"}, "no package.json at the root"},
+		"a folder":          {map[string]string{"package.json/x": "{}"}, "no package.json at the root"},
+		"a symlink":         {map[string]string{"package.json": "-> p.json", "p.json": "{}"}, "package.json is a symlink"},
+		"broken":            {map[string]string{"package.json": "{\n  \"name\": \"x\",\n  oops\n}"}, "line 3, column 3"},
+		"cut off":           {map[string]string{"package.json": "{\"name\": "}, "ends too early"},
+		"empty file":        {map[string]string{"package.json": ""}, "ends too early"},
+		"a list":            {map[string]string{"package.json": "[]"}, "not a JSON object"},
+		"too large":         {map[string]string{"package.json": strings.Repeat(" ", packageLimit+1)}, "larger than 1 MiB"},
+		"no lockfile":       {map[string]string{"package.json": deps}, "dependencies, but no package-lock.json"},
+		"yarn":              {map[string]string{"package.json": deps, "yarn.lock": ""}, "yarn.lock is not supported yet"},
+		"pnpm":              {map[string]string{"package.json": deps, "pnpm-lock.yaml": ""}, "pnpm-lock.yaml is not supported yet"},
+		"broken lockfile":   {map[string]string{"package.json": deps, "package-lock.json": "{"}, "package-lock.json is broken"},
+		"no start command":  {map[string]string{"package.json": "{}"}, "no start command"},
+		"main is not there": {map[string]string{"package.json": `{"main": "a.js"}`}, "no start command"},
+		"memory":            {map[string]string{"package.json": `{"main":"a.js","nodeos":{"memory":"lots"}}`, "a.js": ""}, "nodeos.memory is"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := MakePlan(repository(c.files))
+			rejected(t, err, c.refused)
+		})
+	}
+}
+
+func TestPlan(t *testing.T) {
+	const lock = `{"lockfileVersion": 3, "packages": {"": {}, "node_modules/ms": {"version": "2.1.3"}}}`
+	for name, c := range map[string]struct {
+		pkg, lock      string
+		install, build bool
+		fresh          string
+	}{
+		"plain":                   {`{"main":"a.js"}`, "", false, false, ""},
+		"deps":                    {`{"main":"a.js","dependencies":{"ms":"2"}}`, lock, true, false, ""},
+		"dev only":                {`{"main":"a.js","devDependencies":{"ms":"2"}}`, "", false, false, ""},
+		"dev only, build":         {`{"main":"a.js","devDependencies":{"ms":"2"},"scripts":{"build":"x"}}`, lock, true, true, ""},
+		"build only":              {`{"main":"a.js","scripts":{"build":"x"}}`, "", false, true, ""},
+		"postinstall":             {`{"main":"a.js","dependencies":{"ms":"2"},"scripts":{"postinstall":"x"}}`, lock, true, false, "scripts.postinstall"},
+		"workspaces":              {`{"main":"a.js","workspaces":["a"]}`, lock, true, false, "workspaces"},
+		"package in the repo":     {`{"main":"a.js","dependencies":{"b":"file:b"}}`, `{"packages":{"b":{},"node_modules/b":{"resolved":"b","link":true}}}`, true, false, "package of this repository"},
+		"keys are case-sensitive": {`{"main":"a.js","DEPENDENCIES":{"ms":"2"}}`, "", false, false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := map[string]string{"package.json": c.pkg, "a.js": ""}
+			if c.lock != "" {
+				files["package-lock.json"] = c.lock
+			}
+			p, err := MakePlan(repository(files))
+			check(t, err)
+			if p.Install != c.install || p.Build != c.build || !strings.Contains(p.Fresh, c.fresh) || (c.fresh == "") != (p.Fresh == "") {
+				t.Errorf("install %t, build %t, fresh %q", p.Install, p.Build, p.Fresh)
+			}
+		})
+	}
+}

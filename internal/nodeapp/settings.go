@@ -1,0 +1,95 @@
+package nodeapp
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"gitd/internal/core"
+	"gitd/internal/units"
+)
+
+// Settings are an app's own, in package.json under "nodeos". The host's own limits are not known here.
+type Settings struct {
+	Resources core.Resources
+	Health    core.Health
+
+	ownHealth bool // Health is set here, so app.json's does not count
+}
+
+// parseSettings reads the "nodeos" member; raw may be empty. Unknown keys are
+// warnings, so that an app can be pushed to an older gitd.
+func parseSettings(raw json.RawMessage, warnings *[]string) (Settings, error) {
+	s := Settings{Health: core.Health{Path: "/"}}
+	if len(raw) == 0 {
+		return s, nil
+	}
+	o, err := member(raw, "nodeos")
+	if err != nil {
+		return s, err
+	}
+	*warnings = append(*warnings, o.unknown("nodeos", "memory", "cpus", "healthcheck")...)
+	if s.Resources.MemoryMiB, err = parseMemory(o["memory"]); err != nil {
+		return s, err
+	}
+	if s.Resources.CPUs, err = parseCPUs(o["cpus"]); err != nil {
+		return s, err
+	}
+	if raw, ok := o["healthcheck"]; ok {
+		s.ownHealth = true
+		s.Health, err = parseHealth(raw, warnings)
+	}
+	return s, err
+}
+
+func member(raw json.RawMessage, name string) (object, error) {
+	o, _, err := parseObject(raw)
+	if err != nil {
+		return nil, badSetting(name, raw, `{"memory": "256M"} is an example of the whole`)
+	}
+	return o, nil
+}
+
+// unknown makes a warning for each key that is not in known.
+func (o object) unknown(name string, known ...string) []string {
+	var all []string
+	for k := range o {
+		if !slices.Contains(known, k) {
+			all = append(all, fmt.Sprintf("package.json: %s.%s is unknown and ignored", name, shorten(k)))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func badSetting(name string, raw json.RawMessage, hint string) error {
+	return core.Reject(fmt.Sprintf("package.json: %s is %s", name, shorten(string(raw))), hint)
+}
+
+func parseMemory(raw json.RawMessage) (mib int, err error) {
+	if len(raw) == 0 {
+		return 0, nil
+	}
+	var s string
+	json.Unmarshal(raw, &s) //nolint:errcheck // what is no string is no size
+	size, err := units.ParseBytes(s)
+	if err != nil {
+		return 0, badSetting("nodeos.memory", raw, `use a size such as "256M" or "1G"`)
+	}
+	mib = int(size >> 20)
+	if mib < core.MinMemoryMiB || mib > core.MaxMemoryMiB {
+		return 0, badSetting("nodeos.memory", raw,
+			fmt.Sprintf(`use "%dM" to "%dG"`, core.MinMemoryMiB, core.MaxMemoryMiB>>10))
+	}
+	return mib, nil
+}
+
+func parseCPUs(raw json.RawMessage) (n int, err error) {
+	if len(raw) == 0 {
+		return 0, nil
+	}
+	if err := json.Unmarshal(raw, &n); err != nil || n < 1 || n > core.MaxCPUs {
+		return 0, badSetting("nodeos.cpus", raw, fmt.Sprintf("use a whole number from 1 to %d", core.MaxCPUs))
+	}
+	return n, nil
+}
