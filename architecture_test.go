@@ -5,9 +5,14 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -18,20 +23,31 @@ import (
 // may, and its parent's other packages.
 var mayImport = map[string][]string{
 	// The ground floor: words that everyone speaks, and helpers that know none of them.
-	"internal/units":    {},
-	"internal/core":     {"internal/guest", "internal/units"},
-	"internal/progress": {"internal/core"},
-	"internal/disk":     {"internal/core"},
-	"internal/guest":    {},
-	"internal/latch":    {},
-	"templates":         {},
-	// The rooms of the house: what gitd decides.
-	"internal/people":  {"internal/core"},
-	"internal/image":   {"internal/core", "internal/disk", "internal/guest", "internal/progress"},
+	"internal/guest":      {},
+	"internal/units":      {},
+	"internal/latch":      {},
+	"internal/background": {},
+	"internal/core":       {"internal/guest", "internal/units"},
+	"internal/progress":   {"internal/core"},
+	"internal/disk":       {"internal/core"},
+	"internal/audit":      {"internal/core"},
+	"templates":           {},
+	// The rooms of the core: what gitd decides. A room knows those above it in this list.
+	"internal/people": {"internal/core"},
+	"internal/image": {"internal/audit", "internal/background", "internal/core", "internal/disk", "internal/guest",
+		"internal/progress", "internal/units"},
+	"internal/fleet": {"internal/audit", "internal/background", "internal/core", "internal/disk", "internal/guest",
+		"internal/image", "internal/latch", "internal/progress"},
+	"internal/deploy": {"internal/audit", "internal/background", "internal/core", "internal/disk", "internal/fleet",
+		"internal/image", "internal/progress", "internal/units"},
+	"internal/apps": {"internal/audit", "internal/core", "internal/deploy", "internal/disk", "internal/fleet",
+		"internal/progress", "internal/units"},
+	"internal/usage": {"internal/core", "internal/disk", "internal/image"},
+	"internal/engine": {"internal/apps", "internal/audit", "internal/background", "internal/core", "internal/deploy",
+		"internal/fleet", "internal/image", "internal/usage"},
+	"internal/coretest": {},
+	// The trades: they know the core's values and never each other, but the builder what it builds from and on.
 	"internal/nodeapp": {"internal/core", "internal/guest", "internal/progress", "internal/units"},
-	"internal/deploy": {"internal/core", "internal/disk", "internal/guest", "internal/image", "internal/people", "internal/progress",
-		"internal/units"},
-	// The trades: they know the core's values and never each other, but the builder the base that its apps stand on.
 	"internal/base": {"internal/core", "internal/disk", "internal/guest", "internal/image", "internal/progress",
 		"internal/units", "templates"},
 	"internal/builder": {"internal/base", "internal/core", "internal/disk", "internal/guest", "internal/image",
@@ -47,16 +63,18 @@ var mayImport = map[string][]string{
 	"internal/hooks":    {"internal/control", "internal/core", "internal/deploy", "internal/progress"},
 	"internal/terminal": {"internal/progress"},
 	"internal/overview": {"internal/core", "internal/progress", "internal/terminal"},
-	"internal/cli": {"internal/core", "internal/deploy", "internal/overview", "internal/people", "internal/progress", "internal/terminal",
-		"internal/units"},
-	"internal/server": {"internal/cli", "internal/core", "internal/people", "internal/progress", "internal/repo", "internal/terminal"},
+	"internal/cli": {"internal/apps", "internal/core", "internal/deploy", "internal/disk", "internal/fleet", "internal/overview",
+		"internal/people", "internal/progress", "internal/terminal", "internal/units", "internal/usage"},
+	"internal/server": {"internal/cli", "internal/core", "internal/people", "internal/progress", "internal/repo",
+		"internal/terminal"},
 	// The programs.
 	"cmd/nodeos-init": {"internal/guest", "internal/units"},
 	"cmd/bench-boot": {"internal/base", "internal/builder", "internal/core", "internal/guest", "internal/image",
 		"internal/libvirt", "internal/progress", "internal/units", "templates"},
-	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cli", "internal/control", "internal/core", "internal/deploy", "internal/disk",
-		"internal/hooks", "internal/image", "internal/ledger", "internal/libvirt", "internal/people", "internal/progress",
-		"internal/proxy", "internal/repo", "internal/server", "internal/terminal", "internal/volume"},
+	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cli", "internal/control",
+		"internal/core", "internal/disk", "internal/engine", "internal/fleet", "internal/hooks", "internal/image",
+		"internal/ledger", "internal/libvirt", "internal/people", "internal/progress", "internal/proxy",
+		"internal/repo", "internal/server", "internal/terminal", "internal/volume"},
 }
 
 // TestImports holds docs/decisions/0001-house.md: a package that is not in
@@ -155,4 +173,66 @@ func TestDependenciesHaveReasons(t *testing.T) {
 			t.Errorf("docs/dependencies.md has no line for %s", path)
 		}
 	}
+}
+
+// callOf is a call as ARCHITECTURE.md names it: `deploy.(*Deployer).Receive`, `hooks.Run`, `deploy.Outcome.Settle`.
+var callOf = regexp.MustCompile("^\\| [0-9]+ \\| `([a-z]+)\\.(?:\\(?\\*?([A-Za-z]+)\\)?\\.)?([A-Za-z]+)` \\|")
+
+// TestOnePush: a push can be followed in at most 12 named calls, and each of them is there.
+func TestOnePush(t *testing.T) {
+	text, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(text)) {
+		m := callOf.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		n++
+		if !declares(t, filepath.Join("internal", m[1]), m[2], m[3]) {
+			t.Errorf("ARCHITECTURE.md names a call that is not there: %s", line)
+		}
+	}
+	if n == 0 || n > 12 {
+		t.Errorf("a push has %d calls in ARCHITECTURE.md, want 1 to 12", n)
+	}
+}
+
+// declares reports whether a package has a function, or a type that has a method, of this name.
+func declares(t *testing.T, dir, typ, name string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range files {
+		f, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range f.Decls {
+			if fn, ok := d.(*ast.FuncDecl); ok && fn.Name.Name == name && receiver(fn) == typ {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// receiver is the name of a method's type; "" for a function.
+func receiver(fn *ast.FuncDecl) string {
+	if fn.Recv == nil {
+		return ""
+	}
+	typ := fn.Recv.List[0].Type
+	if star, ok := typ.(*ast.StarExpr); ok {
+		typ = star.X
+	}
+	id, _ := typ.(*ast.Ident)
+	if id == nil {
+		return ""
+	}
+	return id.Name
 }

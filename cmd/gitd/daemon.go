@@ -20,7 +20,8 @@ import (
 	"gitd/internal/cli"
 	"gitd/internal/control"
 	"gitd/internal/core"
-	"gitd/internal/deploy"
+	"gitd/internal/engine"
+	"gitd/internal/fleet"
 	"gitd/internal/hooks"
 	"gitd/internal/image"
 	"gitd/internal/ledger"
@@ -65,15 +66,21 @@ func (l *listeners) close() {
 	}
 }
 
+// observe is told of each transition of the core. The product has none: the fault tests set it.
+var observe func(core.Transition)
+
 // daemon is everything that runs.
 type daemon struct {
 	l      *listeners
 	log    zerolog.Logger
 	ledger *ledger.Ledger
 	people *people.Service
+	repos  *repo.Repos
 	driver *libvirt.Driver
 	front  *proxy.Proxy
-	core   *deploy.Deployer
+	logs   *applog.Store
+	builds applog.Builds
+	core   *engine.Engine
 	desk   *hooks.Desk
 	door   *server.Server
 	here   cli.Door // the SSH door, from this host
@@ -84,65 +91,83 @@ type daemon struct {
 	svc         cli.Services
 	halt        atomic.Bool // stop the machines too
 	grace       time.Duration
-	logs        *applog.Store
 }
 
 // wire makes the trades, then the core on them, then the doors.
 func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFunc, log zerolog.Logger) (*daemon, error) {
-	state := core.StateDir(o.state)
 	d := &daemon{l: l, log: log, grace: o.stopGrace, here: o.fromHost(l.ssh.Addr()), claimFor: o.people.claimFor}
-	var err error
-	if d.authorities, err = server.ReadAuthorities(o.people.trustedCA); err != nil {
-		return nil, err
-	}
-	if d.ledger, err = ledger.Open(ctx, state.Ledger()); err != nil {
-		return nil, err
-	}
-	d.people = people.NewService(d.ledger)
-	if err := o.people.registerAdmins(ctx, d.people); err != nil {
+	if err := d.trades(ctx, o); err != nil {
 		return nil, err
 	}
 	build, err := o.builder(log)
 	if err != nil {
 		return nil, err
 	}
-	repos, err := repo.Open(state)
-	if err != nil {
-		return nil, err
+	state := core.StateDir(o.state)
+	d.core = engine.New(engine.Config{
+		State: state, Ledger: d.ledger, Volumes: volume.Open(state), Builder: build, Images: build, Driver: d.driver,
+		Router: d.front, Repos: d.repos, Output: d.logs, BuildLogs: d.builds,
+		Log: slog.New(zerolog.NewSlogHandler(log)), Observe: observe,
+		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Limits: o.limits(), Keep: o.keep, Builds: o.parallel,
+	})
+	return d, d.doors(o, stop)
+}
+
+// trades opens what the core works with.
+func (d *daemon) trades(ctx context.Context, o *options) (err error) {
+	state := core.StateDir(o.state)
+	if d.authorities, err = server.ReadAuthorities(o.people.trustedCA); err != nil {
+		return err
+	}
+	if d.ledger, err = ledger.Open(ctx, state.Ledger()); err != nil {
+		return err
+	}
+	d.people = people.NewService(d.ledger)
+	if err := o.people.registerAdmins(ctx, d.people); err != nil {
+		return err
+	}
+	if d.repos, err = repo.Open(state); err != nil {
+		return err
 	}
 	if err := installHooks(state); err != nil {
-		return nil, err
+		return err
 	}
-	if d.driver, err = libvirt.New(ctx, libvirt.Config{URI: o.libvirt, State: state, Accel: o.accel, Log: log}); err != nil {
-		return nil, err
+	if d.driver, err = libvirt.New(ctx, libvirt.Config{URI: o.libvirt, State: state, Accel: o.accel, Log: d.log}); err != nil {
+		return err
 	}
-	d.front = proxy.New(proxy.Config{Domain: o.domain, Log: log})
-	d.logs = applog.Open(state.Log)
-	builds := applog.OpenBuilds(state.BuildLog)
-	url, defaults := o.url(l.http), core.Resources{MemoryMiB: o.memory, CPUs: 1}
-	d.core = deploy.New(deploy.Config{
-		State: state, Ledger: d.ledger, Settings: d.ledger, Volumes: d.ledger, VolumeFiles: volume.Open(state),
-		Builder: build, Store: build, Driver: d.driver, Router: d.front, Repos: repos,
-		Output: d.logs, BuildLogs: builds, Log: slog.New(zerolog.NewSlogHandler(log)), Host: o.host, URL: url,
-		Defaults: defaults,
-		Keep:     o.keep, Builds: o.builds, BootTimeout: o.bootLimit, DrainTimeout: o.drainLimit, HoldTimeout: o.holdLimit, StopGrace: o.stopGrace,
-	})
+	d.front = proxy.New(proxy.Config{Domain: o.domain, Log: d.log})
+	d.logs, d.builds = applog.Open(state.Log), applog.OpenBuilds(state.BuildLog)
+	return nil
+}
+
+// doors makes what people and git come in by.
+func (d *daemon) doors(o *options, stop context.CancelFunc) error {
+	state := core.StateDir(o.state)
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
 	d.svc = cli.Services{
-		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Logs: d.logs, Builds: builds,
-		Counts: d.front.Counts, HasImage: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil }, Host: o.host, URL: url, Defaults: defaults,
+		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Logs: d.logs, Builds: d.builds,
+		Counts: d.front.Counts, HasImage: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil },
+		Host: o.host, URL: o.url(d.l.http), Defaults: o.defaults(),
 		Status: hostStatus(o.state, d.driver.Accel()), Version: buildVersion(),
 		Halt: func() { d.halt.Store(true); stop() },
 	}
 	key, err := server.HostKey(state.HostKey())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	d.door = server.New(server.Config{
-		HostKey: key, Authorities: d.authorities, Services: d.svc, Ledger: d.ledger, Pushes: d.desk, Git: repos, Core: d.core, Log: log,
-		Public: o.public(l.ssh.Addr()), LoginTimeout: o.people.loginTimeout, IdleTimeout: o.people.idleTimeout,
+		HostKey: key, Authorities: d.authorities, Services: d.svc, Pushes: d.desk, Git: d.repos,
+		Core: d.core, Log: d.log,
+		Public: o.public(d.l.ssh.Addr()), LoginTimeout: o.people.loginTimeout, IdleTimeout: o.people.idleTimeout,
 	})
-	return d, nil
+	return nil
+}
+
+// defaults are for releases that ask for nothing.
+func (o *options) defaults() core.Resources { return core.Resources{MemoryMiB: o.memory, CPUs: 1} }
+
+func (o *options) limits() fleet.Limits {
+	return fleet.Limits{Boot: o.bootLimit, Drain: o.drainLimit, Hold: o.holdLimit, Grace: o.stopGrace}
 }
 
 func (o *options) builder(log zerolog.Logger) (*builder.Builder, error) {
@@ -180,7 +205,7 @@ func installHooks(state core.StateDir) error {
 // serve brings the machines in line with the ledger, opens the doors and
 // waits for ctx.
 func (d *daemon) serve(ctx context.Context, out io.Writer) error {
-	if err := d.core.Reconcile(ctx); err != nil {
+	if err := d.core.Start(ctx); err != nil {
 		return err
 	}
 	d.log.Info().

@@ -41,9 +41,8 @@ func (b *bench) open(t *testing.T) {
 		parent = smallFS(t, b.t)
 	}
 	r := newRigOf(t, b.t, b.program, parent)
-	socket := r.state + ".log"
-	r.journal.listen(b.t, socket)
-	r.daemon = []string{"GITD_TEST_JOURNAL=" + socket, "PATH=" + packer(r) + ":" + os.Getenv("PATH")}
+	r.daemon = []string{"PATH=" + packer(r) + ":" + os.Getenv("PATH")}
+	r.observed(b.t)
 	r.serve()
 	r.admit()
 	r.repo("app", "testdata/faults/app")

@@ -21,7 +21,7 @@ type cell struct {
 	b     *bench
 	phase phase
 	head  string // the commit that is pushed
-	trap  *trap
+	trap  *trap[core.Transition]
 	push  *push
 	gate  *gate // where a process waits that is not gitd
 }
@@ -46,23 +46,23 @@ func (c *cell) begin(f fault) {
 	case "draining":
 		c.beginDraining()
 	default:
-		c.trap = c.journal.trap(c.phase.line)
+		c.trap = c.observer.at(c.phase.at)
 		c.push = c.rig.push("app", "main")
 		c.reached(c.trap)
 	}
 }
 
 // reached waits for a trap to be sprung.
-func (c *cell) reached(tr *trap) {
+func (c *cell) reached(tr *trap[core.Transition]) {
 	c.t.Helper()
 	select {
 	case <-tr.hit:
 	case <-c.push.done:
-		c.t.Fatalf("the push ended before %q", tr.re)
+		c.t.Fatalf("the push ended before %q", tr.what)
 	case <-c.ended:
-		c.t.Fatalf("gitd ended before %q", tr.re)
+		c.t.Fatalf("gitd ended before %q", tr.what)
 	case <-time.After(eventLimit):
-		c.t.Fatalf("no %q within %s", tr.re, eventLimit)
+		c.t.Fatalf("no %q within %s", tr.what, eventLimit)
 	}
 }
 
@@ -93,8 +93,8 @@ func (c *cell) beginReceive() {
 // keeps the old machine busy.
 func (c *cell) beginDraining() {
 	c.t.Helper()
-	before := c.journal.trap(`"step":"Switching traffic"`)
-	defer c.journal.release(before)
+	before := c.observer.at(core.AtSwitch)
+	defer c.observer.release(before)
 	c.push = c.rig.push("app", "main")
 	c.reached(before)
 	req, err := c.request(http.MethodGet, "app", "/slow?10000", nil)
@@ -102,8 +102,8 @@ func (c *cell) beginDraining() {
 	res, err := c.client(false).Do(req) // it returns with the first half of the answer
 	c.check(err)
 	c.t.Cleanup(func() { res.Body.Close() })
-	c.trap = c.journal.trap(c.phase.line)
-	c.journal.release(before)
+	c.trap = c.observer.at(c.phase.at)
+	c.observer.release(before)
 	c.reached(c.trap)
 }
 
@@ -133,7 +133,7 @@ func (c *cell) goOn() {
 // release lets go on who waits, however the cell ends.
 func (c *cell) release() {
 	if c.trap != nil {
-		c.journal.release(c.trap)
+		c.observer.release(c.trap)
 	}
 	if c.gate != nil {
 		c.gate.open()
@@ -158,13 +158,13 @@ func (c *cell) cutLog() {
 func (c *cell) killBuild() {
 	if c.phase.name == "pack" {
 		c.gate = newGate(c.t, filepath.Join(c.work, "packer"))
-		c.journal.release(c.trap)
+		c.observer.release(c.trap)
 		pid, err := strconv.Atoi(c.gate.wait())
 		c.check(err)
 		c.kill9(process{pid: pid})
 		return
 	}
-	c.journal.release(c.trap)
+	c.observer.release(c.trap)
 	c.check(c.eventually(func() error {
 		if !strings.Contains(c.push.out.String(), "held") {
 			return errors.New("the held script does not run")
@@ -181,7 +181,7 @@ func (c *cell) killClient() { c.push.kill() }
 // killCandidate kills the machine of the newest release, as soon as it is
 // there.
 func (c *cell) killCandidate() {
-	c.journal.release(c.trap)
+	c.observer.release(c.trap)
 	c.killMachine(c.releases()[0].Version)
 }
 

@@ -1,32 +1,32 @@
 package main
 
 import (
+	"gitd/internal/core"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
 )
 
-// phase is a moment of a push: the daemon has logged this line, and whoever
-// logged it waits.
+// phase is a moment of a push, at which the daemon waits.
 type phase struct {
 	name string
-	line string // regular expression; empty: the daemon does not know of the push yet
+	at   core.Moment // empty: the daemon does not know of the push yet
 }
 
 // phases are in the order in which a push passes through them.
 var phases = []phase{
 	{"receive", ""},
-	{"plan", `"step":"Node.js app detected"`},
-	{"npm", `"step":"Installing dependencies"`},
-	{"build", `"step":"Building"`},
-	{"pack", `"step":"Packing"`},
-	{"built", `"state":"built"`},
-	{"booting", `"step":"Booting v`},
-	{"healthy", `"state":"healthy"`},
-	{"promote", `"state":"live"`}, // in the ledger, and not yet at the front door
-	{"draining", `"message":"release is live"`},
-	{"retire", `"message":"machine drained"`},
+	{"plan", core.AtPlan},
+	{"npm", core.AtInstall},
+	{"build", core.AtBuild},
+	{"pack", core.AtPack},
+	{"built", core.AtBuilt},
+	{"booting", core.AtBoot},
+	{"healthy", core.AtHealthy},
+	{"promote", core.AtLive}, // in the ledger, and not yet at the front door
+	{"draining", core.AtServed},
+	{"retire", core.AtDrained},
 	{"rollback", ""}, // before an older tag is pushed
 }
 
@@ -116,7 +116,7 @@ func TestFaults(t *testing.T) {
 	t.Logf("\n%s", tab)
 }
 
-// pausingGitd builds a gitd whose log is the test's to hold.
+// pausingGitd builds a gitd that waits at each transition until the test lets it go on.
 func pausingGitd(t *testing.T) string {
 	t.Helper()
 	return overlaid(t, "gitd", "gitd-faults", map[string]string{"main.go": filepath.Join("testdata", "faults", "main.go")})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"gitd/internal/core"
 	"net/http"
 	"path/filepath"
 	"strings"
@@ -25,7 +26,8 @@ func TestLostMachines(t *testing.T) {
 		t.Skip("boots virtual machines")
 	}
 	program := overlaid(t, "nodeos-init", "lost-init", map[string]string{"panics.go": filepath.Join("testdata", "lost", "panics.go")})
-	r := newRig(t, filepath.Join(bin, "gitd"), "", "--guest-init", program)
+	r := newRig(t, pausingGitd(t), "", "--guest-init", program)
+	r.observed(t)
 	r.serve()
 	r.admit()
 	r.repo("shop", filepath.Join("..", "..", "templates", "apps", "hello"))
@@ -46,13 +48,13 @@ func TestLostMachines(t *testing.T) {
 		}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			mark, began := r.mark(), time.Now()
+			mark, began := r.observer.mark(), time.Now()
 			tt.end(t)
-			if _, err := r.wait(`"reason":"[^"]*`+tt.reason+`.*"message":"machine lost"`, mark, r.ended); err != nil {
+			if err := r.observer.await(core.AtLost, tt.reason, mark, r.ended); err != nil {
 				t.Fatalf("%v\n%s", err, r.tail(30))
 			}
 			seen := time.Since(began)
-			if _, err := r.wait(`"message":"machine started"`, mark, r.ended); err != nil {
+			if err := r.observer.await(core.AtStarted, "", mark, r.ended); err != nil {
 				t.Fatalf("%v\n%s", err, r.tail(30))
 			}
 			status, body, err := r.get(r.client(false), "shop", "/")

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"gitd/internal/core"
 	"io"
 	"net"
 	"net/http"
@@ -30,7 +31,8 @@ type rig struct {
 	args    []string // more flags of serve
 	daemon  []string // more variables of serve
 	env     []string // of git and ssh
-	*journal
+	journal
+	observer  observer // gets nothing unless observed was called
 	cmd       *exec.Cmd
 	ended     chan struct{}
 	ssh, http string // addresses; kept from one start to the next
@@ -51,7 +53,7 @@ func newRigOf(t, owner *testing.T, program, parent string, args ...string) *rig 
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{t: t, program: program, state: state, work: owner.TempDir(), args: args, journal: newJournal(), ssh: "127.0.0.1:0", http: "127.0.0.1:0"}
+	r := &rig{t: t, program: program, state: state, work: owner.TempDir(), args: args, journal: journal{newFeed[string]()}, observer: observer{newFeed[core.Transition]()}, ssh: "127.0.0.1:0", http: "127.0.0.1:0"}
 	owner.Cleanup(r.cleanup)
 	if err := os.Chmod(state, 0o711); err != nil {
 		t.Fatal(err)
@@ -117,7 +119,7 @@ func (r *rig) serve() {
 		cmd.Wait() //nolint:errcheck // it may be killed
 		close(ended)
 	}()
-	ready, err := r.wait(`"message":"ready"`, mark, r.ended)
+	ready, err := r.journal.ready(mark, r.ended)
 	if err != nil {
 		r.t.Fatalf("%v\n%s", err, r.tail(50))
 	}
@@ -126,6 +128,13 @@ func (r *rig) serve() {
 		r.t.Fatal(err)
 	}
 	r.ssh, r.http = fields.SSH, fields.HTTP
+}
+
+// observed has the test get gitd's transitions, for as long as owner lasts. The program is that of pausingGitd.
+func (r *rig) observed(owner *testing.T) {
+	socket := r.state + ".observer"
+	r.observer.listen(owner, socket)
+	r.daemon = append(r.daemon, "GITD_TEST_OBSERVER="+socket)
 }
 
 // kill ends gitd as a power cut would.
@@ -311,11 +320,8 @@ func (r *rig) eventually(check func() error) error {
 		if err == nil {
 			return nil
 		}
-		r.mu.Lock()
-		more := r.more
-		r.mu.Unlock()
 		select {
-		case <-more:
+		case <-r.journal.next():
 		case <-time.After(20 * time.Millisecond):
 		case <-limit:
 			return fmt.Errorf("for %s: %w", eventLimit, err)
@@ -325,7 +331,7 @@ func (r *rig) eventually(check func() error) error {
 
 // cleanup leaves no process and no file behind, whatever the test did.
 func (r *rig) cleanup() {
-	r.journal.freeAll()
+	r.observer.freeAll()
 	if r.cmd != nil {
 		r.cmd.Process.Kill() //nolint:errcheck // it may have ended
 		<-r.ended

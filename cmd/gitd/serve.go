@@ -38,7 +38,7 @@ type options struct {
 	drainLimit time.Duration
 	keep       int
 	holdLimit  time.Duration
-	builds     int
+	parallel   int // builds side by side
 	stopGrace  time.Duration
 	buildLimit time.Duration
 	logLevel   string
@@ -59,7 +59,7 @@ func (h *host) serve() *cobra.Command {
 	f.DurationVar(&o.bootLimit, "boot-timeout", 60*time.Second, "for a machine to boot, and then for its app to give a first good answer")
 	f.DurationVar(&o.drainLimit, "drain-timeout", 30*time.Second, "for requests that still run on a replaced machine")
 	f.DurationVar(&o.holdLimit, "hold-timeout", 30*time.Second, "for requests that wait while an app with a volume is replaced")
-	f.IntVar(&o.builds, "builds", 0, "builds that run side by side; 0: as many as there are cores")
+	f.IntVar(&o.parallel, "builds", 0, "builds that run side by side; 0: as many as there are cores")
 	f.IntVar(&o.keep, "keep", 5, "images of each app that are kept for rollbacks; the live one and the one before always are")
 	f.DurationVar(&o.stopGrace, "stop-grace", 10*time.Second, "between SIGTERM and SIGKILL for an app")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")

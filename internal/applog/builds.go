@@ -1,6 +1,7 @@
 package applog
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -60,8 +61,8 @@ func (b Builds) Text(app string, release int) (string, error) {
 	return string(text), err
 }
 
-// Forget removes the texts of an app.
-func (b Builds) Forget(app string) error {
+// Remove removes the texts of an app.
+func (b Builds) Remove(_ context.Context, app string) error {
 	if err := core.CheckName(app); err != nil {
 		return err
 	}
@@ -69,7 +70,7 @@ func (b Builds) Forget(app string) error {
 }
 
 // Rename gives the texts of an app to its new name.
-func (b Builds) Rename(from, to string) error {
+func (b Builds) Rename(_ context.Context, from, to string) error {
 	if err := errors.Join(core.CheckName(from), core.CheckName(to)); err != nil {
 		return err
 	}

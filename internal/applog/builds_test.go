@@ -41,13 +41,13 @@ func TestBuilds(t *testing.T) {
 	if info, err := os.Stat(b.path("shop", 1)); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	if err := b.Rename("shop", "store"); err != nil {
+	if err := b.Rename(t.Context(), "shop", "store"); err != nil {
 		t.Fatal(err)
 	}
 	if text, err := b.Text("store", 2); err != nil || text != "other" {
 		t.Errorf("renamed: %q, %v", text, err)
 	}
-	if err := errors.Join(b.Forget("store"), b.Forget("store"), b.Rename("store", "shop")); err != nil {
+	if err := errors.Join(b.Remove(t.Context(), "store"), b.Remove(t.Context(), "store"), b.Rename(t.Context(), "store", "shop")); err != nil {
 		t.Error(err)
 	}
 	for _, app := range []string{"shop", "store"} {
@@ -61,7 +61,7 @@ func TestBuilds(t *testing.T) {
 	for _, name := range []string{"", "../x", "/etc"} {
 		_, begin := b.Begin(name, 1)
 		_, read := b.Text(name, 1)
-		if begin == nil || read == nil || b.Forget(name) == nil || b.Rename("blog", name) == nil {
+		if begin == nil || read == nil || b.Remove(t.Context(), name) == nil || b.Rename(t.Context(), "blog", name) == nil {
 			t.Errorf("%q is an app", name)
 		}
 	}

@@ -1,6 +1,7 @@
 package applog
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -8,9 +9,9 @@ import (
 	"strings"
 )
 
-// Forget implements deploy.Output: it removes what app said. Followers get
+// Remove removes what app said. Followers get
 // nothing more.
-func (s *Store) Forget(app string) error {
+func (s *Store) Remove(_ context.Context, app string) error {
 	return s.closeFor(app, func(_ string, files []string) error {
 		var errs []error
 		for _, f := range files {
@@ -22,9 +23,9 @@ func (s *Store) Forget(app string) error {
 	})
 }
 
-// Rename implements deploy.Output: what from said becomes what to said. A
+// Rename makes what from said what to said. A
 // renaming that was broken off can be done again.
-func (s *Store) Rename(from, to string) error {
+func (s *Store) Rename(_ context.Context, from, to string) error {
 	if _, err := s.stream(to); err != nil {
 		return err
 	}

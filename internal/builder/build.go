@@ -63,6 +63,7 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 	if j.plan, err = nodeapp.MakePlan(repoFS{c}); err != nil {
 		return err
 	}
+	j.r.At(core.AtPlan)
 	j.r.Step("Node.js app detected")
 	wish := j.plan.Package.Engines["node"]
 	if j.tools, err = j.b.ensureToolchain(ctx, wish, j.r); err != nil {
@@ -119,6 +120,7 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	if err != nil {
 		return core.Manifest{}, err
 	}
+	j.r.At(core.AtPack)
 	j.r.Step("Packing")
 	app, err := j.pack(ctx, j.shop.path("app"), "the app")
 	if err != nil {

@@ -34,6 +34,7 @@ func (d dependencies) summary() string {
 // leaves the app's folder without node_modules.
 func (j *job) dependencies(ctx context.Context) (dependencies, error) {
 	if j.plan.Install {
+		j.r.At(core.AtInstall)
 		j.r.Step("Installing dependencies")
 	}
 	switch {
@@ -198,6 +199,7 @@ func (j *job) buildScript(ctx context.Context) error {
 		return nil
 	}
 	defer j.r.Lap("build")
+	j.r.At(core.AtBuild)
 	j.r.Step("Building")
 	j.r.Detail("npm run build")
 	return j.run(ctx, step{

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitd/internal/core"
-	"gitd/internal/deploy"
+	"gitd/internal/fleet"
 	"gitd/internal/terminal"
 )
 
@@ -54,7 +54,7 @@ func (c appCommands) appRows(ctx context.Context) ([]appRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, live := map[string]deploy.AppStatus{}, map[string]core.Release{}
+	state, live := map[string]fleet.AppStatus{}, map[string]core.Release{}
 	for _, s := range states {
 		state[s.App] = s
 	}
@@ -71,7 +71,7 @@ func (c appCommands) appRows(ctx context.Context) ([]appRow, error) {
 }
 
 // rowOf is the row of an app; live is its live release, zero without one.
-func (c appCommands) rowOf(a core.App, s deploy.AppStatus, live core.Release) appRow {
+func (c appCommands) rowOf(a core.App, s fleet.AppStatus, live core.Release) appRow {
 	return appRow{Name: a.Name, Release: a.Live, URL: c.URL(a.Name), State: string(s.State), Commit: live.Commit, Deployed: live.Finished}
 }
 

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitd/internal/core"
+	"gitd/internal/disk"
 	"gitd/internal/progress"
 )
 
@@ -41,7 +42,7 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(help())
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return usage(cmd, err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, err) })
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
@@ -64,8 +65,10 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 }
 
 // errorText is what an error says to a person. A rejection speaks for itself,
-// with its hint and without those who passed it on.
+// with its hint and without those who passed it on. A full disk is explained,
+// whichever command met it.
 func errorText(err error) string {
+	err = disk.Rejected(err)
 	var r *core.Rejection
 	if !errors.As(err, &r) {
 		return err.Error()
@@ -84,7 +87,7 @@ func help() *cobra.Command {
 		RunE: func(cmd *cobra.Command, a []string) error {
 			about, _, err := cmd.Root().Find(a)
 			if err != nil {
-				return usage(cmd, err)
+				return misuse(cmd, err)
 			}
 			return about.Help()
 		},
@@ -102,8 +105,8 @@ type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
 
-// usage answers a wrong command line with the right one.
-func usage(cmd *cobra.Command, err error) error {
+// misuse answers a wrong command line with the right one.
+func misuse(cmd *cobra.Command, err error) error {
 	return &usageError{err.Error() + "\nusage: " + cmd.UseLine() + "; `" + cmd.Root().Name() + " help` lists the commands"}
 }
 
@@ -122,14 +125,14 @@ func unknown(cmd *cobra.Command, args []string, err error) error {
 		}
 		break // the first word is the command
 	}
-	return usage(cmd, err)
+	return misuse(cmd, err)
 }
 
 // args checks the positional arguments and answers with the usage line.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if err := check(cmd, args); err != nil {
-			return usage(cmd, err)
+			return misuse(cmd, err)
 		}
 		return nil
 	}

@@ -3,12 +3,17 @@ package cli
 import (
 	"bytes"
 	"context"
+	"errors"
+	"fmt"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
 
 	"gitd/internal/core"
+	"gitd/internal/disk"
 )
 
 func TestExitCodes(t *testing.T) {
@@ -79,5 +84,16 @@ func TestSilentErrorsKeepTheirCode(t *testing.T) {
 	var msg bytes.Buffer
 	if code := Execute(context.Background(), root, Caller{Out: &msg, Err: &msg}, []string{"x"}); code != 5 || msg.Len() > 0 {
 		t.Errorf("exit %d, says %q", code, msg.String())
+	}
+}
+
+// TestFullDisk: a command of people that met a full disk printed the ledger's raw error.
+func TestFullDisk(t *testing.T) {
+	err := fmt.Errorf("add a user: %w", &os.PathError{Op: "write", Path: "gitd.db-wal", Err: syscall.ENOSPC})
+	if said := errorText(err); said != "the server's disk is full\n"+disk.FreeRoom {
+		t.Errorf("it says %q", said)
+	}
+	if said := errorText(errors.New("no")); said != "no" {
+		t.Errorf("another error: %q", said)
 	}
 }

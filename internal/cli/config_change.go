@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitd/internal/apps"
 	"gitd/internal/core"
-	"gitd/internal/deploy"
 )
 
 func (c configCommands) configSet() *cobra.Command {
@@ -27,10 +27,10 @@ func (c configCommands) configSet() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		set, err := assignments(a[1:])
 		if err != nil {
-			return usage(cmd, err)
+			return misuse(cmd, err)
 		}
 		if len(set) == 0 && *stdin == "" {
-			return usage(cmd, errors.New("nothing to set"))
+			return misuse(cmd, errors.New("nothing to set"))
 		}
 		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
@@ -42,7 +42,7 @@ func (c configCommands) configSet() *cobra.Command {
 			}
 			set[*stdin] = strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r")
 		}
-		return c.changeConfig(cmd, a[0], deploy.ConfigChange{Set: set, NoRestart: *noRestart})
+		return c.changeConfig(cmd, a[0], apps.ConfigChange{Set: set, NoRestart: *noRestart})
 	}
 	return cmd
 }
@@ -83,7 +83,7 @@ func (c configCommands) configUnset() *cobra.Command {
 				return fmt.Errorf("%s has no %.40s; `config %s` lists what it has", a[0], name, a[0])
 			}
 		}
-		return c.changeConfig(cmd, a[0], deploy.ConfigChange{Unset: a[1:], NoRestart: *noRestart})
+		return c.changeConfig(cmd, a[0], apps.ConfigChange{Unset: a[1:], NoRestart: *noRestart})
 	}
 	return cmd
 }
@@ -110,7 +110,7 @@ func (c configCommands) configImport() *cobra.Command {
 		if len(set) == 0 {
 			return errors.New("standard input holds no NAME=value line; add `< .env`")
 		}
-		return c.changeConfig(cmd, a[0], deploy.ConfigChange{Set: set, NoRestart: *noRestart})
+		return c.changeConfig(cmd, a[0], apps.ConfigChange{Set: set, NoRestart: *noRestart})
 	}
 	return cmd
 }
@@ -131,6 +131,6 @@ func (c configCommands) input() (string, error) {
 	return string(text), nil
 }
 
-func (c configCommands) changeConfig(cmd *cobra.Command, app string, change deploy.ConfigChange) error {
+func (c configCommands) changeConfig(cmd *cobra.Command, app string, change apps.ConfigChange) error {
 	return c.Core.SetConfig(cmd.Context(), c.Actor, app, change, c.Out)
 }

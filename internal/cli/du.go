@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
 	"gitd/internal/units"
+	"gitd/internal/usage"
 )
 
 // usageRow is an app's part of the disk, in bytes. Shared is what other apps
@@ -53,7 +53,7 @@ func (c hostCommands) du() *cobra.Command {
 	return cmd
 }
 
-func usageRows(u deploy.Usage) diskRow {
+func usageRows(u usage.Usage) diskRow {
 	row := diskRow{
 		Apps: []usageRow{}, Shared: u.Shared, Stray: u.Stray, Bases: u.Bases, Cache: u.Cache, Builds: u.Builds,
 		Machines: u.Machines, Ledger: u.Ledger, Free: u.Free, Size: u.Size,
@@ -64,7 +64,7 @@ func usageRows(u deploy.Usage) diskRow {
 	return row
 }
 
-func usageTable(u deploy.Usage) [][]string {
+func usageTable(u usage.Usage) [][]string {
 	rows := [][]string{{"WHAT", "IMAGES", "LAYERS", "REPOSITORY", "CACHE", "VOLUMES", "LOGS", "TOTAL"}}
 	for _, a := range u.Apps {
 		rows = append(rows, []string{a.App, fmt.Sprint(a.Images), units.Bytes(a.Layers), units.Bytes(a.Repository),

@@ -9,10 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"gitd/internal/apps"
 	"gitd/internal/core"
 	"gitd/internal/deploy"
+	"gitd/internal/fleet"
 	"gitd/internal/ledger"
 	"gitd/internal/people"
+	"gitd/internal/usage"
 )
 
 // fuzzSecret is a value that nobody may be told who did not ask for it.
@@ -118,11 +121,11 @@ func (idle) RemoveDomain(_ context.Context, _ core.Actor, _, _ string) error { r
 func (idle) DestroyApp(context.Context, core.Actor, string, io.Writer) error { return nil }
 func (idle) StopApp(context.Context, core.Actor, string, io.Writer) error    { return nil }
 func (idle) StartApp(context.Context, core.Actor, string, io.Writer) error   { return nil }
-func (idle) Usage(context.Context) (deploy.Usage, error)                     { return deploy.Usage{}, nil }
-func (idle) VolumesOf(context.Context, string) ([]deploy.VolumeUse, error)   { return nil, nil }
+func (idle) Usage(context.Context) (usage.Usage, error)                      { return usage.Usage{}, nil }
+func (idle) VolumesOf(context.Context, string) ([]apps.VolumeUse, error)     { return nil, nil }
 func (idle) QueueOf(string) []deploy.QueueEntry                              { return nil }
 func (idle) Overview() deploy.Overview                                       { return deploy.Overview{} }
-func (idle) Statuses(context.Context) ([]deploy.AppStatus, error)            { return nil, nil }
+func (idle) Statuses(context.Context) ([]fleet.AppStatus, error)             { return nil, nil }
 
 func (idle) PinRelease(context.Context, core.Actor, string, int, bool) error { return nil }
 
@@ -140,7 +143,7 @@ func (idle) Redeploy(context.Context, core.Actor, string, core.Trigger, io.Write
 	return nil
 }
 
-func (idle) SetConfig(_ context.Context, _ core.Actor, _ string, c deploy.ConfigChange, _ io.Writer) error {
+func (idle) SetConfig(_ context.Context, _ core.Actor, _ string, c apps.ConfigChange, _ io.Writer) error {
 	return core.CheckVars(c.Set)
 }
 
@@ -148,8 +151,8 @@ func (idle) SetResources(_ context.Context, _ core.Actor, _ string, r core.Resou
 	return core.CheckResources(r)
 }
 
-func (idle) Status(_ context.Context, app string) (deploy.AppStatus, error) {
-	return deploy.AppStatus{App: app, State: deploy.Running}, nil
+func (idle) Status(_ context.Context, app string) (fleet.AppStatus, error) {
+	return fleet.AppStatus{App: app, State: fleet.Running}, nil
 }
 
 // silent has no output of anybody.

@@ -76,11 +76,11 @@ func (c peopleCommands) addKey(cmd *cobra.Command, name string, o keyOptions) er
 	}
 	limit, err := parseLimit(o.app, o.role, o.admin)
 	if err != nil {
-		return usage(cmd, err)
+		return misuse(cmd, err)
 	}
 	until, err := people.ParseExpiry(o.expires, time.Now())
 	if err != nil {
-		return usage(cmd, err)
+		return misuse(cmd, err)
 	}
 	k, err := c.readKey(name)
 	if err != nil {

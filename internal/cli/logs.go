@@ -41,7 +41,7 @@ func (c runCommands) logs() *cobra.Command {
 		release, err := parseVersion(o.release)
 		switch {
 		case err != nil:
-			return usage(cmd, err)
+			return misuse(cmd, err)
 		case o.build:
 			return c.showBuild(cmd.Context(), a[0], release)
 		case o.follow:

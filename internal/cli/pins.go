@@ -24,7 +24,7 @@ func (c releaseCommands) pin(use, short, example string, pinned bool) *cobra.Com
 		}
 		release, err := parseVersion(a[1])
 		if err != nil {
-			return usage(cmd, err)
+			return misuse(cmd, err)
 		}
 		if err := c.Core.PinRelease(cmd.Context(), c.Actor, a[0], release, pinned); err != nil {
 			return err

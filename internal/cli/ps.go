@@ -9,7 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"gitd/internal/core"
-	"gitd/internal/deploy"
+	"gitd/internal/fleet"
 	"gitd/internal/progress"
 	"gitd/internal/terminal"
 )
@@ -80,7 +80,7 @@ func (c runCommands) ps() *cobra.Command {
 	return cmd
 }
 
-func newPSRow(s deploy.AppStatus) psRow {
+func newPSRow(s fleet.AppStatus) psRow {
 	row := psRow{App: s.App, State: string(s.State), Reason: s.Reason, Release: s.Release, Machine: s.Machine,
 		Since: s.Since, Restarts: s.Restarts, LastLines: s.LastLines}
 	if u := s.Stats; u != nil {
@@ -94,7 +94,7 @@ func newPSRow(s deploy.AppStatus) psRow {
 
 // psText is one line of a table, why the app does not run if it does not, and
 // what is being deployed.
-func (c runCommands) psText(s deploy.AppStatus) error {
+func (c runCommands) psText(s fleet.AppStatus) error {
 	memory, cpu := "-", "-"
 	if u := s.Stats; u != nil {
 		memory = fmt.Sprintf("%s of %s (app %s)", terminal.MiB(u.MemoryUsed), terminal.MiB(u.MemoryTotal), terminal.MiB(u.AppRSS))
@@ -120,7 +120,7 @@ func (c runCommands) psText(s deploy.AppStatus) error {
 	return nil
 }
 
-func (c runCommands) bootTable(s deploy.AppStatus) error {
+func (c runCommands) bootTable(s fleet.AppStatus) error {
 	if s.Boot == nil {
 		return core.Reject("no times of a boot of "+s.App+" are known", "they are those of the machine that gitd started last: ps:restart "+s.App)
 	}

@@ -50,7 +50,7 @@ func (c settingCommands) resource() *cobra.Command {
 			return err
 		}
 		if err := errors.Join(parseMemory(*memory, &set.MemoryMiB), parseCPUs(*cpus, &set.CPUs)); err != nil {
-			return usage(cmd, err)
+			return misuse(cmd, err)
 		}
 		return c.Core.SetResources(cmd.Context(), c.Actor, a[0], set, c.Out)
 	}

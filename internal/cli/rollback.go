@@ -24,7 +24,7 @@ func (c releaseCommands) rollback() *cobra.Command {
 		if len(a) == 2 {
 			var err error
 			if release, err = parseVersion(a[1]); err != nil {
-				return usage(cmd, err)
+				return misuse(cmd, err)
 			}
 		}
 		return c.Core.Rollback(cmd.Context(), c.Actor, a[0], release, c.Out)

@@ -4,9 +4,12 @@ import (
 	"context"
 	"io"
 
+	"gitd/internal/apps"
 	"gitd/internal/core"
 	"gitd/internal/deploy"
+	"gitd/internal/fleet"
 	"gitd/internal/people"
+	"gitd/internal/usage"
 )
 
 // Services is what the commands act on.
@@ -67,23 +70,23 @@ type Core interface {
 	StopApp(ctx context.Context, by core.Actor, app string, w io.Writer) error
 	StartApp(ctx context.Context, by core.Actor, app string, w io.Writer) error
 	PinRelease(ctx context.Context, by core.Actor, app string, version int, pinned bool) error
-	Usage(ctx context.Context) (deploy.Usage, error)
+	Usage(ctx context.Context) (usage.Usage, error)
 	Cancel(ctx context.Context, by core.Actor, app string) error
 
-	SetConfig(ctx context.Context, by core.Actor, app string, c deploy.ConfigChange, w io.Writer) error
+	SetConfig(ctx context.Context, by core.Actor, app string, c apps.ConfigChange, w io.Writer) error
 	SetResources(ctx context.Context, by core.Actor, app string, r core.Resources, w io.Writer) error
 	AddDomain(ctx context.Context, by core.Actor, app, host string) error
 	RemoveDomain(ctx context.Context, by core.Actor, app, host string) error
 
-	Status(ctx context.Context, app string) (deploy.AppStatus, error)
-	Statuses(ctx context.Context) ([]deploy.AppStatus, error)
+	Status(ctx context.Context, app string) (fleet.AppStatus, error)
+	Statuses(ctx context.Context) ([]fleet.AppStatus, error)
 	QueueOf(app string) []deploy.QueueEntry
 	Overview() deploy.Overview
 }
 
 // Volumes acts on the disks of apps that outlive their machines.
 type Volumes interface {
-	VolumesOf(ctx context.Context, app string) ([]deploy.VolumeUse, error)
+	VolumesOf(ctx context.Context, app string) ([]apps.VolumeUse, error)
 	CreateVolume(ctx context.Context, by core.Actor, app, name string, size int64, mount string, w io.Writer) error
 	RemoveVolume(ctx context.Context, by core.Actor, app, name string, w io.Writer) error
 }

@@ -33,11 +33,11 @@ func (c peopleCommands) usersInvite() *cobra.Command {
 			err = errors.New("--role needs --app: a role is for one app")
 		}
 		if err != nil {
-			return usage(cmd, err)
+			return misuse(cmd, err)
 		}
 		until, err := people.ParseExpiry(*expires, time.Now())
 		if err != nil || until.IsZero() {
-			return usage(cmd, errors.Join(err, errors.New("an invitation needs an end")))
+			return misuse(cmd, errors.Join(err, errors.New("an invitation needs an end")))
 		}
 		return c.invite(cmd, people.Invitation{Name: a[0], Admin: *admin, App: limit.App, Role: limit.Role, Expires: until})
 	})
@@ -100,14 +100,14 @@ func (c peopleCommands) usersGrant() *cobra.Command {
 			return c.answer(said, userError(a[0], err))
 		}
 		if *admin || len(a) != 3 {
-			return usage(cmd, errors.New("name an app and a role, or --admin"))
+			return misuse(cmd, errors.New("name an app and a role, or --admin"))
 		}
 		if err := core.CheckName(a[1]); err != nil {
 			return err
 		}
 		role, err := core.ParseRole(a[2])
 		if err != nil {
-			return usage(cmd, err)
+			return misuse(cmd, err)
 		}
 		said, err := c.People.Grant(cmd.Context(), c.Actor, people.Grant{User: a[0], App: a[1], Role: role})
 		return c.answer(said, userError(a[0], err))
@@ -123,7 +123,7 @@ func (c peopleCommands) usersRevoke() *cobra.Command {
 	admin := cmd.Flags().Bool("admin", false, "NAME is no administrator any more")
 	cmd.RunE = c.adminOnly(func(cmd *cobra.Command, a []string) error {
 		if *admin == (len(a) == 2) {
-			return usage(cmd, errors.New("name an app or --admin"))
+			return misuse(cmd, errors.New("name an app or --admin"))
 		}
 		if *admin {
 			said, err := c.People.SetAdmin(cmd.Context(), c.Actor, a[0], false)

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"gitd/internal/apps"
 	"gitd/internal/core"
-	"gitd/internal/deploy"
 	"gitd/internal/terminal"
 	"gitd/internal/units"
 )
@@ -46,7 +46,7 @@ type volumeRow struct {
 	Lost    bool      `json:"lost,omitempty"`
 }
 
-func volumeRows(list []deploy.VolumeUse) []volumeRow {
+func volumeRows(list []apps.VolumeUse) []volumeRow {
 	rows := []volumeRow{}
 	for _, v := range list {
 		rows = append(rows, volumeRow{v.Name, v.Mount, v.Size, v.Used, v.Created, v.Booted, v.Lost})
@@ -55,7 +55,7 @@ func volumeRows(list []deploy.VolumeUse) []volumeRow {
 }
 
 // usedText is how much of the host's disk a volume takes, for people.
-func usedText(v deploy.VolumeUse) string {
+func usedText(v apps.VolumeUse) string {
 	if v.Lost {
 		return "file is missing"
 	}
@@ -63,7 +63,7 @@ func usedText(v deploy.VolumeUse) string {
 }
 
 // usedBy is the machine that has a volume.
-func usedBy(v deploy.VolumeUse) string {
+func usedBy(v apps.VolumeUse) string {
 	if v.Booted {
 		return "the running machine"
 	}
@@ -79,7 +79,7 @@ func (c settingCommands) volumesCreate() *cobra.Command {
 	mount := cmd.Flags().String("mount", "/data", "where the app finds it: /data, or a folder below /app")
 	cmd.Args = func(cmd *cobra.Command, a []string) error {
 		if len(a) == 1 {
-			return usage(cmd, fmt.Errorf("an app and a name are needed, for example: volumes:create APP %.40s --size %.20s --mount %.200s", a[0], *size, *mount))
+			return misuse(cmd, fmt.Errorf("an app and a name are needed, for example: volumes:create APP %.40s --size %.20s --mount %.200s", a[0], *size, *mount))
 		}
 		return args(cobra.ExactArgs(2))(cmd, a)
 	}
@@ -89,7 +89,7 @@ func (c settingCommands) volumesCreate() *cobra.Command {
 		}
 		bytes, err := units.ParseBytes(*size)
 		if err != nil {
-			return usage(cmd, err)
+			return misuse(cmd, err)
 		}
 		return c.Core.CreateVolume(cmd.Context(), c.Actor, a[0], a[1], bytes, *mount, c.Out)
 	}

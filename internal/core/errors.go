@@ -25,3 +25,11 @@ func (r *Rejection) Unwrap() error { return r.Err }
 
 // Reject makes a Rejection with a reason and a hint (which may be empty).
 func Reject(reason, hint string) *Rejection { return &Rejection{Reason: reason, Hint: hint} }
+
+// IgnoreMissing is err, or nil where err says that something is not there.
+func IgnoreMissing(err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	return err
+}

@@ -1,168 +1,111 @@
 package deploy
 
 import (
-	"context"
 	"log/slog"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
-	"time"
 
+	"gitd/internal/audit"
+	"gitd/internal/background"
 	"gitd/internal/core"
+	"gitd/internal/fleet"
 	"gitd/internal/image"
 )
 
-// Config is what a Deployer works with. Every field is required.
+// Config is what a Deployer works with. Every field is required unless it says something else.
 type Config struct {
 	State     core.StateDir
 	Ledger    Ledger
-	Settings  Settings
 	Builder   Builder
-	Store     Store
-	Driver    Driver
-	Router    Router
+	Images    Images
+	Fleet     *fleet.Fleet
 	Repos     Repos
-	Output    Output
 	BuildLogs BuildLogs
-	Volumes   Volumes
+	Shelf     *image.Shelf
+	Collector *image.Collector
+	Trail     *audit.Trail
+	Work      *background.Work
 	Log       *slog.Logger
+	Observe   func(core.Transition) // told of each step, before anyone can see its effect; nil: nobody
 
-	VolumeFiles VolumeFiles
-
-	Host     func(app string) string // the name an app is served under
-	URL      func(app string) string // where people find it
-	Defaults core.Resources          // for releases that ask for none
-
-	Keep         int           // images of each app that was live are kept; the live one and the one before always are
-	Builds       int           // side by side, of all apps; 0: as many as there are cores
-	BootTimeout  time.Duration // for a machine to boot, and again for its app to answer
-	DrainTimeout time.Duration // for requests on a replaced machine
-	HoldTimeout  time.Duration // for requests while an app that cannot run twice is replaced
-	StopGrace    time.Duration // between SIGTERM and SIGKILL
+	URL    func(app string) string // where people find an app
+	Builds int                     // side by side, of all apps; 0: as many as there are cores
 }
 
-// Deployer is the core: it alone changes the state of releases and machines.
-// Its methods are safe for concurrent use.
+// Deployer takes releases from a push or a command to live or to failed: it alone moves their state up to live. Its
+// methods are safe for concurrent use.
 type Deployer struct {
 	cfg    Config
-	builds queue         // of all apps
-	boots  chan struct{} // has a token for each machine that is being revived
+	builds queue // of all apps
 
-	shelf     image.Shelf
-	collector collector
-
-	// life ends when the daemon does. Deployments run on it and not on a
-	// client's connection: a push whose client is gone goes on.
-	life context.Context
-	end  context.CancelFunc
-	work sync.WaitGroup
-
-	mu      sync.Mutex
-	keepers map[string]*keeper // by app
+	mu    sync.Mutex
+	lanes map[string]*queue // by app: who deploys it, and who waits for that
 }
 
-// New makes a Deployer. Call Reconcile before the first push.
+// New makes a Deployer. Call FailInterrupted and RepairAllRefs before the first push.
 func New(cfg Config) *Deployer {
 	if cfg.Builds == 0 {
 		cfg.Builds = runtime.NumCPU()
 	}
-	life, end := context.WithCancel(context.Background())
-	return &Deployer{
-		cfg: cfg, builds: queue{limit: cfg.Builds}, boots: make(chan struct{}, runtime.NumCPU()),
-		life: life, end: end, keepers: map[string]*keeper{},
+	if cfg.Observe == nil {
+		cfg.Observe = func(core.Transition) {}
 	}
+	return &Deployer{cfg: cfg, builds: queue{limit: cfg.Builds}, lanes: map[string]*queue{}}
 }
 
-// Close ends running deployments as failed and waits for them. Machines keep
-// running: the next process adopts them.
-func (d *Deployer) Close() {
-	d.mu.Lock()
-	d.end()
-	d.mu.Unlock()
-	d.work.Wait()
-}
-
-// Halt is Close, and stops every machine. Live releases stay live in the
-// ledger, so the next process starts them again.
-func (d *Deployer) Halt(ctx context.Context) {
-	d.Close()
-	var all sync.WaitGroup
-	for _, k := range d.allKeepers() {
-		inst := k.current()
-		if !k.unserve(inst) {
-			continue
-		}
-		all.Go(func() {
-			d.cfg.Router.Down(k.name(), "gitd is stopping")
-			d.stop(ctx, inst.id(), d.cfg.StopGrace) //nolint:errcheck // logged; the next start removes it
-		})
-	}
-	all.Wait()
-}
-
-// begin counts a piece of work that Close waits for, or refuses it because
-// gitd is stopping.
-func (d *Deployer) begin() (done func(), err error) {
+// lane finds or makes the queue of app.
+func (d *Deployer) lane(app string) *queue {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.life.Err() != nil {
-		return nil, d.life.Err()
+	q, ok := d.lanes[app]
+	if !ok {
+		q = &queue{limit: 1}
+		d.lanes[app] = q
 	}
-	d.work.Add(1)
-	return d.work.Done, nil
+	return q
 }
 
-// goWork runs f in the background, until it ends or gitd does.
-func (d *Deployer) goWork(f func(ctx context.Context)) {
-	done, err := d.begin()
-	if err != nil {
-		return
-	}
-	go func() {
-		defer done()
-		f(d.life)
-	}()
+// Rename has those who wait for from wait on: they find that it is gone. The caller has the turn of from.
+func (d *Deployer) Rename(from, to string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.lanes[to] = d.lanes[from]
+	delete(d.lanes, from)
 }
 
-// stop ends a machine and forgets it. A failure is logged too: Reconcile
-// removes what is left.
-func (d *Deployer) stop(ctx context.Context, id string, grace time.Duration) error {
-	if err := d.cfg.Driver.Stop(ctx, id, grace); err != nil {
-		d.cfg.Log.Error("machine does not stop", "machine", id, "error", err)
-		return err
-	}
-	if err := d.cfg.Ledger.DeleteMachine(ctx, id); err != nil {
-		d.cfg.Log.Error("machine stays in the ledger", "machine", id, "error", err)
-	}
-	d.cfg.Log.Info("machine stopped", "machine", id)
-	return nil
+// Forget ends the queue of an app that was destroyed, so that an app which gets its name later begins with an empty
+// one. The caller has the turn of app.
+func (d *Deployer) Forget(app string) {
+	q := d.lane(app)
+	d.mu.Lock()
+	delete(d.lanes, app)
+	d.mu.Unlock()
+	q.close(noApp(app))
 }
 
-// persist tries to write to the ledger until it is done: a full disk must not
-// leave a release in a state that nobody moves it out of. It returns after
-// the first try and goes on in the background.
-func (d *Deployer) persist(what string, write func(ctx context.Context) error) {
-	err := write(context.WithoutCancel(d.life))
-	if err == nil {
-		return
-	}
-	d.cfg.Log.Error("ledger cannot be written", "what", what, "error", err)
-	d.goWork(func(ctx context.Context) {
-		for n := 1; err != nil; n++ {
-			select {
-			case <-ctx.Done():
-				return // the next start finds it unfinished
-			case <-time.After(pause(n)):
-			}
-			err = write(ctx)
-		}
-		d.cfg.Log.Info("ledger written at last", "what", what)
-	})
+// errStopping is the answer to whoever comes too late.
+var errStopping = core.Reject("gitd is stopping; try again when it is back", "")
+
+// QueueOf are the turns of an app's deployments: the one that has the app, then those that wait.
+func (d *Deployer) QueueOf(app string) []QueueEntry { return d.lane(app).entries() }
+
+// Overview is what all of gitd is deploying.
+type Overview struct {
+	Builds     []QueueEntry // running, then waiting
+	BuildLimit int          // side by side
+	Queue      []QueueEntry // of all apps; those with position 0 deploy
 }
 
-// record writes to the audit; a failure to do so is logged, not returned.
-func (d *Deployer) record(ctx context.Context, app, actor, action, detail string) {
-	e := core.Entry{Time: time.Now(), App: app, Actor: actor, Action: action, Detail: detail}
-	if err := d.cfg.Ledger.Record(ctx, e); err != nil {
-		d.cfg.Log.Error("audit entry lost", "app", app, "action", action, "error", err)
+// Overview says what all of gitd is deploying.
+func (d *Deployer) Overview() Overview {
+	d.mu.Lock()
+	lanes := slices.Collect(maps.Values(d.lanes))
+	d.mu.Unlock()
+	o := Overview{Builds: d.builds.entries(), BuildLimit: d.builds.limit}
+	for _, q := range lanes {
+		o.Queue = append(o.Queue, q.entries()...)
 	}
+	return o
 }

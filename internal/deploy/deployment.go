@@ -16,11 +16,11 @@ import (
 	"gitd/internal/units"
 )
 
-// deployment is one run: a release on its way to being live. It holds its
-// app's queue from enter on.
+// deployment is one run: a release on its way to being live (pipeline.go), or another change that must not meet one.
+// It has its app's turn from enter on.
 type deployment struct {
-	d      *Deployer
-	k      *keeper
+	*Deployer
+	lane   *queue // of the app
 	turn   *turn
 	by     core.Actor
 	report *progress.Report
@@ -34,35 +34,37 @@ type deployment struct {
 
 // deploymentOf makes a deployment for app, asked for by somebody.
 func (d *Deployer) deploymentOf(by core.Actor, app, what string, r *progress.Report) *deployment {
-	k := d.keeper(app)
-	return &deployment{d: d, k: k, by: by, report: r, files: d.shelf.Hold(), turn: &turn{app: app, by: by.Name, what: what}}
-}
-
-// replacing has the deployment take the place of older ones, and give its own
-// to a newer.
-func (j *deployment) replacing() *deployment {
-	j.turn.replace, j.turn.yields = true, true
+	j := &deployment{
+		Deployer: d, lane: d.lane(app), by: by, report: r, files: d.cfg.Shelf.Hold(),
+		turn: &turn{app: app, by: by.Name, what: what},
+	}
+	r.OnMoment(j.observe)
 	return j
 }
 
-// enter waits for the deployment's turn and reads where the app stands. The
-// context it returns ends when another deployment takes its place. leave must
-// be called, once the app's git refs agree with the ledger.
-func (j *deployment) enter() (ctx context.Context, leave func(), err error) {
-	ctx, j.turn.cancel = context.WithCancelCause(j.d.life)
+// replacing has the deployment take the place of older ones, and give its own to a newer.
+func (d *deployment) replacing() *deployment {
+	d.turn.replace, d.turn.yields = true, true
+	return d
+}
+
+// enter waits for the deployment's turn and reads where the app stands. The context it returns ends when another
+// deployment takes its place. leave must be called, once the app's git refs agree with the ledger.
+func (d *deployment) enter() (ctx context.Context, leave func(), err error) {
+	ctx, d.turn.cancel = context.WithCancelCause(d.cfg.Work.Context())
 	leave = sync.OnceFunc(func() {
-		j.k.queue.leave(j.turn)
-		j.turn.cancel(nil)
-		j.files.Release()
-		j.d.collectSoon(j.k.name())
+		d.lane.leave(d.turn)
+		d.turn.cancel(nil)
+		d.files.Release()
+		d.cfg.Collector.Soon(cmp.Or(d.app.Name, d.turn.app))
 	})
-	if err := j.k.queue.join(ctx, j.turn, j.told("Waiting: number %d in the queue of the app. It has: %s")); err != nil {
+	if err := d.lane.join(ctx, d.turn, d.told("Waiting: number %d in the queue of the app. It has: %s")); err != nil {
 		leave()
 		return nil, nil, err
 	}
-	j.report.Lap("wait")
-	if j.app, err = j.d.cfg.Ledger.App(ctx, j.turn.app); errors.Is(err, core.ErrNotFound) {
-		err = core.Reject(fmt.Sprintf("there is no app %q any more", j.turn.app), "`apps` lists yours")
+	d.report.Lap("wait")
+	if d.app, err = d.cfg.Ledger.App(ctx, d.turn.app); errors.Is(err, core.ErrNotFound) {
+		err = noApp(d.turn.app)
 	}
 	if err != nil {
 		leave()
@@ -71,8 +73,12 @@ func (j *deployment) enter() (ctx context.Context, leave func(), err error) {
 	return ctx, leave, nil
 }
 
+func noApp(app string) *core.Rejection {
+	return core.Reject(fmt.Sprintf("there is no app %q any more", app), "`apps` lists yours")
+}
+
 // told prints a place in a queue whenever it is another one.
-func (j *deployment) told(format string) func(waiting) {
+func (d *deployment) told(format string) func(waiting) {
 	last := ""
 	return func(w waiting) {
 		var who, now []string
@@ -82,178 +88,76 @@ func (j *deployment) told(format string) func(waiting) {
 		}
 		if key := fmt.Sprint(w.position, who); key != last {
 			last = key
-			j.report.Step(format, w.position, strings.Join(now, "; "))
+			d.report.Step(format, w.position, strings.Join(now, "; "))
 		}
 	}
 }
 
 // unlocked refuses a deployment of a locked app.
-func (j *deployment) unlocked() error {
-	l := j.app.Lock
+func (d *deployment) unlocked() error {
+	l := d.app.Lock
 	if !l.Held() {
 		return nil
 	}
-	return core.Reject(fmt.Sprintf("%s is locked by %s since %s: %s", j.app.Name, l.By, l.Since.Format(time.DateTime), l.Reason),
-		"`apps:unlock "+j.app.Name+"` lets deployments in again")
+	return core.Reject(fmt.Sprintf("%s is locked by %s since %s: %s", d.app.Name, l.By, l.Since.Format(time.DateTime), l.Reason),
+		"`apps:unlock "+d.app.Name+"` lets deployments in again")
 }
 
-// deploy brings draft, which is stored as the app's next version, to live or
-// to failed.
-func (j *deployment) deploy(ctx context.Context, draft core.Release) error {
-	draft.App, draft.Pusher, draft.Key, draft.Created = j.app.Name, j.by.Name, j.by.Key, time.Now()
-	var err error
-	if j.release, err = j.d.cfg.Ledger.AddRelease(ctx, draft); err != nil {
-		return err
-	}
-	j.keepOutput()
-	j.d.cfg.Log.Info("deployment started", "app", draft.App, "release", j.release.Version,
-		"commit", draft.Commit, "pusher", draft.Pusher, "trigger", string(draft.Trigger))
-	if err := j.bringUp(ctx); err != nil {
-		err = because(ctx, err)
-		j.failed(err)
-		return err
-	}
-	return nil
-}
-
-// keepOutput has the text of this deployment kept from here on, where
-// `logs --build` finds it.
-func (j *deployment) keepOutput() {
-	w, err := j.d.cfg.BuildLogs.Begin(j.release.App, j.release.Version)
+// keepOutput has the text of this deployment kept from here on, where `logs --build` finds it.
+func (d *deployment) keepOutput() {
+	w, err := d.cfg.BuildLogs.Begin(d.release.App, d.release.Version)
 	if err != nil {
-		j.d.cfg.Log.Error("build output is not kept", "app", j.release.App, "error", err)
+		d.cfg.Log.Error("build output is not kept", "app", d.release.App, "error", err)
 		return
 	}
-	j.report.Keep(w)
+	d.report.Keep(w)
 }
 
-// because replaces the error of a work that was broken off by the reason for
-// that.
-func because(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
+// takeImage keeps collections from removing an image that the ledger names, until the deployment ends, and says as
+// image.Check does what of it is missing.
+func (d *deployment) takeImage(m core.Manifest) error {
+	d.files.Take(m.Files()...)
+	return image.Check(d.cfg.State, m)
 }
 
-func (j *deployment) bringUp(ctx context.Context) error {
-	if j.release.State == core.Building {
-		if err := j.build(ctx); err != nil {
-			return err
-		}
+// recordBranch stores the deploy branch of a first push. It comes before the release is live: with a live release and
+// no branch, RepairRefs could not move a ref that git was kept from moving.
+func (d *deployment) recordBranch(ctx context.Context) error {
+	if d.branch == "" {
+		d.branch = cmp.Or(d.app.Branch, "main") // a tag came first
 	}
-	spec, err := j.d.spec(ctx, j.release)
-	if err != nil {
-		return err
-	}
-	if err := j.step(ctx, core.Booting); err != nil {
-		return err
-	}
-	sound := j.verify(ctx)
-	if spec.Exclusive() {
-		if err := sound(); err != nil { // before anything is stopped
-			return err
-		}
-		return j.stopFirst(ctx, spec)
-	}
-	inst, err := j.d.boot(ctx, spec, j.release, j.report)
-	if bad := sound(); bad != nil {
-		if err == nil {
-			j.d.stop(context.WithoutCancel(ctx), inst.id(), 0) //nolint:errcheck // logged; the next start removes it
-		}
-		return bad // which is also why it may not have booted
-	}
-	if err != nil {
-		return err
-	}
-	if err := j.swap(ctx, inst); err != nil {
-		j.d.stop(context.WithoutCancel(ctx), inst.id(), 0) //nolint:errcheck // logged; the next start removes it
-		return err
-	}
-	return nil
-}
-
-// build makes the image, in one of the places that there are for builds.
-func (j *deployment) build(ctx context.Context) error {
-	place := &turn{app: j.app.Name, by: j.by.Name, what: "the build of " + j.app.Name, cancel: j.turn.cancel}
-	if err := j.d.builds.join(ctx, place, j.told("Waiting: number %d in the queue for builds. Now: %s")); err != nil {
-		return err
-	}
-	defer j.d.builds.leave(place)
-	j.report.Lap("wait")
-	src := image.Source{App: j.app.Name, Repo: j.d.cfg.State.Repo(j.app.Name), Commit: j.release.Commit, Hold: j.files}
-	var err error
-	if j.release.Manifest, err = j.d.cfg.Builder.Build(ctx, src, j.report); err != nil {
-		j.release.Manifest = core.Manifest{}
-		return err
-	}
-	return j.step(ctx, core.Built)
-}
-
-// step moves the release on, in the ledger first.
-func (j *deployment) step(ctx context.Context, s core.State) error {
-	next := j.release
-	next.State, next.Steps = s, j.report.Steps()
-	if err := j.d.cfg.Ledger.SaveRelease(ctx, next); err != nil {
-		return err
-	}
-	j.release = next
-	j.moved()
-	return nil
-}
-
-// moved logs where the release stands now, in the ledger and not yet anywhere
-// else.
-func (j *deployment) moved() {
-	j.d.cfg.Log.Debug("release moved on", "app", j.release.App, "release", j.release.Version, "state", string(j.release.State))
-}
-
-// failed stores why.
-func (j *deployment) failed(cause error) {
-	r := j.release
-	r.State, r.Finished, r.Steps = core.Failed, time.Now(), j.report.Steps()
-	r.Reason = progress.OneLine(cause.Error())
-	j.release = r
-	j.d.persist("the failure of a release", func(ctx context.Context) error {
-		return j.d.cfg.Ledger.SaveRelease(ctx, r)
-	})
-	j.d.cfg.Log.Warn("release failed", "app", r.App, "release", r.Version, "reason", r.Reason)
-}
-
-// recordBranch stores the deploy branch of a first push. It comes before the
-// release is live: with a live release and no branch, RepairRefs could not
-// move a ref that git was kept from moving.
-func (j *deployment) recordBranch(ctx context.Context) error {
-	if j.branch == "" {
-		j.branch = cmp.Or(j.app.Branch, "main") // a tag came first
-	}
-	if j.app.Branch == j.branch {
+	if d.app.Branch == d.branch {
 		return nil
 	}
-	j.app.Branch = j.branch
-	return j.d.cfg.Ledger.ChangeApp(ctx, j.app.Name, func(a *core.App) error {
-		a.Branch = j.branch
+	d.app.Branch = d.branch
+	return d.cfg.Ledger.ChangeApp(ctx, d.app.Name, func(a *core.App) error {
+		a.Branch = d.branch
 		return nil
 	})
+}
+
+// observe tells the observer of a moment of the release.
+func (d *deployment) observe(m core.Moment) {
+	d.cfg.Observe(core.Transition{Moment: m, App: d.turn.app, Release: d.release.Version, Reason: d.release.Reason})
 }
 
 // summary is printed when the release is live and git has moved its refs.
-func (j *deployment) summary() string {
+func (d *deployment) summary() string {
 	var b strings.Builder
 	r := progress.NewReport(&b)
-	r.Keep(j.report.TakeKept())
+	r.Keep(d.report.TakeKept())
 	defer r.EndKeep()
-	r.Detail("%s", j.times())
-	r.Done("v%d is live at %s", j.release.Version, j.d.cfg.URL(j.app.Name))
+	r.Detail("%s", d.times())
+	r.Done("v%d is live at %s", d.release.Version, d.cfg.URL(d.app.Name))
 	return b.String()
 }
 
-// times is the table of a push in one line. Phases that most pushes pass
-// through in no time are named only when they took some.
-func (j *deployment) times() string {
+// times is the table of a push in one line. Phases that most pushes pass through in no time are named only when they
+// took some.
+func (d *deployment) times() string {
 	var parts []string
 	var total time.Duration
-	for _, s := range j.report.Steps() {
+	for _, s := range d.report.Steps() {
 		total += s.Took
 		if !slices.Contains([]string{"wait", "base", "export", "build"}, s.Name) || s.Took > 100*time.Millisecond {
 			parts = append(parts, s.Name+" "+units.Took(s.Took))
@@ -261,3 +165,13 @@ func (j *deployment) times() string {
 	}
 	return strings.Join(append(parts, "total "+units.Took(total)), " · ")
 }
+
+// because replaces the error of a work that was broken off by the reason for that.
+func because(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+func oneLine(err error) string { return progress.OneLine(err.Error()) }

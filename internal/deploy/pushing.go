@@ -20,15 +20,15 @@ type pushing struct {
 	verdict *core.Verdict // when it differs from what judge said
 }
 
-// run deploys, or finds that there is nothing to do. The caller has entered.
-func (p *pushing) run(ctx context.Context) error {
+// deployPush deploys, or finds that there is nothing to do. The caller has entered.
+func (p *pushing) deployPush(ctx context.Context) error {
 	if err := p.unlocked(); err != nil {
 		return err
 	}
 	if err := p.look(ctx); err != nil {
 		return err
 	}
-	commit, err := p.d.cfg.Repos.Commit(ctx, p.push.App, p.want.deploy.New)
+	commit, err := p.cfg.Repos.Commit(ctx, p.push.App, p.want.deploy.New)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (p *pushing) run(ctx context.Context) error {
 		}
 	}
 	p.branch, p.shallow = p.want.branch, p.push.Shallow
-	if err := p.deploy(ctx, draft); err != nil {
+	if err := p.deployment.run(ctx, draft); err != nil {
 		return err
 	}
 	p.sayMoved()
@@ -55,7 +55,7 @@ func (p *pushing) look(ctx context.Context) error {
 	if p.app.Live == 0 {
 		return nil
 	}
-	live, err := p.d.cfg.Ledger.Release(ctx, p.app.Name, p.app.Live)
+	live, err := p.cfg.Ledger.Release(ctx, p.app.Name, p.app.Live)
 	if err != nil {
 		return err
 	}
@@ -71,7 +71,7 @@ func (p *pushing) look(ctx context.Context) error {
 // alreadyLive: the same commit was pushed twice at once, or a tag names what
 // runs. There is nothing to do and nothing for git to move.
 func (p *pushing) alreadyLive(ctx context.Context) error {
-	live, err := p.d.cfg.Ledger.Release(ctx, p.app.Name, p.app.Live)
+	live, err := p.cfg.Ledger.Release(ctx, p.app.Name, p.app.Live)
 	if err != nil {
 		return err
 	}
@@ -84,7 +84,7 @@ func (p *pushing) alreadyLive(ctx context.Context) error {
 // useKept has the release boot the stored image of its commit, where there is
 // one.
 func (p *pushing) useKept(ctx context.Context, draft *core.Release) error {
-	kept, err := p.d.cfg.Ledger.Image(ctx, p.app.Name, draft.Commit)
+	kept, err := p.cfg.Ledger.Image(ctx, p.app.Name, draft.Commit)
 	switch {
 	case errors.Is(err, core.ErrNotFound):
 		p.report.Step("%.7s was never live here: it is built", draft.Commit)

@@ -20,6 +20,7 @@ type queue struct {
 	mu      sync.Mutex
 	holders []*turn
 	line    []*turn
+	closed  error // why nobody may join any more; nil: everybody may
 }
 
 // turn is one piece of work in a queue.
@@ -59,7 +60,9 @@ type QueueEntry struct {
 // join waits until t holds the queue. told is called when t must wait, and
 // each time that its place changes. The end of ctx takes t out of the line.
 func (q *queue) join(ctx context.Context, t *turn, told func(waiting)) error {
-	q.enter(t)
+	if err := q.enter(t); err != nil {
+		return err
+	}
 	for {
 		select {
 		case <-t.ready:
@@ -81,9 +84,12 @@ func (q *queue) join(ctx context.Context, t *turn, told func(waiting)) error {
 }
 
 // enter puts t in the line, and ends what it replaces.
-func (q *queue) enter(t *turn) {
+func (q *queue) enter(t *turn) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.closed != nil {
+		return q.closed
+	}
 	t.ready, t.moved, t.since = make(chan struct{}), make(chan struct{}, 1), time.Now()
 	if t.replace {
 		why := core.Reject("superseded by "+t.title(), t.hint)
@@ -98,13 +104,14 @@ func (q *queue) enter(t *turn) {
 	}
 	q.line = append(q.line, t)
 	q.advance()
+	return nil
 }
 
 // try takes a free queue for t, or reports that it is not free.
 func (q *queue) try(t *turn) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if len(q.line) > 0 || len(q.holders) >= max(q.limit, 1) {
+	if q.closed != nil || len(q.line) > 0 || len(q.holders) >= max(q.limit, 1) {
 		return false
 	}
 	t.ready, t.since = make(chan struct{}), time.Now()
@@ -150,6 +157,17 @@ func (q *queue) fix(ctx context.Context, t *turn) error {
 	return nil
 }
 
+// close ends every turn that waits, and refuses all that come later.
+func (q *queue) close(why error) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = why
+	for _, t := range q.line {
+		t.cancel(why)
+	}
+	q.line = nil
+}
+
 // cancelAll ends every turn that still can be, and reports how many.
 func (q *queue) cancelAll(why error) int {
 	q.mu.Lock()
@@ -192,7 +210,7 @@ func (t *turn) entry(position int) QueueEntry {
 	return QueueEntry{App: t.app, By: t.by, What: t.what, Since: t.since, Position: position}
 }
 
-// String is what one who waits is told of a holder.
+// String names a holder to those who wait for it.
 func (e QueueEntry) String() string {
 	return fmt.Sprintf("%s by %s, for %s now", e.What, e.By, units.Took(time.Since(e.Since)))
 }

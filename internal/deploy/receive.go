@@ -15,9 +15,6 @@ import (
 // maxSettle is how long git has to move its refs once it knows the verdict.
 const maxSettle = 30 * time.Second
 
-// errStopping is the answer to whoever comes too late.
-var errStopping = core.Reject("gitd is stopping; push again when it is back", "")
-
 // Outcome is what a push came to.
 type Outcome struct {
 	Verdicts []core.Verdict `json:"verdicts"`
@@ -40,7 +37,7 @@ func (o Outcome) Settle() {
 // with progress on w. It returns when the release is live or has failed; the
 // caller must Settle the outcome.
 func (d *Deployer) Receive(p core.Push, w io.Writer) Outcome {
-	done, err := d.begin()
+	done, err := d.cfg.Work.Begin()
 	if err != nil {
 		return d.refuseAll(p, errStopping)
 	}
@@ -49,10 +46,9 @@ func (d *Deployer) Receive(p core.Push, w io.Writer) Outcome {
 	defer out.End()
 	r := progress.NewReport(out)
 	r.Since(p.Started)
-	r.OnStep(func(step string) { d.cfg.Log.Debug("step", "app", p.App, "step", step) })
 	r.Lap("receive")
 
-	app, err := d.cfg.Ledger.App(d.life, p.App)
+	app, err := d.cfg.Ledger.App(d.cfg.Work.Context(), p.App)
 	if err != nil {
 		return d.refuseAll(p, err)
 	}
@@ -73,7 +69,7 @@ func (d *Deployer) receive(p core.Push, in *intent, r *progress.Report) Outcome 
 	defer r.EndKeep()
 	ctx, leave, err := job.enter()
 	if err == nil {
-		if err = job.run(ctx); err != nil {
+		if err = job.deployPush(ctx); err != nil {
 			err = because(ctx, err)
 		}
 	}
@@ -96,32 +92,28 @@ func (d *Deployer) refuseAll(p core.Push, err error) Outcome {
 	d.cfg.Log.Error("push refused", "app", p.App, "error", err)
 	var out Outcome
 	for _, c := range p.Commands {
-		out.Verdicts = append(out.Verdicts, core.Verdict{Ref: c.Ref, Reject: progress.OneLine(err.Error())})
+		out.Verdicts = append(out.Verdicts, core.Verdict{Ref: c.Ref, Reject: oneLine(err)})
 	}
 	return out
 }
 
-// explain prints what a failure means to the pusher and returns the reason
-// for git's reject line. Causes that are not the pusher's are logged in full.
+// explain prints what a failure means to the pusher and returns the reason for git's reject line. Causes that are not
+// the pusher's are logged in full.
 func (d *Deployer) explain(app string, err error, r *progress.Report) string {
 	rej := disk.Full(err)
 	switch {
 	case rej != nil:
 		d.cfg.Log.Error("the disk is full", "app", app, "error", err)
-		r.Warn("%s", rej.Reason)
-		r.Warn("%s", rej.Hint)
 	case errors.As(err, &rej):
-		r.Warn("%s", rej.Reason)
-		if rej.Hint != "" {
-			r.Warn("%s", rej.Hint)
-		}
 	case errors.Is(err, context.Canceled):
 		rej = errStopping
-		r.Warn("%s", rej.Reason)
 	default:
 		d.cfg.Log.Error("deployment failed", "app", app, "error", err)
 		rej = core.Reject(err.Error(), "")
-		r.Warn("%s", err)
+	}
+	r.Warn("%s", rej.Reason)
+	if rej.Hint != "" {
+		r.Warn("%s", rej.Hint)
 	}
 	return progress.OneLine(rej.Reason)
 }

@@ -10,7 +10,7 @@ import (
 
 // FreeRoom is what to do when the disk is full.
 const FreeRoom = "its operator sees what takes the room with `gitd du`, and can make some: destroy an app, " +
-	"start gitd with a smaller --keep, or enlarge the disk; then push again"
+	"start gitd with a smaller --keep, or enlarge the disk; then try again"
 
 // Full is the Rejection for err if its cause is a full disk, or nil.
 func Full(err error) *core.Rejection {

@@ -35,3 +35,14 @@ func CheckLayer(d core.StateDir, l core.Layer) error {
 	}
 	return nil
 }
+
+// Bootable reports whether r has an image that is there, so that it can be booted without a build.
+func Bootable(d core.StateDir, r core.Release) bool {
+	return !r.Manifest.Empty() && Check(d, r.Manifest) == nil
+}
+
+// BuildAgain says what to type to deploy a release whose image is gone.
+func BuildAgain(r core.Release) string {
+	return fmt.Sprintf("its commit can be built again: git tag back-to-v%d %.12s && git push REMOTE back-to-v%d",
+		r.Version, r.Commit, r.Version)
+}

@@ -19,7 +19,7 @@ import (
 // A port that looked free can be taken before QEMU has it.
 const portTries = 3
 
-// Boot implements deploy.Driver.
+// Boot implements fleet.Driver.
 func (d *Driver) Boot(ctx context.Context, spec core.MachineSpec, w core.Watch) (core.Machine, error) {
 	start, err := startMessage(spec)
 	if err != nil {

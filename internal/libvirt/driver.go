@@ -23,7 +23,7 @@ type Config struct {
 	Log   zerolog.Logger
 }
 
-// Driver is a deploy.Driver on one libvirt connection.
+// Driver is a fleet.Driver on one libvirt connection.
 type Driver struct {
 	conn     *libvirt.Connect
 	callback *int // of subscribe; nil: none
@@ -65,6 +65,9 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	}
 	if d.embedded {
 		if d.qemu, err = prepareEmbedded(uri); err != nil {
+			return nil, err
+		}
+		if err := d.qemu.reach(owner); err != nil {
 			return nil, err
 		}
 		d.qemu.shareKVM(cfg.Log)
@@ -175,7 +178,7 @@ func (d *Driver) letGo() {
 	all.Wait()
 }
 
-// List implements deploy.Driver.
+// List implements fleet.Driver.
 func (d *Driver) List(context.Context) ([]core.Machine, error) {
 	domains, err := d.conn.ListAllDomains(libvirt.CONNECT_LIST_DOMAINS_ACTIVE)
 	if err != nil {

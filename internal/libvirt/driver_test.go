@@ -10,8 +10,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"gitd/internal/core"
-	"gitd/internal/deploy"
-	"gitd/internal/deploy/drivertest"
+	"gitd/internal/fleet"
+	"gitd/internal/fleet/drivertest"
 )
 
 // TestConformance boots real machines.
@@ -20,7 +20,7 @@ func TestConformance(t *testing.T) {
 		t.Skip("boots virtual machines")
 	}
 	img := newImage(t)
-	open := func(t *testing.T) deploy.Driver { return newDriver(t) }
+	open := func(t *testing.T) fleet.Driver { return newDriver(t) }
 	var n atomic.Int32
 	spec := func(*testing.T) core.MachineSpec { return img.spec(fmt.Sprintf("shop-v3-%d", n.Add(1))) }
 	drivertest.Run(t, open, spec)

@@ -15,7 +15,7 @@ import (
 // What the guest needs beyond the app's grace to power off, emulated.
 const powerOffTime = 5 * time.Second
 
-// Adopt implements deploy.Driver.
+// Adopt implements fleet.Driver.
 func (d *Driver) Adopt(_ context.Context, id string, w core.Watch) (core.Machine, error) {
 	dom, got, err := d.find(id)
 	if err != nil {
@@ -52,7 +52,7 @@ func (d *Driver) greet(dom *libvirt.Domain, m *machine) error {
 	return m.write(guest.Message{Kind: guest.KindHello})
 }
 
-// Stop implements deploy.Driver.
+// Stop implements fleet.Driver.
 func (d *Driver) Stop(ctx context.Context, id string, grace time.Duration) error {
 	dom, _, err := d.find(id)
 	if errors.Is(err, core.ErrNotFound) {

@@ -19,7 +19,7 @@ type Report struct {
 	kept  io.WriteCloser // gets the same text; may be nil
 	last  time.Time
 	steps []core.Step
-	tell  func(step string) // told of each Step; may be nil
+	tell  func(m core.Moment) // may be nil
 }
 
 // NewReport writes to w; nil discards.
@@ -32,9 +32,6 @@ func NewReport(w io.Writer) *Report {
 
 // Step announces a step: "-----> Building".
 func (r *Report) Step(format string, args ...any) {
-	if r.tell != nil {
-		r.tell(fmt.Sprintf(format, args...))
-	}
 	r.line("-----> ", format, args)
 }
 
@@ -65,8 +62,15 @@ func (r *Report) Lap(name string) {
 	r.steps = append(r.steps, core.Step{Name: name, Took: took})
 }
 
-// OnStep has tell called with each Step from here on. It comes before the first.
-func (r *Report) OnStep(tell func(step string)) { r.tell = tell }
+// OnMoment has tell called by each At from here on. It comes before the first.
+func (r *Report) OnMoment(tell func(m core.Moment)) { r.tell = tell }
+
+// At tells of a moment of the work that the report is about. It prints nothing.
+func (r *Report) At(m core.Moment) {
+	if r.tell != nil {
+		r.tell(m)
+	}
+}
 
 // since moves the start of the first phase to t.
 func (r *Report) Since(t time.Time) {

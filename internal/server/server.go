@@ -39,14 +39,9 @@ type Git interface {
 
 // Core is what a session needs of the core.
 type Core interface {
+	// EnsureApp makes app unless it is there.
+	EnsureApp(ctx context.Context, by core.Actor, app string) (made bool, err error)
 	RepairRefs(ctx context.Context, app string)
-}
-
-// Ledger is where a first push finds that its app is missing, and makes it.
-type Ledger interface {
-	App(ctx context.Context, name string) (core.App, error)
-	CreateApp(ctx context.Context, name string) (core.App, error)
-	Record(ctx context.Context, e core.Entry) error
 }
 
 // Config is what a Server works with. All fields are required, unless their
@@ -55,7 +50,6 @@ type Config struct {
 	HostKey     gossh.Signer
 	Authorities Authorities // for certificates; may be empty
 	Services    cli.Services
-	Ledger      Ledger
 	Pushes      Pushes
 	Git         Git
 	Core        Core

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"gitd/internal/cli"
 	"gitd/internal/core"
 )
 
@@ -14,17 +15,17 @@ func TestAppName(t *testing.T) {
 	for path, want := range map[string]string{
 		"shop": "shop", "/shop": "shop", "shop.git": "shop", "/shop.git": "shop", "/shop/": "shop",
 	} {
-		if got, err := appName([]string{"git-receive-pack", path}); err != nil || got != want {
+		if got, err := appName([]string{"git-receive-pack", path}, cli.Door{}); err != nil || got != want {
 			t.Errorf("%q: %q, %v", path, got, err)
 		}
 	}
 	for _, path := range []string{"", "/", ".git", "../shop", "/../shop", "shop/../x", "/etc/passwd", "a/b", "--upload-pack=x", "Shop", "shop\n", "shop .git", "~/shop"} {
-		if got, err := appName([]string{"git-receive-pack", path}); err == nil {
+		if got, err := appName([]string{"git-receive-pack", path}, cli.Door{}); err == nil {
 			t.Errorf("%q is accepted as %q", path, got)
 		}
 	}
 	for _, words := range [][]string{{"git-receive-pack"}, {"git-receive-pack", "a", "b"}} {
-		if _, err := appName(words); err == nil || !strings.Contains(err.Error(), "ssh://") {
+		if _, err := appName(words, cli.Door{}); err == nil || !strings.Contains(err.Error(), "ssh://") {
 			t.Errorf("%q: %v", words, err)
 		}
 	}
@@ -36,7 +37,7 @@ func FuzzAppName(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
-		name, err := appName([]string{"git-upload-pack", path})
+		name, err := appName([]string{"git-upload-pack", path}, cli.Door{})
 		if err != nil {
 			return
 		}

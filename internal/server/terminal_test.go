@@ -18,7 +18,7 @@ import (
 
 	"gitd/internal/cli"
 	"gitd/internal/core"
-	"gitd/internal/deploy"
+	"gitd/internal/fleet"
 	"gitd/internal/ledger"
 	"gitd/internal/people"
 )
@@ -26,12 +26,12 @@ import (
 // running is a core in which every app runs.
 type running struct{ cli.Core }
 
-func (running) Status(_ context.Context, app string) (deploy.AppStatus, error) {
-	return deploy.AppStatus{App: app, State: deploy.Running, Release: 7}, nil
+func (running) Status(_ context.Context, app string) (fleet.AppStatus, error) {
+	return fleet.AppStatus{App: app, State: fleet.Running, Release: 7}, nil
 }
 
-func (r running) Statuses(ctx context.Context) ([]deploy.AppStatus, error) {
-	var all []deploy.AppStatus
+func (r running) Statuses(ctx context.Context) ([]fleet.AppStatus, error) {
+	var all []fleet.AppStatus
 	for _, app := range []string{"blog", "shop"} {
 		s, err := r.Status(ctx, app)
 		if err != nil {

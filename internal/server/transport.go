@@ -26,7 +26,7 @@ const (
 func (s *Server) transport(sess ssh.Session, who core.Actor, words []string) int {
 	started := time.Now()
 	r := progress.NewReport(sess.Stderr())
-	app, err := appName(words)
+	app, err := appName(words, s.door(sess.LocalAddr()))
 	if err != nil {
 		r.Warn("%v", err)
 		return 1
@@ -67,19 +67,7 @@ func (s *Server) prepare(ctx context.Context, c repo.Call, who core.Actor) error
 	if err := cli.Allowed(who, c.App, need); err != nil {
 		return err
 	}
-	ledger := s.cfg.Ledger
-	_, err := ledger.App(ctx, c.App)
-	switch {
-	case errors.Is(err, core.ErrNotFound) && c.Service == repo.ReceivePack:
-		if _, err := ledger.CreateApp(ctx, c.App); err != nil {
-			return err
-		}
-		if err := ledger.Record(ctx, core.Entry{Time: time.Now(), App: c.App, Actor: who.Name, Action: "app.create"}); err != nil {
-			return err
-		}
-	case errors.Is(err, core.ErrNotFound):
-		return cli.NoApp(c.App)
-	case err != nil:
+	if err := s.find(ctx, c, who); err != nil {
 		return err
 	}
 	if err := s.cfg.Git.Ensure(ctx, c.App); err != nil {
@@ -89,10 +77,23 @@ func (s *Server) prepare(ctx context.Context, c repo.Call, who core.Actor) error
 	return nil
 }
 
+// find makes sure that the app is there: a push makes it.
+func (s *Server) find(ctx context.Context, c repo.Call, who core.Actor) error {
+	if c.Service == repo.ReceivePack {
+		_, err := s.cfg.Core.EnsureApp(ctx, who, c.App)
+		return err
+	}
+	_, err := s.cfg.Services.Ledger.App(ctx, c.App)
+	if errors.Is(err, core.ErrNotFound) {
+		return cli.NoApp(c.App)
+	}
+	return err
+}
+
 // appName reads the app from "git-receive-pack '/shop.git'".
-func appName(words []string) (string, error) {
+func appName(words []string, door cli.Door) (string, error) {
 	if len(words) != 2 {
-		return "", fmt.Errorf("%s takes one repository; the remote is ssh://nodeos@HOST:PORT/APP", words[0])
+		return "", fmt.Errorf("%s takes one repository; the remote is %s", words[0], door.Remote("APP"))
 	}
 	name := strings.TrimSuffix(strings.Trim(words[1], "/"), ".git")
 	return name, core.CheckName(name)

@@ -1,46 +1,37 @@
-// This file takes the place of cmd/gitd/main.go in the gitd that the fault
-// test runs (go build -overlay): the product has nothing of it. The daemon's
-// log is then not only written but handed over, line by line, to the test,
-// and whoever logged a line goes on when the test says so. A fault can
-// be made exactly between one step of a deployment and the next.
+// This file takes the place of cmd/gitd/main.go in the gitd that the fault tests run (go build -overlay): the product
+// has nothing of it. Each transition is handed over to the test, and whoever made it goes on when the test says so. A
+// fault can be made exactly between one step of a deployment and the next.
 package main
 
 import (
 	"context"
-	"io"
+	"encoding/json"
 	"net"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"gitd/internal/core"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	var log io.Writer = os.Stderr
-	if socket := os.Getenv("GITD_TEST_JOURNAL"); socket != "" {
-		log = journal(socket)
+	if socket := os.Getenv("GITD_TEST_OBSERVER"); socket != "" {
+		observe = func(x core.Transition) { handOver(socket, x) }
 	}
-	code := run(ctx, os.Args, os.Stdin, os.Stdout, log)
+	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
 	stop()
 	os.Exit(code)
 }
 
-// journal is the socket of the test.
-type journal string
-
-// Write hands over one line and waits for the test to hang up.
-func (j journal) Write(line []byte) (int, error) {
-	c, err := net.Dial("unix", string(j))
+// handOver sends one transition and waits for the test to hang up.
+func handOver(socket string, x core.Transition) {
+	c, err := net.Dial("unix", socket)
 	if err != nil {
-		return os.Stderr.Write(line)
+		return // the test has ended
 	}
 	defer c.Close()
-	n, err := c.Write(line)
-	if err == nil {
-		_, err = c.Read(make([]byte, 1)) // until it is closed
+	if json.NewEncoder(c).Encode(x) == nil {
+		c.Read(make([]byte, 1)) //nolint:errcheck // it ends when the test hangs up
 	}
-	if err == io.EOF {
-		err = nil
-	}
-	return n, err
 }

@@ -15,16 +15,16 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"gitd/internal/core"
-	"gitd/internal/deploy"
+	"gitd/internal/fleet"
 )
 
 type scaled struct {
-	deploy.Driver
+	fleet.Driver
 	conn *libvirt.Connect
 }
 
 // scaledDriver takes the domains from the file that GITD_TEST_MACHINES names.
-func scaledDriver(d deploy.Driver) deploy.Driver {
+func scaledDriver(d fleet.Driver) fleet.Driver {
 	file := os.Getenv("GITD_TEST_MACHINES")
 	if file == "" {
 		return d

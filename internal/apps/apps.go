@@ -1,0 +1,105 @@
+// Package apps is what people do to an app beside pushing to it: they make, rename, lock, stop, start and destroy it,
+// and set its config, its resources, its domains and its volumes.
+//
+// It owns the order of such a change, and that it is taken back if what runs does not come up with it. It does not own
+// how a release is deployed (package deploy) nor what serves an app (package fleet).
+package apps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"gitd/internal/audit"
+	"gitd/internal/core"
+	"gitd/internal/deploy"
+	"gitd/internal/disk"
+	"gitd/internal/fleet"
+	"gitd/internal/progress"
+)
+
+// Config is what Apps works with. Every field is required.
+type Config struct {
+	State     core.StateDir
+	Ledger    Ledger
+	Deployer  *deploy.Deployer
+	Fleet     *fleet.Fleet
+	Names     Names
+	Repos     Files
+	Output    Files
+	BuildLogs Files
+	Trail     *audit.Trail
+	Log       *slog.Logger
+
+	URL    func(app string) string // where people find an app
+	Domain string                  // below which each app has its own name
+}
+
+// Apps changes apps. Its methods are safe for concurrent use.
+type Apps struct{ cfg Config }
+
+// New makes an Apps.
+func New(cfg Config) *Apps { return &Apps{cfg} }
+
+// CreateApp makes an app that nothing has been pushed to yet.
+func (s *Apps) CreateApp(ctx context.Context, by core.Actor, app string) error {
+	made, err := s.EnsureApp(ctx, by, app)
+	if err == nil && !made {
+		return core.Reject(fmt.Sprintf("there is an app %q already", app), "choose another name")
+	}
+	return err
+}
+
+// EnsureApp makes app unless it is there, as a first push does. It is the one way to make an app.
+func (s *Apps) EnsureApp(ctx context.Context, by core.Actor, app string) (made bool, err error) {
+	if err := core.CheckName(app); err != nil {
+		return false, err
+	}
+	switch _, err := s.cfg.Ledger.App(ctx, app); {
+	case err == nil:
+		return false, nil
+	case !errors.Is(err, core.ErrNotFound):
+		return false, err
+	}
+	if _, err := s.cfg.Ledger.CreateApp(ctx, app); err != nil {
+		return false, disk.Rejected(err)
+	}
+	if !s.cfg.Fleet.Serving(app) { // somebody else may have made it, and deployed, meanwhile
+		s.cfg.Fleet.Down(app, "nothing has been deployed yet", false)
+	}
+	s.cfg.Trail.Note(ctx, app, by.Name, "app.create", "")
+	return true, nil
+}
+
+// LockApp refuses deployments of app from now on, with the reason. One that runs goes on.
+func (s *Apps) LockApp(ctx context.Context, by core.Actor, app, reason string) error {
+	reason = progress.OneLine(reason)
+	err := s.cfg.Ledger.ChangeApp(ctx, app, func(a *core.App) error {
+		if a.Lock.Held() {
+			return core.Reject(fmt.Sprintf("%s is locked by %s already: %s", app, a.Lock.By, a.Lock.Reason), "")
+		}
+		a.Lock = core.Lock{By: by.Name, Reason: reason, Since: time.Now()}
+		return nil
+	})
+	if err == nil {
+		s.cfg.Trail.Note(ctx, app, by.Name, "app.lock", reason)
+	}
+	return disk.Rejected(err)
+}
+
+// UnlockApp takes LockApp back.
+func (s *Apps) UnlockApp(ctx context.Context, by core.Actor, app string) error {
+	err := s.cfg.Ledger.ChangeApp(ctx, app, func(a *core.App) error {
+		if !a.Lock.Held() {
+			return core.Reject(app+" is not locked", "")
+		}
+		a.Lock = core.Lock{}
+		return nil
+	})
+	if err == nil {
+		s.cfg.Trail.Note(ctx, app, by.Name, "app.unlock", "")
+	}
+	return disk.Rejected(err)
+}

@@ -1,0 +1,170 @@
+package apps
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"gitd/internal/core"
+	"gitd/internal/deploy"
+	"gitd/internal/units"
+)
+
+// StopApp stops app's machine until StartApp or the next deployment. That is kept in the ledger: gitd's next start does not
+// start it either.
+func (s *Apps) StopApp(_ context.Context, by core.Actor, app string, w io.Writer) error {
+	return s.cfg.Deployer.Operate(by, app, "a stop", false, w, func(ctx context.Context, t *deploy.Turn) error {
+		if t.App.Stopped {
+			return core.Reject(app+" is stopped already", "")
+		}
+		release, err := s.cfg.Fleet.Stage(ctx, app)
+		if err != nil {
+			return err
+		}
+		defer release()
+		if err := s.setStopped(ctx, app, true); err != nil {
+			return err
+		}
+		s.cfg.Trail.Note(ctx, app, by.Name, "app.stop", "")
+		t.Report.Step("Stopping %s", app)
+		return s.cfg.Fleet.Halt(ctx, app, "it was stopped by "+by.Name)
+	})
+}
+
+// StartApp starts a stopped app's live release, and returns when it serves.
+func (s *Apps) StartApp(_ context.Context, by core.Actor, app string, w io.Writer) error {
+	return s.cfg.Deployer.Operate(by, app, "a start", false, w, func(ctx context.Context, t *deploy.Turn) error {
+		switch {
+		case t.App.Live == 0:
+			return deploy.NoRelease(app)
+		case !t.App.Stopped && s.cfg.Fleet.Serving(app):
+			return core.Reject(app+" runs already", "")
+		}
+		release, err := s.cfg.Fleet.Stage(ctx, app)
+		if err != nil {
+			return err
+		}
+		defer release()
+		if err := s.setStopped(ctx, app, false); err != nil {
+			return err
+		}
+		s.cfg.Trail.Note(ctx, app, by.Name, "app.start", "")
+		if err := s.cfg.Fleet.Start(ctx, app, t.Report); err != nil {
+			return err
+		}
+		t.Report.Done("v%d is live at %s", t.App.Live, s.cfg.URL(app))
+		return nil
+	})
+}
+
+func (s *Apps) setStopped(ctx context.Context, app string, stopped bool) error {
+	return s.cfg.Ledger.ChangeApp(ctx, app, func(a *core.App) error {
+		a.Stopped = stopped
+		return nil
+	})
+}
+
+// DestroyApp ends what is being deployed, stops app and removes its repository, its output and its place in the ledger.
+// Its images go with the next collection. If gitd dies in the middle, the app is stopped, and the same command goes on.
+func (s *Apps) DestroyApp(_ context.Context, by core.Actor, app string, w io.Writer) error {
+	return s.cfg.Deployer.Operate(by, app, "its destruction", true, w, func(ctx context.Context, t *deploy.Turn) error {
+		if err := t.Unlocked(); err != nil {
+			return err
+		}
+		if err := s.noVolumes(ctx, app); err != nil {
+			return err
+		}
+		if err := s.setStopped(ctx, app, true); err != nil {
+			return err
+		}
+		release, err := s.cfg.Fleet.Stage(ctx, app)
+		if err != nil {
+			return err
+		}
+		defer release()
+		return s.destroy(ctx, by, t)
+	})
+}
+
+// destroy removes an app that is marked as stopped. The caller holds its stage.
+func (s *Apps) destroy(ctx context.Context, by core.Actor, t *deploy.Turn) error {
+	app := t.App.Name
+	t.Report.Step("Stopping %s", app)
+	if err := s.cfg.Fleet.Halt(ctx, app, "it is being destroyed"); err != nil {
+		return err
+	}
+	err := s.cfg.Fleet.Drained(ctx, app, func() { t.Report.Detail("waiting for a machine that was replaced to stop") })
+	if err != nil {
+		return err
+	}
+	t.Report.Step("Removing its repository and its output")
+	for _, files := range s.files() {
+		err = errors.Join(err, files.Remove(ctx, app))
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.cfg.Ledger.DeleteApp(ctx, app); err != nil {
+		return err
+	}
+	s.cfg.Fleet.Forget(app)
+	s.cfg.Deployer.Forget(app)
+	s.cfg.Trail.Note(ctx, app, by.Name, "app.destroy", "")
+	return nil
+}
+
+// noVolumes refuses to destroy an app that has data of its own.
+func (s *Apps) noVolumes(ctx context.Context, app string) error {
+	volumes, err := s.cfg.Ledger.Volumes(ctx, app)
+	if err != nil || len(volumes) == 0 {
+		return err
+	}
+	v := volumes[0]
+	return core.Reject(
+		fmt.Sprintf("%s has %d volume(s), which would be lost: first %q, %s at %s", app, len(volumes), v.Name, units.Bytes(v.Size), v.Mount),
+		fmt.Sprintf("remove each: `ps:stop %s`, then `volumes:remove %s %s --confirm %s`", app, app, v.Name, v.Name))
+}
+
+// RenameApp gives an app another name, which its host name follows. Its machine goes on under the old one until the next
+// release.
+func (s *Apps) RenameApp(_ context.Context, by core.Actor, from, to string) error {
+	if err := core.CheckName(to); err != nil {
+		return err
+	}
+	return s.cfg.Deployer.Operate(by, from, "its renaming", false, nil, func(ctx context.Context, t *deploy.Turn) error {
+		if err := t.Unlocked(); err != nil {
+			return err
+		}
+		release, err := s.cfg.Fleet.Stage(ctx, from)
+		if err != nil {
+			return err
+		}
+		defer release()
+		switch err := s.cfg.Ledger.RenameApp(ctx, from, to); {
+		case errors.Is(err, core.ErrTaken):
+			return core.Reject(fmt.Sprintf("there is an app %q already", to), "choose another name")
+		case err != nil:
+			return err
+		}
+		s.cfg.Trail.Note(ctx, from, by.Name, "app.rename", "to "+to)
+		s.cfg.Trail.Note(ctx, to, by.Name, "app.rename", "from "+from)
+		s.cfg.Deployer.Rename(from, to)
+		s.cfg.Fleet.Rename(from, to)
+		return errors.Join(s.serveNames(ctx, to), s.moveFiles(ctx, from, to))
+	})
+}
+
+// moveFiles has an app's files follow its name. The ledger knows the old name until that is done, so a start of gitd
+// can finish it.
+func (s *Apps) moveFiles(ctx context.Context, from, to string) (err error) {
+	for _, files := range s.files() {
+		err = errors.Join(err, files.Rename(ctx, from, to))
+	}
+	if err != nil {
+		return err
+	}
+	return s.cfg.Ledger.ChangeApp(ctx, to, func(a *core.App) error { a.FormerName = ""; return nil })
+}
+
+func (s *Apps) files() []Files { return []Files{s.cfg.Repos, s.cfg.Output, s.cfg.BuildLogs} }

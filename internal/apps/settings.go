@@ -1,0 +1,195 @@
+package apps
+
+import (
+	"context"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"gitd/internal/core"
+	"gitd/internal/deploy"
+	"gitd/internal/disk"
+	"gitd/internal/progress"
+)
+
+// ConfigChange is what to do to the config of an app.
+type ConfigChange struct {
+	Set       map[string]string
+	Unset     []string
+	NoRestart bool // only store it
+}
+
+// names says what is changed, and no value.
+func (c ConfigChange) names() string {
+	var parts []string
+	if len(c.Set) > 0 {
+		parts = append(parts, "set "+strings.Join(slices.Sorted(maps.Keys(c.Set)), ", "))
+	}
+	if len(c.Unset) > 0 {
+		parts = append(parts, "unset "+strings.Join(slices.Sorted(slices.Values(c.Unset)), ", "))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// undo gives what c changed its values from before, unless somebody has changed them again since.
+func (c ConfigChange) undo(before, now map[string]string) ConfigChange {
+	back := ConfigChange{Set: map[string]string{}}
+	for name, value := range c.Set {
+		if now[name] != value {
+			continue
+		}
+		if old, had := before[name]; had {
+			back.Set[name] = old
+		} else {
+			back.Unset = append(back.Unset, name)
+		}
+	}
+	for _, name := range c.Unset {
+		_, has := now[name]
+		if old, had := before[name]; had && !has {
+			back.Set[name] = old
+		}
+	}
+	return back
+}
+
+// itself is who takes a setting back.
+var itself = core.Actor{Name: "gitd"}
+
+// SetConfig changes the config of app and brings up a release with it. If that fails, the config is as it was: what
+// serves could otherwise not be started again.
+func (s *Apps) SetConfig(ctx context.Context, by core.Actor, app string, c ConfigChange, w io.Writer) error {
+	if c.NoRestart {
+		if err := s.storeConfig(ctx, by, app, c); err != nil {
+			return disk.Rejected(err)
+		}
+		progress.NewReport(w).Step("Stored (%s): it counts from the next release on", c.names())
+		return nil
+	}
+	return s.cfg.Deployer.Operate(by, app, "a change of config", false, w, func(ctx context.Context, t *deploy.Turn) error {
+		before, err := s.cfg.Ledger.Vars(ctx, app)
+		if err != nil {
+			return err
+		}
+		return s.apply(ctx, t, change{
+			what:  "Config: " + c.names(),
+			store: func(ctx context.Context) error { return s.storeConfig(ctx, by, app, c) },
+			undo: func(ctx context.Context) error {
+				now, err := s.cfg.Ledger.Vars(ctx, app)
+				if err != nil {
+					return err
+				}
+				return s.storeConfig(ctx, itself, app, c.undo(before, now))
+			},
+		})
+	})
+}
+
+func (s *Apps) storeConfig(ctx context.Context, by core.Actor, app string, c ConfigChange) error {
+	if err := s.cfg.Ledger.SetVars(ctx, app, c.Set, c.Unset); err != nil {
+		return err
+	}
+	s.cfg.Trail.Note(ctx, app, by.Name, "config.change", c.names())
+	return nil
+}
+
+// SetResources sets what the machine of app gets, and brings up a release with it. If that fails, they are as they
+// were.
+func (s *Apps) SetResources(_ context.Context, by core.Actor, app string, r core.Resources, w io.Writer) error {
+	if err := core.CheckResources(r); err != nil {
+		return err
+	}
+	store := func(ctx context.Context, by core.Actor, r core.Resources) error {
+		if err := s.cfg.Ledger.SetResources(ctx, app, r); err != nil {
+			return err
+		}
+		s.cfg.Trail.Note(ctx, app, by.Name, "resources.change", r.String())
+		return nil
+	}
+	return s.cfg.Deployer.Operate(by, app, "a change of resources", false, w, func(ctx context.Context, t *deploy.Turn) error {
+		before, err := s.cfg.Ledger.Resources(ctx, app)
+		if err != nil {
+			return err
+		}
+		return s.apply(ctx, t, change{
+			what:  "Resources: " + r.String(),
+			store: func(ctx context.Context) error { return store(ctx, by, r) },
+			undo:  func(ctx context.Context) error { return store(ctx, itself, before) },
+		})
+	})
+}
+
+// change is a setting that a release is brought up with.
+type change struct {
+	what        string // for people
+	store, undo func(ctx context.Context) error
+}
+
+// apply stores a setting and brings up a release with it, when something is live and runs; if that fails, the setting
+// is taken back.
+func (s *Apps) apply(ctx context.Context, t *deploy.Turn, c change) error {
+	if err := t.Unlocked(); err != nil {
+		return err
+	}
+	if err := c.store(ctx); err != nil {
+		return err
+	}
+	t.Report.Step("%s", c.what)
+	if t.App.Live == 0 || t.App.Stopped {
+		t.Report.Detail("nothing runs now: it counts from the next release on")
+		return nil
+	}
+	err := t.Redeploy(ctx, core.ByConfig)
+	if err == nil {
+		return nil
+	}
+	// The release has failed: its context may be over.
+	if undone := c.undo(context.WithoutCancel(ctx)); undone != nil {
+		s.cfg.Log.Error("a setting cannot be taken back", "app", t.App.Name, "error", undone)
+		t.Report.Warn("the release failed, and the change could not be taken back: %s", undone)
+		return err
+	}
+	t.Report.Warn("the release failed: the change was taken back, and what runs is as it was")
+	return err
+}
+
+// AddDomain serves app at host from now on.
+func (s *Apps) AddDomain(ctx context.Context, by core.Actor, app, host string) error {
+	if err := core.CheckHost(host, s.cfg.Domain); err != nil {
+		return err
+	}
+	if err := s.cfg.Ledger.AddDomain(ctx, app, host); err != nil {
+		return disk.Rejected(err)
+	}
+	s.cfg.Trail.Note(ctx, app, by.Name, "domain.add", host)
+	return s.serveNames(ctx, app)
+}
+
+// RemoveDomain no longer serves app at host. core.ErrNotFound: it was not.
+func (s *Apps) RemoveDomain(ctx context.Context, by core.Actor, app, host string) error {
+	if err := s.cfg.Ledger.RemoveDomain(ctx, app, host); err != nil {
+		return disk.Rejected(err)
+	}
+	s.cfg.Trail.Note(ctx, app, by.Name, "domain.remove", host)
+	return s.serveNames(ctx, app)
+}
+
+// serveNames tells the front door the domains of app; an empty app means all apps that have some.
+func (s *Apps) serveNames(ctx context.Context, app string) error {
+	list, err := s.cfg.Ledger.Domains(ctx, app)
+	if err != nil {
+		return err
+	}
+	hosts := map[string][]string{}
+	if app != "" {
+		hosts[app] = nil
+	}
+	for _, d := range list {
+		hosts[d.App] = append(hosts[d.App], d.Host)
+	}
+	for app, own := range hosts {
+		s.cfg.Names.Names(app, own)
+	}
+	return nil
+}

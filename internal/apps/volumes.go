@@ -1,0 +1,162 @@
+package apps
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/deploy"
+	"gitd/internal/disk"
+	"gitd/internal/progress"
+	"gitd/internal/units"
+)
+
+// Volumes makes and removes the disks of apps that outlive their machines. Its methods are safe for concurrent use.
+type Volumes struct {
+	cfg   Config
+	files VolumeFiles
+}
+
+// NewVolumes makes a Volumes whose disks are kept in files.
+func NewVolumes(cfg Config, files VolumeFiles) *Volumes { return &Volumes{cfg, files} }
+
+// VolumeUse is a volume as people see it.
+type VolumeUse struct {
+	core.Volume
+	Used   int64 // bytes of the host's disk
+	Lost   bool  // its file is not there
+	Booted bool  // a machine that runs has it; otherwise the next one will
+}
+
+// VolumesOf are the volumes of app, by name.
+func (s *Volumes) VolumesOf(ctx context.Context, app string) ([]VolumeUse, error) {
+	volumes, err := s.cfg.Ledger.Volumes(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	machines, err := s.cfg.Ledger.Machines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var uses []VolumeUse
+	for _, v := range volumes {
+		used, err := s.files.Used(v)
+		u := VolumeUse{Volume: v, Used: used, Lost: err != nil}
+		for _, m := range machines {
+			u.Booted = u.Booted || has(m, v)
+		}
+		uses = append(uses, u)
+	}
+	return uses, nil
+}
+
+// has reports whether m may have v among its disks: it was started since v was made, and what was made later can have
+// come only with its next start.
+func has(m core.Machine, v core.Volume) bool { return m.App == v.App && !m.Started.Before(v.Created) }
+
+// CreateVolume makes an empty volume for app, with a size in bytes. A machine gets its disks when it starts, so one
+// that runs goes on without.
+func (s *Volumes) CreateVolume(ctx context.Context, by core.Actor, app, name string, size int64, mount string, w io.Writer) error {
+	a, err := s.cfg.Ledger.App(ctx, app)
+	if err != nil {
+		return err
+	}
+	others, err := s.cfg.Ledger.Volumes(ctx, app)
+	if err != nil {
+		return err
+	}
+	v := core.Volume{App: app, Name: name, Size: size, Mount: mount, Created: time.Now()}
+	if err := core.CheckVolume(v, others); err != nil {
+		return err
+	}
+	if v.ID, err = volumeID(v); err != nil {
+		return err
+	}
+	err = s.files.Create(ctx, v, func() error { return s.cfg.Ledger.AddVolume(context.WithoutCancel(ctx), v) })
+	if err != nil {
+		return disk.Rejected(err)
+	}
+	s.cfg.Trail.Note(ctx, app, by.Name, "volume.create", fmt.Sprintf("%s, %s at %s", name, units.Bytes(size), mount))
+	r := progress.NewReport(w)
+	r.Step("Volume %s of %s: %s, empty, at %s", name, app, units.Bytes(size), mount)
+	if a.Live > 0 && !a.Stopped {
+		r.Detail("%s has it from its next start on: `ps:restart %s`, or the next push", app, app)
+	}
+	return nil
+}
+
+// volumeID is readable to who looks into the folder, and given once.
+func volumeID(v core.Volume) (string, error) {
+	var b [6]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s-%s-%s", v.App, v.Name, hex.EncodeToString(b[:])), nil
+}
+
+// RemoveVolume removes a volume and all that is in it, unless a machine has it.
+func (s *Volumes) RemoveVolume(_ context.Context, by core.Actor, app, name string, w io.Writer) error {
+	return s.cfg.Deployer.Operate(by, app, "the removal of a volume", false, w, func(ctx context.Context, t *deploy.Turn) error {
+		if err := t.Unlocked(); err != nil {
+			return err
+		}
+		release, err := s.cfg.Fleet.Stage(ctx, app) // nothing of app boots meanwhile
+		if err != nil {
+			return err
+		}
+		defer release()
+		v, err := s.removable(ctx, app, name)
+		if err != nil {
+			return err
+		}
+		err = s.files.Remove(v, func() error { return s.cfg.Ledger.RemoveVolume(context.WithoutCancel(ctx), v.ID) })
+		if err != nil {
+			return err
+		}
+		s.cfg.Trail.Note(ctx, app, by.Name, "volume.remove", fmt.Sprintf("%s, %s at %s", name, units.Bytes(v.Size), v.Mount))
+		t.Report.Step("Volume %s of %s is gone, and what was in it", name, app)
+		return nil
+	})
+}
+
+func (s *Volumes) removable(ctx context.Context, app, name string) (core.Volume, error) {
+	uses, err := s.VolumesOf(ctx, app)
+	if err != nil {
+		return core.Volume{}, err
+	}
+	for _, u := range uses {
+		switch {
+		case u.Name != name:
+		case u.Booted:
+			return core.Volume{}, core.Reject(fmt.Sprintf("the volume %q is in use: %s runs with it", name, app),
+				"stop the app first: `ps:stop "+app+"`; it starts without the volume afterwards: `ps:start "+app+"`")
+		default:
+			return u.Volume, nil
+		}
+	}
+	return core.Volume{}, core.Reject(fmt.Sprintf("%s has no volume %q", app, name), "`volumes "+app+"` lists what it has")
+}
+
+// Recover ends what the last gitd began, and tells of what does not fit. It removes nothing that has data in it.
+func (s *Volumes) Recover(ctx context.Context) error {
+	known, err := s.cfg.Ledger.Volumes(ctx, "")
+	if err != nil {
+		return err
+	}
+	strays, missing, err := s.files.Recover(known)
+	if err != nil {
+		return errors.Join(errors.New("volumes cannot be looked through"), err)
+	}
+	for _, f := range strays {
+		s.cfg.Log.Warn("file of a volume that the ledger does not know; nothing is done to it", "file", f)
+	}
+	for _, v := range missing {
+		s.cfg.Log.Error("the file of a volume is missing", "app", v.App, "volume", v.Name, "file", s.cfg.State.Volume(v.ID))
+	}
+	return nil
+}

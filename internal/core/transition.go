@@ -1,0 +1,36 @@
+package core
+
+// Moment is what has just happened to an app, or is about to: the states of a release, and what lies between them.
+type Moment string
+
+// The moments of a deployment, in their order, and then those of machines. A moment is told when it is on disk and
+// before anyone can see its effect.
+const (
+	AtPlan    Moment = "plan"    // the repository was read, and the tools for its build are there
+	AtInstall Moment = "install" // dependencies are about to be installed
+	AtBuild   Moment = "build"   // the build script is about to run
+	AtPack    Moment = "pack"    // the app is about to be packed
+	AtBuilt   Moment = "built"
+	AtBooting Moment = "booting"
+	AtBoot    Moment = "boot" // the candidate machine is about to be asked for
+	AtHealthy Moment = "healthy"
+	AtSwitch  Moment = "switch" // traffic is about to move
+	AtLive    Moment = "live"   // in the ledger; the front door does not know yet
+	AtServed  Moment = "served" // the front door sends requests to the new machine
+	AtFailed  Moment = "failed"
+
+	AtDrained Moment = "drained" // a replaced machine has ended its requests; it still runs
+	AtRetired Moment = "retired" // its release is over
+	AtLost    Moment = "lost"    // a machine that served ended, or is silent
+	AtStarted Moment = "started" // another machine has taken its place
+)
+
+// Transition is one moment of one release, told to an observer by whoever makes it, who goes on when the observer
+// returns. It is how tests stop gitd between two steps; the product has no observer.
+type Transition struct {
+	Moment  Moment `json:"moment"`
+	App     string `json:"app"`
+	Release int    `json:"release,omitempty"` // 0: it has no version yet
+	Machine string `json:"machine,omitempty"` // of the moments of machines
+	Reason  string `json:"reason,omitempty"`  // of AtFailed and AtLost
+}

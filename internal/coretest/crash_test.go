@@ -1,0 +1,173 @@
+package coretest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/engine"
+	"gitd/internal/ledger"
+)
+
+var errDead = errors.New("the process is dead")
+
+// mortal is a ledger and a driver that die at their nth change: from then on
+// nothing that this process does has any effect, as after a kill -9.
+type mortal struct {
+	*ledger.Ledger
+	driver *fakeDriver
+
+	mu   sync.Mutex
+	n    int // changes until death
+	dead bool
+	at   string // the change that was not made any more
+}
+
+// change makes a change unless the process is dead.
+func (m *mortal) change(what string, make func() error) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.dead {
+		return errDead
+	}
+	m.n--
+	if m.n > 0 {
+		return make()
+	}
+	m.dead, m.at = true, what
+	return errDead
+}
+
+func (m *mortal) isDead() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.dead
+}
+
+func (m *mortal) die() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.dead = true
+}
+
+func (m *mortal) AddRelease(ctx context.Context, r core.Release) (out core.Release, err error) {
+	err = m.change("add "+string(r.State), func() error {
+		out, err = m.Ledger.AddRelease(ctx, r)
+		return err
+	})
+	return out, err
+}
+
+func (m *mortal) SaveRelease(ctx context.Context, r core.Release) error {
+	return m.change(string(r.State), func() error { return m.Ledger.SaveRelease(ctx, r) })
+}
+
+func (m *mortal) Promote(ctx context.Context, r core.Release) error {
+	return m.change("promote", func() error { return m.Ledger.Promote(ctx, r) })
+}
+
+func (m *mortal) SaveMachine(ctx context.Context, x core.Machine) error {
+	return m.change("save machine", func() error { return m.Ledger.SaveMachine(ctx, x) })
+}
+
+func (m *mortal) DeleteMachine(ctx context.Context, id string) error {
+	return m.change("delete machine", func() error { return m.Ledger.DeleteMachine(ctx, id) })
+}
+
+func (m *mortal) ChangeApp(ctx context.Context, name string, f func(*core.App) error) error {
+	return m.change("change app", func() error { return m.Ledger.ChangeApp(ctx, name, f) })
+}
+
+func (m *mortal) Boot(ctx context.Context, s core.MachineSpec, w core.Watch) (out core.Machine, err error) {
+	err = m.change("boot", func() error {
+		out, err = m.driver.Boot(ctx, s, w)
+		return err
+	})
+	return out, err
+}
+
+func (m *mortal) Adopt(ctx context.Context, id string, w core.Watch) (core.Machine, error) {
+	return m.driver.Adopt(ctx, id, w)
+}
+
+func (m *mortal) Stop(ctx context.Context, id string, grace time.Duration) error {
+	return m.change("stop", func() error { return m.driver.Stop(ctx, id, grace) })
+}
+
+func (m *mortal) List(ctx context.Context) ([]core.Machine, error) { return m.driver.List(ctx) }
+
+// TestDeathAtEveryChange kills gitd before each change that a second push
+// makes to the ledger or the machines, which is after the change before it.
+// Whatever the moment, the next gitd serves what the ledger says, with one
+// machine, no release is left in the middle, and the next push works.
+func TestDeathAtEveryChange(t *testing.T) {
+	seen := map[string]bool{}
+	for n := 1; ; n++ {
+		w := newWorld(t)
+		w.push(none, commit(1))
+		w.close()
+		m := &mortal{driver: w.driver, n: n}
+		w.openWith(func(c *engine.Config) {
+			m.Ledger = w.ledger
+			c.Ledger, c.Driver = m, m
+		})
+		w.push(commit(1), commit(2))
+		w.eventually("death, or the end of the old release", func() bool {
+			list, err := w.ledger.Unfinished(t.Context())
+			return m.isDead() || err == nil && len(list) == 0
+		})
+		dead, at := m.isDead(), m.at
+		m.die()
+		w.close()
+		seen[at] = true
+		w.recovered(t, fmt.Sprintf("death number %d, at %q", n, at))
+		if !dead {
+			break
+		}
+	}
+	for _, what := range []string{"add building", "built", "boot", "booting", "healthy", "save machine", "promote", "stop", "retired"} {
+		if !seen[what] {
+			t.Errorf("no death at %q: %v", what, seen)
+		}
+	}
+}
+
+// recovered starts gitd again and checks the promise.
+func (w *world) recovered(t *testing.T, when string) {
+	t.Helper()
+	w.open()
+	w.eventually("the app serves after "+when, func() bool {
+		app, err := w.ledger.App(t.Context(), "shop")
+		return err == nil && app.Live > 0 && strings.HasPrefix(w.router.get(t, "shop"), fmt.Sprintf("v%d", app.Live))
+	})
+	w.eventually("one machine runs after "+when, func() bool { return w.driver.count() == 1 })
+	if list, err := w.ledger.Unfinished(t.Context()); err != nil || len(list) > 0 {
+		t.Errorf("%s: unfinished: %+v, %v", when, list, err)
+	}
+	if list, err := w.ledger.Machines(t.Context()); err != nil || len(list) != 1 {
+		t.Errorf("%s: machines: %+v, %v", when, list, err)
+	}
+	app, err := w.ledger.App(t.Context(), "shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	live, err := w.ledger.Release(t.Context(), "shop", app.Live)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p := w.pointOf("main"); p != live.Commit {
+		t.Errorf("%s: main is at %s, live is %s", when, p, live.Commit)
+	}
+	if reject, out := w.push(live.Commit, commit(3)); reject != "" {
+		t.Errorf("%s: the next push: %q\n%s", when, reject, out)
+	}
+	w.close()
+	for _, m := range w.driver.all() {
+		w.driver.Stop(context.Background(), m.ID, 0) //nolint:errcheck // it is the fake
+	}
+}

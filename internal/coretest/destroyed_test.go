@@ -1,0 +1,79 @@
+package coretest
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"gitd/internal/core"
+)
+
+// TestNewAppOfAnOldName: an app lost machines and was destroyed. What was counted stayed with its name, so the next app
+// of that name began with restarts and losses that it never had.
+func TestNewAppOfAnOldName(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	w.driver.all()[0].watch(core.Event{Kind: core.EventGone, Detail: "killed"})
+	w.eventually("it was replaced", func() bool { return w.driver.count() == 1 && w.status().Restarts == 1 })
+	if err := w.core.DestroyApp(t.Context(), ada, "shop", nil); err != nil {
+		t.Fatal(err)
+	}
+	if reject, out := w.push(none, commit(2)); reject != "" {
+		t.Fatalf("%s\n%s", reject, out)
+	}
+	if s := w.status(); s.Restarts != 0 || len(s.LastLines) != 0 {
+		t.Errorf("the new app begins with %+v", s)
+	}
+}
+
+// TestPushThatWaitedForADestruction: whoever waits for the turn of an app that is destroyed is told so at once, also when
+// an app of that name is there again.
+func TestPushThatWaitedForADestruction(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	if err := w.core.DestroyApp(t.Context(), ada, "shop", nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.core.Rollback(t.Context(), ada, "shop", 0, nil); err == nil || !strings.Contains(err.Error(), `no app "shop"`) {
+		t.Errorf("a rollback of an app that is gone: %v", err)
+	}
+	if _, err := w.core.EnsureApp(t.Context(), ada, "shop"); err != nil {
+		t.Fatal(err)
+	}
+	if reject, out := w.push(none, commit(2)); reject != "" {
+		t.Errorf("%s\n%s", reject, out)
+	}
+}
+
+// TestFirstPushThatFails: the SSH door made the app behind the core's back, so the front door said 404 of it, but 503 of
+// one that apps:create had made. There is one way to make an app now.
+func TestFirstPushThatFails(t *testing.T) {
+	w := newWorld(t)
+	made, err := w.core.EnsureApp(t.Context(), ada, "shop")
+	if err != nil || !made {
+		t.Fatalf("made: %v, %v", made, err)
+	}
+	w.driver.bootErr = errors.New("no host has room")
+	if reject, _ := w.push(none, commit(1)); !strings.Contains(reject, "no host has room") {
+		t.Errorf("rejected %q", reject)
+	}
+	if _, down := w.router.target("shop"); down != "nothing has been deployed yet" {
+		t.Errorf("the front door says %q", down)
+	}
+	if made, err := w.core.EnsureApp(t.Context(), ada, "shop"); err != nil || made {
+		t.Errorf("the second push made it again: %v, %v", made, err)
+	}
+	entries, err := w.ledger.Entries(t.Context(), "shop", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, e := range entries {
+		if e.Action == "app.create" {
+			n++
+		}
+	}
+	if n != 1 {
+		t.Errorf("%d entries tell of its making: %+v", n, entries)
+	}
+}

@@ -1,0 +1,44 @@
+package coretest
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/fleet"
+	"gitd/internal/fleet/drivertest"
+)
+
+// TestFakeDriver: the driver that the core is tested with keeps the promises
+// that the real one does.
+func TestFakeDriver(t *testing.T) {
+	d := &fakeDriver{machines: map[string]*fakeMachine{}, adopted: func(m *fakeMachine) {
+		listens(m)
+		m.watch(core.Event{Kind: core.EventStats, Stats: &core.Stats{
+			MemoryTotal: 100 << 20, MemoryUsed: 50 << 20, AppRSS: 40 << 20, CPU: time.Second, OpenFiles: 20, Processes: 1, Uptime: time.Minute,
+		}})
+	}}
+	d.app = func(m *fakeMachine) {
+		m.watch(core.Event{Kind: core.EventBooted, Boot: &core.BootTimes{Kernel: time.Second}})
+		if m.spec.Env[drivertest.Mode] == drivertest.Serve {
+			listens(m)
+			return
+		}
+		m.watch(core.Event{Kind: core.EventLog, Stream: "stderr", Line: drivertest.LastWords})
+		m.watch(core.Event{Kind: core.EventExited, Detail: "exit code 3"})
+		d.Stop(context.Background(), m.ID, 0) //nolint:errcheck // it cannot fail
+	}
+	var n atomic.Int32
+	drivertest.Run(t, func(*testing.T) fleet.Driver { return d }, func(*testing.T) core.MachineSpec {
+		return core.MachineSpec{
+			ID: fmt.Sprintf("shop-v3-%d", n.Add(1)), App: "shop", Release: 3, Env: map[string]string{"SAYS": drivertest.Greeting},
+		}
+	})
+}
+
+func listens(m *fakeMachine) {
+	m.watch(core.Event{Kind: core.EventListening, Boot: &core.BootTimes{Kernel: time.Second, App: time.Second}})
+}

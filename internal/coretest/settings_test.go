@@ -1,0 +1,208 @@
+package coretest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"gitd/internal/apps"
+	"gitd/internal/core"
+	"gitd/internal/image"
+	"gitd/internal/progress"
+)
+
+// TestEnvironment: what the repository says, below what people set, below
+// what gitd promises; and the next release has the settings of that moment,
+// whatever commit it is of.
+func TestEnvironment(t *testing.T) {
+	w := newWorld(t)
+	w.build = func(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error) {
+		m, err := w.goodBuild(ctx, src, r)
+		m.Env = map[string]string{"WHICH": "server.js", "COLOUR": "red", "PORT": "3000", "NODE_ENV": "test"}
+		m.Resources = core.Resources{MemoryMiB: 200}
+		return m, err
+	}
+	if reject, out := w.push(none, commit(1)); reject != "" {
+		t.Fatalf("%s:\n%s", reject, out)
+	}
+	ctx := t.Context()
+	if err := w.ledger.SetVars(ctx, "shop", map[string]string{"COLOUR": "blue", "KEY": "a\nb", "USER": "nobody"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.ledger.SetResources(ctx, "shop", core.Resources{MemoryMiB: 300, CPUs: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if reject, out := w.push(commit(1), commit(2)); reject != "" {
+		t.Fatalf("%s:\n%s", reject, out)
+	}
+	before, after := w.driver.specs[0], w.driver.specs[1]
+	for name, want := range map[string][2]string{
+		"COLOUR": {"red", "blue"}, "KEY": {"", "a\nb"}, "USER": {"app", "nobody"},
+		"NODE_ENV": {"test", "test"}, "PORT": {"8080", "8080"}, "NODEOS_RELEASE": {"v1", "v2"},
+	} {
+		if before.Env[name] != want[0] || after.Env[name] != want[1] {
+			t.Errorf("%s is %q, then %q; want %q", name, before.Env[name], after.Env[name], want)
+		}
+	}
+	if before.Resources != (core.Resources{MemoryMiB: 200, CPUs: 1}) || after.Resources != (core.Resources{MemoryMiB: 300, CPUs: 2}) {
+		t.Errorf("resources %+v, then %+v", before.Resources, after.Resources)
+	}
+}
+
+// config changes the config of shop and returns what was printed.
+func (w *world) config(c apps.ConfigChange) (string, error) {
+	var out strings.Builder
+	err := w.core.SetConfig(w.t.Context(), core.Actor{Name: "ada"}, "shop", c, &out)
+	return out.String(), err
+}
+
+func (w *world) vars() map[string]string {
+	w.t.Helper()
+	vars, err := w.ledger.Vars(w.t.Context(), "shop")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return vars
+}
+
+const hunter = "hunter2"
+
+// TestConfigMakesARelease: of the same image, with the new values, and no
+// value is told to anybody but the machine.
+func TestConfigMakesARelease(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	out, err := w.config(apps.ConfigChange{Set: map[string]string{"TOKEN": hunter, "A": "1"}})
+	if err != nil || !strings.Contains(out, "Config: set A, TOKEN") || !strings.Contains(out, "v2 is live") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	if v, answer := w.live(); v != 2 || answer != "v2" {
+		t.Errorf("v%d answers %q", v, answer)
+	}
+	if spec := w.driver.specs[1]; spec.Env["TOKEN"] != hunter || spec.Disks[1] != w.driver.specs[0].Disks[1] {
+		t.Errorf("the machine got %v on %v", spec.Env, spec.Disks)
+	}
+	r, err := w.ledger.Release(t.Context(), "shop", 2)
+	if err != nil || r.Trigger != core.ByConfig || r.Pusher != "ada" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	out, err = w.config(apps.ConfigChange{Unset: []string{"A"}, NoRestart: true})
+	if v, _ := w.live(); err != nil || v != 2 || !strings.Contains(out, "from the next release on") {
+		t.Errorf("v%d, %v\n%s", v, err, out)
+	}
+	if _, has := w.vars()["A"]; has {
+		t.Error("A is still there")
+	}
+	entries, err := w.ledger.Entries(t.Context(), "shop", 0)
+	text, _ := w.builds.Text("shop", 2)
+	for _, said := range []string{fmt.Sprint(entries), out, text, fmt.Sprintf("%+v", r)} {
+		if strings.Contains(said, hunter) {
+			t.Errorf("the value is told: %s", said)
+		}
+	}
+	if err != nil || !strings.Contains(fmt.Sprint(entries), "set A, TOKEN") {
+		t.Errorf("the audit: %v, %v", entries, err)
+	}
+}
+
+// TestFailedConfigIsTakenBack: with a value that keeps the app from starting,
+// what serves goes on, and could be started again. What somebody else set
+// meanwhile stays.
+func TestFailedConfigIsTakenBack(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	if _, err := w.config(apps.ConfigChange{Set: map[string]string{"KEPT": "1", "CHANGED": "before", "GONE": "before"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.driver.app = func(m *fakeMachine) {
+		if err := w.ledger.SetVars(t.Context(), "shop", map[string]string{"OTHER": "someone's", "TAKEN": "someone's"}, nil); err != nil {
+			t.Error(err)
+		}
+		m.watch(core.Event{Kind: core.EventExited, Detail: "exit status 1"})
+	}
+	out, err := w.config(apps.ConfigChange{
+		Set: map[string]string{"CHANGED": "after", "NEW": "after", "TAKEN": "after"}, Unset: []string{"GONE", "NEVER"},
+	})
+	if err == nil || !strings.Contains(out, "the change was taken back") {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	want := map[string]string{"KEPT": "1", "CHANGED": "before", "GONE": "before", "OTHER": "someone's", "TAKEN": "someone's"}
+	if got := w.vars(); !maps.Equal(got, want) {
+		t.Errorf("config is %v, want %v", got, want)
+	}
+	if v, answer := w.live(); v != 2 || answer != "v2" {
+		t.Errorf("v%d answers %q", v, answer)
+	}
+	var text strings.Builder
+	err = w.core.SetResources(t.Context(), core.Actor{Name: "ada"}, "shop", core.Resources{MemoryMiB: 512}, &text)
+	if r, _ := w.ledger.Resources(t.Context(), "shop"); err == nil || r != (core.Resources{}) || !strings.Contains(text.String(), "taken back") {
+		t.Errorf("resources %+v, %v\n%s", r, err, text.String())
+	}
+}
+
+// TestConfigOfWhatDoesNotRun: nothing is booted for it; and a lock refuses it.
+func TestConfigOfWhatDoesNotRun(t *testing.T) {
+	w := newWorld(t)
+	ada := core.Actor{Name: "ada"}
+	if err := w.core.CreateApp(t.Context(), ada, "shop"); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		out, err := w.config(apps.ConfigChange{Set: map[string]string{"A": "1"}})
+		if err != nil || !strings.Contains(out, "nothing runs now") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		w.push(none, commit(1))
+		if err := w.core.StopApp(t.Context(), ada, "shop", nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(w.driver.specs) != 2 || w.driver.count() != 0 {
+		t.Errorf("%d machines were booted, %d run", len(w.driver.specs), w.driver.count())
+	}
+	if err := w.core.LockApp(t.Context(), ada, "shop", "sale"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.config(apps.ConfigChange{Set: map[string]string{"A": "2"}}); err == nil || w.vars()["A"] != "1" {
+		t.Errorf("a locked app: %v, %v", err, w.vars())
+	}
+}
+
+func TestDomainsReachTheFrontDoor(t *testing.T) {
+	w := newWorld(t)
+	ada, ctx := core.Actor{Name: "ada"}, t.Context()
+	w.push(none, commit(1))
+	if err := w.core.AddDomain(ctx, ada, "shop", "www.example.org"); err != nil {
+		t.Fatal(err)
+	}
+	check := func(what, app string, want ...string) {
+		if got := w.router.names[app]; !slices.Equal(got, want) {
+			t.Errorf("%s: %s has %v, want %v", what, app, got, want)
+		}
+	}
+	check("added", "shop", "www.example.org")
+	for _, host := range []string{"blog.localhost", "localhost", "../etc"} {
+		if err := w.core.AddDomain(ctx, ada, "shop", host); err == nil {
+			t.Errorf("%s was added", host)
+		}
+	}
+	w.close()
+	w.open()
+	check("after a start", "shop", "www.example.org")
+	if err := w.core.RenameApp(ctx, ada, "shop", "store"); err != nil {
+		t.Fatal(err)
+	}
+	check("renamed", "store", "www.example.org")
+	check("renamed", "shop")
+	if err := w.core.RemoveDomain(ctx, ada, "store", "www.example.org"); err != nil {
+		t.Fatal(err)
+	}
+	check("removed", "store")
+	if err := w.core.RemoveDomain(ctx, ada, "store", "www.example.org"); !errors.Is(err, core.ErrNotFound) {
+		t.Errorf("removed twice: %v", err)
+	}
+}

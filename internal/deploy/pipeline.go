@@ -1,0 +1,245 @@
+package deploy
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/disk"
+	"gitd/internal/fleet"
+	"gitd/internal/image"
+)
+
+// This file is the way of a release from its draft to live, from top to bottom: build, boot (until it is healthy),
+// swap. Whatever fails on it leaves what serves as it was.
+
+// run brings draft, which is stored as the app's next version, to live or to failed.
+func (d *deployment) run(ctx context.Context, draft core.Release) error {
+	draft.App, draft.Pusher, draft.Key, draft.Created = d.app.Name, d.by.Name, d.by.Key, time.Now()
+	var err error
+	if d.release, err = d.cfg.Ledger.AddRelease(ctx, draft); err != nil {
+		return err
+	}
+	d.keepOutput()
+	d.cfg.Log.Info("deployment started", "app", draft.App, "release", d.release.Version,
+		"commit", draft.Commit, "pusher", draft.Pusher, "trigger", string(draft.Trigger))
+	if err := d.bringUp(ctx); err != nil {
+		err = disk.Rejected(because(ctx, err))
+		d.fail(err)
+		return err
+	}
+	return nil
+}
+
+func (d *deployment) bringUp(ctx context.Context) error {
+	if err := d.build(ctx); err != nil {
+		return err
+	}
+	spec, err := d.cfg.Fleet.Spec(ctx, d.release)
+	if err != nil {
+		return err
+	}
+	if err := d.step(ctx, core.Booting); err != nil {
+		return err
+	}
+	sound := d.verify(ctx)
+	if spec.Exclusive() {
+		return d.replace(ctx, spec, sound)
+	}
+	candidate, err := d.boot(ctx, spec, sound)
+	if err != nil {
+		return err
+	}
+	if err := d.swap(ctx, candidate); err != nil {
+		d.cfg.Fleet.Discard(candidate)
+		return err
+	}
+	return nil
+}
+
+// build makes the image of a release that has none yet, in one of the places that there are for builds.
+func (d *deployment) build(ctx context.Context) error {
+	if d.release.State != core.Building {
+		return nil // it boots the image of an older release
+	}
+	place := &turn{app: d.app.Name, by: d.by.Name, what: "the build of " + d.app.Name, cancel: d.turn.cancel}
+	if err := d.builds.join(ctx, place, d.told("Waiting: number %d in the queue for builds. Now: %s")); err != nil {
+		return err
+	}
+	defer d.builds.leave(place)
+	d.report.Lap("wait")
+	src := image.Source{App: d.app.Name, Repo: d.cfg.State.Repo(d.app.Name), Commit: d.release.Commit, Hold: d.files}
+	var err error
+	if d.release.Manifest, err = d.cfg.Builder.Build(ctx, src, d.report); err != nil {
+		d.release.Manifest = core.Manifest{}
+		return err
+	}
+	return d.step(ctx, core.Built)
+}
+
+// verify reads the release's image in the background and returns the wait for what that finds. It takes less time
+// than a boot, and no damaged image becomes live.
+func (d *deployment) verify(ctx context.Context) (sound func() error) {
+	found := make(chan error, 1)
+	r := d.release
+	go func() {
+		err := d.cfg.Images.Verify(ctx, r.Manifest)
+		var rej *core.Rejection
+		if errors.As(err, &rej) && r.Trigger != core.ByPush && r.Trigger != core.ByTag {
+			err = &core.Rejection{Reason: rej.Reason, Hint: image.BuildAgain(r), Err: rej.Err}
+		}
+		found <- err
+	}()
+	return sync.OnceValue(func() error { return <-found })
+}
+
+// boot starts a candidate and waits until it is healthy, and its image was found sound.
+func (d *deployment) boot(ctx context.Context, spec core.MachineSpec, sound func() error) (*fleet.Instance, error) {
+	d.observe(core.AtBoot)
+	candidate, err := d.cfg.Fleet.Boot(ctx, spec, d.release, d.report)
+	if bad := sound(); bad != nil {
+		if err == nil {
+			d.cfg.Fleet.Discard(candidate)
+		}
+		return nil, bad // which is also why it may not have booted
+	}
+	if err != nil {
+		return nil, err
+	}
+	return candidate, nil
+}
+
+// swap makes a healthy candidate live. From here on nothing replaces the deployment.
+func (d *deployment) swap(ctx context.Context, candidate *fleet.Instance) error {
+	if err := d.step(ctx, core.Healthy); err != nil {
+		return err
+	}
+	if err := d.lane.fix(ctx, d.turn); err != nil {
+		return err
+	}
+	d.report.Step("Switching traffic")
+	d.observe(core.AtSwitch)
+	if err := d.recordBranch(ctx); err != nil {
+		return err
+	}
+	release, err := d.cfg.Fleet.Stage(ctx, d.app.Name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	return d.goLive(ctx, candidate)
+}
+
+// goLive moves the traffic: the ledger, then the front door, then the old machine drains in the background. After a
+// crash in between, the next process finds the new release live and routes to it. The caller holds the stage.
+func (d *deployment) goLive(ctx context.Context, candidate *fleet.Instance) error {
+	before := d.app.Live
+	d.release.Finished, d.release.Steps = time.Now(), d.report.Steps()
+	if err := d.promote(ctx, candidate); err != nil {
+		return err
+	}
+	d.cfg.Fleet.Serve(d.app.Name, candidate, before)
+	d.report.Lap("swap")
+	d.cfg.Log.Info("release is live", "app", d.app.Name, "release", d.release.Version,
+		"commit", d.release.Commit, "pusher", d.by.Name, "steps", d.times())
+	d.observe(core.AtServed)
+	return nil
+}
+
+// promote makes the release live in the ledger, and the deploy branch with it: the branch is made ready before, so
+// that a full disk cannot have git reject what is live.
+func (d *deployment) promote(ctx context.Context, candidate *fleet.Instance) error {
+	var move core.RefMove = core.NoMove{}
+	var err error
+	if !d.shallow {
+		if move, err = d.cfg.Repos.Prepare(ctx, d.app.Name, d.app.Branch, d.release.Commit); err != nil {
+			return err
+		}
+	}
+	if err = d.cfg.Ledger.SaveMachine(ctx, candidate.Machine()); err == nil {
+		err = d.cfg.Ledger.Promote(ctx, d.release)
+	}
+	if err != nil {
+		move.Abort()
+		return err
+	}
+	d.release.State = core.Live
+	d.moved()
+	if err := move.Commit(); err != nil { // RepairRefs does it again
+		d.cfg.Log.Error("branch not moved to what is live", "app", d.app.Name, "error", err)
+	}
+	return nil
+}
+
+// replace is the other order, for machines that cannot run beside the next one: the front door holds the app's
+// requests, the old machine stops, the new one starts. If that does not become live, the old release is started again.
+func (d *deployment) replace(ctx context.Context, spec core.MachineSpec, sound func() error) error {
+	if err := sound(); err != nil { // before anything is stopped
+		return err
+	}
+	if err := d.lane.fix(ctx, d.turn); err != nil {
+		return err
+	}
+	if err := d.recordBranch(ctx); err != nil {
+		return err
+	}
+	release, err := d.cfg.Fleet.Stage(ctx, d.app.Name)
+	if err != nil {
+		return err
+	}
+	defer release()
+	if err := d.cfg.Fleet.StopFirst(ctx, d.app.Name, d.report); err != nil {
+		return err
+	}
+	if err = d.bootAndGoLive(ctx, spec, sound); err != nil && d.app.Live > 0 && !d.app.Stopped && ctx.Err() == nil {
+		d.cfg.Fleet.Restore(ctx, d.app.Name, d.app.Live, d.report)
+	}
+	return err
+}
+
+func (d *deployment) bootAndGoLive(ctx context.Context, spec core.MachineSpec, sound func() error) error {
+	candidate, err := d.boot(ctx, spec, sound)
+	if err != nil {
+		return err
+	}
+	if err = d.step(ctx, core.Healthy); err == nil {
+		err = d.goLive(ctx, candidate)
+	}
+	if err != nil {
+		d.cfg.Fleet.Discard(candidate)
+	}
+	return err
+}
+
+// step moves the release on, in the ledger first.
+func (d *deployment) step(ctx context.Context, s core.State) error {
+	next := d.release
+	next.State, next.Steps = s, d.report.Steps()
+	if err := d.cfg.Ledger.SaveRelease(ctx, next); err != nil {
+		return err
+	}
+	d.release = next
+	d.moved()
+	return nil
+}
+
+// moved tells where the release stands now, in the ledger and not yet anywhere else.
+func (d *deployment) moved() {
+	d.cfg.Log.Debug("release moved on", "app", d.release.App, "release", d.release.Version, "state", string(d.release.State))
+	d.observe(core.Moment(d.release.State))
+}
+
+// fail stores why the release never was live.
+func (d *deployment) fail(cause error) {
+	r := d.release
+	r.State, r.Finished, r.Steps = core.Failed, time.Now(), d.report.Steps()
+	r.Reason = oneLine(cause)
+	d.release = r
+	d.cfg.Work.Retry(d.cfg.Log, "the failure of a release", func(ctx context.Context) error {
+		return d.cfg.Ledger.SaveRelease(ctx, r)
+	})
+	d.cfg.Log.Warn("release failed", "app", r.App, "release", r.Version, "reason", r.Reason)
+	d.observe(core.AtFailed)
+}

@@ -1,0 +1,143 @@
+// Package engine puts the rooms of the core together: the pipeline, the fleet, the apps and their volumes, and the
+// collection of images.
+//
+// It owns the order in which they begin and end. It does not own what any of them does.
+package engine
+
+import (
+	"context"
+	"log/slog"
+
+	"gitd/internal/apps"
+	"gitd/internal/audit"
+	"gitd/internal/background"
+	"gitd/internal/core"
+	"gitd/internal/deploy"
+	"gitd/internal/fleet"
+	"gitd/internal/image"
+	"gitd/internal/usage"
+)
+
+// Ledger is the durable truth, as the rooms need it together.
+type Ledger interface {
+	deploy.Ledger
+	fleet.Ledger
+	apps.Ledger
+	image.Ledger
+	audit.Entries
+}
+
+// Images is where the files of images are.
+type Images interface {
+	deploy.Images
+	image.Files
+}
+
+// Repos are the apps' repositories.
+type Repos interface {
+	deploy.Repos
+	image.Repos
+	apps.Files
+}
+
+// Output is what the apps say.
+type Output interface {
+	fleet.Output
+	apps.Files
+}
+
+// BuildLogs is what deployments print.
+type BuildLogs interface {
+	deploy.BuildLogs
+	apps.Files
+}
+
+// Router is the front door.
+type Router interface {
+	fleet.Router
+	apps.Names
+}
+
+// Config is what an Engine works with. Every field is required unless it says something else.
+type Config struct {
+	State     core.StateDir
+	Ledger    Ledger
+	Builder   deploy.Builder
+	Images    Images
+	Driver    fleet.Driver
+	Router    Router
+	Repos     Repos
+	Output    Output
+	BuildLogs BuildLogs
+	Volumes   apps.VolumeFiles
+	Log       *slog.Logger
+	Observe   func(core.Transition) // told of each moment of a deployment or a machine; nil: nobody
+
+	Domain   string                  // below which each app has its own name
+	URL      func(app string) string // where people find an app
+	Defaults core.Resources          // for releases that ask for none
+	Limits   fleet.Limits
+	Keep     int // images of each app that was live are kept; the live one and the one before always are
+	Builds   int // side by side, of all apps; 0: as many as there are cores
+}
+
+// Engine is the core of a running gitd. What is done to apps is done through its rooms.
+type Engine struct {
+	*deploy.Deployer
+	*apps.Apps
+	*apps.Volumes
+	*fleet.Fleet
+	*image.Collector
+	usage.Meter
+
+	work *background.Work
+}
+
+// New puts an Engine together. Call Start before anything else.
+func New(cfg Config) *Engine {
+	e := &Engine{work: background.New(), Meter: usage.Meter{State: cfg.State, Ledger: cfg.Ledger}}
+	trail, shelf := audit.New(cfg.Ledger, cfg.Log), &image.Shelf{}
+	e.Collector = image.NewCollector(image.CollectorConfig{
+		State: cfg.State, Ledger: cfg.Ledger, Files: cfg.Images, Repos: cfg.Repos, Shelf: shelf, Trail: trail,
+		Work: e.work, Log: cfg.Log, Keep: cfg.Keep,
+	})
+	e.Fleet = fleet.New(fleet.Config{
+		State: cfg.State, Ledger: cfg.Ledger, Driver: cfg.Driver, Router: cfg.Router, Output: cfg.Output, Trail: trail,
+		Work: e.work, Log: cfg.Log, Observe: cfg.Observe,
+		Host: func(app string) string { return app + "." + cfg.Domain }, Defaults: cfg.Defaults, Limits: cfg.Limits,
+	})
+	e.Deployer = deploy.New(deploy.Config{
+		State: cfg.State, Ledger: cfg.Ledger, Builder: cfg.Builder, Images: cfg.Images, Fleet: e.Fleet, Repos: cfg.Repos,
+		BuildLogs: cfg.BuildLogs, Shelf: shelf, Collector: e.Collector, Trail: trail, Work: e.work, Log: cfg.Log,
+		Observe: cfg.Observe, URL: cfg.URL, Builds: cfg.Builds,
+	})
+	changes := apps.Config{
+		State: cfg.State, Ledger: cfg.Ledger, Deployer: e.Deployer, Fleet: e.Fleet, Names: cfg.Router, Repos: cfg.Repos,
+		Output: cfg.Output, BuildLogs: cfg.BuildLogs, Trail: trail, Log: cfg.Log, URL: cfg.URL, Domain: cfg.Domain,
+	}
+	e.Apps, e.Volumes = apps.New(changes), apps.NewVolumes(changes, cfg.Volumes)
+	return e
+}
+
+// Start makes everything agree with the ledger: what the last gitd began is ended or failed, branches point at what is
+// live, machines are adopted, started or stopped. Call it once, before the first push.
+func (e *Engine) Start(ctx context.Context) error {
+	for _, step := range []func(context.Context) error{
+		e.Volumes.Recover, e.FailInterrupted, e.Apps.Reconcile, e.RepairAllRefs, e.Fleet.Reconcile,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	e.Soon("")
+	return nil
+}
+
+// Close ends running deployments as failed and waits for them. Machines keep running: the next process adopts them.
+func (e *Engine) Close() { e.work.Close() }
+
+// Halt is Close, and stops every machine. Live releases stay live in the ledger, so the next process starts them again.
+func (e *Engine) Halt(ctx context.Context) {
+	e.Close()
+	e.HaltAll(ctx)
+}

@@ -1,0 +1,150 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"gitd/internal/core"
+	"gitd/internal/latch"
+	"gitd/internal/progress"
+)
+
+// guestPort is where an app must listen in its machine.
+const guestPort = 8080
+
+// bootTries is how often a machine is started that ends before anything of the app has run: a kernel that panics in
+// its first second, as emulated kernels do on a busy host, says nothing about the release.
+const bootTries = 3
+
+// Boot starts a machine of rel and waits until it is healthy. When it is not, the reader of r sees the machine's last
+// lines, and the machine is gone. The machine serves nothing yet.
+func (f *Fleet) Boot(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*Instance, error) {
+	return f.booter.boot(ctx, spec, rel, r)
+}
+
+// booter brings one machine up. It keeps no state.
+type booter struct{ cfg Config }
+
+// boot is Fleet.Boot. With an error, the instance is what is left of the last machine; nil: there was none.
+func (b booter) boot(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*Instance, error) {
+	r.Step("Booting v%d: %d MiB, %d CPU", rel.Version, spec.MemoryMiB, spec.CPUs)
+	for try := 1; ; try++ {
+		inst, err := b.bootOnce(ctx, spec, rel, r)
+		if err == nil || inst == nil || latch.Closed(inst.booted) || !latch.Closed(inst.ended) || try == bootTries || ctx.Err() != nil {
+			return inst, err
+		}
+		r.Warn("the machine ended before the app's turn (%s): trying again", progress.OneLine(inst.reason()))
+		b.cfg.Log.Warn("machine did not boot", "app", rel.App, "release", rel.Version, "machine", spec.ID, "reason", inst.reason())
+		if spec.ID, err = machineID(rel); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// bootOnce is one try. With an error, the machine is gone, and the instance is what is left of it; nil: there was
+// none.
+func (b booter) bootOnce(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*Instance, error) {
+	inst := newInstance(rel, b.cfg.Output)
+	inst.named(core.Machine{ID: spec.ID, App: rel.App, Release: rel.Version})
+	m, err := b.cfg.Driver.Boot(ctx, spec, inst.watch)
+	if err != nil {
+		return nil, fmt.Errorf("boot v%d: %w", rel.Version, err)
+	}
+	inst.named(m)
+	if err := b.healthy(ctx, inst, r); err != nil {
+		for _, l := range inst.lastLines() {
+			r.Detail("  | %s", l)
+		}
+		b.stop(context.WithoutCancel(ctx), m.ID, 0) //nolint:errcheck // logged; the next start removes it
+		return inst, err
+	}
+	return inst, nil
+}
+
+// stop ends a machine and has the ledger forget it. A failure is logged too: Reconcile removes what is left.
+func (b booter) stop(ctx context.Context, id string, grace time.Duration) error {
+	if err := b.cfg.Driver.Stop(ctx, id, grace); err != nil {
+		b.cfg.Log.Error("machine does not stop", "machine", id, "error", err)
+		return err
+	}
+	if err := b.cfg.Ledger.DeleteMachine(ctx, id); err != nil {
+		b.cfg.Log.Error("machine stays in the ledger", "machine", id, "error", err)
+	}
+	b.cfg.Log.Info("machine stopped", "machine", id)
+	return nil
+}
+
+// healthy waits for the guest's own word that the app listens, then for a good answer. A probe from outside would
+// prove nothing before that: in user-mode networking the host side accepts before the guest listens.
+//
+// The machine has its time until init runs, and the app has its own from then on: a slow host must not take from the
+// time that an app is given.
+func (b booter) healthy(ctx context.Context, inst *Instance, r *progress.Report) error {
+	late := core.Reject(fmt.Sprintf("the machine did not boot within %s", b.cfg.Limits.Boot),
+		"this is the server's fault: its operator finds more in gitd's log")
+	if err := inst.await(ctx, b.cfg.Limits.Boot, inst.booted, late); err != nil {
+		return err
+	}
+	if said := inst.bootDetail(); said != "" {
+		r.Detail("%s", said)
+	}
+	booted := time.Now()
+	limit := cmp.Or(inst.release.Manifest.Health.Timeout, b.cfg.Limits.Boot)
+	late = core.Reject(fmt.Sprintf("the app did not listen on port %d within %s", guestPort, limit),
+		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
+	if err := inst.await(ctx, limit, inst.listening, late); err != nil {
+		return err
+	}
+	if said := inst.startDetail(); said != "" {
+		r.Detail("%s", said)
+	}
+	r.Lap("boot")
+	return b.probe(ctx, booted.Add(limit), inst, r)
+}
+
+// probe waits for a good answer of a candidate that listens. A check that counts attempts, and no time, has the time
+// that those take.
+func (b booter) probe(ctx context.Context, until time.Time, inst *Instance, r *progress.Report) error {
+	check := inst.release.Manifest.Health
+	if check.Attempts > 0 && check.Timeout == 0 {
+		until = time.Now().Add(probeMost)
+	}
+	bound, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	err := newProber(b.cfg.Host(inst.release.App), check).untilHealthy(bound, inst.Addr(), inst.ended, r)
+	r.Lap("health")
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case latch.Closed(inst.ended):
+		return inst.didNotStart()
+	default:
+		return core.Reject("health check failed: "+err.Error(),
+			"the app must answer with a status below 500; `logs "+inst.release.App+"` has what it said")
+	}
+}
+
+// await waits for an event of a candidate, for its end, or for the end of its time, for which the answer is late.
+func (i *Instance) await(ctx context.Context, limit time.Duration, event <-chan struct{}, late *core.Rejection) error {
+	bound, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	select {
+	case <-event:
+		return nil
+	case <-i.ended:
+		return i.didNotStart()
+	case <-bound.Done():
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		return late
+	}
+}
+
+func (i *Instance) didNotStart() error {
+	return core.Reject("the app did not start: "+i.reason(), "its last lines are above; `logs "+i.release.App+"` has all of them")
+}

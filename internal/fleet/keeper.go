@@ -1,0 +1,161 @@
+package fleet
+
+import (
+	"context"
+	"gitd/internal/background"
+	"sync"
+	"time"
+)
+
+// keeper is the one owner of what serves an app: who may change it (stage), which machine it is, and how often
+// machines were lost.
+type keeper struct {
+	f      *Fleet
+	stage  *stage
+	drains drains
+
+	mu       sync.Mutex
+	app      string
+	serving  *Instance // nil: none
+	reviving bool      // a revival runs
+	again    bool      // the revival that runs shall look once more before it ends
+	losses   int       // machines lost in succession, none of which served for long
+	since    time.Time // of the state that reason tells of
+	reason   string    // why nothing serves; empty: something does, or nothing shall
+	starting bool      // nothing serves yet, and a machine is on its way
+	last     []string  // the last lines of the machine that was lost
+	replaced int       // machines that took a lost one's place, since gitd's start
+	over     bool      // the app was destroyed: nothing is booted for it any more
+}
+
+// end keeps a revival that sleeps from booting the next app of that name.
+func (k *keeper) end() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.over = true
+}
+
+func (k *keeper) ended() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.over
+}
+
+func (k *keeper) name() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.app
+}
+
+// renamed gives the keeper, and what serves its app, another name. It returns what serves, or why nothing does.
+func (k *keeper) renamed(to string) (serving *Instance, reason string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.app = to
+	if k.serving != nil {
+		k.serving.renamed(to)
+	}
+	return k.serving, k.reason
+}
+
+// serve makes inst the machine of the app and returns the one before, or nil.
+func (k *keeper) serve(inst *Instance) *Instance {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	old := k.serving
+	k.serving, k.reason, k.starting, k.since = inst, "", false, time.Now()
+	return old
+}
+
+// unserve forgets inst if it still serves the app.
+func (k *keeper) unserve(inst *Instance) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if inst == nil || k.serving != inst {
+		return false
+	}
+	k.serving = nil
+	return true
+}
+
+func (k *keeper) current() *Instance {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.serving
+}
+
+// down notes why nothing serves the app.
+func (k *keeper) down(reason string, starting bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.reason != reason {
+		k.since = time.Now()
+	}
+	k.reason, k.starting = reason, starting
+}
+
+// goDown notes why nothing serves the app, and has the front door say it.
+func (k *keeper) goDown(reason string, starting bool) {
+	k.down(reason, starting)
+	k.f.cfg.Router.Down(k.name(), reason)
+}
+
+// countLoss counts a machine that ended by itself and returns how long to wait before the next one is booted: not at
+// all if the machine had served for a while.
+func (k *keeper) countLoss(inst *Instance) time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.last = inst.lastLines()
+	if time.Since(inst.Machine().Started) > settled {
+		k.losses = 0
+	}
+	k.losses++
+	k.replaced++
+	if k.losses == 1 {
+		return 0
+	}
+	return background.Pause(k.losses - 1)
+}
+
+// didNotStart counts a machine that was to take a lost one's place. inst is what is left of it, if there was one.
+func (k *keeper) didNotStart(ctx context.Context, inst *Instance) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if inst == nil || ctx.Err() != nil {
+		return
+	}
+	k.losses++
+	k.last = inst.lastLines()
+}
+
+// calm forgets the losses: a new release has been deployed.
+func (k *keeper) calm() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.losses = 0
+}
+
+// beginRevival reports whether the caller shall revive the app. Otherwise a revival runs already, and it will look
+// again before it ends.
+func (k *keeper) beginRevival() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.reviving {
+		k.again = true
+		return false
+	}
+	k.reviving = true
+	return true
+}
+
+// endRevival reports whether the revival is over: nobody has asked for another look meanwhile.
+func (k *keeper) endRevival() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.again {
+		k.again = false
+		return false
+	}
+	k.reviving = false
+	return true
+}

@@ -1,0 +1,146 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+
+	"gitd/internal/core"
+)
+
+// Reconcile makes what runs agree with the ledger: machines of live releases are adopted, missing ones are started in
+// the background, and machines of ours that the ledger does not want are stopped. Call it once, before anything is
+// deployed and after interrupted deployments were failed.
+func (f *Fleet) Reconcile(ctx context.Context) error {
+	s, err := f.survey(ctx)
+	if err != nil {
+		return err
+	}
+	var missing []*keeper
+	for _, app := range s.apps {
+		if f.settle(ctx, app, s) {
+			missing = append(missing, f.keeper(app.Name))
+		}
+	}
+	f.removeStray(ctx, s)
+	for _, r := range s.draining {
+		f.retired(r.App, r.Version)
+	}
+	for _, k := range missing {
+		k.revive(0)
+	}
+	return nil
+}
+
+// survey is what the ledger knows and what runs, read at once: one query for all apps, however many there are.
+type survey struct {
+	apps     []core.App
+	lives    map[string]core.Release   // by app
+	known    map[string][]core.Machine // by app
+	found    map[string]core.Machine   // by id; what is adopted is taken out
+	draining []core.Release
+}
+
+func (f *Fleet) survey(ctx context.Context) (*survey, error) {
+	s := &survey{lives: map[string]core.Release{}, known: map[string][]core.Machine{}, found: map[string]core.Machine{}}
+	if err := s.read(ctx, f.cfg.Ledger); err != nil {
+		return nil, err
+	}
+	running, err := f.cfg.Driver.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list machines: %w", err)
+	}
+	for _, m := range running {
+		s.found[m.ID] = m
+	}
+	return s, nil
+}
+
+// read takes what the ledger knows.
+func (s *survey) read(ctx context.Context, ledger Ledger) (err error) {
+	if s.apps, err = ledger.Apps(ctx); err != nil {
+		return err
+	}
+	lives, err := ledger.Lives(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range lives {
+		s.lives[r.App] = r
+	}
+	machines, err := ledger.Machines(ctx)
+	if err != nil {
+		return err
+	}
+	for _, m := range machines {
+		s.known[m.App] = append(s.known[m.App], m)
+	}
+	unfinished, err := ledger.Unfinished(ctx)
+	for _, r := range unfinished {
+		if r.State == core.Draining {
+			s.draining = append(s.draining, r)
+		}
+	}
+	return err
+}
+
+// settle brings one app in line, and reports whether its machine is missing.
+func (f *Fleet) settle(ctx context.Context, app core.App, s *survey) (missing bool) {
+	k := f.keeper(app.Name)
+	live, ok := s.lives[app.Name]
+	switch {
+	case !ok:
+		k.goDown("nothing has been deployed yet", false)
+	case app.Stopped:
+		k.goDown("it was stopped", false)
+	case !k.adopt(ctx, live, s):
+		k.goDown("it is starting", true)
+		return true
+	}
+	return false
+}
+
+// adopt takes over the machine of the app's live release, if the ledger knows one and it runs, and removes it from
+// what was found.
+func (k *keeper) adopt(ctx context.Context, live core.Release, s *survey) bool {
+	log := k.f.cfg.Log
+	for _, m := range s.known[live.App] {
+		if _, runs := s.found[m.ID]; !runs || m.Release != live.Version {
+			continue
+		}
+		inst := newInstance(live, k.f.cfg.Output)
+		inst.named(m)
+		got, err := k.f.cfg.Driver.Adopt(ctx, m.ID, inst.watch)
+		if err != nil {
+			log.Warn("machine cannot be adopted", "app", live.App, "machine", m.ID, "error", err)
+			continue
+		}
+		// The driver knows the names that the machine was started with.
+		got.App, got.Release, got.Started = m.App, m.Release, m.Started
+		inst.adopted(got)
+		delete(s.found, m.ID)
+		k.front(inst)
+		log.Info("machine adopted", "app", live.App, "release", live.Version, "machine", m.ID)
+		return true
+	}
+	return false
+}
+
+// removeStray stops what is ours and not wanted, and forgets machines that no longer run.
+func (f *Fleet) removeStray(ctx context.Context, s *survey) {
+	for id, m := range s.found {
+		f.cfg.Log.Warn("machine that the ledger does not want", "machine", id, "app", m.App, "release", m.Release)
+		f.cfg.Trail.Note(ctx, m.App, "gitd", "machine.removed", id+" is not in the ledger")
+		f.stop(ctx, id, 0) //nolint:errcheck // logged; the next start tries again
+	}
+	for app, machines := range s.known {
+		inst := f.keeper(app).current()
+		for _, m := range machines {
+			if inst != nil && inst.ID() == m.ID {
+				continue
+			}
+			if err := f.cfg.Ledger.DeleteMachine(ctx, m.ID); err != nil {
+				f.cfg.Log.Error("machine stays in the ledger", "machine", m.ID, "error", err)
+			}
+		}
+	}
+}

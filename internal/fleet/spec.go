@@ -1,0 +1,118 @@
+package fleet
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"strconv"
+
+	"gitd/internal/core"
+	"gitd/internal/guest"
+	"gitd/internal/image"
+)
+
+// Spec says how to boot rel: its image, its environment, its share of the host, and the volumes of its app.
+func (f *Fleet) Spec(ctx context.Context, rel core.Release) (core.MachineSpec, error) {
+	return f.booter.spec(ctx, rel)
+}
+
+func (b booter) spec(ctx context.Context, rel core.Release) (core.MachineSpec, error) {
+	m, state := rel.Manifest, b.cfg.State
+	if err := image.Check(state, m); err != nil {
+		return core.MachineSpec{}, &core.Rejection{
+			Reason: fmt.Sprintf("the image of v%d is not complete: %v", rel.Version, err), Hint: image.BuildAgain(rel), Err: err,
+		}
+	}
+	id, err := machineID(rel)
+	if err != nil {
+		return core.MachineSpec{}, err
+	}
+	env, err := b.environment(ctx, rel)
+	if err != nil {
+		return core.MachineSpec{}, err
+	}
+	set, err := b.cfg.Ledger.Resources(ctx, rel.App)
+	if err != nil {
+		return core.MachineSpec{}, err
+	}
+	s := core.MachineSpec{
+		ID: id, App: rel.App, Release: rel.Version, Kernel: state.Kernel(m.Base), Hostname: rel.App,
+		Args: expand(m.Start, env), Env: env, Port: guestPort,
+		Resources: set.Or(m.Resources).Or(b.cfg.Defaults),
+		Disks: []core.Disk{
+			{Serial: guest.DiskBase, Path: state.Root(m.Base)},
+			{Serial: guest.DiskApp, Path: state.Layer(m.App.Digest)},
+		},
+	}
+	if m.Deps.Digest != "" {
+		s.Disks = append(s.Disks, core.Disk{Serial: guest.DiskDeps, Path: state.Layer(m.Deps.Digest)})
+	}
+	if initrd := state.Initrd(m.Base); exists(initrd) {
+		s.Initrd = initrd
+	}
+	return s, b.attach(ctx, &s)
+}
+
+// attach gives a machine the volumes of its app.
+func (b booter) attach(ctx context.Context, s *core.MachineSpec) error {
+	volumes, err := b.cfg.Ledger.Volumes(ctx, s.App)
+	if err != nil {
+		return err
+	}
+	for _, v := range volumes {
+		file, serial := b.cfg.State.Volume(v.ID), guest.VolumeSerial(v.Name)
+		if !exists(file) {
+			return fmt.Errorf("the file of the volume %q is missing: bring %s back from a backup, or give it up with `volumes:remove %s %s`",
+				v.Name, file, v.App, v.Name)
+		}
+		s.Disks = append(s.Disks, core.Disk{Serial: serial, Path: file, Writable: true})
+		s.Mounts = append(s.Mounts, core.Mount{Serial: serial, Path: v.Mount})
+	}
+	return nil
+}
+
+// environment is all that the app finds in process.env. Config goes before what the repository says, and before
+// neither goes what gitd promises.
+func (b booter) environment(ctx context.Context, rel core.Release) (map[string]string, error) {
+	vars, err := b.cfg.Ledger.Vars(ctx, rel.App)
+	if err != nil {
+		return nil, err
+	}
+	env := map[string]string{
+		"HOME": guest.AppDir, "PATH": "/usr/bin:/app/node_modules/.bin", "USER": "app", "NODE_ENV": "production",
+	}
+	maps.Copy(env, rel.Manifest.Env)
+	maps.Copy(env, vars)
+	maps.Copy(env, map[string]string{
+		"PORT":       strconv.Itoa(guestPort),
+		"NODEOS_APP": rel.App, "NODEOS_RELEASE": "v" + strconv.Itoa(rel.Version), "NODEOS_COMMIT": rel.Commit,
+	})
+	return env, nil
+}
+
+// expand fills $NAME and ${NAME} in a start command. The builder lets plain variables pass and nothing else.
+func expand(start []string, env map[string]string) []string {
+	args := make([]string, len(start))
+	for i, a := range start {
+		args[i] = os.Expand(a, func(name string) string { return env[name] })
+	}
+	return args
+}
+
+// machineID is unique: a release can be booted more than once.
+func machineID(rel core.Release) (string, error) {
+	var b [3]byte
+	if _, err := rand.Read(b[:]); err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("%s-v%d-%s", rel.App, rel.Version, hex.EncodeToString(b[:])), nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return !errors.Is(err, os.ErrNotExist)
+}

@@ -1,0 +1,100 @@
+package fleet
+
+import (
+	"context"
+	"time"
+
+	"gitd/internal/core"
+)
+
+// Condition is how an app is.
+type Condition string
+
+// The conditions of an app.
+const (
+	Empty     Condition = "empty"      // nothing was deployed yet
+	Running   Condition = "running"    // its machine serves
+	Starting  Condition = "starting"   // a machine is on its way
+	Stopped   Condition = "stopped"    // somebody stopped it
+	CrashLoop Condition = "crash loop" // it ends again and again
+	Down      Condition = "down"       // nothing serves it; Reason says why
+)
+
+// AppStatus is how an app is at this moment.
+type AppStatus struct {
+	App       string
+	State     Condition
+	Reason    string      // why it does not run; empty when it does
+	Release   int         // of the machine; without one, the live release; 0: none
+	Machine   string      // id; empty: none serves
+	Addr      string      // host:port of the machine
+	Since     time.Time   // since when it is in this state
+	Restarts  int         // of the app in its machine, and of machines that took a lost one's place
+	LastLines []string    // of a crash loop: what it said last, the oldest first
+	Stats     *core.Stats // the machine's latest; nil: none has come
+	Boot      *core.BootTimes
+}
+
+// Status says how an app is. For an unknown one the state is Empty.
+func (f *Fleet) Status(ctx context.Context, app string) (AppStatus, error) {
+	a, err := f.cfg.Ledger.App(ctx, app)
+	if err != nil {
+		return AppStatus{App: app, State: Empty}, err
+	}
+	return f.keeper(app).status(a), nil
+}
+
+// Statuses are those of all apps, by name.
+func (f *Fleet) Statuses(ctx context.Context) ([]AppStatus, error) {
+	apps, err := f.cfg.Ledger.Apps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]AppStatus, 0, len(apps))
+	for _, a := range apps {
+		all = append(all, f.keeper(a.Name).status(a))
+	}
+	return all, nil
+}
+
+func (k *keeper) status(a core.App) AppStatus {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := AppStatus{App: a.Name, Reason: k.reason, Release: a.Live, Since: k.since, Restarts: k.replaced}
+	if k.serving != nil {
+		k.serving.describe(&s)
+		return s
+	}
+	switch {
+	case a.Stopped:
+		s.State = Stopped
+	case a.Live == 0:
+		s.State = Empty
+	case k.losses >= loopExits:
+		s.State, s.LastLines = CrashLoop, k.last
+	case k.starting && k.losses == 0:
+		s.State = Starting
+	default:
+		s.State, s.LastLines = Down, k.last
+	}
+	return s
+}
+
+// describe adds what the machine says of itself.
+func (i *Instance) describe(s *AppStatus) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	s.Release, s.Machine, s.Addr = i.release.Version, i.machine.ID, i.machine.Addr
+	s.Restarts += i.crashes
+	s.Stats, s.Boot = i.stats, i.times
+	switch {
+	case i.exits >= loopExits && (i.up.IsZero() || time.Since(i.up) < settled):
+		s.State, s.LastLines = CrashLoop, append([]string(nil), i.tail...)
+		s.Reason = "its process ends again and again"
+	case i.up.IsZero():
+		s.State, s.LastLines = Down, append([]string(nil), i.tail...)
+		s.Reason = "its process ended and is being started again"
+	default:
+		s.State = Running
+	}
+}

@@ -1,0 +1,152 @@
+package image
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+
+	"gitd/internal/audit"
+	"gitd/internal/background"
+	"gitd/internal/core"
+	"gitd/internal/units"
+)
+
+// Ledger is what collections read of the durable truth, and what pins a release.
+type Ledger interface {
+	// Apps are sorted by name.
+	Apps(ctx context.Context) ([]core.App, error)
+	Release(ctx context.Context, app string, version int) (core.Release, error)
+	// Images are the releases of all apps that have an image and have not failed, by app, the newest first.
+	Images(ctx context.Context) ([]core.Release, error)
+	// PinRelease sets or ends Pinned, which no other method stores.
+	PinRelease(ctx context.Context, app string, version int, pinned bool) error
+}
+
+// Files are where images are kept.
+type Files interface {
+	// Sweep removes what sweep does not keep, through its Drop where that is somebody's to hold, and returns how many
+	// bytes became free. What it cannot remove does not end it.
+	Sweep(ctx context.Context, sweep *Sweep) (freed int64, err error)
+}
+
+// Repos are the repositories that images were built from.
+type Repos interface {
+	// Tidy packs app's repository and prunes what no branch and none of commits reaches, if there is enough to be worth
+	// it. It waits for pushes that run, and gives up when the next one comes.
+	Tidy(ctx context.Context, app string, commits []string) error
+}
+
+// CollectorConfig is what a Collector works with. Every field is required.
+type CollectorConfig struct {
+	State  core.StateDir
+	Ledger Ledger
+	Files  Files
+	Repos  Repos
+	Shelf  *Shelf
+	Trail  *audit.Trail
+	Work   *background.Work
+	Log    *slog.Logger
+	Keep   int // images of each app that was live are kept; the live one and the one before always are
+}
+
+// Collector removes what no release needs any more. It runs one collection at a time, and remembers what it was asked
+// for meanwhile. Its methods are safe for concurrent use.
+type Collector struct {
+	cfg CollectorConfig
+
+	mu      sync.Mutex
+	running bool
+	wanted  map[string]bool // apps whose repositories may be tidied; "": images only
+}
+
+// NewCollector makes a Collector that has nothing to do.
+func NewCollector(cfg CollectorConfig) *Collector { return &Collector{cfg: cfg} }
+
+// Soon begins a collection in the background: of images that no release needs any more, and of what is loose or
+// unreachable in the repository of app (which may be empty). A collection that fails is logged; the next one does its
+// work.
+func (c *Collector) Soon(app string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.wanted == nil {
+		c.wanted = map[string]bool{}
+	}
+	c.wanted[app] = true
+	if !c.running {
+		c.running = c.cfg.Work.Go(c.run)
+	}
+}
+
+// run makes collections until none is wanted.
+func (c *Collector) run(ctx context.Context) {
+	for {
+		c.mu.Lock()
+		apps := c.wanted
+		c.wanted = nil
+		c.running = len(apps) > 0 && ctx.Err() == nil
+		more := c.running
+		c.mu.Unlock()
+		if !more {
+			return
+		}
+		if err := c.collect(ctx, apps); err != nil && ctx.Err() == nil {
+			c.cfg.Log.Error("not everything could be collected", "error", err)
+		}
+	}
+}
+
+// collect is one collection. The ledger is read after the sweep has begun; see Shelf. What is removed too late, because
+// gitd ended or a file was in use, the next one finds again: nothing is noted in between.
+func (c *Collector) collect(ctx context.Context, apps map[string]bool) error {
+	sweep := c.cfg.Shelf.Sweep()
+	defer sweep.End()
+	kept, err := c.keepWhatIsNamed(ctx, sweep)
+	if err != nil {
+		return err
+	}
+	freed, err := c.cfg.Files.Sweep(ctx, sweep)
+	if freed > 0 {
+		c.cfg.Log.Info("images collected", "freed", units.Bytes(freed))
+	}
+	if err != nil {
+		return err
+	}
+	for app := range apps {
+		if app == "" {
+			continue
+		}
+		if err := c.cfg.Repos.Tidy(ctx, app, kept[app]); err != nil && ctx.Err() == nil {
+			c.cfg.Log.Warn("repository not tidied", "app", app, "error", err)
+		}
+	}
+	return nil
+}
+
+// keepWhatIsNamed gives the sweep all names that the ledger needs, and returns the commits of the releases that can be
+// deployed again, by app.
+func (c *Collector) keepWhatIsNamed(ctx context.Context, sweep *Sweep) (commits map[string][]string, err error) {
+	apps, err := c.cfg.Ledger.Apps(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range apps {
+		sweep.Keep(AppCache(a.Name))
+	}
+	images, err := c.cfg.Ledger.Images(ctx)
+	if err != nil {
+		return nil, err
+	}
+	commits = map[string][]string{}
+	for len(images) > 0 {
+		n := 1
+		for n < len(images) && images[n].App == images[0].App {
+			n++
+		}
+		for _, r := range retained(images[:n], c.cfg.Keep) {
+			sweep.Keep(r.Manifest.Files()...)
+			commits[r.App] = append(commits[r.App], r.Commit)
+		}
+		images = images[n:]
+	}
+	return commits, nil
+}

@@ -1,0 +1,71 @@
+package libvirt
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"runtime"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// reach says which folder on the way to path QEMU's user cannot enter, and what to type, or nil. QEMU opens the disks
+// by their paths: without this, each machine would fail with libvirt's inner words.
+func (a *account) reach(path string) error {
+	if a.Name == "" {
+		return nil // QEMU runs as this process does
+	}
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return err
+	}
+	var way []string // from path up to the root
+	for dir := path; ; dir = filepath.Dir(dir) {
+		way = append(way, dir)
+		if dir == filepath.Dir(dir) {
+			break
+		}
+	}
+	for i := len(way) - 1; i >= 0; i-- {
+		if err := a.enter(way[i]); errors.Is(err, fs.ErrPermission) {
+			return fmt.Errorf("the user %s, as whom QEMU runs, cannot enter %s, so no machine could open its disks in %s: "+
+				"chmod o+x %s, or choose another folder with --state", a.Name, way[i], path, way[i])
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// enter looks into dir as the account would. The kernel is asked, on a thread that takes the account's file system
+// identity and ends with it: modes alone do not tell, where there are access control lists.
+func (a *account) enter(dir string) error {
+	found := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread has another identity now, and ends with this goroutine
+		found <- a.enterHere(dir)
+	}()
+	return <-found
+}
+
+func (a *account) enterHere(dir string) error {
+	groups := []uint32{uint32(a.GID)}
+	for _, g := range a.Groups {
+		groups = append(groups, uint32(g))
+	}
+	// The wrappers of these calls change the whole process.
+	_, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(&groups[0])), 0)
+	if errno != 0 {
+		return fmt.Errorf("take the groups of %s: %w", a.Name, errno)
+	}
+	if err := errors.Join(unix.Setfsgid(a.GID), unix.Setfsuid(a.UID)); err != nil {
+		return fmt.Errorf("take the identity of %s: %w", a.Name, err)
+	}
+	var st unix.Stat_t
+	if err := unix.Stat(dir+"/.", &st); err != nil {
+		return &fs.PathError{Op: "enter", Path: dir, Err: err}
+	}
+	return nil
+}

@@ -1,0 +1,174 @@
+// Package usage adds up what takes room on the host's disk, by app and by what all apps share.
+package usage
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gitd/internal/core"
+	"gitd/internal/disk"
+	"gitd/internal/image"
+)
+
+// Ledger is what is asked of the durable truth.
+type Ledger interface {
+	// Apps are sorted by name.
+	Apps(ctx context.Context) ([]core.App, error)
+	// Images are the releases of all apps that have an image and have not failed.
+	Images(ctx context.Context) ([]core.Release, error)
+	// Volumes with an empty app are all, by app.
+	Volumes(ctx context.Context, app string) ([]core.Volume, error)
+}
+
+// Usage is what takes room on the disk, in bytes as the file system counts them.
+type Usage struct {
+	Apps     []App
+	Shared   int64 // layers that several apps use
+	Bases    int64
+	Cache    int64 // Node, npm and what else builds of all apps share
+	Builds   int64 // what runs, or was left behind
+	Machines int64 // consoles and sockets
+	Ledger   int64
+	Stray    int64 // layers that no release needs: the next collection removes them
+	Size     int64 // of the file system
+	Free     int64 // for gitd
+}
+
+// App is what one app takes.
+type App struct {
+	App        string
+	Images     int   // that are kept
+	Layers     int64 // that no other app uses
+	Shared     int64 // that others use too; counted for each of them
+	Repository int64
+	Cache      int64 // npm's, and installed dependencies
+	Volumes    int64
+	Logs       int64
+}
+
+// Total is what would become free with the app.
+func (u App) Total() int64 { return u.Layers + u.Repository + u.Cache + u.Volumes + u.Logs }
+
+// Meter reads the state folder. Its methods are safe for concurrent use.
+type Meter struct {
+	State  core.StateDir
+	Ledger Ledger
+}
+
+// Usage adds up what is on the disk. It reads folders, so it takes time where there are many files; ctx ends it.
+func (m Meter) Usage(ctx context.Context) (Usage, error) {
+	apps, err := m.Ledger.Apps(ctx)
+	if err != nil {
+		return Usage{}, err
+	}
+	images, err := m.Ledger.Images(ctx)
+	if err != nil {
+		return Usage{}, err
+	}
+	volumes, err := m.Ledger.Volumes(ctx, "")
+	if err != nil {
+		return Usage{}, err
+	}
+	users, kept, data := layerUsers(images), m.keptImages(images), m.volumes(volumes)
+	u := m.shared(users)
+	for _, a := range apps {
+		if err := ctx.Err(); err != nil {
+			return Usage{}, err
+		}
+		one := m.app(a.Name, users)
+		one.Images, one.Volumes = kept[a.Name], data[a.Name]
+		u.Apps = append(u.Apps, one)
+	}
+	room, err := disk.SpaceOf(string(m.State))
+	u.Size, u.Free = room.Size, room.Free
+	return u, err
+}
+
+// shared is what belongs to no single app.
+func (m Meter) shared(users map[string]map[string]bool) Usage {
+	s := m.State
+	u := Usage{
+		Bases: disk.Use(s.Bases()), Builds: disk.Use(s.Builds()), Machines: disk.Use(s.Machines()),
+		Cache: disk.Use(s.Cache()) - disk.Use(s.AppCaches()),
+	}
+	for _, suffix := range []string{"", "-wal", "-shm"} {
+		u.Ledger += disk.Use(s.Ledger() + suffix)
+	}
+	u.layers(s, users)
+	return u
+}
+
+// volumes adds up each app's disks, which have holes where nothing was written.
+func (m Meter) volumes(all []core.Volume) map[string]int64 {
+	use := map[string]int64{}
+	for _, v := range all {
+		use[v.App] += disk.Use(m.State.Volume(v.ID))
+	}
+	return use
+}
+
+// keptImages counts the images of each app that can be booted. Several releases of one image count once.
+func (m Meter) keptImages(images []core.Release) map[string]int {
+	kept := map[string]int{}
+	for _, r := range images {
+		if r.ImageOf == 0 && image.Bootable(m.State, r) {
+			kept[r.App]++
+		}
+	}
+	return kept
+}
+
+// layerUsers are the apps of each layer, by its digest.
+func layerUsers(images []core.Release) map[string]map[string]bool {
+	users := map[string]map[string]bool{}
+	for _, r := range images {
+		for _, l := range []core.Layer{r.Manifest.App, r.Manifest.Deps} {
+			if users[l.Digest] == nil {
+				users[l.Digest] = map[string]bool{}
+			}
+			users[l.Digest][r.App] = true
+		}
+	}
+	return users
+}
+
+// layers adds up those that several apps use, and those that none does.
+func (u *Usage) layers(s core.StateDir, users map[string]map[string]bool) {
+	files, err := os.ReadDir(s.Layers())
+	if err != nil {
+		return
+	}
+	for _, f := range files {
+		path := filepath.Join(s.Layers(), f.Name())
+		switch n := len(users[strings.TrimSuffix(f.Name(), ".erofs")]); {
+		case n == 0:
+			u.Stray += disk.Use(path)
+		case n > 1:
+			u.Shared += disk.Use(path)
+		}
+	}
+}
+
+func (m Meter) app(app string, users map[string]map[string]bool) App {
+	s := m.State
+	u := App{
+		App: app, Repository: disk.Use(s.Repo(app)), Cache: disk.Use(s.AppCache(app)),
+		Logs: disk.Use(s.BuildLog(app)),
+	}
+	logs, _ := filepath.Glob(s.Log(app) + "*") // the pattern is a name and a star
+	for _, l := range logs {
+		u.Logs += disk.Use(l)
+	}
+	for digest, by := range users {
+		switch {
+		case digest == "" || !by[app]:
+		case len(by) == 1:
+			u.Layers += disk.Use(s.Layer(digest))
+		default:
+			u.Shared += disk.Use(s.Layer(digest))
+		}
+	}
+	return u
+}
