@@ -47,8 +47,7 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 	if err == nil {
 		return exitOK
 	}
-	var silent Silent
-	if errors.As(err, &silent) {
+	if silent, ok := errors.AsType[Silent](err); ok {
 		return int(silent)
 	}
 	if isUnknown(err) {
@@ -57,8 +56,7 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 	for l := range strings.SplitSeq(errorText(err), "\n") {
 		fmt.Fprintf(c.Err, " !     %s\n", progress.Printable(l))
 	}
-	var u *usageError
-	if errors.As(err, &u) {
+	if _, ok := errors.AsType[*usageError](err); ok {
 		return exitUsage
 	}
 	return exitFailed

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"time"
 
@@ -54,9 +55,7 @@ func connect(path string, conns int, more url.Values) (*sql.DB, error) {
 		"_defensive":    {"1"},
 		"_txlock":       {"immediate"},
 	}
-	for k, v := range more {
-		q[k] = v
-	}
+	maps.Copy(q, more)
 	// A URL, so that no byte of the path can become a parameter.
 	dsn := url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}
 	db, err := sql.Open("sqlite", dsn.String())

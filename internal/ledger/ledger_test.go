@@ -137,6 +137,9 @@ func explainQuery(t *testing.T, l *Ledger, query string) string {
 		}
 		plan = append(plan, detail)
 	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
 	return strings.Join(plan, "; ")
 }
 

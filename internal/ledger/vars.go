@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
 
 	"gitd/internal/core"
 )
@@ -39,9 +40,7 @@ func (t varTable) SetVars(ctx context.Context, app string, set map[string]string
 		if err != nil {
 			return err
 		}
-		for name, value := range set {
-			all[name] = value
-		}
+		maps.Copy(all, set)
 		if err := core.CheckVars(all); err != nil {
 			return err
 		}

@@ -285,11 +285,7 @@ func TestIdle(t *testing.T) {
 		if err := begin(c); err != nil {
 			t.Fatal(err)
 		}
-		gone := make(chan error, 1)
-		go func() { gone <- c.Wait() }()
-		select {
-		case <-gone:
-		case <-time.After(30 * time.Second):
+		if !ends(c) {
 			t.Errorf("%s: still connected", name)
 		}
 	}
@@ -317,6 +313,21 @@ func TestSlowLogin(t *testing.T) {
 func isTimeout(err error) bool {
 	var n net.Error
 	return errors.As(err, &n) && n.Timeout()
+}
+
+// ends waits until a connection has ended, and reports whether it did.
+func ends(c *gossh.Client) bool {
+	ended := make(chan struct{})
+	go func() {
+		c.Wait() //nolint:errcheck // that it has ended is all
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return true
+	case <-time.After(30 * time.Second):
+		return false
+	}
 }
 
 // alive reports whether a connection is still there.
@@ -347,7 +358,9 @@ func TestLostRights(t *testing.T) {
 	if !alive(c) {
 		t.Error("more rights ended a connection")
 	}
-	output(t, c, "version")
+	if _, err := output(t, c, "version"); err != nil {
+		t.Fatal(err)
+	}
 	role(core.RoleView)
 	if alive(c) {
 		t.Error("a lower role left a connection")

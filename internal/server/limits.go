@@ -59,7 +59,7 @@ func sourceOf(addr net.Addr) netip.Addr {
 	}
 	ip := ap.Addr().Unmap().WithZone("")
 	if ip.Is6() {
-		p, _ := ip.Prefix(64) //nolint:errcheck // 64 bits fit an IPv6 address
+		p, _ := ip.Prefix(64) // it cannot fail: 64 bits fit an IPv6 address
 		ip = p.Addr()
 	}
 	return ip

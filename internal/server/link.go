@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 	"sync"
@@ -61,7 +62,7 @@ func (s *Server) accept(ctx ssh.Context, conn net.Conn) net.Conn {
 func (s *Server) turnAway(conn net.Conn, why error) {
 	s.cfg.Log.Debug().Stringer("from", conn.RemoteAddr()).Err(why).Msg("turned away")
 	conn.SetDeadline(time.Now().Add(time.Second)) //nolint:errcheck // see accept
-	conn.Write([]byte("gitd: " + why.Error() + "\r\n"))
+	fmt.Fprintf(conn, "gitd: %v\r\n", why)
 }
 
 func (l *link) Read(p []byte) (int, error) {

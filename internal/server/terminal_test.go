@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"crypto/rand"
+	"errors"
 	"io"
 	"net"
 	"path/filepath"
@@ -270,7 +271,7 @@ func TestNoTerminal(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = s.Wait()
-	if exit, ok := err.(*gossh.ExitError); !ok || exit.ExitStatus() != 2 {
+	if exit := (*gossh.ExitError)(nil); !errors.As(err, &exit) || exit.ExitStatus() != 2 {
 		t.Errorf("exit %v, want 2", err)
 	}
 	if !strings.Contains(msg.String(), "there is no shell here, ada") || !strings.Contains(out.String(), "config:set") || strings.Contains(out.String(), "\x1b") {
