@@ -41,6 +41,9 @@ var mayImport = map[string][]string{
 	"internal/hooks":  {"internal/control", "internal/core", "internal/deploy", "internal/progress"},
 	"internal/cli":    {"internal/core", "internal/deploy", "internal/people", "internal/progress", "internal/units"},
 	"internal/server": {"internal/cli", "internal/core", "internal/people", "internal/progress", "internal/repo"},
+	// What developers run.
+	"scripts/house": {},
+	"scripts/tests": {},
 	// The programs.
 	"cmd/nodeos-init": {"internal/guest"},
 	"cmd/bench-boot":  {"internal/builder", "internal/core", "internal/image", "internal/libvirt", "internal/progress", "templates"},
