@@ -45,6 +45,6 @@ func (r *report) slowest(what string, of func(test) bool) {
 		fmt.Fprintf(r.out, "\nThe slowest %s:\n", what)
 	}
 	for _, t := range times[:min(shown, len(times))] {
-		fmt.Fprintf(r.out, "  %6.1fs  %s %s\n", t.took.Seconds(), t.pkg, t.name)
+		fmt.Fprintf(r.out, "  %6.1fs  %s\n", t.took.Seconds(), strings.TrimSpace(t.pkg+" "+t.name))
 	}
 }
