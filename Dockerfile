@@ -4,7 +4,9 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
-RUN make build
+# The build context holds no .git: docker build --build-arg VERSION="$(git describe --tags)"
+ARG VERSION
+RUN make build VERSION="$VERSION"
 
 FROM debian:bookworm-slim
 # The same script as on a bare Debian, so that there is one list of packages.

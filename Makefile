@@ -1,15 +1,25 @@
-# gitd: the targets that people and CI use alike.
-export GOFLAGS := -tags=libvirt_dlopen $(GOFLAGS)
+# gitd: the targets that people and CI use alike. `make help` lists them.
 SHELL := /bin/bash
+export GOFLAGS := -tags=libvirt_dlopen $(GOFLAGS)
+# The linter is a Go program in a module of its own, so that its dependencies are not gitd's.
+LINT := go tool -modfile=tools/lint/go.mod golangci-lint
+# What `gitd version` prints: the last tag, the commits since, and whether files were changed. Without git it is empty,
+# and gitd says what Go knows.
+VERSION = $(shell git describe --tags --dirty --always --match 'v[0-9]*' 2>/dev/null | tr -cd 'A-Za-z0-9.+_-')
 
-.PHONY: all build setup base demo test arm64 test-base test-faults test-load measure race clean
+.PHONY: all help build setup base minimal demo check vet lint house unit fast compose test arm64 \
+	test-faults test-load measure test-base bench-boot clean
 
 all: build
+
+## help: this list
+help:
+	@sed -n 's/^## \([^:]*\): \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
 ## build: gitd and the guest's init, into bin/
 build: bin/nodeos-init
 	@mkdir -p bin
-	go build -trimpath -o bin/gitd ./cmd/gitd
+	go build -trimpath -ldflags '-X main.linkedVersion=$(VERSION)' -o bin/gitd ./cmd/gitd
 
 # Phony on purpose: go knows better than make what is up to date.
 .PHONY: bin/nodeos-init
@@ -36,11 +46,38 @@ BASE_STATE ?= $(CURDIR)/bin/base
 demo: setup build
 	@KEEP=$(KEEP) scripts/demo
 
+## check: before each commit: vet, lint, house and the unit tests, for any user; Go, gcc and git are enough
+check:
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target vet lint house compose unit
+
+## vet: what the compiler's own checker finds
+vet:
+	go vet ./...
+
+## lint: the rules of .golangci.yml
+lint:
+	$(LINT) run
+
+## house: sizes of packages, types, functions and lines, and their limits
+house:
+	@go run ./scripts/house
+
+## compose: docker-compose.yml, read as docker compose does
+compose:
+	cd tools/compose && go vet ./... && go test ./...
+
+## unit: the tests that need no root and no machine, with the race detector
+unit:
+	@go run ./scripts/tests -race -short ./...
+
+## fast: the same without the race detector, which takes most of the time of a first run
+fast:
+	@go run ./scripts/tests -short ./...
+
 ## test: everything, with real git, ssh, libvirt and QEMU, on both kernels
 test: setup minimal
-	go vet ./...
 	$(MAKE) arm64
-	go test -timeout 40m -p 1 ./...
+	@go run ./scripts/tests -timeout 40m -p 1 ./...
 
 ## arm64: compile and vet everything for it, into bin/arm64
 arm64: export GOARCH := arm64
@@ -71,9 +108,6 @@ bench-boot: minimal
 	go build -trimpath -o bin/bench-boot ./cmd/bench-boot
 	bin/bench-boot $(ARGS)
 
-## race: the concurrent parts under the race detector
-race:
-	go test -race ./internal/deploy ./internal/proxy ./internal/ledger ./internal/applog ./internal/control ./internal/guest
-
+## clean: remove what was built
 clean:
 	rm -rf bin

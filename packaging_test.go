@@ -4,76 +4,11 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/compose-spec/compose-go/v2/cli"
-	"github.com/compose-spec/compose-go/v2/types"
 )
-
-// loadCompose reads docker-compose.yml as `docker compose` does, its schema
-// included.
-func loadCompose(t *testing.T) types.ServiceConfig {
-	t.Helper()
-	opts, err := cli.NewProjectOptions([]string{"docker-compose.yml"},
-		cli.WithEnv([]string{"GITD_ADMIN_KEYS=ssh-ed25519 AAAA ada"}), cli.WithResolvedPaths(true))
-	if err != nil {
-		t.Fatal(err)
-	}
-	project, err := opts.LoadProject(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, ok := project.Volumes["state"]; !ok || len(project.Services) != 1 {
-		t.Errorf("want the one service and a named volume, got services %v and volumes %v", project.ServiceNames(), project.VolumeNames())
-	}
-	s, err := project.GetService("gitd")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func TestComposeFile(t *testing.T) {
-	s := loadCompose(t)
-	if s.Privileged || len(s.CapAdd) != 0 || len(s.Devices) != 0 || s.NetworkMode == "host" || s.Pid == "host" {
-		t.Error("the container gets more than it needs: privileged, capabilities, devices or the host's namespaces")
-	}
-	if s.Build == nil || s.Build.Context != mustAbs(t, ".") {
-		t.Errorf("build: %+v, want the repository", s.Build)
-	}
-	if len(s.Volumes) != 1 || s.Volumes[0].Type != "volume" || s.Volumes[0].Source != "state" || s.Volumes[0].Target != "/var/lib/gitd" {
-		t.Errorf("volumes: %+v, want the state alone", s.Volumes)
-	}
-	var ports []string
-	for _, p := range s.Ports {
-		ports = append(ports, p.Published)
-	}
-	if slices.Sort(ports); !slices.Equal(ports, []string{"2222", "8080"}) {
-		t.Errorf("published ports: %v", ports)
-	}
-	if key := s.Environment["GITD_ADMIN_KEYS"]; key == nil || *key != "ssh-ed25519 AAAA ada" {
-		t.Error("GITD_ADMIN_KEYS does not reach the container")
-	}
-	if s.StopGracePeriod == nil || time.Duration(*s.StopGracePeriod) < 45*time.Second {
-		t.Error("stop_grace_period is shorter than a drain and a stop")
-	}
-	if s.Init == nil || !*s.Init || s.Restart != "unless-stopped" || s.HealthCheck == nil {
-		t.Error("want an init, a restart policy and a health check")
-	}
-}
-
-func mustAbs(t *testing.T, path string) string {
-	t.Helper()
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return abs
-}
 
 // step is one RUN or COPY of the Dockerfile's last stage.
 type step struct{ verb, args string }

@@ -15,6 +15,9 @@ const mostBase = 6_000_000
 
 // TestBaseSize holds the promise.
 func TestBaseSize(t *testing.T) {
+	if testing.Short() {
+		t.Skip("makes a base")
+	}
 	if ok, err := condition("minimal"); !ok || err != nil {
 		t.Skipf("the minimal kernel is not compiled (%v): make base does that", err)
 	}

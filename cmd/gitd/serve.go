@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"runtime/debug"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -139,15 +138,6 @@ func (o *options) guestInit() (string, error) {
 		return "", fmt.Errorf("nodeos-init, the guest's first process, is missing: %w; `make build` puts it beside gitd", err)
 	}
 	return path, nil
-}
-
-// buildVersion is what the linker or the module system knows.
-func buildVersion() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok || info.Main.Version == "" {
-		return "unknown"
-	}
-	return info.Main.Version
 }
 
 // all runs the doors together: when one fails, the others end.
