@@ -1,11 +1,12 @@
 package main
 
 import (
-	"gitd/internal/core"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+
+	"gitd/internal/core"
 )
 
 // phase is a moment of a push, at which the daemon waits.

@@ -1,13 +1,14 @@
 package main
 
 import (
-	"gitd/internal/core"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"gitd/internal/core"
 )
 
 // panicking is a server that takes its machine's kernel down when it is asked

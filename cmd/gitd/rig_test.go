@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"gitd/internal/core"
 	"io"
 	"net"
 	"net/http"
@@ -19,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"gitd/internal/core"
 )
 
 // rig is a gitd with a warm base, a key that may push, and what the tests

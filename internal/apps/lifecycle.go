@@ -11,8 +11,8 @@ import (
 	"gitd/internal/units"
 )
 
-// StopApp stops app's machine until StartApp or the next deployment. That is kept in the ledger: gitd's next start does not
-// start it either.
+// StopApp stops app's machine until StartApp or the next deployment. That is kept in the ledger: gitd's next start does
+// not start it either.
 func (s *Apps) StopApp(_ context.Context, by core.Actor, app string, w io.Writer) error {
 	return s.cfg.Deployer.Operate(by, app, "a stop", false, w, func(ctx context.Context, t *deploy.Turn) error {
 		if t.App.Stopped {
@@ -126,8 +126,8 @@ func (s *Apps) noVolumes(ctx context.Context, app string) error {
 		fmt.Sprintf("remove each: `ps:stop %s`, then `volumes:remove %s %s --confirm %s`", app, app, v.Name, v.Name))
 }
 
-// RenameApp gives an app another name, which its host name follows. Its machine goes on under the old one until the next
-// release.
+// RenameApp gives an app another name, which its host name follows. Its machine goes on under the old one until the
+// next release.
 func (s *Apps) RenameApp(_ context.Context, by core.Actor, from, to string) error {
 	if err := core.CheckName(to); err != nil {
 		return err

@@ -79,8 +79,8 @@ type VolumeFiles interface {
 
 // Names is the part of the front door that knows hosts.
 type Names interface {
-	// Names are the hosts that app has beside its own name, from now on. One that core.CheckHost refuses or that another
-	// app has is not taken.
+	// Names are the hosts that app has beside its own name, from now on. One that core.CheckHost refuses or that
+	// another app has is not taken.
 	Names(app string, hosts []string)
 }
 

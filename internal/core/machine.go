@@ -49,7 +49,7 @@ type EventKind string
 
 // What a driver reports of a machine.
 const (
-	EventBooted    EventKind = "booted"    // init runs and has its disks; Detail: time spent in the kernel and init. Boot
+	EventBooted    EventKind = "booted"    // init runs and has its disks. Detail: its time so far. Boot
 	EventListening EventKind = "listening" // the app accepts connections on Port. Boot
 	EventExited    EventKind = "exited"    // the app's process ended; Detail says how
 	EventLog       EventKind = "log"       // a line of output; Stream and Line

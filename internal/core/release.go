@@ -64,9 +64,9 @@ type Layer struct {
 // Health is how a candidate shows that it can serve.
 type Health struct {
 	Path     string        `json:"path"`                  // requested with GET; default "/"
-	Timeout  time.Duration `json:"timeout_ns"`            // from the app's start to the first good answer; 0: the daemon's default
+	Timeout  time.Duration `json:"timeout_ns"`            // from start to first good answer; 0: the default
 	Interval time.Duration `json:"interval_ns,omitempty"` // between two probes; 0: 300 ms
-	Attempts int           `json:"attempts,omitempty"`    // probes before the candidate has failed; 0: as many as fit into Timeout
+	Attempts int           `json:"attempts,omitempty"`    // probes until it has failed; 0: as many as fit in Timeout
 	Probe    time.Duration `json:"probe_ns,omitempty"`    // for one answer; 0: 10 s
 	Delay    time.Duration `json:"delay_ns,omitempty"`    // from listening to the first probe
 }

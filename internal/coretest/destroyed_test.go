@@ -26,8 +26,8 @@ func TestNewAppOfAnOldName(t *testing.T) {
 	}
 }
 
-// TestPushThatWaitedForADestruction: whoever waits for the turn of an app that is destroyed is told so at once, also when
-// an app of that name is there again.
+// TestPushThatWaitedForADestruction: whoever waits for the turn of an app that is destroyed is told so at once, also
+// when an app of that name is there again.
 func TestPushThatWaitedForADestruction(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -45,8 +45,8 @@ func TestPushThatWaitedForADestruction(t *testing.T) {
 	}
 }
 
-// TestFirstPushThatFails: the SSH door made the app behind the core's back, so the front door said 404 of it, but 503 of
-// one that apps:create had made. There is one way to make an app now.
+// TestFirstPushThatFails: the SSH door made the app behind the core's back, so the front door said 404 of it, but 503
+// of one that apps:create had made. There is one way to make an app now.
 func TestFirstPushThatFails(t *testing.T) {
 	w := newWorld(t)
 	made, err := w.core.EnsureApp(t.Context(), ada, "shop")

@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"reflect"
 
 	"gitd/internal/core"
 	"gitd/internal/disk"
-	"gitd/internal/image"
 	"gitd/internal/progress"
 )
 
@@ -80,7 +78,7 @@ func (d *Deployer) Rollback(_ context.Context, by core.Actor, app string, versio
 		what = fmt.Sprintf("a rollback to v%d", version)
 	}
 	return d.operate(by, app, what, true, w, func(ctx context.Context, j *deployment) error {
-		target, err := j.target(ctx, version)
+		target, err := rollback{j}.target(ctx, version)
 		if err != nil {
 			return err
 		}
@@ -130,66 +128,3 @@ func (d *deployment) redeploy(ctx context.Context, of core.Release, t core.Trigg
 	d.report.Pass(d.summary())
 	return nil
 }
-
-// target finds what to roll back to, and refuses before anything is touched.
-func (d *deployment) target(ctx context.Context, version int) (core.Release, error) {
-	if err := d.unlocked(); err != nil {
-		return core.Release{}, err
-	}
-	if d.app.Live == 0 {
-		return core.Release{}, NoRelease(d.app.Name)
-	}
-	find := d.previous
-	if version > 0 {
-		find = d.chosen
-	}
-	target, err := find(ctx, version)
-	if err != nil {
-		return core.Release{}, err
-	}
-	if gone := d.takeImage(target.Manifest); gone != nil {
-		return core.Release{}, &core.Rejection{
-			Reason: fmt.Sprintf("the image of v%d is no longer kept", target.Version),
-			Hint:   image.BuildAgain(target),
-			Err:    gone,
-		}
-	}
-	return target, nil
-}
-
-// chosen is the release with this version, if it can be rolled back to.
-func (d *deployment) chosen(ctx context.Context, version int) (core.Release, error) {
-	r, err := d.cfg.Ledger.Release(ctx, d.app.Name, version)
-	switch {
-	case errors.Is(err, core.ErrNotFound):
-		return core.Release{}, core.Reject(fmt.Sprintf("%s has no release v%d", d.app.Name, version), seeReleases(d.app.Name))
-	case err != nil:
-		return core.Release{}, err
-	case r.State == core.Live && !d.app.Stopped:
-		return core.Release{}, core.Reject(fmt.Sprintf("v%d is live already", version), "")
-	case r.State != core.Retired && r.State != core.Draining && r.State != core.Live:
-		return core.Release{}, core.Reject(fmt.Sprintf("v%d was never live: it is %s", version, r.State), seeReleases(d.app.Name))
-	}
-	return r, nil
-}
-
-// previous is the newest release that was live before the live one and has another image.
-func (d *deployment) previous(ctx context.Context, _ int) (core.Release, error) {
-	list, err := d.cfg.Ledger.Releases(ctx, d.app.Name, 0)
-	if err != nil {
-		return core.Release{}, err
-	}
-	var live core.Release
-	for _, r := range list {
-		old := r.State == core.Retired || r.State == core.Draining
-		switch {
-		case r.Version == d.app.Live:
-			live = r
-		case r.Version < d.app.Live && old && !reflect.DeepEqual(r.Manifest, live.Manifest):
-			return r, nil
-		}
-	}
-	return core.Release{}, core.Reject(fmt.Sprintf("there is nothing before v%d to roll back to", d.app.Live), seeReleases(d.app.Name))
-}
-
-func seeReleases(app string) string { return "`releases " + app + "` lists them" }

@@ -118,7 +118,7 @@ func (f *Fleet) Halt(ctx context.Context, app, why string) error {
 	if inst == nil {
 		return nil
 	}
-	return f.stop(ctx, inst.ID(), f.cfg.Limits.Grace)
+	return f.booter.stop(ctx, inst.ID(), f.cfg.Limits.Grace)
 }
 
 // HaltAll stops every machine. Live releases stay live in the ledger, so the next process starts them again. The
@@ -132,7 +132,7 @@ func (f *Fleet) HaltAll(ctx context.Context) {
 		}
 		all.Go(func() {
 			f.cfg.Router.Down(k.name(), "gitd is stopping")
-			f.stop(ctx, inst.ID(), f.cfg.Limits.Grace) //nolint:errcheck // logged; the next start removes it
+			f.booter.stop(ctx, inst.ID(), f.cfg.Limits.Grace) //nolint:errcheck // logged; the next start removes it
 		})
 	}
 	all.Wait()
@@ -169,12 +169,7 @@ func (f *Fleet) Drained(ctx context.Context, app string, told func()) error {
 
 // Discard stops a candidate that will not serve. A failure is logged, and the next start removes what is left.
 func (f *Fleet) Discard(candidate *Instance) {
-	f.stop(context.WithoutCancel(f.cfg.Work.Context()), candidate.ID(), 0) //nolint:errcheck // see above
-}
-
-// stop ends a machine and forgets it. A failure is logged too: Reconcile removes what is left.
-func (f *Fleet) stop(ctx context.Context, id string, grace time.Duration) error {
-	return f.booter.stop(ctx, id, grace)
+	f.booter.stop(context.WithoutCancel(f.cfg.Work.Context()), candidate.ID(), 0) //nolint:errcheck // see above
 }
 
 // observe tells the observer of a moment of a machine.

@@ -2,23 +2,23 @@ package fleet
 
 import (
 	"context"
-	"gitd/internal/background"
 	"sync"
 	"time"
+
+	"gitd/internal/background"
 )
 
 // keeper is the one owner of what serves an app: who may change it (stage), which machine it is, and how often
 // machines were lost.
 type keeper struct {
-	f      *Fleet
-	stage  *stage
-	drains drains
+	f       *Fleet
+	stage   *stage
+	drains  drains
+	revival revival
 
 	mu       sync.Mutex
 	app      string
 	serving  *Instance // nil: none
-	reviving bool      // a revival runs
-	again    bool      // the revival that runs shall look once more before it ends
 	losses   int       // machines lost in succession, none of which served for long
 	since    time.Time // of the state that reason tells of
 	reason   string    // why nothing serves; empty: something does, or nothing shall
@@ -133,29 +133,4 @@ func (k *keeper) calm() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.losses = 0
-}
-
-// beginRevival reports whether the caller shall revive the app. Otherwise a revival runs already, and it will look
-// again before it ends.
-func (k *keeper) beginRevival() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.reviving {
-		k.again = true
-		return false
-	}
-	k.reviving = true
-	return true
-}
-
-// endRevival reports whether the revival is over: nobody has asked for another look meanwhile.
-func (k *keeper) endRevival() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.again {
-		k.again = false
-		return false
-	}
-	k.reviving = false
-	return true
 }

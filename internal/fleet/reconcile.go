@@ -130,7 +130,7 @@ func (f *Fleet) removeStray(ctx context.Context, s *survey) {
 	for id, m := range s.found {
 		f.cfg.Log.Warn("machine that the ledger does not want", "machine", id, "app", m.App, "release", m.Release)
 		f.cfg.Trail.Note(ctx, m.App, "gitd", "machine.removed", id+" is not in the ledger")
-		f.stop(ctx, id, 0) //nolint:errcheck // logged; the next start tries again
+		f.booter.stop(ctx, id, 0) //nolint:errcheck // logged; the next start tries again
 	}
 	for app, machines := range s.known {
 		inst := f.keeper(app).current()

@@ -28,7 +28,7 @@ func (k *keeper) lost(inst *Instance, reason string) {
 	f.cfg.Trail.Note(life, app, "gitd", "machine.lost", inst.ID()+": "+reason)
 	f.observe(core.AtLost, inst, reason)
 	wait := k.countLoss(inst)
-	f.stop(life, inst.ID(), 0) //nolint:errcheck // logged; the next start removes it
+	f.booter.stop(life, inst.ID(), 0) //nolint:errcheck // logged; the next start removes it
 	k.revive(wait)
 }
 
@@ -46,13 +46,13 @@ func (k *keeper) crashed(inst *Instance, how string, succession int) {
 // revive boots the live release of the app in the background, again and again with growing pauses, until something
 // serves the app or nothing shall.
 func (k *keeper) revive(wait time.Duration) {
-	if !k.beginRevival() {
+	if !k.revival.begin() {
 		return
 	}
 	k.f.cfg.Work.Go(func(ctx context.Context) {
 		for {
 			k.tryRevival(ctx, wait)
-			if ctx.Err() != nil || k.endRevival() {
+			if ctx.Err() != nil || k.revival.end() {
 				return
 			}
 			wait = 0

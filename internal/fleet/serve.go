@@ -42,7 +42,7 @@ func (f *Fleet) StopFirst(ctx context.Context, app string, r *progress.Report) e
 	r.Step("Stopping v%d first: its volume belongs to one machine at a time; requests wait meanwhile", old.release.Version)
 	k.down("it is being replaced", true)
 	k.hold(ctx)
-	if err := f.stop(ctx, old.ID(), f.cfg.Limits.Grace); err != nil {
+	if err := f.booter.stop(ctx, old.ID(), f.cfg.Limits.Grace); err != nil {
 		k.front(old)
 		return fmt.Errorf("v%d does not stop: %w", old.release.Version, err)
 	}
@@ -99,7 +99,7 @@ func (k *keeper) retire(ctx context.Context, version int, old *Instance, drain f
 		}
 		k.f.cfg.Log.Info("machine drained", "machine", old.ID(), "took", time.Since(start))
 		k.f.observe(core.AtDrained, old, "")
-		for n := 1; k.f.stop(ctx, old.ID(), k.f.cfg.Limits.Grace) != nil; n++ {
+		for n := 1; k.f.booter.stop(ctx, old.ID(), k.f.cfg.Limits.Grace) != nil; n++ {
 			if background.Sleep(ctx, background.Pause(n)) != nil {
 				return
 			}

@@ -32,7 +32,7 @@ func TestSetQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	port := addr.(*unix.SockaddrInet4).Port
-	d := &Driver{state: core.StateDir(t.TempDir())}
+	d := &Driver{machineFiles: machineFiles{state: core.StateDir(t.TempDir())}}
 	run := filepath.Join(d.state.Libvirt(), "run/qemu")
 	if err := os.MkdirAll(run, 0o700); err != nil {
 		t.Fatal(err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -149,78 +148,6 @@ func checkSerials(spec core.MachineSpec) error {
 		}
 	}
 	return nil
-}
-
-// makeFiles makes STATE/machines/ID with the console's log in it, which
-// QEMU's user must be able to write.
-func (d *Driver) makeFiles(id string) error {
-	if err := os.Mkdir(d.state.Machine(id), 0o711); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(d.console(id), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	if d.qemu == nil || d.qemu.Name == "" {
-		return nil
-	}
-	return f.Chown(d.qemu.UID, d.qemu.GID)
-}
-
-// shareVolumes gives the writable disks to QEMU's user, where this process
-// decides who that is; a libvirtd does it itself.
-func (d *Driver) shareVolumes(disks []core.Disk) error {
-	if d.qemu == nil || d.qemu.Name == "" {
-		return nil
-	}
-	for _, disk := range disks {
-		if !disk.Writable {
-			continue
-		}
-		if err := os.Chown(disk.Path, d.qemu.UID, d.qemu.GID); err != nil {
-			return fmt.Errorf("volume %s: %w", disk.Serial, err)
-		}
-	}
-	return nil
-}
-
-// removeFiles removes what a machine leaves on the host.
-func (d *Driver) removeFiles(id string) error {
-	err := os.RemoveAll(d.state.Machine(id))
-	if d.embedded {
-		// Libvirt keeps QEMU's log of each domain for ever.
-		if e := os.Remove(filepath.Join(d.state.Libvirt(), "log/qemu", id+".log")); !errors.Is(e, os.ErrNotExist) {
-			err = errors.Join(err, e)
-		}
-	}
-	return err
-}
-
-// add makes m known, so that no event of its domain is missed.
-func (d *Driver) add(m *machine) error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.machines[m.id] != nil {
-		return fmt.Errorf("machine %s runs already, or is watched already", m.id)
-	}
-	d.machines[m.id] = m
-	return nil
-}
-
-// forget is the opposite of add.
-func (d *Driver) forget(m *machine) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.machines[m.id] == m {
-		delete(d.machines, m.id)
-	}
-}
-
-func (d *Driver) watched(id string) *machine {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.machines[id]
 }
 
 // lifecycle is called by the event loop for every domain of the connection.

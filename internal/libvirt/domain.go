@@ -2,11 +2,8 @@ package libvirt
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/xml"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"text/template"
@@ -118,19 +115,6 @@ func commandLine(p platform, accel string, stock bool) string {
 		args = append(args, p.timers...)
 	}
 	return strings.Join(args, " ")
-}
-
-// channelSocket is empty where libvirt chooses.
-func (d *Driver) channelSocket(id string) string {
-	if !d.embedded {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(id))
-	return filepath.Join(channelDir(d.state.Libvirt()), hex.EncodeToString(sum[:8]))
-}
-
-func (d *Driver) console(id string) string {
-	return filepath.Join(d.state.Machine(id), "console.log")
 }
 
 func (dom domain) xml() (string, error) {

@@ -27,7 +27,7 @@ func goldenSpec() core.MachineSpec {
 }
 
 func goldenDriver() *Driver {
-	return &Driver{platform: platforms["amd64"], state: "/s", owner: "/s", embedded: true, accel: accelQEMU, firmware: "/usr/share/qemu/qboot.rom"}
+	return &Driver{platform: platforms["amd64"], machineFiles: machineFiles{state: "/s", embedded: true}, owner: "/s", accel: accelQEMU, firmware: "/usr/share/qemu/qboot.rom"}
 }
 
 func domainXML(t *testing.T, d *Driver, spec core.MachineSpec) string {

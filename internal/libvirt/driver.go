@@ -25,21 +25,19 @@ type Config struct {
 
 // Driver is a fleet.Driver on one libvirt connection.
 type Driver struct {
+	machineFiles
+	watches
+
 	conn     *libvirt.Connect
-	callback *int // of subscribe; nil: none
-	state    core.StateDir
+	callback *int   // of subscribe; nil: none
 	owner    string // marks our domains
-	embedded bool
 	accel    string
 	platform platform
 	firmware string
-	qemu     *account // whom QEMU runs as, where this process decides it
 	log      zerolog.Logger
 	tune     func(*domain) // changes a domain before it is made, for measurements; nil: nothing
 
-	work     sync.WaitGroup // what runs beside the event loop and uses conn
-	mu       sync.Mutex
-	machines map[string]*machine // those with a watch, by id
+	work sync.WaitGroup // what runs beside the event loop and uses conn
 }
 
 // New connects to libvirt and asks it once what it can do, so that the first
@@ -56,8 +54,8 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 		return nil, err
 	}
 	d := &Driver{
-		platform: here, state: cfg.State, owner: owner, embedded: cfg.URI == "" || strings.HasPrefix(cfg.URI, "qemu:///embed"),
-		log: cfg.Log, machines: map[string]*machine{},
+		platform: here, owner: owner, log: cfg.Log,
+		machineFiles: machineFiles{state: cfg.State, embedded: cfg.URI == "" || strings.HasPrefix(cfg.URI, "qemu:///embed")},
 	}
 	uri := cfg.URI
 	if uri == "" {
@@ -163,19 +161,6 @@ func (d *Driver) Close() error {
 		err = errors.Join(err, closeErr)
 	}
 	return err
-}
-
-// letGo forgets all machines, which go on.
-func (d *Driver) letGo() {
-	d.mu.Lock()
-	left := d.machines
-	d.machines = map[string]*machine{}
-	d.mu.Unlock()
-	var all sync.WaitGroup
-	for _, m := range left {
-		all.Go(m.leave)
-	}
-	all.Wait()
 }
 
 // List implements fleet.Driver.

@@ -9,7 +9,8 @@ import (
 )
 
 // TestUnreachableState: gitd started with its state in a folder of /root, as root's own folders are. Every push then
-// failed with libvirt's "Cannot access storage file … as uid:64055". It is said at the start now, with the line to type.
+// failed with libvirt's "Cannot access storage file … as uid:64055". It is said at the start now, with the line to
+// type.
 func TestUnreachableState(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("QEMU runs as another user only where gitd is root")

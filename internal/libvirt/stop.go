@@ -73,14 +73,6 @@ func (d *Driver) Stop(ctx context.Context, id string, grace time.Duration) error
 	return d.removeFilesOf(id)
 }
 
-// removeFilesOf checks id first: it becomes a path.
-func (d *Driver) removeFilesOf(id string) error {
-	if !machineID.MatchString(id) {
-		return nil
-	}
-	return d.removeFiles(id)
-}
-
 // ask asks the guest to power off, and waits until it has or its time is over.
 func (d *Driver) ask(ctx context.Context, id string, grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, grace+powerOffTime)

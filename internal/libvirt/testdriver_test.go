@@ -26,7 +26,7 @@ func TestOwnership(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := &Driver{conn: conn, state: state, owner: "/ours", log: log, machines: map[string]*machine{}}
+	d := &Driver{conn: conn, machineFiles: machineFiles{state: state}, owner: "/ours", log: log}
 	t.Cleanup(func() {
 		if err := d.Close(); err != nil {
 			t.Error(err)
@@ -60,7 +60,7 @@ func TestOwnership(t *testing.T) {
 
 // TestGoneByLifecycle: libvirt's word is enough for the end of a machine.
 func TestGoneByLifecycle(t *testing.T) {
-	d := &Driver{machines: map[string]*machine{}}
+	d := &Driver{}
 	m := newMachine("shop-v1-aa", func(core.Event) {}, "/nonexistent", zerolog.Nop())
 	if err := d.add(m); err != nil {
 		t.Fatal(err)

@@ -66,7 +66,8 @@ func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (core.R
 		return core.NoMove{}, nil
 	}
 	m := &move{}
-	m.cmd = exec.Command(r.git, "update-ref", "--stdin") // outlives ctx once it is prepared: its end is the caller's word
+	// Not tied to ctx: once it is prepared, it ends at the word of the caller.
+	m.cmd = exec.Command(r.git, "update-ref", "--stdin")
 	m.cmd.Dir, m.cmd.Env, m.cmd.Stderr = dir, Env(), &m.said
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	in, inErr := m.cmd.StdinPipe()

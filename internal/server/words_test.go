@@ -1,10 +1,11 @@
 package server
 
 import (
-	"gitd/internal/cli"
 	"slices"
 	"strings"
 	"testing"
+
+	"gitd/internal/cli"
 )
 
 func TestSplit(t *testing.T) {
