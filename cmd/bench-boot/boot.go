@@ -54,7 +54,7 @@ func (s settings) boot(ctx context.Context, d *libvirt.Driver, c combination, m 
 	if err != nil {
 		return got, err
 	}
-	defer d.Stop(context.WithoutCancel(ctx), machine.ID, 0)
+	defer d.Stop(context.WithoutCancel(ctx), machine.ID, 0) //nolint:errcheck // the sample is taken
 	e, err := await(ctx, events, core.EventListening)
 	if err != nil {
 		return got, err

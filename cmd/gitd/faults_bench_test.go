@@ -66,7 +66,7 @@ func smallFS(t, owner *testing.T) string {
 	}
 	owner.Cleanup(func() {
 		exec.Command("umount", "-l", dir).Run() //nolint:errcheck // nothing more can be done
-		os.Remove(dir)
+		os.Remove(dir)                          //nolint:errcheck // the test has ended
 	})
 	return dir
 }

@@ -235,7 +235,7 @@ func (c *cell) kill9(list ...process) {
 func (c *cell) fillDisk() {
 	filler := filepath.Join(c.state, "filler")
 	fill(c.t, filler)
-	defer os.Remove(filler)
+	defer os.Remove(filler) //nolint:errcheck // the test has ended
 	c.goOn()
 	if err := c.eventually(c.answers); err != nil {
 		c.t.Errorf("while the disk is full: %v", err)

@@ -32,7 +32,7 @@ func newGate(t *testing.T, dir string) *gate {
 		if *f, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { (*f).Close(); os.Remove(path) })
+		t.Cleanup(func() { (*f).Close(); os.Remove(path) }) //nolint:errcheck // the test has ended
 	}
 	return g
 }

@@ -139,7 +139,7 @@ func leftovers(state, machine string) error {
 	var errs []error
 	err := filepath.WalkDir(state, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
-			return nil // it has just gone
+			return nil //nolint:nilerr // it has just gone
 		}
 		name := strings.TrimPrefix(path, state+"/")
 		if e.IsDir() && name == "cache" {

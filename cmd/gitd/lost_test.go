@@ -40,7 +40,7 @@ func TestLostMachines(t *testing.T) {
 	}{
 		{"kernel panics", "the guest's kernel panicked: Attempted to kill init!", func(*testing.T) {
 			// The answer is the front door's, or none: nobody waits for it.
-			go r.get(r.client(false), "shop", "/panic") //nolint:errcheck
+			go r.get(r.client(false), "shop", "/panic") //nolint:errcheck // see above
 		}},
 		{"machine hangs", "the guest has said nothing for 1m0s", func(t *testing.T) {
 			if err := syscall.Kill(r.qemus()[0].pid, syscall.SIGSTOP); err != nil {

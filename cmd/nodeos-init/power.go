@@ -36,7 +36,7 @@ func killAll() {
 func watchSignals(s *supervisor) {
 	// Without this the kernel reboots at once on Ctrl-Alt-Del; with it, it
 	// sends SIGINT. A kernel without a keyboard has no such thing.
-	unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) //nolint:errcheck
+	unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) //nolint:errcheck // see above
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
 	go func() {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -70,13 +71,13 @@ func checkVolumePath(p string) error {
 // unmountVolumes leaves the volumes' file systems clean. One that is still in
 // use is made read-only, which writes out the same.
 func unmountVolumes(mounted []string) {
-	for i := len(mounted) - 1; i >= 0; i-- {
-		err := unix.Unmount(mounted[i], 0)
+	for _, m := range slices.Backward(mounted) {
+		err := unix.Unmount(m, 0)
 		if err != nil {
-			err = unix.Mount("", mounted[i], "", unix.MS_REMOUNT|unix.MS_RDONLY|plain, "")
+			err = unix.Mount("", m, "", unix.MS_REMOUNT|unix.MS_RDONLY|plain, "")
 		}
 		if err != nil {
-			fmt.Fprintf(os.Stderr, "nodeos-init: unmount %s: %v\n", mounted[i], err)
+			fmt.Fprintf(os.Stderr, "nodeos-init: unmount %s: %v\n", m, err)
 		}
 	}
 }

@@ -132,7 +132,7 @@ func (w *buildWriter) Write(p []byte) (int, error) {
 func (w *buildWriter) Close() error {
 	if w.left > 0 {
 		if out := w.left - len(w.tail); out > 0 {
-			fmt.Fprintf(w.file, " !     %d bytes are left out here\n", out) //nolint:errcheck // see Begin
+			fmt.Fprintf(w.file, " !     %d bytes are left out here\n", out) // see Begin
 		}
 		w.file.Write(w.tail) //nolint:errcheck // see Begin
 	}

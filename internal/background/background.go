@@ -20,7 +20,7 @@ const (
 // Work is what a daemon does beside the requests of its clients. It ends when the daemon does, and not when a client
 // hangs up: a push whose client is gone goes on. Its methods are safe for concurrent use.
 type Work struct {
-	life context.Context //nolint:containedctx // of the daemon, for whatever outlives a request
+	life context.Context // of the daemon, for whatever outlives a request
 	end  context.CancelFunc
 
 	mu sync.Mutex // holds off Begin while Close begins

@@ -27,6 +27,9 @@ const setupKernel = "/usr/lib/gitd/kernel"
 // tests boot the real one.
 func newStore(t *testing.T) (*Store, Node) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("makes a base")
+	}
 	if _, err := openStockKernel(setupKernel); err != nil {
 		t.Skip(err)
 	}

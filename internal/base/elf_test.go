@@ -12,6 +12,9 @@ import (
 // The dynamic loader itself is the judge: started with our list only, it must
 // find everything that it finds on its own.
 func TestSharedObjectsAgreeWithTheLoader(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs mkfs.erofs")
+	}
 	exe, err := exec.LookPath("mkfs.erofs")
 	check(t, err)
 	got, err := sharedObjects(exe, []string{"libresolv.so.2", "no-such-library.so"})

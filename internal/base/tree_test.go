@@ -2,6 +2,7 @@ package base
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"io/fs"
 	"os"
@@ -61,7 +62,7 @@ func cpioNames(t *testing.T, r io.Reader) []string {
 	var names []string
 	for c := cpio.NewReader(r); ; {
 		h, err := c.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return names
 		}
 		check(t, err)

@@ -194,14 +194,14 @@ func TestHostileTrees(t *testing.T) {
 
 func TestExport(t *testing.T) {
 	r := newRepository(t)
-	name := r.commit(map[string]string{
+	r.commit(map[string]string{
 		"a/b/c.js": "c", "run.sh": "#!/bin/sh", "link": "-> a/b", "dangling": "-> nowhere",
 		"node_modules/x/index.js": "x", "lib/node_modules/y/index.js": "y",
 		"big.bin": lfsHeader + "oid sha256:00\nsize 1\n",
 	})
 	r.git("update-index", "--chmod=+x", "run.sh")
 	r.git("commit", "-q", "-m", "x")
-	name = r.git("rev-parse", "HEAD")
+	name := r.git("rev-parse", "HEAD")
 	c, err := openCommit(image.Source{App: "x", Repo: r.path, Commit: name})
 	check(t, err)
 	defer c.close() //nolint:errcheck // a test's

@@ -47,7 +47,7 @@ func (c *commit) export(ctx context.Context, dir string, uid, gid int) (exported
 }
 
 type exporter struct {
-	ctx      context.Context //nolint:containedctx // one export's
+	ctx      context.Context // one export's
 	commit   *commit
 	root     *os.Root
 	uid, gid int

@@ -16,8 +16,7 @@ func (b *Builder) Verify(ctx context.Context, m core.Manifest) error {
 			err = b.layers.Verify(ctx, l)
 		}
 	}
-	var damage *core.Rejection
-	if errors.As(err, &damage) {
+	if damage, ok := errors.AsType[*core.Rejection](err); ok {
 		b.cfg.Log.Error().Err(damage.Err).Msg(damage.Reason + "; it is removed")
 	}
 	return err

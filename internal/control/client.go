@@ -11,10 +11,10 @@ import (
 	"syscall"
 )
 
-// ErrNoDaemon: nothing answers at the socket.
+// ErrNoDaemon says that nothing answers at the socket.
 var ErrNoDaemon = errors.New("gitd is not running")
 
-// ErrLost: the daemon went away in the middle of a call.
+// ErrLost says that the daemon went away in the middle of a call.
 var ErrLost = errors.New("gitd went away")
 
 // Do makes a call at the socket and returns its exit status.

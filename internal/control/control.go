@@ -107,7 +107,7 @@ func serve(ctx context.Context, conn net.Conn, h Handler) {
 	}()
 	code := h(ctx, *first.Call, Streams{In: in, Out: out.stream(outStream), Err: out.stream(errStream), Resized: sizes})
 	in.Close()
-	out.send(frame{Exit: &code})
+	out.send(frame{Exit: &code}) //nolint:errcheck // a client that has gone
 }
 
 // receive feeds the caller's input to w, and its terminal's newest size to

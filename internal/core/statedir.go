@@ -11,6 +11,7 @@ import (
 type StateDir string
 
 // The parts of the state folder.
+
 func (d StateDir) Ledger() string           { return d.join("gitd.db") }
 func (d StateDir) Socket() string           { return d.join("gitd.sock") }
 func (d StateDir) Repo(app string) string   { return d.join("repos", app+".git") }
@@ -34,6 +35,7 @@ func (d StateDir) BuildLog(a string) string { return d.join("logs", a+".builds")
 
 // The files of a base, in Base(id). A stock kernel has an initrd, a minimal
 // one does not.
+
 func (d StateDir) Kernel(id string) string { return filepath.Join(d.Base(id), "kernel") }
 func (d StateDir) Initrd(id string) string { return filepath.Join(d.Base(id), "initrd") }
 func (d StateDir) Root(id string) string   { return filepath.Join(d.Base(id), "root.erofs") }

@@ -592,7 +592,7 @@ func TestRestart(t *testing.T) {
 
 	w.close()
 	for id := range w.driver.machines {
-		w.driver.Stop(ctx, id, 0)
+		w.driver.Stop(ctx, id, 0) //nolint:errcheck // it is the fake
 	}
 	w.open()
 	w.eventually("the app serves again", func() bool { return w.router.get(t, "shop") == "v1" })
@@ -617,7 +617,7 @@ func TestLostMachineIsReplaced(t *testing.T) {
 	w.push(none, commit(1))
 	list, _ := w.driver.List(t.Context())
 	m := w.driver.machines[list[0].ID]
-	w.driver.Stop(t.Context(), m.ID, 0)
+	w.driver.Stop(t.Context(), m.ID, 0) //nolint:errcheck // it is the fake
 	w.eventually("another machine serves", func() bool {
 		now, _ := w.driver.List(t.Context())
 		return len(now) == 1 && now[0].ID != m.ID && w.router.get(t, "shop") == "v1"

@@ -94,7 +94,7 @@ func (p *pushing) useKept(ctx context.Context, draft *core.Release) error {
 	}
 	if gone := p.takeImage(kept.Manifest); gone != nil {
 		p.report.Step("The image of v%d (%.7s) is no longer kept: it is built again", kept.Version, draft.Commit)
-		return nil
+		return nil //nolint:nilerr // what is gone is built again
 	}
 	draft.Manifest, draft.State, draft.ImageOf = kept.Manifest, core.Built, imageOf(kept)
 	p.report.Step("Rolling back to v%d (%.7s): its image is kept, no build", draft.ImageOf, draft.Commit)

@@ -10,7 +10,7 @@ import (
 	"sync"
 )
 
-// ErrTooLong: an encoded message is longer than MaxMessage.
+// ErrTooLong says that an encoded message is longer than MaxMessage.
 var ErrTooLong = errors.New("guest: message too long")
 
 // Encode returns m as one line, newline included.
@@ -81,8 +81,7 @@ func (r *Reader) line() ([]byte, error) {
 			line = append(line, part...)
 		} else {
 			line = line[:0:0]
-			part = nil
-			if err == bufio.ErrBufferFull {
+			if errors.Is(err, bufio.ErrBufferFull) {
 				if err := r.skip(); err != nil {
 					return nil, err
 				}
@@ -92,7 +91,7 @@ func (r *Reader) line() ([]byte, error) {
 		switch {
 		case err == nil:
 			return line, nil
-		case err != bufio.ErrBufferFull:
+		case !errors.Is(err, bufio.ErrBufferFull):
 			return nil, err
 		}
 	}
@@ -102,7 +101,7 @@ func (r *Reader) line() ([]byte, error) {
 func (r *Reader) skip() error {
 	for {
 		_, err := r.r.ReadSlice('\n')
-		if err != bufio.ErrBufferFull {
+		if !errors.Is(err, bufio.ErrBufferFull) {
 			return err
 		}
 	}

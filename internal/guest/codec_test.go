@@ -53,7 +53,7 @@ func TestRoundTrip(t *testing.T) {
 			t.Errorf("got %+v, %v; want %+v", got, err, want)
 		}
 	}
-	if _, err := r.Read(); err != io.EOF || r.Skipped != 0 {
+	if _, err := r.Read(); !errors.Is(err, io.EOF) || r.Skipped != 0 {
 		t.Errorf("at the end: %v, %d skipped", err, r.Skipped)
 	}
 }
@@ -116,7 +116,7 @@ func TestReaderLimits(t *testing.T) {
 // TestReaderKeepsTornMessage: what is not ended by a newline is no message.
 func TestReaderKeepsTornMessage(t *testing.T) {
 	r := NewReader(strings.NewReader(`{"v":1,"kind":"listening"}`))
-	if m, err := r.Read(); err != io.EOF {
+	if m, err := r.Read(); !errors.Is(err, io.EOF) {
 		t.Errorf("got %+v, %v", m, err)
 	}
 }

@@ -25,6 +25,9 @@ func newLayers(t *testing.T) Layers {
 }
 
 func TestStoreLayer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs mkfs.erofs")
+	}
 	layers := newLayers(t)
 	dir := t.TempDir()
 	plant(t, dir, []string{"server.js", "bin/tool", "caf\xe9.txt"}, time.Now())

@@ -42,6 +42,9 @@ func manyNames() []string {
 }
 
 func TestPackIsDeterministic(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs mkfs.erofs")
+	}
 	names := manyNames()
 	first, second := t.TempDir(), filepath.Join(t.TempDir(), "elsewhere")
 	plant(t, first, names, time.Unix(1e9, 0))
@@ -73,6 +76,9 @@ func pack(t *testing.T, dir string, opts Packing) []byte {
 }
 
 func TestPackErrors(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs mkfs.erofs")
+	}
 	dir := t.TempDir()
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()

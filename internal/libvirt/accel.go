@@ -76,7 +76,7 @@ func (d *Driver) chooseAccel(uri, want string) (string, error) {
 	}
 	if h.local {
 		// A file that cannot be read is as good as an empty one.
-		h.cpuinfo, _ = os.ReadFile("/proc/cpuinfo") //nolint:errcheck
+		h.cpuinfo, _ = os.ReadFile("/proc/cpuinfo")
 		h.kvm = d.qemu.openKVM()
 	}
 	accel, why, err := h.choose(want)

@@ -90,11 +90,11 @@ func setQueueOf(process, n, port, length int) (bool, error) {
 	}
 	defer unix.Close(fd)
 	if listens, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_ACCEPTCONN); err != nil || listens == 0 {
-		return false, nil //nolint:nilerr // not a socket, or another one
+		return false, nil // not a socket, or another one
 	}
 	addr, err := unix.Getsockname(fd)
 	if in, ok := addr.(*unix.SockaddrInet4); err != nil || !ok || in.Port != port {
-		return false, nil //nolint:nilerr // another socket
+		return false, nil // another socket
 	}
 	return true, unix.Listen(fd, length)
 }

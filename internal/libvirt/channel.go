@@ -82,7 +82,7 @@ func (c *channel) update(events libvirt.StreamEventType) {
 	if !c.ended {
 		// It fails when the stream has been aborted; the next transfer then
 		// says so.
-		c.stream.EventUpdateCallback(events) //nolint:errcheck
+		c.stream.EventUpdateCallback(events) //nolint:errcheck // see above
 	}
 }
 

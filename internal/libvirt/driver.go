@@ -205,4 +205,4 @@ func isCode(err error, code libvirt.ErrorNumber) bool {
 }
 
 // free drops a reference, which can fail for an invalid one only.
-func free(dom *libvirt.Domain) { dom.Free() } //nolint:errcheck
+func free(dom *libvirt.Domain) { dom.Free() } //nolint:errcheck // only an invalid one fails

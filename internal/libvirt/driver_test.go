@@ -86,6 +86,9 @@ func (i image) spec(id string) core.MachineSpec {
 
 // TestSweep: what is left of machines that are no more goes when gitd starts.
 func TestSweep(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs libvirt")
+	}
 	left := state.Machine("left-v1-aa")
 	if err := os.MkdirAll(left, 0o711); err != nil {
 		t.Fatal(err)

@@ -152,7 +152,7 @@ func connect(ctx context.Context, uri string) (*libvirt.Connect, error) {
 	case <-ctx.Done():
 		go func() {
 			if r := <-done; r.err == nil {
-				r.conn.Close() //nolint:errcheck // nobody has used it
+				r.conn.Close() // nobody has used it
 			}
 		}()
 		return nil, fmt.Errorf("connect to libvirt at %s: %w", uri, ctx.Err())

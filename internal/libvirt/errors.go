@@ -16,8 +16,7 @@ func (e plainError) Unwrap() error { return e.cause }
 
 // plain makes an error that comes from libvirt readable, and leaves others.
 func plain(err error) error {
-	var e libvirt.Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[libvirt.Error](err); ok {
 		return plainError{e}
 	}
 	return err

@@ -104,7 +104,7 @@ func (m *machine) follow(c io.ReadWriteCloser, forget func(*machine)) {
 		}
 		m.handle(msg)
 	}
-	c.Close() //nolint:errcheck // the machine is gone, or this side closed it
+	c.Close() // the machine is gone, or this side closed it
 	select {
 	case <-m.left:
 		return
@@ -183,7 +183,7 @@ func (m *machine) end(how ending) {
 	latch.Close(m.powered)
 	latch.Close(m.gone)
 	if c := m.conn; c != nil {
-		time.AfterFunc(drainLimit, func() { c.Close() }) //nolint:errcheck // the machine is gone
+		time.AfterFunc(drainLimit, func() { c.Close() }) // the machine is gone
 	}
 }
 

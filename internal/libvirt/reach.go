@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -28,10 +29,10 @@ func (a *account) reach(path string) error {
 			break
 		}
 	}
-	for i := len(way) - 1; i >= 0; i-- {
-		if err := a.enter(way[i]); errors.Is(err, fs.ErrPermission) {
+	for _, w := range slices.Backward(way) {
+		if err := a.enter(w); errors.Is(err, fs.ErrPermission) {
 			return fmt.Errorf("the user %s, as whom QEMU runs, cannot enter %s, so no machine could open its disks in %s: "+
-				"chmod o+x %s, or choose another folder with --state", a.Name, way[i], path, way[i])
+				"chmod o+x %s, or choose another folder with --state", a.Name, w, path, w)
 		} else if err != nil {
 			return err
 		}

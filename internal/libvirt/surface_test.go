@@ -137,7 +137,7 @@ func settings(t *testing.T, p *probe) {
 // processes: the app sees itself, and nothing else of a user runs.
 func processes(t *testing.T, p *probe) {
 	var ids []string
-	for _, name := range strings.Fields(p.get("/list", "dir=/proc")) {
+	for name := range strings.FieldsSeq(p.get("/list", "dir=/proc")) {
 		if strings.Trim(name, "0123456789") == "" {
 			ids = append(ids, name)
 		}

@@ -18,6 +18,9 @@ import (
 // TestOwnership uses libvirt's own test driver: which domains are ours, and
 // that the others are never touched.
 func TestOwnership(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs libvirt")
+	}
 	log := zerolog.New(zerolog.NewTestWriter(t))
 	if err := startEventLoop(log, filepath.Join(state.Libvirt(), "libvirt.log")); err != nil {
 		t.Fatal(err)
@@ -106,6 +109,9 @@ func active(t *testing.T, conn *libvirt.Connect) int {
 }
 
 func TestConnectFailureExplainsItself(t *testing.T) {
+	if testing.Short() {
+		t.Skip("needs libvirt")
+	}
 	_, err := New(context.Background(), Config{URI: "nonsense:///x", State: state, Log: zerolog.Nop()})
 	if err == nil || !strings.Contains(err.Error(), "connect to libvirt at nonsense:///x") {
 		t.Errorf("got %v", err)

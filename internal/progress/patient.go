@@ -12,7 +12,7 @@ const (
 	lastSend  = 5 * time.Second // for a client to take what is left at the end
 )
 
-// patient passes on what is written to it without ever making the writer
+// Patient passes on what is written to it without ever making the writer
 // wait. A client that was suspended in the middle of a push takes nothing
 // more: it must hold up neither the build nor those who wait for the app.
 type Patient struct {
@@ -26,7 +26,7 @@ type Patient struct {
 	done   chan struct{} // closed when all is sent after end
 }
 
-// newPatient writes to w; nil discards.
+// NewPatient writes to w; nil discards.
 func NewPatient(w io.Writer) *Patient {
 	p := &Patient{w: w, more: make(chan struct{}, 1), done: make(chan struct{})}
 	if w == nil {
@@ -56,7 +56,7 @@ func (p *Patient) wake() {
 	}
 }
 
-// end waits until the client has taken everything, for a bounded time.
+// End waits until the client has taken everything, for a bounded time.
 func (p *Patient) End() {
 	p.mu.Lock()
 	p.over = true

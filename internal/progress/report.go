@@ -72,7 +72,7 @@ func (r *Report) At(m core.Moment) {
 	}
 }
 
-// since moves the start of the first phase to t.
+// Since moves the start of the first phase to t.
 func (r *Report) Since(t time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -81,7 +81,7 @@ func (r *Report) Since(t time.Time) {
 	}
 }
 
-// keep has w get everything from here on too, until endKeep.
+// Keep has w get everything from here on too, until endKeep.
 func (r *Report) Keep(w io.WriteCloser) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -90,11 +90,11 @@ func (r *Report) Keep(w io.WriteCloser) {
 
 func (r *Report) EndKeep() {
 	if w := r.TakeKept(); w != nil {
-		w.Close() //nolint:errcheck // see the type's comment
+		w.Close() // see the type's comment
 	}
 }
 
-// takeKept ends keep and leaves it to the caller to close what was written
+// TakeKept ends keep and leaves it to the caller to close what was written
 // to; nil when nothing was.
 func (r *Report) TakeKept() io.WriteCloser {
 	r.mu.Lock()

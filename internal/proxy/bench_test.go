@@ -10,7 +10,7 @@ import (
 // backend, and through the front door. The difference is the door's price.
 func BenchmarkForward(b *testing.B) {
 	f := newFront(b, Config{})
-	s, _ := f.app(b, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello\n") }) //nolint:errcheck // a benchmark
+	s, _ := f.app(b, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello\n") })
 	for name, addr := range map[string]string{"direct": s.Listener.Addr().String(), "front door": f.addr} {
 		b.Run(name, func(b *testing.B) {
 			c := client(b)

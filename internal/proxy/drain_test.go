@@ -21,7 +21,7 @@ func TestDrainWaits(t *testing.T) {
 	f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) {
 		close(arrived)
 		<-finish
-		io.WriteString(w, "old") //nolint:errcheck // compared below
+		io.WriteString(w, "old")
 	})
 	answered := make(chan string, 1)
 	go func() {
@@ -29,7 +29,7 @@ func TestDrainWaits(t *testing.T) {
 		answered <- body
 	}()
 	<-arrived
-	_, drain := f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "new") }) //nolint:errcheck // compared below
+	_, drain := f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "new") })
 	drained := make(chan struct{})
 	go func() {
 		drain(t.Context())

@@ -60,11 +60,11 @@ func TestHoldEnds(t *testing.T) {
 		want  string
 	}{
 		{"switch", forever, func(t *testing.T, f *front) {
-			f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "new") }) //nolint:errcheck // compared below
+			f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "new") })
 		}, "200 new"},
 		{"hold again, then switch", forever, func(t *testing.T, f *front) {
 			f.Hold("shop", forever)
-			f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "new") }) //nolint:errcheck // compared below
+			f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "new") })
 		}, "200 new"},
 		{"down", forever, func(_ *testing.T, f *front) { f.Down("shop", "it does not start") }, "503 This app is not running. It cannot answer now: it does not start."},
 		{"remove", forever, func(_ *testing.T, f *front) { f.Remove("shop") }, "404 There is no app here."},
@@ -74,7 +74,7 @@ func TestHoldEnds(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFront(t, Config{})
-			f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "old") }) //nolint:errcheck // compared below
+			f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "old") })
 			f.Hold("shop", tt.limit)(t.Context())
 			answer := asks(t, f.request(t, "GET", "shop.localhost", "/", nil))
 			if tt.limit == forever {
@@ -97,7 +97,7 @@ func TestHoldDrains(t *testing.T) {
 	f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) {
 		close(arrived)
 		<-finish
-		io.WriteString(w, "old") //nolint:errcheck // compared below
+		io.WriteString(w, "old")
 	})
 	first := asks(t, f.request(t, "GET", "shop.localhost", "/", nil))
 	<-arrived
@@ -109,7 +109,7 @@ func TestHoldDrains(t *testing.T) {
 	if got := <-first; got != "200 old" {
 		t.Errorf("the running request got %q", got)
 	}
-	f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "new") }) //nolint:errcheck // compared below
+	f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "new") })
 	if got := <-second; got != "200 new" {
 		t.Errorf("the held request got %q", got)
 	}
@@ -147,7 +147,7 @@ func TestHeldUpload(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: shop.localhost\r\nContent-Length: %d\r\n\r\n", size) //nolint:errcheck // seen below
+	fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: shop.localhost\r\nContent-Length: %d\r\n\r\n", size)
 	awaitHeld(t, f, "shop", 1)
 	sent := fill(t, conn)
 	if sent > size/2 {
@@ -304,7 +304,7 @@ func TestUnsentFollowsTheApp(t *testing.T) {
 	closed.Close()
 	for _, body := range []string{"", "a body that nobody else has read"} {
 		f := newFront(t, Config{})
-		next := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })) //nolint:errcheck // compared below
+		next := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
 		defer next.Close()
 		f.Switch("shop", closed.Addr().String())
 		// The app moves at the last moment: when the connection is refused.

@@ -9,7 +9,7 @@ import (
 func TestNames(t *testing.T) {
 	f := newFront(t, Config{})
 	says := func(text string) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) } //nolint:errcheck // compared below
+		return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, text) }
 	}
 	f.Names("shop", []string{"shop.example.org", "www.example.org"}) // before the app runs
 	f.app(t, "shop", says("shop"))

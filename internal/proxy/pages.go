@@ -52,5 +52,5 @@ func write(w http.ResponseWriter, r *http.Request, p page) {
 		fmt.Fprintf(&body, "%s. %s\n", p.Title, p.Text)
 	}
 	w.WriteHeader(p.Status)
-	w.Write(body.Bytes()) //nolint:errcheck // a client that is gone
+	w.Write(body.Bytes()) // a client that is gone
 }

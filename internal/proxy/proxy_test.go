@@ -231,8 +231,8 @@ func TestBothDirections(t *testing.T) {
 		p := make([]byte, 10)
 		for {
 			n, err := r.Body.Read(p)
-			w.Write(p[:n]) //nolint:errcheck // the reader notices
-			rc.Flush()     //nolint:errcheck // the reader notices
+			w.Write(p[:n])
+			rc.Flush() //nolint:errcheck // the reader notices
 			if err != nil {
 				return
 			}
@@ -266,7 +266,7 @@ func TestRefusedUpload(t *testing.T) {
 			w.WriteHeader(http.StatusRequestEntityTooLarge)
 			return
 		}
-		io.Copy(w, r.Body) //nolint:errcheck // compared below
+		io.Copy(w, r.Body)
 	})
 	c := client(t)
 	for _, size := range []int{1, 100 << 10, 1 << 20} {
@@ -284,7 +284,7 @@ func TestRefusedUpload(t *testing.T) {
 // five seconds; the next request must not fail on it.
 func TestStaleConnection(t *testing.T) {
 	f := newFront(t, Config{})
-	s, _ := f.app(t, "shop", func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }) //nolint:errcheck // compared below
+	s, _ := f.app(t, "shop", func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) })
 	c := client(t)
 	for range 20 {
 		if res, _ := do(t, c, f.request(t, "GET", "shop.localhost", "/", nil)); res.StatusCode != 200 {
@@ -330,7 +330,7 @@ func TestShutdown(t *testing.T) {
 	f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) {
 		close(arrived)
 		<-answer
-		io.WriteString(w, "done") //nolint:errcheck // compared below
+		io.WriteString(w, "done")
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)

@@ -34,8 +34,8 @@ func newRelease(version int) *release {
 	mux.HandleFunc("/slow", func(w http.ResponseWriter, req *http.Request) {
 		r.sign(w)
 		for range 4 { // a response that takes its time
-			io.WriteString(w, strings.Repeat("x", 1000)) //nolint:errcheck // the client compares
-			http.NewResponseController(w).Flush()        //nolint:errcheck // likewise
+			io.WriteString(w, strings.Repeat("x", 1000))
+			http.NewResponseController(w).Flush() //nolint:errcheck // the client compares
 			select {
 			case <-time.After(5 * time.Millisecond):
 			case <-req.Context().Done():

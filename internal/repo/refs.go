@@ -116,7 +116,7 @@ func (m *move) tell(commands ...string) error {
 
 // end lets git go, which takes back what was not committed.
 func (m *move) end() error {
-	m.in.Close() //nolint:errcheck // git has ended, or does now
+	m.in.Close() // git has ended, or does now
 	if err := m.cmd.Wait(); err != nil {
 		return fmt.Errorf("git update-ref: %w: %s", err, strings.TrimSpace(m.said.String()))
 	}

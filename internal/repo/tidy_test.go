@@ -137,7 +137,7 @@ func TestTidyMakesWay(t *testing.T) {
 	}
 	done()
 	ctx, cancel := context.WithCancel(t.Context())
-	defer g.push()()
+	defer g.push()() //nolint:errcheck // a test's
 	cancel()
 	if _, _, err := g.tidy(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("an ended context: %v", err)

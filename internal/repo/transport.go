@@ -67,8 +67,7 @@ func (r *Repos) Serve(c Call) (code int, err error) {
 }
 
 func status(err error) (int, error) {
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		return max(exit.ExitCode(), 1), nil
 	}
 	if err != nil {

@@ -46,7 +46,7 @@ func wait(ctx context.Context, f *os.File) error {
 		// The kernel's wait has no end of its own: the lock is let go as soon
 		// as it is given.
 		go func() {
-			<-got
+			<-got //nolint:errcheck // nobody waits for the lock
 			f.Close()
 		}()
 		return ctx.Err()

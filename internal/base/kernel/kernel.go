@@ -103,7 +103,7 @@ func (c Config) Find() (Kernel, error) {
 	return k, err
 }
 
-// ErrNotCompiled: the kernel could be compiled, and is not.
+// ErrNotCompiled says that the kernel could be compiled, and is not.
 var ErrNotCompiled = errors.New("the minimal kernel is not compiled yet")
 
 func open(dir string) (Kernel, error) {

@@ -52,6 +52,6 @@ func checkOptions(asked, dotConfig string) error {
 		return nil
 	}
 	slices.Sort(wrong)
-	return fmt.Errorf("Kconfig made something else of the options: %s; correct templates/kernel/*.config",
+	return fmt.Errorf("Kconfig made something else of the options: %s; correct templates/kernel/*.config", //nolint:staticcheck // a name
 		strings.Join(wrong, ", "))
 }

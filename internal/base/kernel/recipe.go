@@ -25,7 +25,7 @@ import (
 // compiling changes and the inputs do not.
 const recipeFormat = 1
 
-// ErrCannotCompile: this host lacks what a compile needs. The error says
+// ErrCannotCompile says that this host lacks what a compile needs. The error says
 // what, and what to do.
 var ErrCannotCompile = errors.New("no kernel can be compiled here")
 

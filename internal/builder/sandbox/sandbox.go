@@ -36,7 +36,7 @@ const (
 	probeTime = 10 * time.Second
 )
 
-// ErrUnavailable: this host cannot run the sandbox.
+// ErrUnavailable says that this host cannot run the sandbox.
 var ErrUnavailable = errors.New("builds cannot be sandboxed on this host")
 
 // Sandbox runs commands. It is safe for concurrent use.

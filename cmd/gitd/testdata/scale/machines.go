@@ -66,7 +66,7 @@ func (s *scaled) List(ctx context.Context) ([]core.Machine, error) {
 			return nil, err
 		}
 		list = append(list, m)
-		dom.Free() //nolint:errcheck // only an invalid one fails
+		dom.Free() // only an invalid one fails
 	}
 	return list, nil
 }

@@ -29,7 +29,7 @@ func die(sig syscall.Signal) {
 	if err := call(unix.SYS_RT_SIGACTION, uintptr(sig), pointer(&action), 0, 8); err != nil {
 		fmt.Println(err)
 	}
-	syscall.Kill(os.Getpid(), sig) //nolint:errcheck
+	syscall.Kill(os.Getpid(), sig)
 }
 
 // endless writes lines without end.
@@ -56,5 +56,5 @@ func bomb() {
 
 func spawn() {
 	// It fails when there are too many, and is tried again.
-	os.StartProcess("/proc/self/exe", []string{"x"}, &os.ProcAttr{Env: []string{"DRIVERTEST=bomb"}}) //nolint:errcheck
+	os.StartProcess("/proc/self/exe", []string{"x"}, &os.ProcAttr{Env: []string{"DRIVERTEST=bomb"}})
 }
