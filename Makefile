@@ -1,6 +1,7 @@
 # gitd: the targets that people and CI use alike. `make help` lists them.
 SHELL := /bin/bash
-export GOFLAGS := -tags=libvirt_dlopen $(GOFLAGS)
+# Paths are left out of programs in all targets alike: with other flags, Go compiles everything once more.
+export GOFLAGS := -tags=libvirt_dlopen -trimpath $(GOFLAGS)
 # The linter is a Go program in a module of its own, so that its dependencies are not gitd's.
 LINT := go tool -modfile=tools/lint/go.mod golangci-lint
 # What `gitd version` prints: the last tag, the commits since, and whether files were changed. Without git it is empty,
@@ -19,7 +20,7 @@ help:
 ## build: gitd and the guest's init, into bin/
 build: bin/nodeos-init
 	@mkdir -p bin
-	go build -trimpath -ldflags '-X main.linkedVersion=$(VERSION)' -o bin/gitd ./cmd/gitd
+	go build -ldflags '-X main.linkedVersion=$(VERSION)' -o bin/gitd ./cmd/gitd
 
 # Phony on purpose: go knows better than make what is up to date.
 .PHONY: bin/nodeos-init
@@ -48,7 +49,7 @@ demo: setup build
 
 ## check: before each commit: vet, lint, house and the unit tests, for any user; Go, gcc and git are enough
 check:
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target vet lint house compose unit
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit vet lint house compose
 
 ## vet: what the compiler's own checker finds
 vet:
@@ -84,7 +85,7 @@ arm64: export GOARCH := arm64
 arm64: export CC := aarch64-linux-gnu-gcc
 arm64: setup
 	CGO_ENABLED=1 go vet ./...
-	CGO_ENABLED=1 go build -trimpath -o bin/arm64/ ./cmd/gitd ./cmd/bench-boot
+	CGO_ENABLED=1 go build -o bin/arm64/ ./cmd/gitd ./cmd/bench-boot
 	scripts/build-init bin/arm64/nodeos-init
 
 ## test-faults: break pushes on purpose, phase by phase; FAULTS=all is the whole table
@@ -105,7 +106,7 @@ test-base: setup
 
 ## bench-boot: where a boot's time goes and what memory it takes, on both kernels; ARGS='-runs 3 -app hello'
 bench-boot: minimal
-	go build -trimpath -o bin/bench-boot ./cmd/bench-boot
+	go build -o bin/bench-boot ./cmd/bench-boot
 	bin/bench-boot $(ARGS)
 
 ## clean: remove what was built

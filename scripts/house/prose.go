@@ -44,7 +44,7 @@ func (h *house) addProse(file, name string) error {
 	return nil
 }
 
-// checkComments measures each line that has a comment. A directive (//go:build, //nolint) is not prose: what stands
+// checkComments measures each line that has a comment. A directive (//go:build) is not prose: what stands
 // before and in it is code, whose long strings are allowed.
 func (h *house) checkComments(fset *token.FileSet, tree *ast.File, src []byte, name string) {
 	lines := bytes.Split(src, []byte("\n"))
