@@ -72,7 +72,7 @@ func (s *Apps) DestroyApp(_ context.Context, by core.Actor, app string, w io.Wri
 		if err := t.Unlocked(); err != nil {
 			return err
 		}
-		if err := s.noVolumes(ctx, app); err != nil {
+		if err := s.checkNoVolumes(ctx, app); err != nil {
 			return err
 		}
 		if err := s.setStopped(ctx, app, true); err != nil {
@@ -114,8 +114,8 @@ func (s *Apps) destroy(ctx context.Context, by core.Actor, t *deploy.Turn) error
 	return nil
 }
 
-// noVolumes refuses to destroy an app that has data of its own.
-func (s *Apps) noVolumes(ctx context.Context, app string) error {
+// checkNoVolumes refuses to destroy an app that has data of its own.
+func (s *Apps) checkNoVolumes(ctx context.Context, app string) error {
 	volumes, err := s.cfg.Ledger.Volumes(ctx, app)
 	if err != nil || len(volumes) == 0 {
 		return err

@@ -12,6 +12,7 @@ import (
 	"gitd/internal/fleet"
 	"gitd/internal/progress"
 	"gitd/internal/terminal"
+	"gitd/internal/units"
 )
 
 // psRow is how an app runs. Sizes are in bytes, times in seconds.
@@ -97,7 +98,7 @@ func newPSRow(s fleet.AppStatus) psRow {
 func (c runCommands) psText(s fleet.AppStatus) error {
 	memory, cpu := "-", "-"
 	if u := s.Stats; u != nil {
-		memory = fmt.Sprintf("%s of %s (app %s)", terminal.MiB(u.MemoryUsed), terminal.MiB(u.MemoryTotal), terminal.MiB(u.AppRSS))
+		memory = fmt.Sprintf("%s of %s (app %s)", units.Bytes(u.MemoryUsed), units.Bytes(u.MemoryTotal), units.Bytes(u.AppRSS))
 		cpu = fmt.Sprintf("%s, load %.2f", u.CPU.Round(10*time.Millisecond), u.Load)
 	}
 	err := c.table([][]string{

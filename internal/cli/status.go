@@ -110,7 +110,7 @@ func (s statusRow) cells() [][]string {
 		{"memory", fmt.Sprintf("%s available of %s", units.Bytes(int64(s.MemoryAvailable)), units.Bytes(int64(s.MemoryTotal)))},
 		{"disk", fmt.Sprintf("%s free of %s", units.Bytes(int64(s.DiskFree)), units.Bytes(int64(s.DiskTotal)))},
 		{"apps", strconv.Itoa(s.Apps)},
-		{"machines", fmt.Sprintf("%d, using %s", s.Machines, terminal.MiB(s.MachineMemory))},
+		{"machines", fmt.Sprintf("%d, using %s", s.Machines, units.Bytes(s.MachineMemory))},
 		{"builds", fmt.Sprintf("%d of %d at a time", len(s.Builds), s.BuildLimit)},
 	}
 	for _, q := range s.Queue {

@@ -9,6 +9,7 @@ import (
 	"gitd/internal/core"
 	"gitd/internal/latch"
 	"gitd/internal/progress"
+	"gitd/internal/units"
 )
 
 // guestPort is where an app must listen in its machine.
@@ -29,7 +30,7 @@ type booter struct{ cfg Config }
 
 // boot is Fleet.Boot. With an error, the instance is what is left of the last machine; nil: there was none.
 func (b booter) boot(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*Instance, error) {
-	r.Step("Booting v%d: %d MiB, %d CPU", rel.Version, spec.MemoryMiB, spec.CPUs)
+	r.Step("Booting v%d: %s, %d CPU", rel.Version, units.Bytes(int64(spec.MemoryMiB)<<20), spec.CPUs)
 	for try := 1; ; try++ {
 		inst, err := b.bootOnce(ctx, spec, rel, r)
 		if err == nil || inst == nil || latch.Closed(inst.booted) || !latch.Closed(inst.ended) || try == bootTries || ctx.Err() != nil {

@@ -9,6 +9,8 @@ import (
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
+
+	"gitd/internal/disk"
 )
 
 // createFile makes an empty database that only this user can read; SQLite
@@ -28,7 +30,7 @@ func createFile(path string) error {
 	if err := errors.Join(f.Chmod(0o600), f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return disk.SyncFolder(filepath.Dir(path))
 }
 
 // checkFile refuses what is no plain file, and takes the permissions of others
@@ -45,15 +47,6 @@ func checkFile(path string) error {
 	default:
 		return nil
 	}
-}
-
-// syncDir puts a new file's name on disk; its content alone is not enough.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // openError says what to do about a ledger that does not open.

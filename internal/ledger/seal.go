@@ -14,6 +14,8 @@ import (
 	"strings"
 
 	"golang.org/x/crypto/chacha20poly1305"
+
+	"gitd/internal/disk"
 )
 
 // keyHead begins the key file's only line of content and names its form.
@@ -140,5 +142,5 @@ func makeKey(path string) ([]byte, error) {
 	if err := os.Rename(path+".new", path); err != nil {
 		return nil, err
 	}
-	return key, syncDir(filepath.Dir(path))
+	return key, disk.SyncFolder(filepath.Dir(path))
 }

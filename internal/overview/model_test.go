@@ -63,7 +63,7 @@ func started(from *shelf, size terminal.Size) *model {
 func TestScreenShowsTheApps(t *testing.T) {
 	s := started(&shelf{rows: apps(3)}, terminal.Size{Width: 80, Height: 24})
 	got := seen(s)
-	for _, want := range []string{"gitd: 3 apps", "APP", "app00", "running", "v3", "90M/128M", "1,234"} {
+	for _, want := range []string{"gitd: 3 apps", "APP", "app00", "running", "v3", "90 MiB/128 MiB", "1,234"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}

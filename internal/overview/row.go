@@ -8,6 +8,7 @@ import (
 
 	"gitd/internal/core"
 	"gitd/internal/terminal"
+	"gitd/internal/units"
 )
 
 // Row is one app on the screen.
@@ -46,7 +47,7 @@ func header() []string {
 func (r Row) cells() []string {
 	memory, cpu := "-", "-"
 	if r.Stats != nil {
-		memory = fmt.Sprintf("%s/%s", terminal.MiB(r.Stats.MemoryUsed), terminal.MiB(r.Stats.MemoryTotal))
+		memory = fmt.Sprintf("%s/%s", units.Bytes(r.Stats.MemoryUsed), units.Bytes(r.Stats.MemoryTotal))
 	}
 	if r.CPU >= 0 {
 		cpu = fmt.Sprintf("%.0f%%", 100*r.CPU)

@@ -30,6 +30,3 @@ func Ago(t time.Time) string {
 	}
 	return humanize.Time(t)
 }
-
-// MiB is a number of bytes as people compare machines: "87M".
-func MiB(bytes int64) string { return fmt.Sprintf("%dM", (bytes+1<<19)>>20) }
