@@ -1,4 +1,4 @@
-module gitd
+module github.com/nodeos-dev/gitd
 
 go 1.26.0
 

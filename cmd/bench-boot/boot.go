@@ -12,10 +12,10 @@ import (
 	"strings"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
-	"gitd/internal/libvirt"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/libvirt"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // bootLimit bounds one boot.

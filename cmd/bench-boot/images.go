@@ -11,12 +11,12 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gitd/internal/base"
-	"gitd/internal/builder"
-	"gitd/internal/core"
-	"gitd/internal/image"
-	"gitd/internal/progress"
-	"gitd/templates"
+	"github.com/nodeos-dev/gitd/internal/base"
+	"github.com/nodeos-dev/gitd/internal/builder"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/templates"
 )
 
 // images builds each app on each kernel.

@@ -17,10 +17,10 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gitd/internal/builder"
-	"gitd/internal/core"
-	"gitd/internal/libvirt"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/builder"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/libvirt"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 func main() {

@@ -9,9 +9,9 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
-	"gitd/internal/base"
-	"gitd/internal/core"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/base"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // baseBuild prepares the NodeOS base ahead of the first push. It works

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
-	"gitd/internal/base"
+	"github.com/nodeos-dev/gitd/internal/base"
 )
 
 // mostBase is what a base may take besides Node, in bytes, each part through

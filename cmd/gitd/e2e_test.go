@@ -13,7 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"gitd/internal/base/kernel"
+	"github.com/nodeos-dev/gitd/internal/base/kernel"
 )
 
 // bin holds the programs as users have them; TestMain builds them.
@@ -45,7 +45,7 @@ func withBinaries(m *testing.M) (int, error) {
 	}
 	bin = dir
 	for _, build := range []*exec.Cmd{
-		exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "gitd"), "gitd/cmd/gitd"),
+		exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "gitd"), "github.com/nodeos-dev/gitd/cmd/gitd"),
 		exec.Command(filepath.Join("..", "..", "scripts", "build-init"), filepath.Join(dir, "nodeos-init")),
 	} {
 		if out, err := build.CombinedOutput(); err != nil {

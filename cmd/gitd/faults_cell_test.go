@@ -12,7 +12,7 @@ import (
 	"syscall"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // cell is one fault in one phase.

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // release is what `gitd releases --json` says of one.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"testing"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // phase is a moment of a push, at which the daemon waits.

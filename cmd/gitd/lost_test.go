@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // panicking is a server that takes its machine's kernel down when it is asked

@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"gitd/internal/cli"
-	"gitd/internal/people"
-	"gitd/internal/server"
+	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/server"
 )
 
 // peopleOptions are the flags about who may log in, and how.

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // TestPushTime measures where the time of code-only pushes goes, step by step

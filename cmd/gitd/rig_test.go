@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // rig is a gitd with a warm base, a key that may push, and what the tests

@@ -13,12 +13,12 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"gitd/internal/builder"
-	"gitd/internal/cli"
-	"gitd/internal/control"
-	"gitd/internal/core"
-	"gitd/internal/hooks"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/builder"
+	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/control"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/hooks"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // sandboxCommand is how the builder calls this binary inside a sandbox.

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/ledger"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/ledger"
 )
 
 // releasesEach is how many releases each app of the scale test has.
@@ -108,7 +108,7 @@ func overlaid(t *testing.T, program, name string, files map[string]string) strin
 	if err := os.WriteFile(overlay, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	build := exec.Command("go", "build", "-overlay", overlay, "-o", out, "gitd/cmd/"+program)
+	build := exec.Command("go", "build", "-overlay", overlay, "-o", out, "github.com/nodeos-dev/gitd/cmd/"+program)
 	build.Env = os.Environ()
 	if program == "nodeos-init" {
 		build.Env = append(build.Env, "CGO_ENABLED=0")

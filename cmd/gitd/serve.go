@@ -16,7 +16,7 @@ import (
 	"github.com/spf13/pflag"
 	"golang.org/x/sync/errgroup"
 
-	"gitd/internal/base"
+	"github.com/nodeos-dev/gitd/internal/base"
 )
 
 // options are the flags of `gitd serve`.

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"gitd/internal/ledger"
-	"gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/ledger"
+	"github.com/nodeos-dev/gitd/internal/people"
 )
 
 // TestReadmeListsEveryFlag: a flag that the README does not know does not

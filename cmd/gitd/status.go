@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/cli"
-	"gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/disk"
 )
 
 // hostStatus makes what looks at the host for `status`.

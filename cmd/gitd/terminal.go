@@ -9,9 +9,9 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/cli"
-	"gitd/internal/control"
-	"gitd/internal/terminal"
+	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/control"
+	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
 // terminal adds the terminal on standard output, if that is one, to a call,

@@ -1,6 +1,6 @@
 package main
 
-import "gitd/internal/guest"
+import "github.com/nodeos-dev/gitd/internal/guest"
 
 // backlog is a queue of messages that knows how much output it holds.
 type backlog struct {

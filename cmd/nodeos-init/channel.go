@@ -10,7 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // port is the guest's end of the control channel. Its reads wait while no

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // What the filter does is tested in a real guest (internal/libvirt); here is

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // quietHost is a host of the supervisor that can start nothing.

@@ -9,7 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // newRoot is where the base is mounted until it is the root.

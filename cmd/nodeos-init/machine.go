@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // maxFiles is Linux's own ceiling (fs.nr_open). A server wants many sockets,

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 func texts(t *testing.T, b []byte) []string {

@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // capture reads the app's output to its end, line by line, and closes it. It

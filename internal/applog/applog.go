@@ -12,7 +12,7 @@ import (
 	"slices"
 	"sync"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Store keeps the output of all apps, one file each. Its methods are safe for

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func newStore(t testing.TB) (s *Store, dir string) {

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 const (

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func buildsIn(dir string) Builds {

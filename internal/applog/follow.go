@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"sync"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // maxBehind is how many lines a follower may be behind before it loses some.

@@ -9,7 +9,7 @@ import (
 	"sync"
 	"testing"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func follow(t *testing.T, s *Store, ctx context.Context, n int) <-chan core.Line {

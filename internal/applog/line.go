@@ -5,8 +5,8 @@ import (
 	"strings"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // maxText is the longest text that is kept, in bytes.

@@ -6,7 +6,7 @@ import (
 
 	"gopkg.in/natefinch/lumberjack.v2"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 const (

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // rotated is the form of the time that lumberjack puts into the name of an

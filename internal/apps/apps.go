@@ -12,12 +12,12 @@ import (
 	"log/slog"
 	"time"
 
-	"gitd/internal/audit"
-	"gitd/internal/core"
-	"gitd/internal/deploy"
-	"gitd/internal/disk"
-	"gitd/internal/fleet"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/audit"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/deploy"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // Config is what Apps works with. Every field is required.

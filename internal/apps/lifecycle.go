@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 
-	"gitd/internal/core"
-	"gitd/internal/deploy"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/deploy"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // StopApp stops app's machine until StartApp or the next deployment. That is kept in the ledger: gitd's next start does

@@ -3,7 +3,7 @@ package apps
 import (
 	"context"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Ledger is what a change of an app reads and writes of the durable truth. Each method is one transaction that is on

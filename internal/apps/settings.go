@@ -7,10 +7,10 @@ import (
 	"slices"
 	"strings"
 
-	"gitd/internal/core"
-	"gitd/internal/deploy"
-	"gitd/internal/disk"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/deploy"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // ConfigChange is what to do to the config of an app.

@@ -9,11 +9,11 @@ import (
 	"io"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/deploy"
-	"gitd/internal/disk"
-	"gitd/internal/progress"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/deploy"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // Volumes makes and removes the disks of apps that outlive their machines. Its methods are safe for concurrent use.

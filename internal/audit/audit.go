@@ -9,7 +9,7 @@ import (
 	"log/slog"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Entries is where the trail is stored.

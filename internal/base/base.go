@@ -6,8 +6,8 @@
 package base
 
 import (
-	"gitd/internal/base/kernel"
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/base/kernel"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Config is what a Store needs to know of its host.

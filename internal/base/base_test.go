@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/base/kernel"
-	"gitd/internal/core"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/base/kernel"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // setupKernel is where scripts/setup leaves the stock kernel.

@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 // File is one file, folder or symlink in a base.

@@ -11,7 +11,7 @@ import (
 	"slices"
 	"strings"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // wantedModules are what a machine needs of a stock kernel before init can

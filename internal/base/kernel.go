@@ -7,9 +7,9 @@ import (
 	"os"
 	"time"
 
-	"gitd/internal/base/kernel"
-	"gitd/internal/progress"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/base/kernel"
+	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // KernelChoice says which kernel bases get.

@@ -9,12 +9,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"gitd/internal/base/filelock"
-	"gitd/internal/core"
-	"gitd/internal/disk"
-	"gitd/internal/image"
-	"gitd/internal/progress"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/base/filelock"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // format is part of every base's id: raise it when the way a base is made changes and its ingredients do not.

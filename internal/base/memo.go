@@ -10,9 +10,9 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"gitd/internal/base/stamp"
-	"gitd/internal/core"
-	"gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/base/stamp"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 // memo is a file that holds the id of a base. Its name depends on what stat says of the base's ingredients, so that a

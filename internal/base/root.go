@@ -5,7 +5,7 @@ import (
 	"io/fs"
 	"path"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // nodeRoot is the root file system of a machine: Node, what its loader needs,

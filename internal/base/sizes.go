@@ -11,10 +11,10 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
-	"gitd/internal/image"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // PartSize is the size of one part of a base, in bytes.

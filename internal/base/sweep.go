@@ -7,7 +7,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
-	"gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 // youngest is how long a base stays although no image needs it: base:build may have made it for a push to come.

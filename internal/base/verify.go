@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 // Verify reads the files of the base id and compares them with its list. A base that is damaged is removed, so that

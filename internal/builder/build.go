@@ -9,11 +9,11 @@ import (
 	"os"
 	"strings"
 
-	"gitd/internal/core"
-	"gitd/internal/image"
-	"gitd/internal/nodeapp"
-	"gitd/internal/progress"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/nodeapp"
+	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // job is one build.

@@ -14,9 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/image"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // typescript is an app that has to be compiled by a devDependency.

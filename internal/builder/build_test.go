@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 func TestExpress(t *testing.T) {

@@ -11,13 +11,13 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/base"
-	"gitd/internal/builder/egress"
-	"gitd/internal/builder/registry"
-	"gitd/internal/builder/sandbox"
-	"gitd/internal/core"
-	"gitd/internal/image"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/base"
+	"github.com/nodeos-dev/gitd/internal/builder/egress"
+	"github.com/nodeos-dev/gitd/internal/builder/registry"
+	"github.com/nodeos-dev/gitd/internal/builder/sandbox"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // Config is what a Builder needs to know of its host.

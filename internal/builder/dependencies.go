@@ -7,10 +7,10 @@ import (
 	"os"
 	"path/filepath"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
-	"gitd/internal/nodeapp"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/nodeapp"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // dependencies is node_modules as the app will find it.

@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/disk"
 )
 
 // removeChildren empties a folder but for its hidden files.

@@ -12,10 +12,10 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gitd/internal/base"
-	"gitd/internal/core"
-	"gitd/internal/image"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/base"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // TestMain lets the test binary be what gitd is: the program that runs inside

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"sync"
 
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 const (

@@ -8,10 +8,10 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
-	"gitd/internal/image"
-	"gitd/internal/nodeapp"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/nodeapp"
 )
 
 // smallDisk mounts a file system of so many bytes.

@@ -12,9 +12,9 @@ import (
 	"syscall"
 	"time"
 
-	"gitd/internal/builder/sandbox"
-	"gitd/internal/core"
-	"gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/builder/sandbox"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
 )
 
 // step is one command of a build.

@@ -12,7 +12,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/storage/filesystem"
 
-	"gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 // commit is what is read from a repository: the files of one commit.

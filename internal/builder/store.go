@@ -15,10 +15,10 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
-	"gitd/internal/image"
-	"gitd/internal/nodeapp"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/nodeapp"
 )
 
 // storeFormat is part of every key: raise it when what a build makes of the

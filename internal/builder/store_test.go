@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/nodeapp"
+	"github.com/nodeos-dev/gitd/internal/nodeapp"
 )
 
 // TestKey: what changes the installed dependencies changes the key, and what

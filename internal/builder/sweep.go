@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"gitd/internal/disk"
-	"gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 // What stays although no image needs it.

@@ -13,8 +13,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"gitd/internal/core"
-	"gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 // TestSweep: what no image needs goes, and nothing else.

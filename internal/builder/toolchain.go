@@ -9,11 +9,11 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
-	"gitd/internal/base"
-	"gitd/internal/builder/registry"
-	"gitd/internal/core"
-	"gitd/internal/nodeapp"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/base"
+	"github.com/nodeos-dev/gitd/internal/builder/registry"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/nodeapp"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // registryURL is the registry to use: the operator's, else what npm's own

@@ -5,7 +5,7 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 
-	"gitd/internal/builder/registry"
+	"github.com/nodeos-dev/gitd/internal/builder/registry"
 )
 
 func published(numbers ...string) []registry.Version {

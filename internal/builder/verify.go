@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Verify reads every file of an image and compares it with its digest. What is damaged is removed, so that the next

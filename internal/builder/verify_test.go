@@ -8,9 +8,9 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/base"
-	"gitd/internal/core"
-	"gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/base"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 // TestVerify: whatever happens to a file of an image on the disk, Verify

@@ -6,9 +6,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"gitd/internal/builder/sandbox"
-	"gitd/internal/disk"
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/builder/sandbox"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // Where things are inside the sandbox. The app is where it will be in the

@@ -10,10 +10,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/cli"
-	"gitd/internal/core"
-	"gitd/internal/ledger"
-	"gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/ledger"
+	"github.com/nodeos-dev/gitd/internal/people"
 )
 
 // TestNamesAreNotRevealed tries every command that takes an app, as someone

@@ -6,9 +6,9 @@ import (
 	"slices"
 	"strings"
 
-	"gitd/internal/core"
-	"gitd/internal/terminal"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/terminal"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 func (c appCommands) infoRow(ctx context.Context, a core.App) (infoRow, error) {

@@ -13,9 +13,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // Exit codes.

@@ -12,8 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
 )
 
 func TestExitCodes(t *testing.T) {

@@ -8,8 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/apps"
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/apps"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func (c configCommands) configSet() *cobra.Command {

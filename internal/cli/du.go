@@ -5,8 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/units"
-	"gitd/internal/usage"
+	"github.com/nodeos-dev/gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/usage"
 )
 
 // usageRow is an app's part of the disk, in bytes. Shared is what other apps

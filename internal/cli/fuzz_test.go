@@ -9,13 +9,13 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/apps"
-	"gitd/internal/core"
-	"gitd/internal/deploy"
-	"gitd/internal/fleet"
-	"gitd/internal/ledger"
-	"gitd/internal/people"
-	"gitd/internal/usage"
+	"github.com/nodeos-dev/gitd/internal/apps"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/deploy"
+	"github.com/nodeos-dev/gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/ledger"
+	"github.com/nodeos-dev/gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/usage"
 )
 
 // fuzzSecret is a value that nobody may be told who did not ask for it.

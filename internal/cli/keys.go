@@ -10,9 +10,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/core"
-	"gitd/internal/people"
-	"gitd/internal/terminal"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
 // maxKey bounds a public key on standard input, in bytes: the longest RSA

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/terminal"
+	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
 func jsonFlag(cmd *cobra.Command) *bool {

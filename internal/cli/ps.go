@@ -8,11 +8,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/core"
-	"gitd/internal/fleet"
-	"gitd/internal/progress"
-	"gitd/internal/terminal"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/terminal"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // psRow is how an app runs. Sizes are in bytes, times in seconds.

@@ -4,12 +4,12 @@ import (
 	"context"
 	"io"
 
-	"gitd/internal/apps"
-	"gitd/internal/core"
-	"gitd/internal/deploy"
-	"gitd/internal/fleet"
-	"gitd/internal/people"
-	"gitd/internal/usage"
+	"github.com/nodeos-dev/gitd/internal/apps"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/deploy"
+	"github.com/nodeos-dev/gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/usage"
 )
 
 // Services is what the commands act on.

@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/deploy"
-	"gitd/internal/terminal"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/deploy"
+	"github.com/nodeos-dev/gitd/internal/terminal"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // HostStatus is how the host is. Sizes are in bytes.

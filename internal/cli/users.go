@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/core"
-	"gitd/internal/people"
-	"gitd/internal/terminal"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
 func (c peopleCommands) users() *cobra.Command {

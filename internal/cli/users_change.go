@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/core"
-	"gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/people"
 )
 
 // inviteFor is how long an invitation is open unless it says something else:

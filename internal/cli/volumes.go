@@ -7,10 +7,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"gitd/internal/apps"
-	"gitd/internal/core"
-	"gitd/internal/terminal"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/apps"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/terminal"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 func (c settingCommands) volumes() *cobra.Command {

@@ -3,7 +3,7 @@ package core_test
 import (
 	"testing"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func TestMay(t *testing.T) {

@@ -3,7 +3,7 @@ package core
 import (
 	"fmt"
 
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // The least and the most that one machine may get.

@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"testing"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func TestRoleNames(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"gitd/internal/guest"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // The least and the most that one volume may hold, in bytes.

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 func TestCheckVolume(t *testing.T) {

@@ -5,9 +5,9 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/core"
-	"gitd/internal/image"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // TestBuildOutputIsKept: what the pusher saw of a release can be read again,

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // pushes pushes commits 1 to n, one after the other.

@@ -9,9 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/engine"
-	"gitd/internal/ledger"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/engine"
+	"github.com/nodeos-dev/gitd/internal/ledger"
 )
 
 var errDead = errors.New("the process is dead")

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // TestNewAppOfAnOldName: an app lost machines and was destroyed. What was counted stayed with its name, so the next app

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/fleet"
-	"gitd/internal/fleet/drivertest"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/fleet/drivertest"
 )
 
 // TestFakeDriver: the driver that the core is tested with keeps the promises

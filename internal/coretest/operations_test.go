@@ -8,10 +8,10 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/core"
-	"gitd/internal/fleet"
-	"gitd/internal/image"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 var ada = core.Actor{Name: "ada", Key: "SHA256:ada"}

@@ -8,9 +8,9 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/image"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // gate stops builds of one commit until it is opened or they are ended.

@@ -7,12 +7,12 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"gitd/internal/core"
-	"gitd/internal/engine"
-	"gitd/internal/fleet"
-	"gitd/internal/image"
-	"gitd/internal/ledger"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/engine"
+	"github.com/nodeos-dev/gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/ledger"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // status is shop's.

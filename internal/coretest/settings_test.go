@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/apps"
-	"gitd/internal/core"
-	"gitd/internal/image"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/apps"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // TestEnvironment: what the repository says, below what people set, below

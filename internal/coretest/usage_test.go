@@ -10,9 +10,9 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/image"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // TestUsage: what takes room is counted where it belongs, and once.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func (w *world) createVolume(name, mount string) core.Volume {

@@ -9,10 +9,10 @@ import (
 	"syscall"
 	"testing"
 
-	"gitd/internal/apps"
-	"gitd/internal/core"
-	"gitd/internal/engine"
-	"gitd/internal/ledger"
+	"github.com/nodeos-dev/gitd/internal/apps"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/engine"
+	"github.com/nodeos-dev/gitd/internal/ledger"
 )
 
 // TestWaitForAnOldMachine: an app's first release without a volume still drained when the next one, with a volume, was

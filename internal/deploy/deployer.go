@@ -7,11 +7,11 @@ import (
 	"slices"
 	"sync"
 
-	"gitd/internal/audit"
-	"gitd/internal/background"
-	"gitd/internal/core"
-	"gitd/internal/fleet"
-	"gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/audit"
+	"github.com/nodeos-dev/gitd/internal/background"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 // Config is what a Deployer works with. Every field is required unless it says something else.

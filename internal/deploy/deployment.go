@@ -10,10 +10,10 @@ import (
 	"sync"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/image"
-	"gitd/internal/progress"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // deployment is one run: a release on its way to being live (pipeline.go), or another change that must not meet one.

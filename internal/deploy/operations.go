@@ -6,9 +6,9 @@ import (
 	"fmt"
 	"io"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // Turn is what a change of an app may do while it has the app to itself.

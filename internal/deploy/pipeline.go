@@ -6,10 +6,10 @@ import (
 	"sync"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
-	"gitd/internal/fleet"
-	"gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 // This file is the way of a release from its draft to live, from top to bottom: build, boot (until it is healthy),

@@ -4,9 +4,9 @@ import (
 	"context"
 	"io"
 
-	"gitd/internal/core"
-	"gitd/internal/image"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // Ledger is what deployments read and write of the durable truth. Each method is one transaction that is on

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"strings"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // intent is what a push wants once its refs have been judged.

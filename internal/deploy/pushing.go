@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // pushing is the deployment of a push.

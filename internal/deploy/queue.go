@@ -7,8 +7,8 @@ import (
 	"sync"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // queue lets a limited number of turns hold it at a time, in the order of

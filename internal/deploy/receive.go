@@ -7,9 +7,9 @@ import (
 	"io"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // maxSettle is how long git has to move its refs once it knows the verdict.

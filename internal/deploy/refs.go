@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // FailInterrupted ends the deployments of a gitd that is no more. It is called once, at the start.

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"reflect"
 
-	"gitd/internal/core"
-	"gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 // rollback is a deployment that goes back to an older release.

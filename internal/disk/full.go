@@ -5,7 +5,7 @@ import (
 	"strings"
 	"syscall"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // FreeRoom is what to do when the disk is full.

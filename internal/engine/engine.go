@@ -8,14 +8,14 @@ import (
 	"context"
 	"log/slog"
 
-	"gitd/internal/apps"
-	"gitd/internal/audit"
-	"gitd/internal/background"
-	"gitd/internal/core"
-	"gitd/internal/deploy"
-	"gitd/internal/fleet"
-	"gitd/internal/image"
-	"gitd/internal/usage"
+	"github.com/nodeos-dev/gitd/internal/apps"
+	"github.com/nodeos-dev/gitd/internal/audit"
+	"github.com/nodeos-dev/gitd/internal/background"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/deploy"
+	"github.com/nodeos-dev/gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/usage"
 )
 
 // Ledger is the durable truth, as the rooms need it together.

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/latch"
-	"gitd/internal/progress"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/latch"
+	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // guestPort is where an app must listen in its machine.

@@ -14,10 +14,10 @@ import (
 	"sync"
 	"time"
 
-	"gitd/internal/audit"
-	"gitd/internal/background"
-	"gitd/internal/core"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/audit"
+	"github.com/nodeos-dev/gitd/internal/background"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // Config is what a Fleet works with. Every field is required unless it says something else.

@@ -11,9 +11,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"gitd/internal/audit"
-	"gitd/internal/background"
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/audit"
+	"github.com/nodeos-dev/gitd/internal/background"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // oneApp is a ledger with one app that is live.

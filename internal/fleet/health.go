@@ -9,8 +9,8 @@ import (
 	"net/http"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 const (

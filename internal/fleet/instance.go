@@ -4,9 +4,9 @@ import (
 	"sync"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/latch"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/latch"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 const (

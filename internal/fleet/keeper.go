@@ -5,7 +5,7 @@ import (
 	"sync"
 	"time"
 
-	"gitd/internal/background"
+	"github.com/nodeos-dev/gitd/internal/background"
 )
 
 // keeper is the one owner of what serves an app: who may change it (stage), which machine it is, and how often

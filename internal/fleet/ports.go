@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Ledger is what the fleet reads and writes of the durable truth. Each method is one transaction that is on disk

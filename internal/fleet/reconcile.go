@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Reconcile makes what runs agree with the ledger: machines of live releases are adopted, missing ones are started in

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/background"
-	"gitd/internal/core"
-	"gitd/internal/disk"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/background"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // settled is how long a machine must have served for its end to be news and not part of a crash loop.

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/background"
-	"gitd/internal/core"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/background"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // Serve sends app's traffic to candidate, which the ledger has as live. What served before drains in the background

@@ -10,9 +10,9 @@ import (
 	"os"
 	"strconv"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
-	"gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 // Spec says how to boot rel: its image, its environment, its share of the host, and the volumes of its app.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Condition is how an app is.

@@ -4,8 +4,8 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // TestFullConfigReachesTheGuest: all that CheckVars lets pass fits into one

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // TestLongestVolumeIsFound: the longest name that a volume may have makes a serial that virtio does not cut.

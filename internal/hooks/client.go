@@ -12,10 +12,10 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 
-	"gitd/internal/control"
-	"gitd/internal/core"
-	"gitd/internal/deploy"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/control"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/deploy"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // Names of the hooks: the names git looks for, and of their control calls.

@@ -10,8 +10,8 @@ import (
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 
-	"gitd/internal/core"
-	"gitd/internal/deploy"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/deploy"
 )
 
 const (

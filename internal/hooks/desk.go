@@ -7,9 +7,9 @@ import (
 	"io"
 	"sync"
 
-	"gitd/internal/control"
-	"gitd/internal/core"
-	"gitd/internal/deploy"
+	"github.com/nodeos-dev/gitd/internal/control"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/deploy"
 )
 
 // maxRequest bounds what a hook may send, in bytes.

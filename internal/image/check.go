@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"os"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Check says which file of m's image is missing or has another size, or nil

@@ -5,10 +5,10 @@ import (
 	"log/slog"
 	"sync"
 
-	"gitd/internal/audit"
-	"gitd/internal/background"
-	"gitd/internal/core"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/audit"
+	"github.com/nodeos-dev/gitd/internal/background"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // Ledger is what collections read of the durable truth, and what pins a release.

@@ -10,7 +10,7 @@ import (
 	"io/fs"
 	"os"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Seal makes a finished file of an image readable for QEMU's user, brings it to disk, and says what it is.

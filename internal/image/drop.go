@@ -6,8 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
 )
 
 // dropFile removes the file at path, known by name, unless it is needed.

@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // Layers is the store of layers: one file for each, named by its digest, below StateDir.Layers().

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"gitd/internal/disk"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // The UUID of every image: nothing looks at it, but a random one would give each image other bytes.

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // plant makes the same tree in dir, its files created in the given order.

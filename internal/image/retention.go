@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // retained are the releases of one app, given with the newest first, whose images are kept: the live one and all that

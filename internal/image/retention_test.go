@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func TestRetained(t *testing.T) {

@@ -7,8 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
 )
 
 // settleModes gives files 0644 or 0755 and folders 0755: what a umask, npm or a build script left would otherwise be

@@ -6,7 +6,7 @@ import (
 	"sync"
 	"testing"
 
-	"gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 func TestShelf(t *testing.T) {

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // appTable is the table of the apps.

@@ -11,8 +11,8 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/ledger/ledgertest"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/ledger/ledgertest"
 )
 
 // crashVar tells a child process which ledger to write to until it is killed.

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // domainTable is the table of the host names that apps have beside their own.

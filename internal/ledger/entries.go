@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // entryTable is the audit. Its entries are written and never changed.

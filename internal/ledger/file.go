@@ -10,7 +10,7 @@ import (
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
 
-	"gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/disk"
 )
 
 // createFile makes an empty database that only this user can read; SQLite

@@ -9,8 +9,8 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/ledger"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/ledger"
 )
 
 // TestFullDisk: a write that does not fit is an ENOSPC and changes nothing;

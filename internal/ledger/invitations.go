@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/people"
 )
 
 // invitationTable is the table of the open invitations.

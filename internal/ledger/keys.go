@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/people"
 )
 
 // keyTable is the table of the keys that may log in.

@@ -13,7 +13,7 @@ import (
 	"fmt"
 	"path/filepath"
 
-	"gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/people"
 )
 
 // Ledger is an open ledger: all its tables over one database. Its methods are

@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/ledger/ledgertest"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/ledger/ledgertest"
 )
 
 func TestConformance(t *testing.T) {

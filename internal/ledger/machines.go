@@ -4,7 +4,7 @@ import (
 	"context"
 	"database/sql"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // machineTable is the table of the machines that run, or ran when gitd ended.

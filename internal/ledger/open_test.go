@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/ledger/ledgertest"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/ledger/ledgertest"
 )
 
 // TestDamage: a ledger that is not sound is refused at once, with what to do.

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // releaseTable is the table of the releases. It holds them to the life that

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // resourceTable is the table of the resources that were set for an app by

@@ -8,7 +8,7 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // querier is a database or a transaction.

@@ -15,7 +15,7 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
-	"gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/disk"
 )
 
 // keyHead begins the key file's only line of content and names its form.

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 const secret = "correct-horse-battery-staple"

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/people"
 )
 
 // userTable is the table of the users, and that of their roles.

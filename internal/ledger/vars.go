@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"maps"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // varTable is the table of the config variables, whose values are sealed.

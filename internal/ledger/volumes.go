@@ -5,7 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // volumeTable is the table of the volumes.

@@ -4,7 +4,7 @@ import (
 	"sync"
 	"time"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 const (

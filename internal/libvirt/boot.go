@@ -10,9 +10,9 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // A port that looked free can be taken before QEMU has it.

@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/templates"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/templates"
 )
 
 // variant is a way to boot the same app.
@@ -122,7 +122,7 @@ func benchSpec(b *testing.B, base string) core.MachineSpec {
 		dir := b.TempDir()
 		openToQEMU(b, dir)
 		s.Initrd = filepath.Join(dir, "initrd")
-		writeInitrd(b, s.Initrd, goBuild(b, dir, "init", "gitd/cmd/nodeos-init"))
+		writeInitrd(b, s.Initrd, goBuild(b, dir, "init", "github.com/nodeos-dev/gitd/cmd/nodeos-init"))
 	}
 	if deps := os.Getenv("GITD_BENCH_DEPS"); deps != "" {
 		s.Disks = append(s.Disks, core.Disk{Serial: "deps", Path: deps})

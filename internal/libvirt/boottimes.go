@@ -3,8 +3,8 @@ package libvirt
 import (
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // longestPhase bounds what a guest can claim.

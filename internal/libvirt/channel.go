@@ -8,7 +8,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // errChannelClosed: this side has closed the channel.

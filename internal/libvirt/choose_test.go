@@ -9,7 +9,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func TestChooseAccel(t *testing.T) {

@@ -11,9 +11,9 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
-	"gitd/templates"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/templates"
 )
 
 // namespace of our element in a domain's metadata. The number is that of its

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")

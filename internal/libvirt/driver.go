@@ -12,7 +12,7 @@ import (
 	"github.com/rs/zerolog"
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Config says where machines run.

@@ -9,9 +9,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gitd/internal/core"
-	"gitd/internal/fleet"
-	"gitd/internal/fleet/drivertest"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/fleet/drivertest"
 )
 
 // TestConformance boots real machines.

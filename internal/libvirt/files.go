@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // machineFiles is what machines have on the host: a folder with the console's log, a socket, and disks that QEMU's user

@@ -14,7 +14,7 @@ import (
 
 	"github.com/cavaliergopher/cpio"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // stockKernel is where scripts/setup leaves Debian's kernel.
@@ -34,7 +34,7 @@ func newImage(t *testing.T) image {
 		kernel: filepath.Join(stockKernel, "vmlinuz"), initrd: filepath.Join(dir, "initrd"),
 		root: filepath.Join(dir, "root.erofs"), app: filepath.Join(dir, "app.erofs"), deps: filepath.Join(dir, "deps.erofs"),
 	}
-	init := goBuild(t, dir, "init", "gitd/cmd/nodeos-init")
+	init := goBuild(t, dir, "init", "github.com/nodeos-dev/gitd/cmd/nodeos-init")
 	app := goBuild(t, dir, "server", "./testdata/app")
 	writeInitrd(t, img.initrd, init)
 	const root, user = 0, 1000

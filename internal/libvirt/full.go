@@ -5,7 +5,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // roomPeriod is between two looks whether the host's disk has room again.

@@ -9,7 +9,7 @@ import (
 	"syscall"
 	"testing"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // TestFullDisk: the host's disk was full when a machine wrote to its volume.

@@ -18,7 +18,7 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // guestLimit bounds each wait for a guest.

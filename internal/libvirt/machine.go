@@ -8,9 +8,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
-	"gitd/internal/latch"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/latch"
 )
 
 // machine is one machine with a watch. One goroutine, follow, reads its

@@ -13,8 +13,8 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // fakeGuest is the other end of a machine's channel.

@@ -5,8 +5,8 @@ import (
 	"math"
 	"time"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // clockSlack is how far a guest's clock may be off before it is told the time.

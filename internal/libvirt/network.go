@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // userNetwork is QEMU's user-mode network: it needs no privileges on the

@@ -7,9 +7,9 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
-	"gitd/internal/latch"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/latch"
 )
 
 const (

@@ -8,8 +8,8 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // What the guest needs beyond the app's grace to power off, emulated.

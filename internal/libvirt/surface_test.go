@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/base/kernel"
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/base/kernel"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // onKernels runs test on the stock kernel, and on the minimal one if it is

@@ -11,8 +11,8 @@ import (
 	"github.com/rs/zerolog"
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/core"
-	"gitd/internal/latch"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/latch"
 )
 
 // TestOwnership uses libvirt's own test driver: which domains are ours, and

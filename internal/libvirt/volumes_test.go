@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // newVolume makes an empty ext4 file system of 8 MiB.

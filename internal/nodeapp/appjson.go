@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 const (

@@ -6,9 +6,9 @@ import (
 	"io"
 	"io/fs"
 
-	"gitd/internal/core"
-	"gitd/internal/progress"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // The names of files and folders, at the root of a repository, that mean something here.

@@ -7,7 +7,7 @@ import (
 	"time"
 	"unicode"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // What a health check may ask for.

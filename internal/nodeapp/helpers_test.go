@@ -7,7 +7,7 @@ import (
 	"testing"
 	"testing/fstest"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func check(t *testing.T, err error) {

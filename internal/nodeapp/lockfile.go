@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"strings"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // readLock finds the lockfile. npm prefers the shrinkwrap file where both are; name is empty where there is none.

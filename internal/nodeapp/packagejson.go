@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // PackageJSON is a repository's package.json, as far as gitd reads it.

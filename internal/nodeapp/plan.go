@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io/fs"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Plan is what a build of one commit has to do, decided before anything runs.

@@ -10,8 +10,8 @@ import (
 	"slices"
 	"strings"
 
-	"gitd/internal/core"
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // Programs are the commands that installed packages bring: for each name what to hand to Node, relative to the app's

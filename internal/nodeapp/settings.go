@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"slices"
 
-	"gitd/internal/core"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // Settings are an app's own, in package.json under "nodeos". The host's own limits are not known here.

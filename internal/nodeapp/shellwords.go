@@ -6,7 +6,7 @@ import (
 
 	"mvdan.cc/sh/v3/syntax"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // maxCommand bounds a start command, in bytes.

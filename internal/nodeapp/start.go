@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
-	"gitd/internal/core"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // maxScripts bounds the scripts that start one another.

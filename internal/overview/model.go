@@ -8,8 +8,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
-	"gitd/internal/progress"
-	"gitd/internal/terminal"
+	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
 // model is the overview: the apps, and over them the log of one. Its methods

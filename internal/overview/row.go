@@ -6,9 +6,9 @@ import (
 
 	"github.com/dustin/go-humanize"
 
-	"gitd/internal/core"
-	"gitd/internal/terminal"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/terminal"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // Row is one app on the screen.

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Invitation lets one person in, once. The code itself is stored nowhere.

@@ -8,7 +8,7 @@ import (
 
 	"golang.org/x/crypto/ssh"
 
-	"gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/people"
 )
 
 func TestParseKey(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 	"regexp"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 var (

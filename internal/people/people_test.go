@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/people"
 )
 
 // TestCodes: long enough, readable, usable as the user of an ssh line, and

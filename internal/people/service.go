@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // gitdName is who the audit says it was when gitd itself lets someone in.

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // OwnedKey is a key, and whether its owner is an administrator.

@@ -3,7 +3,7 @@ package people
 import (
 	"context"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // VisibleUsers are those whom by may know of, as by may know them: an

@@ -3,7 +3,7 @@ package people
 import (
 	"context"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Directory says who may log in, and what they may do. Look-ups of what is

@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Report writes what a deployment does to the pusher, in Heroku's form, and

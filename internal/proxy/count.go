@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"sync/atomic"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // counter counts the requests of one app, over all its machines.

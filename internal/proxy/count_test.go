@@ -5,7 +5,7 @@ import (
 	"net/http"
 	"testing"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func TestCounts(t *testing.T) {

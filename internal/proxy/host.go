@@ -3,7 +3,7 @@ package proxy
 import (
 	"strings"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // hostKind says what a Host header names.

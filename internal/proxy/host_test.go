@@ -9,7 +9,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func TestAppOf(t *testing.T) {

@@ -20,7 +20,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 const (

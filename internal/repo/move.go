@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"os"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Remove implements deploy.Repos.

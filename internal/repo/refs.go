@@ -14,8 +14,8 @@ import (
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
 )
 
 // Point sets branch to commit and HEAD to branch, whatever they were. It

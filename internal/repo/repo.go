@@ -21,8 +21,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 
-	"gitd/internal/core"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // maxInput bounds the pack of one push, in bytes.

@@ -12,8 +12,8 @@ import (
 	"github.com/gliderlabs/ssh"
 	gossh "golang.org/x/crypto/ssh"
 
-	"gitd/internal/core"
-	"gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/people"
 )
 
 // maxAuthTries is how many keys one connection may offer.

@@ -10,9 +10,9 @@ import (
 
 	gossh "golang.org/x/crypto/ssh"
 
-	"gitd/internal/core"
-	"gitd/internal/people"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // Authorities are the keys whose signature makes a certificate good.

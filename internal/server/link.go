@@ -9,7 +9,7 @@ import (
 
 	"github.com/gliderlabs/ssh"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // link is one connection, from its acceptance to its end: what it counts for

@@ -8,10 +8,10 @@ import (
 
 	"github.com/gliderlabs/ssh"
 
-	"gitd/internal/cli"
-	"gitd/internal/core"
-	"gitd/internal/people"
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // firstName is the name of a first person who gives none.

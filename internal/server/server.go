@@ -20,10 +20,10 @@ import (
 	"github.com/rs/zerolog"
 	gossh "golang.org/x/crypto/ssh"
 
-	"gitd/internal/cli"
-	"gitd/internal/core"
-	"gitd/internal/progress"
-	"gitd/internal/repo"
+	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/repo"
 )
 
 // Pushes registers a push for its hooks.

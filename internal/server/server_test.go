@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/cli"
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func TestAppName(t *testing.T) {

@@ -3,9 +3,9 @@ package server
 import (
 	"github.com/gliderlabs/ssh"
 
-	"gitd/internal/cli"
-	"gitd/internal/core"
-	"gitd/internal/terminal"
+	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
 // caller is who runs a command, with the terminal that they asked for.

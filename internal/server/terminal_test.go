@@ -17,11 +17,11 @@ import (
 	"github.com/rs/zerolog"
 	gossh "golang.org/x/crypto/ssh"
 
-	"gitd/internal/cli"
-	"gitd/internal/core"
-	"gitd/internal/fleet"
-	"gitd/internal/ledger"
-	"gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/ledger"
+	"github.com/nodeos-dev/gitd/internal/people"
 )
 
 // running is a core in which every app runs.

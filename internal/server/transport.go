@@ -9,10 +9,10 @@ import (
 
 	"github.com/gliderlabs/ssh"
 
-	"gitd/internal/cli"
-	"gitd/internal/core"
-	"gitd/internal/progress"
-	"gitd/internal/repo"
+	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/repo"
 )
 
 // The commands of git that a client runs here, and the variable it may set.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli"
 )
 
 func TestSplit(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // Gap is how many columns stand between two cells.

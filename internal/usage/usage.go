@@ -7,9 +7,9 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
-	"gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 // Ledger is what is asked of the durable truth.

@@ -8,7 +8,7 @@ import (
 	"os/exec"
 	"strings"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // searchPath has what an ordinary user's PATH lacks: mkfs is in sbin.

@@ -5,7 +5,7 @@ import (
 	"os"
 	"slices"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Recover implements deploy.VolumeFiles.

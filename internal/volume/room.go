@@ -3,9 +3,9 @@ package volume
 import (
 	"fmt"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // keepFree is what a new volume leaves of the host's disk for builds, logs and

@@ -18,8 +18,8 @@ import (
 	"regexp"
 	"sync"
 
-	"gitd/internal/core"
-	"gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
 )
 
 // A file with a mark at the end of its name is one for which something was

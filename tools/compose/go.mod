@@ -1,4 +1,4 @@
-module gitd/tools/compose
+module github.com/nodeos-dev/gitd/tools/compose
 
 go 1.26.0
 

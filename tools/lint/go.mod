@@ -1,4 +1,4 @@
-module gitd/tools/lint
+module github.com/nodeos-dev/gitd/tools/lint
 
 go 1.26.0
 

@@ -15,8 +15,8 @@ import (
 	"strings"
 	"time"
 
-	"gitd/internal/disk"
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // work is one compile, in a folder that stays until it is finished.

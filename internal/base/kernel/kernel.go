@@ -18,7 +18,7 @@ import (
 	"slices"
 	"time"
 
-	"gitd/internal/base/filelock"
+	"github.com/nodeos-dev/gitd/internal/base/filelock"
 )
 
 // Config says where things are. The zero value is right on a host that

@@ -17,8 +17,8 @@ import (
 
 	"github.com/google/renameio/v2"
 
-	"gitd/internal/base/stamp"
-	"gitd/templates"
+	"github.com/nodeos-dev/gitd/internal/base/stamp"
+	"github.com/nodeos-dev/gitd/templates"
 )
 
 // recipeFormat is part of every kernel's digest: raise it when the way of

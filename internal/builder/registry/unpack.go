@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"gitd/internal/units"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 const (

@@ -20,7 +20,7 @@ import (
 	"syscall"
 	"time"
 
-	"gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 const (

@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Run runs the suite. open gives each test an empty store and closes it with

@@ -3,8 +3,8 @@ package ledgertest
 import (
 	"context"
 
-	"gitd/internal/core"
-	"gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/people"
 )
 
 // Store is what the suite examines: all that the ledger does, for all who ask

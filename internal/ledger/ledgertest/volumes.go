@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func volumes(t *testing.T, s Store) {

@@ -11,7 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func main() {

@@ -14,8 +14,8 @@ import (
 
 	"libvirt.org/go/libvirt"
 
-	"gitd/internal/core"
-	"gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/fleet"
 )
 
 type scaled struct {
