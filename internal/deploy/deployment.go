@@ -136,8 +136,9 @@ func (d *deployment) recordBranch(ctx context.Context) error {
 	})
 }
 
-// observe tells the observer of a moment of the release.
+// observe tells the log and the observer of a moment of the release.
 func (d *deployment) observe(m core.Moment) {
+	d.cfg.Log.Debug("moment", "app", d.turn.app, "moment", string(m), "release", d.release.Version)
 	d.cfg.Observe(core.Transition{Moment: m, App: d.turn.app, Release: d.release.Version, Reason: d.release.Reason})
 }
 

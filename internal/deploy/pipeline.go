@@ -227,7 +227,6 @@ func (d *deployment) step(ctx context.Context, s core.State) error {
 
 // moved tells where the release stands now, in the ledger and not yet anywhere else.
 func (d *deployment) moved() {
-	d.cfg.Log.Debug("release moved on", "app", d.release.App, "release", d.release.Version, "state", string(d.release.State))
 	d.observe(core.Moment(d.release.State))
 }
 
