@@ -22,7 +22,7 @@ import (
 type Call struct {
 	Name string   `json:"name"` // "cli" or the name of a hook
 	Args []string `json:"args,omitempty"`
-	Size *Size    `json:"size,omitempty"` // of the terminal that the caller's standard output is; nil: it is no terminal
+	Size *Size    `json:"size,omitempty"` // of the caller's standard output; nil: it is no terminal
 }
 
 // Size is the size of a terminal, in columns and rows of characters.
