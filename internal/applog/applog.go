@@ -1,7 +1,7 @@
-// Package applog owns what the apps print: the files on disk, their rotation,
-// and the readers that follow them live. It implements deploy.Output.
+// Package applog keeps what the apps and their deployments print. It implements engine.Output and engine.BuildLogs.
 //
-// It does not own how a line leaves a machine, nor how it is shown to people.
+// It owns the files on disk, their rotation, and the readers that follow an app's output live. It does not own how a
+// line leaves a machine, nor how it is shown to people.
 package applog
 
 import (
@@ -25,22 +25,21 @@ type Store struct {
 	streams map[string]*stream
 
 	writers   sync.WaitGroup
-	done      chan struct{} // closed by Close: followers end
+	done      chan struct{} // closed by Close, to end the followers
 	followers sync.WaitGroup
 }
 
 var errClosed = errors.New("the log store is closed")
 
-// Open keeps each app's output at path(app), whose folder must exist. Files
-// are made when an app first says something.
+// Open returns a Store that keeps the output of each app in the file path(app), whose folder must exist. The file is
+// made when the app prints something for the first time.
 func Open(path func(app string) string) *Store {
 	return &Store{path: path, streams: map[string]*stream{}, done: make(chan struct{})}
 }
 
-// Append implements deploy.Output. It puts l into a bounded queue and returns:
-// neither a slow disk nor a slow follower holds up the caller. What does not
-// fit is counted, and the count is stored in its place. After Close, and for
-// a name that no app can have, it does nothing.
+// Append implements fleet.Output. It puts l into a bounded queue and returns: neither a slow disk nor a slow follower
+// holds up the caller. Lines that do not fit are counted, and a line that says how many is stored in their place. After
+// Close, and for a name that no app can have, Append does nothing.
 func (s *Store) Append(app string, l core.Line) {
 	l = clean(l)
 	st, err := s.stream(app)
@@ -57,8 +56,8 @@ func (s *Store) Append(app string, l core.Line) {
 	}
 }
 
-// Tail returns the last n lines of app, the oldest first. Lines that were
-// appended before are among them. An app that said nothing has none.
+// Tail returns the last n lines of app, the oldest first. Every line that was appended before the call counts. An app
+// that has printed nothing has no lines.
 func (s *Store) Tail(app string, n int) ([]core.Line, error) {
 	st, err := s.stream(app)
 	if err != nil {
@@ -67,8 +66,8 @@ func (s *Store) Tail(app string, n int) ([]core.Line, error) {
 	return st.tail(n, nil)
 }
 
-// TailRelease is Tail for what one release of app said. It reads the whole
-// log, some 30 MiB at most.
+// TailRelease returns the last n lines that one release of app has printed, the oldest first. It reads the whole log,
+// which has about 30 MiB at most.
 func (s *Store) TailRelease(app string, release, n int) ([]core.Line, error) {
 	st, err := s.stream(app)
 	if err != nil {
@@ -82,11 +81,10 @@ func (s *Store) TailRelease(app string, release, n int) ([]core.Line, error) {
 	return all[max(0, len(all)-max(n, 0)):], nil
 }
 
-// Follow sends the last n lines of app, the oldest first, and then each line
-// as it comes, across all of the app's machines. No line is missing or twice
-// between the two. A reader that is too slow loses lines and gets one that
-// says how many. The channel is closed when ctx or the store ends; the
-// reader must see to it that one of them does.
+// Follow sends the last n lines of app, the oldest first, and then each new line, from all of the app's machines.
+// Between the two, no line is missing and none is sent twice. A reader that is too slow loses lines, and gets one line
+// that says how many. The channel is closed when ctx or the store ends. The caller must make sure that one of them
+// does: until then a goroutine waits for the reader.
 func (s *Store) Follow(ctx context.Context, app string, n int) (<-chan core.Line, error) {
 	st, err := s.stream(app)
 	if err != nil {
@@ -113,7 +111,7 @@ func (s *Store) Follow(ctx context.Context, app string, n int) (<-chan core.Line
 	return out, nil
 }
 
-// Close writes what is queued, ends the followers and closes the files.
+// Close ends the followers, writes what is queued and closes the files.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -140,7 +138,7 @@ func (s *Store) stream(app string) (*stream, error) {
 	if st != nil {
 		return st, nil
 	}
-	if err := core.CheckName(app); err != nil { // it becomes a path
+	if err := core.CheckName(app); err != nil { // the name becomes part of a path
 		return nil, fmt.Errorf("logs: %w", err)
 	}
 	s.mu.Lock()

@@ -83,8 +83,7 @@ func TestTail(t *testing.T) {
 	}
 }
 
-// TestHostile: whatever a machine says is one line, of a bounded length, that
-// does nothing to a terminal.
+// TestHostile: whatever a machine prints becomes one line of bounded length, which does nothing to a terminal.
 func TestHostile(t *testing.T) {
 	now := time.Now()
 	tests := []struct {
@@ -140,8 +139,8 @@ func TestBadNames(t *testing.T) {
 	}
 }
 
-// TestRotation writes more than is kept. The last lines are read across the
-// files, and no more is on disk than was promised.
+// TestRotation writes more than is kept. The last lines are read from several files, and the files take no more room
+// than their limits allow.
 func TestRotation(t *testing.T) {
 	const lines, size = 40_000, 1000
 	s, dir := newStore(t)
@@ -149,7 +148,7 @@ func TestRotation(t *testing.T) {
 	for i := range lines {
 		s.Append("shop", core.Line{Time: time.Unix(1, 0), Stream: "stdout", Text: strconv.Itoa(i) + " " + pad})
 		if i%1000 == 0 {
-			tail(t, s, "shop", 1) // waits for the disk: nothing is to overflow here
+			tail(t, s, "shop", 1) // waits for the disk, so that the queue does not overflow
 		}
 	}
 	const want = 15_000 // more than one file holds
@@ -180,7 +179,8 @@ func TestRotation(t *testing.T) {
 	}
 }
 
-// TestNamesBesideRotation: an app whose name looks like another's old file.
+// TestNamesBesideRotation: an app may have a name that looks like an old file of another app. Its lines are not shown
+// as lines of the other app.
 func TestNamesBesideRotation(t *testing.T) {
 	s, _ := newStore(t)
 	s.Append("shop-2026-01-01t00-00-00", say(1))
@@ -192,7 +192,7 @@ func TestNamesBesideRotation(t *testing.T) {
 	}
 }
 
-// TestTorn: what a crash has cut off damages no later line.
+// TestTorn: a line that a crash has cut off damages no later line.
 func TestTorn(t *testing.T) {
 	for _, rest := range []string{"1970-01-01T00:00:00.5Z v3 stdout cut o", "1970-01-01T00:0", "\x00\x00\x00"} {
 		s, dir := newStore(t)
@@ -247,8 +247,8 @@ func TestDiskFails(t *testing.T) {
 	}
 }
 
-// TestOverflow: while the disk hangs, Append does not, and what is lost is
-// told where it is missing.
+// TestOverflow: while the disk hangs, Append returns at once. The number of lost lines is stored where they are
+// missing.
 func TestOverflow(t *testing.T) {
 	s, _ := newStore(t)
 	s.Append("shop", say(0))

@@ -16,13 +16,12 @@ import (
 )
 
 const (
-	maxBuild  = 512 << 10 // bytes of one deployment's text that are kept as they come
-	buildTail = 64 << 10  // bytes of its end that are kept when it is longer
-	maxBuilds = 50        // texts of one app; the oldest go
+	maxBuild  = 512 << 10 // bytes of one deployment's text that are written as they come
+	buildTail = 64 << 10  // bytes of its end that are kept if it is longer
+	maxBuilds = 50        // texts that are kept for one app; the oldest are removed
 )
 
-// Builds keeps what each deployment printed, one file a release. It implements
-// deploy.BuildLogs.
+// Builds keeps what each deployment printed, one file for each release. It implements engine.BuildLogs.
 type Builds struct {
 	dir func(app string) string
 }
@@ -31,10 +30,9 @@ type Builds struct {
 // when it is needed.
 func OpenBuilds(dir func(app string) string) Builds { return Builds{dir} }
 
-// Begin starts the text of a release. Writing never fails: the end of a disk
-// must not be the end of a deployment.
+// Begin starts the text of a release. Writing to it never fails: a full disk must not make a deployment fail.
 func (b Builds) Begin(app string, release int) (io.WriteCloser, error) {
-	if err := core.CheckName(app); err != nil { // it becomes a path
+	if err := core.CheckName(app); err != nil { // the name becomes part of a path
 		return nil, err
 	}
 	if err := os.MkdirAll(b.dir(app), 0o700); err != nil {
@@ -48,8 +46,7 @@ func (b Builds) Begin(app string, release int) (io.WriteCloser, error) {
 	return &buildWriter{file: f}, nil
 }
 
-// Text is what the deployment of a release printed, or has printed so far.
-// core.ErrNotFound: nothing was kept.
+// Text returns what the deployment of a release has printed so far. It returns core.ErrNotFound if nothing was kept.
 func (b Builds) Text(app string, release int) (string, error) {
 	if err := core.CheckName(app); err != nil {
 		return "", err
@@ -84,7 +81,7 @@ func (b Builds) path(app string, release int) string {
 	return filepath.Join(b.dir(app), "v"+strconv.Itoa(release)+".log")
 }
 
-// dropOld leaves room for one more. What cannot be removed is left.
+// dropOld removes the oldest texts, so that one more fits. It leaves a file that it cannot remove.
 func (b Builds) dropOld(app string) {
 	entries, err := os.ReadDir(b.dir(app))
 	if err != nil {
@@ -103,8 +100,8 @@ func (b Builds) dropOld(app string) {
 	}
 }
 
-// buildWriter writes up to maxBuild bytes and remembers the last of the rest:
-// why a build failed stands at its end.
+// buildWriter writes the first maxBuild bytes to the file. Of the rest it remembers the last buildTail bytes, because
+// the reason of a failed build stands at its end.
 type buildWriter struct {
 	file    *os.File
 	written int
@@ -128,7 +125,7 @@ func (w *buildWriter) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Close writes the end of a text that was too long.
+// Close writes the end of a text that was too long, and closes the file.
 func (w *buildWriter) Close() error {
 	if w.left > 0 {
 		if out := w.left - len(w.tail); out > 0 {

@@ -67,8 +67,8 @@ func TestBuilds(t *testing.T) {
 	}
 }
 
-// TestLongBuild: a build that prints without end keeps its beginning and its
-// end, where the reason of a failure stands, and no more.
+// TestLongBuild: of a build that prints without end, the beginning is kept, and the end, where the reason of a failure
+// stands, and no more.
 func TestLongBuild(t *testing.T) {
 	b := buildsIn(t.TempDir())
 	line := strings.Repeat("x", 1023) + "\n"

@@ -8,7 +8,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// maxBehind is how many lines a follower may be behind before it loses some.
+// maxBehind is how many lines may wait for a follower. It loses lines that come when so many wait.
 const maxBehind = 1024
 
 // follower is one live reader: lines wait here until it takes them.
@@ -22,7 +22,7 @@ type follower struct {
 
 func newFollower() *follower { return &follower{wake: make(chan struct{}, 1)} }
 
-// offer never blocks.
+// offer adds l to the lines that wait, or counts it as skipped. It never blocks.
 func (f *follower) offer(l core.Line) {
 	f.mu.Lock()
 	if len(f.lines) < maxBehind {
@@ -37,7 +37,7 @@ func (f *follower) offer(l core.Line) {
 	}
 }
 
-// take returns what has come, with a last line about what was skipped.
+// take returns the lines that wait. If lines were skipped, the last line says how many.
 func (f *follower) take() []core.Line {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -51,7 +51,7 @@ func (f *follower) take() []core.Line {
 	return lines
 }
 
-// pump sends history and then what comes, until ctx or done ends.
+// pump sends history and then each new line, until ctx or done ends.
 func (f *follower) pump(ctx context.Context, done <-chan struct{}, history []core.Line, out chan<- core.Line) {
 	for lines := history; ; lines = f.take() {
 		for _, l := range lines {

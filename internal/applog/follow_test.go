@@ -65,10 +65,10 @@ func TestFollow(t *testing.T) {
 	}
 }
 
-// TestFollowJoins: a follower that comes while lines are written gets each of
-// them once, history and live ones together.
+// TestFollowJoins: a follower that joins while lines are written gets each line once, some from the history and some
+// live.
 func TestFollowJoins(t *testing.T) {
-	const lines, readers = maxBehind, 8 // so that none can be too slow
+	const lines, readers = maxBehind, 8 // so that no reader can be too slow
 	s, _ := newStore(t)
 	var all sync.WaitGroup
 	for r := range readers {
@@ -94,8 +94,8 @@ func TestFollowJoins(t *testing.T) {
 	all.Wait()
 }
 
-// TestSlowFollower: a reader that does not read costs the app nothing and
-// learns what it missed, at the place where it is missing.
+// TestSlowFollower: a reader that does not read does not hold up the app. Later it learns how many lines it missed, and
+// where.
 func TestSlowFollower(t *testing.T) {
 	s, _ := newStore(t)
 	ctx, cancel := context.WithCancel(t.Context())

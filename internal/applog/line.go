@@ -12,11 +12,10 @@ import (
 // maxText is the longest text that is kept, in bytes.
 const maxText = 16 << 10
 
-// ours is the stream of lines that this program adds.
+// ours is the stream of the lines that gitd itself adds.
 const ours = "nodeos"
 
-// clean makes a line that came out of a machine fit for one line of a file
-// and for a terminal.
+// clean makes a line from a machine fit for one line of a file and for a terminal.
 func clean(l core.Line) core.Line {
 	if len(l.Text) > maxText {
 		l.Text = l.Text[:maxText]
@@ -52,8 +51,8 @@ func encode(buf []byte, l core.Line) []byte {
 	return append(buf, '\n')
 }
 
-// decode reads what encode wrote, without the newline. A line that was cut by
-// a crash is not ok. The machine is not stored: the release says enough.
+// decode reads a line that encode wrote, without the newline. A line that was cut off by a crash is not ok. The name of
+// the machine is not stored: the release says enough.
 func decode(s string) (l core.Line, ok bool) {
 	at, s, _ := strings.Cut(s, " ")
 	release, s, _ := strings.Cut(s, " ")
@@ -70,7 +69,7 @@ func decode(s string) (l core.Line, ok bool) {
 	return core.Line{Time: t.UTC(), Release: version, Stream: stream, Text: text}, true
 }
 
-// note is a line that this program adds.
+// note returns a line that gitd itself adds.
 func note(release int, text string) core.Line {
 	return clean(core.Line{Time: time.Now(), Release: release, Stream: ours, Text: text})
 }

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Remove removes what app said. Followers get
-// nothing more.
+// Remove implements apps.Files: it removes what app has printed. It ends no followers; they get what an app of the same
+// name prints later.
 func (s *Store) Remove(_ context.Context, app string) error {
 	return s.closeFor(app, func(_ string, files []string) error {
 		var errs []error
@@ -23,8 +23,8 @@ func (s *Store) Remove(_ context.Context, app string) error {
 	})
 }
 
-// Rename makes what from said what to said. A
-// renaming that was broken off can be done again.
+// Rename implements apps.Files: it moves what the app from has printed to the name to. A rename that was interrupted
+// can be repeated.
 func (s *Store) Rename(_ context.Context, from, to string) error {
 	if _, err := s.stream(to); err != nil {
 		return err
@@ -42,8 +42,8 @@ func (s *Store) Rename(_ context.Context, from, to string) error {
 	})
 }
 
-// closeFor writes what is queued for app, closes its file and has work done
-// on all of its files. The next line of the app begins a new one.
+// closeFor writes what is queued for app, closes its file, and calls work with the paths of all of its files. The next
+// line of the app begins a new file.
 func (s *Store) closeFor(app string, work func(path string, files []string) error) error {
 	st, err := s.stream(app)
 	if err != nil {

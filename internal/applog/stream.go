@@ -11,9 +11,9 @@ import (
 
 const (
 	fileSize  = 10       // MiB of one file
-	oldFiles  = 2        // kept beside the current one
-	maxQueue  = 4096     // lines that wait for the disk
-	writeSize = 64 << 10 // bytes of one write
+	oldFiles  = 2        // old files that are kept beside the current one
+	maxQueue  = 4096     // lines that may wait for the disk
+	writeSize = 64 << 10 // bytes that are collected for one write
 )
 
 // stream is the output of one app: a queue, a file and the followers.
@@ -34,7 +34,7 @@ type stream struct {
 
 	mu        sync.Mutex
 	queue     []core.Line
-	overflow  int // lines that came after those in the full queue
+	overflow  int // lines that came while the queue was full, and are lost
 	writing   bool
 	followers map[*follower]struct{}
 }
@@ -42,7 +42,7 @@ type stream struct {
 func newStream(path string) *stream {
 	return &stream{
 		path: path,
-		// Mode 0600 is lumberjack's own for a new file.
+		// lumberjack makes a new file with mode 0600.
 		file:      &lumberjack.Logger{Filename: path, MaxSize: fileSize, MaxBackups: oldFiles},
 		torn:      endsTorn(path),
 		followers: map[*follower]struct{}{},
@@ -82,8 +82,8 @@ func (s *stream) more() bool {
 	return s.writing
 }
 
-// flush writes what is queued; the caller holds disk. join, if not nil, gets
-// every line from here on: those that are not in the file when flush returns.
+// flush writes what is queued; the caller holds disk. If join is not nil, it gets every later line: exactly those that
+// are not in the file when flush returns.
 func (s *stream) flush(join *follower) {
 	s.mu.Lock()
 	batch, lost := s.queue, s.overflow
@@ -107,7 +107,7 @@ func (s *stream) flush(join *follower) {
 	s.write(batch)
 }
 
-// write puts lines into the file, many with one write.
+// write puts lines into the file, many of them with one call.
 func (s *stream) write(lines []core.Line) {
 	buf := make([]byte, 0, writeSize+maxText)
 	n := 0
@@ -130,8 +130,7 @@ func (s *stream) write(lines []core.Line) {
 	}
 }
 
-// tail reads the last n lines, the queue included. join, if not nil, begins
-// to follow right after them.
+// tail reads the last n lines, including those in the queue. If join is not nil, it follows from right after them.
 func (s *stream) tail(n int, join *follower) ([]core.Line, error) {
 	s.disk.Lock()
 	s.flush(join)
@@ -148,7 +147,7 @@ func (s *stream) tail(n int, join *follower) ([]core.Line, error) {
 	return lastLines(parts, n)
 }
 
-// leave ends a follower's part.
+// leave removes a follower.
 func (s *stream) leave(f *follower) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,13 +15,13 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// rotated is the form of the time that lumberjack puts into the name of an
-// old file: app-TIME.log. It holds capitals and a dot, so no app's own file
-// can look like another app's old one.
+// rotated is the format of the time in the name of an old file: lumberjack calls it app-TIME.log. The time has a
+// capital letter and a dot, which an app's name cannot have. So the file of one app never looks like an old file of
+// another.
 const rotated = "2006-01-02T15-04-05.000"
 
-// part is one file of a log, as long as it was when it was opened. It can be
-// read at leisure: a rotation renames or removes it, no more.
+// part is one file of a log, with the size that it had when it was opened. It can be read without a lock: a rotation
+// renames or removes the file, but does not change these bytes.
 type part struct {
 	*os.File
 	size int64
@@ -37,7 +37,7 @@ func openParts(path string) ([]part, error) {
 	for _, p := range append([]string{path}, old...) {
 		f, err := os.Open(p)
 		if errors.Is(err, fs.ErrNotExist) {
-			continue // not begun, or just removed as too old
+			continue // it does not exist yet, or was just removed as too old
 		}
 		if err != nil {
 			return parts, err
@@ -79,10 +79,10 @@ func oldPaths(path string) ([]string, error) {
 	return old, nil
 }
 
-// lastLines decodes the last n lines of parts (the newest part first), the
-// oldest line first. It reads no more than those lines and one block.
+// lastLines decodes the last n lines of parts (the newest part first), and returns the oldest line first. It reads no
+// more of the files than those lines and one block before them.
 func lastLines(parts []part, n int) ([]core.Line, error) {
-	var texts [][]byte // of each part, the newest first
+	var texts [][]byte // the lines of each part, the newest part first
 	for _, p := range parts {
 		if n <= 0 {
 			break
@@ -105,8 +105,7 @@ func lastLines(parts []part, n int) ([]core.Line, error) {
 	return all, nil
 }
 
-// lastOf reads the last n lines of size bytes of r, fewer if there are not as
-// many.
+// lastOf reads the last n lines in the first size bytes of r, or all lines if there are fewer.
 func lastOf(r io.ReaderAt, size int64, n int) (text []byte, lines int, err error) {
 	start, lines, err := lastStart(r, size, n)
 	if err != nil {
@@ -119,7 +118,7 @@ func lastOf(r io.ReaderAt, size int64, n int) (text []byte, lines int, err error
 	return text, lines, nil
 }
 
-// lastStart looks backwards, block by block, for where the last n lines begin.
+// lastStart searches backwards, block by block, for the offset at which the last n lines begin.
 func lastStart(r io.ReaderAt, size int64, n int) (start int64, lines int, err error) {
 	if size == 0 {
 		return 0, 0, nil

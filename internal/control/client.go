@@ -17,7 +17,7 @@ var ErrNoDaemon = errors.New("gitd is not running")
 // ErrLost says that the daemon went away in the middle of a call.
 var ErrLost = errors.New("gitd went away")
 
-// Do makes a call at the socket and returns its exit status.
+// Do makes a call at the socket path and returns the exit status of the call.
 func Do(ctx context.Context, path string, c Call, s Streams) (int, error) {
 	conn, err := net.Dial("unix", path)
 	switch {

@@ -22,16 +22,16 @@ import (
 type Call struct {
 	Name string   `json:"name"` // "cli" or the name of a hook
 	Args []string `json:"args,omitempty"`
-	Size *Size    `json:"size,omitempty"` // of the terminal that is the caller's standard output; nil: it is none
+	Size *Size    `json:"size,omitempty"` // of the caller's standard output; nil: it is no terminal
 }
 
-// Size is that of a terminal, in columns and rows of characters.
+// Size is the size of a terminal, in columns and rows of characters.
 type Size struct {
 	Width  int `json:"width"`
 	Height int `json:"height"`
 }
 
-// Streams are the caller's.
+// Streams are the caller's standard streams, and the size of its terminal.
 type Streams struct {
 	In       io.Reader
 	Out, Err io.Writer
@@ -43,7 +43,7 @@ type Streams struct {
 type frame struct {
 	Call *Call  `json:"call,omitempty"`
 	In   []byte `json:"in,omitempty"`
-	EOF  bool   `json:"eof,omitempty"` // no more In
+	EOF  bool   `json:"eof,omitempty"` // no more In follows
 	Size *Size  `json:"size,omitempty"`
 	Out  []byte `json:"out,omitempty"`
 	Err  []byte `json:"err,omitempty"`
@@ -54,8 +54,7 @@ type frame struct {
 // caller is gone.
 type Handler func(ctx context.Context, c Call, s Streams) int
 
-// Listen makes the socket at path with mode 0600. A socket that nobody
-// answers any more is replaced.
+// Listen makes the socket at path with mode 0600. A socket that no process answers any more is replaced.
 func Listen(path string) (net.Listener, error) {
 	if conn, err := net.Dial("unix", path); err == nil {
 		conn.Close()
@@ -110,8 +109,8 @@ func serve(ctx context.Context, conn net.Conn, h Handler) {
 	out.send(frame{Exit: &code}) //nolint:errcheck // a client that has gone
 }
 
-// receive feeds the caller's input to w, and its terminal's newest size to
-// sizes, and returns when the caller is gone.
+// receive writes the caller's input to w, sends the newest size of its terminal to sizes, and returns when the caller
+// is gone.
 func receive(dec *json.Decoder, w *io.PipeWriter, sizes chan Size) {
 	for {
 		var f frame
@@ -124,7 +123,7 @@ func receive(dec *json.Decoder, w *io.PipeWriter, sizes chan Size) {
 			w.Close()
 		case f.Size != nil:
 			select {
-			case <-sizes: // nobody took the one before
+			case <-sizes: // the handler has not taken the size before
 			default:
 			}
 			sizes <- *f.Size

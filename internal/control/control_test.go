@@ -142,7 +142,7 @@ func TestResize(t *testing.T) {
 	}
 }
 
-// neverRead is a person who types nothing.
+// neverRead is the input of a person who types nothing.
 type neverRead struct{ context.Context }
 
 func (r neverRead) Read([]byte) (int, error) {

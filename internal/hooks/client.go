@@ -18,13 +18,13 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
-// Names of the hooks: the names git looks for, and of their control calls.
+// Names of the hooks. Git looks for the hooks under these names, and their control calls have the same names.
 const (
 	ProcReceive = "proc-receive"
 	PostReceive = "post-receive"
 )
 
-// Variables that the daemon sets for the hooks of a push.
+// Environment variables that the daemon sets for the hooks of a push.
 const (
 	pushVar   = "GITD_PUSH"
 	socketVar = "GITD_SOCKET"
@@ -37,8 +37,8 @@ type request struct {
 	Atomic   bool           `json:"atomic"`
 }
 
-// Install puts the hooks into dir as links to the gitd binary, which knows
-// them by the name it is called by: no shell is involved.
+// Install puts the hooks into dir, as symbolic links to the program gitd. gitd knows from the name by which it is
+// called which hook it is, so no shell is involved.
 func Install(dir, gitd string) error {
 	for _, name := range []string{ProcReceive, PostReceive} {
 		path := filepath.Join(dir, name)
@@ -59,14 +59,14 @@ func Install(dir, gitd string) error {
 	return nil
 }
 
-// Is reports whether a program was called as one of the hooks, and which.
+// Is reports whether a program that was called as arg0 is one of the hooks, and which.
 func Is(arg0 string) (name string, ok bool) {
 	name = filepath.Base(arg0)
 	return name, name == ProcReceive || name == PostReceive
 }
 
-// Run is the hook's process: it holds the conversation with git on in and
-// out, passes the push to the daemon, and prints progress to people on msg.
+// Run is the main function of a hook's process. It speaks with git on in and out, passes the push to the daemon, and
+// prints progress for people to msg.
 func Run(ctx context.Context, name string, in io.Reader, out, msg io.Writer) error {
 	push, socket := os.Getenv(pushVar), os.Getenv(socketVar)
 	if push == "" || socket == "" {
@@ -90,8 +90,8 @@ func Run(ctx context.Context, name string, in io.Reader, out, msg io.Writer) err
 	return converse(in, out, os.Getenv("GIT_SHALLOW_FILE") != "", ask)
 }
 
-// converse speaks proc-receive with git. Whatever goes wrong behind it
-// becomes a verdict: git would only say "hook declined".
+// converse speaks the proc-receive protocol with git. If the daemon does not answer, each ref is refused with the
+// reason: git by itself would only say "fail to run proc-receive hook".
 func converse(in io.Reader, out io.Writer, shallow bool, ask func([]byte) ([]byte, error)) error {
 	scan := pktline.NewScanner(in)
 	atomic, err := greet(scan, pktline.NewEncoder(out))

@@ -19,11 +19,11 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// maxCommands bounds the refs of one push: `git push --tags` of a large
-// repository is fine, a stream without end is not.
+// maxCommands is the most refs that one push may move. `git push --tags` of a large repository moves fewer; a stream
+// without end is refused.
 const maxCommands = 10_000
 
-// Source of the conversation's form: githooks(5), "proc-receive".
+// version is the protocol that the hook speaks with git. githooks(5) describes it under "proc-receive".
 const version = "version=1"
 
 // greet reads git's version line and answers it. It reports whether the push
@@ -67,7 +67,7 @@ func commands(in *pktline.Scanner) ([]core.Command, error) {
 	return list, nil
 }
 
-// checkNames says which of the names is not that of an object, with what to do about it.
+// checkNames returns an error if one of names is not the name of an object. The error says what to do about it.
 func checkNames(names ...string) error {
 	for _, n := range names {
 		err := core.CheckObjectName(n)
@@ -81,7 +81,7 @@ func checkNames(names ...string) error {
 	return nil
 }
 
-// section reads pkt-lines up to a flush, at least one and at most limit.
+// section reads pkt-lines up to a flush. There must be at least one line, and at most limit.
 func section(in *pktline.Scanner, limit int) ([]string, error) {
 	var lines []string
 	for in.Scan() {
@@ -103,7 +103,7 @@ func section(in *pktline.Scanner, limit int) ([]string, error) {
 	return nil, io.ErrUnexpectedEOF
 }
 
-// answer writes the verdicts.
+// answer sends the verdicts to git.
 func answer(w io.Writer, verdicts []core.Verdict) error {
 	out := pktline.NewEncoder(w)
 	for _, v := range verdicts {
@@ -116,7 +116,7 @@ func answer(w io.Writer, verdicts []core.Verdict) error {
 	return out.Flush()
 }
 
-// report is one verdict in git's words.
+// report returns the pkt-lines that say one verdict in git's protocol.
 func report(v core.Verdict) []string {
 	switch {
 	case v.Reject != "":

@@ -20,7 +20,7 @@ const (
 	bbb  = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 )
 
-// say is git's side: pkt-lines, "" for a flush.
+// say returns what git sends: each line as a pkt-line, and "" as a flush.
 func say(t testing.TB, lines ...string) *bytes.Buffer {
 	t.Helper()
 	var b bytes.Buffer
@@ -39,7 +39,7 @@ func say(t testing.TB, lines ...string) *bytes.Buffer {
 	return &b
 }
 
-// heard is what we said, without the lengths.
+// heard returns the pkt-lines that the hook has written, without their lengths.
 func heard(t testing.TB, out io.Reader) []string {
 	t.Helper()
 	var lines []string
@@ -119,7 +119,8 @@ func TestConverseWithNonsense(t *testing.T) {
 	}
 }
 
-// TestConverseWithSHA256: a repository of that kind gets the reason and what to do, before anything is asked.
+// TestConverseWithSHA256: a push from a repository with SHA-256 names is told the reason and what to do, before the
+// daemon is asked.
 func TestConverseWithSHA256(t *testing.T) {
 	zeros, name := strings.Repeat("0", 64), strings.Repeat("5e", 32)
 	err := converse(say(t, "version=1", "", zeros+" "+name+" refs/heads/main", ""), io.Discard, false, func([]byte) ([]byte, error) {
@@ -132,8 +133,8 @@ func TestConverseWithSHA256(t *testing.T) {
 	}
 }
 
-// FuzzConverse: whatever arrives where git should speak, the hook ends, and
-// asks the daemon only about well-formed commands.
+// FuzzConverse: whatever bytes arrive in place of git's words, the hook ends, and asks the daemon only about
+// well-formed commands.
 func FuzzConverse(f *testing.F) {
 	f.Add(say(f, "version=1\x00atomic", "", none+" "+aaa+" refs/heads/main", "").Bytes())
 	f.Add(say(f, "version=1", "", none+" "+aaa+" refs/tags/a b", aaa+" "+none+" refs/heads/x", "").Bytes())

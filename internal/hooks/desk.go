@@ -15,13 +15,13 @@ import (
 // maxRequest bounds what a hook may send, in bytes.
 const maxRequest = 8 << 20
 
-// Receiver is the core's side of a push.
+// Receiver is the part of the core that handles a push.
 type Receiver interface {
 	Receive(p core.Push, w io.Writer) deploy.Outcome
 }
 
-// Desk knows the pushes under way: who pushes to which app, under a secret
-// id that only the push's own git and its hooks are told.
+// Desk knows the pushes under way: who pushes to which app. Each push has a secret id, which only its own git and the
+// hooks of that git are told.
 type Desk struct {
 	socket string
 	core   Receiver
@@ -41,8 +41,8 @@ func NewDesk(socket string, core Receiver) *Desk {
 	return &Desk{socket: socket, core: core, pushes: map[string]*entry{}}
 }
 
-// Open registers a push (its App, By and Started) and returns the
-// variables for its git, and what to call when that git has ended.
+// Open registers a push, in which App, By and Started are set. It returns the environment variables for the push's git,
+// and a function to call when that git has ended.
 func (d *Desk) Open(p core.Push) (env []string, closed func()) {
 	id := rand.Text()
 	d.mu.Lock()
@@ -57,8 +57,8 @@ func (d *Desk) Open(p core.Push) (env []string, closed func()) {
 	}
 }
 
-// end tells the core that git moves no more refs for a push. A hook that
-// outlives its git may still be waiting for the outcome then.
+// end tells the core that git moves no more refs for a push. A hook that outlives its git may still wait for the
+// outcome at this time; receive then settles it.
 func (d *Desk) end(e *entry) {
 	d.mu.Lock()
 	e.over = true

@@ -17,13 +17,13 @@ const (
 // host is what the choice of an accelerator depends on.
 type host struct {
 	offered []string // of the domain types kvm and qemu, those that libvirt can run
-	local   bool     // the rest describes the machine that libvirt runs on
+	local   bool     // libvirt runs on this machine, which the fields below describe
 	cpuinfo []byte
 	kvm     error // why QEMU's user cannot open /dev/kvm; nil: it can
 	platform
 }
 
-// choose returns the domain type to use, and why it is not KVM.
+// choose returns the domain type to use. why says why it is not KVM, and is empty if it is.
 func (h host) choose(want string) (accel, why string, err error) {
 	why = h.noKVM()
 	switch want {
@@ -33,7 +33,7 @@ func (h host) choose(want string) (accel, why string, err error) {
 		}
 		return accelKVM, "", nil
 	case accelKVM:
-		// What the host's files say is a guess, and this is an order.
+		// Only libvirt's word counts here: what the host's files say is a guess, and somebody has asked for KVM.
 		if !slices.Contains(h.offered, accelKVM) {
 			return "", "", fmt.Errorf("KVM was asked for and cannot be used: %s; use --accel auto", why)
 		}
@@ -45,7 +45,7 @@ func (h host) choose(want string) (accel, why string, err error) {
 	}
 }
 
-// noKVM says why KVM does not work, or nothing.
+// noKVM says why KVM does not work. It returns an empty text if KVM works.
 func (h host) noKVM() string {
 	switch {
 	case h.local && h.kvm != nil:
@@ -58,13 +58,13 @@ func (h host) noKVM() string {
 	return ""
 }
 
-// chooseAccel asks libvirt and the host. Libvirt starts QEMU to know what it
-// can do, which takes seconds, and keeps the answer.
+// chooseAccel asks libvirt and the host how machines can run. To answer, libvirt starts QEMU, which takes seconds, and
+// keeps the answer.
 func (d *Driver) chooseAccel(uri, want string) (string, error) {
 	h := host{local: isLocal(uri), platform: d.platform}
 	var refused error
 	for _, kind := range []string{accelQEMU, accelKVM} {
-		// Not GetCapabilities: it starts the emulators of every architecture.
+		// Rejected: GetCapabilities, which starts the emulators of every architecture.
 		if _, err := d.conn.GetDomainCapabilities("", h.Arch, h.Machine, kind, 0); err != nil {
 			refused = errors.Join(refused, err)
 		} else {
@@ -75,7 +75,7 @@ func (d *Driver) chooseAccel(uri, want string) (string, error) {
 		return "", fmt.Errorf("libvirt cannot run %s machines here: %w; is %s installed? scripts/setup installs it", h.Arch, refused, h.emulator)
 	}
 	if h.local {
-		// A file that cannot be read is as good as an empty one.
+		// A file that cannot be read counts as an empty one.
 		h.cpuinfo, _ = os.ReadFile("/proc/cpuinfo")
 		h.kvm = d.qemu.openKVM()
 	}
@@ -92,8 +92,8 @@ func isLocal(uri string) bool {
 	return err == nil && u.Host == ""
 }
 
-// firmware is qboot where it is, which starts a PC's kernel 0.2 s sooner than
-// SeaBIOS; empty: QEMU's own, or none.
+// firmware returns the path of qboot if it is installed: qboot starts a PC's kernel 0.2 s sooner than SeaBIOS. An empty
+// path means QEMU's own firmware, or none.
 func (p platform) firmware(uri string) string {
 	const qboot = "/usr/share/qemu/qboot.rom"
 	if _, err := os.Stat(qboot); err != nil || !isLocal(uri) || !p.PC() {

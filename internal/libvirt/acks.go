@@ -8,10 +8,10 @@ import (
 )
 
 const (
-	// Lines are acknowledged together, this long after the first of them: that
-	// many are told twice when gitd is killed, and none when it ends.
+	// ackPause is the time from a first line to the acknowledgement of all lines since. The lines of that time are
+	// reported twice when gitd is killed, and once when it ends in order.
 	ackPause = 200 * time.Millisecond
-	// A guest that does not read delays gitd's end by no more than that.
+	// lastAckLimit is how long a guest that does not read may delay gitd's end.
 	lastAckLimit = 500 * time.Millisecond
 )
 
@@ -20,11 +20,11 @@ type acks struct {
 	wake chan struct{} // capacity 1
 
 	mu   sync.Mutex
-	seen uint64 // the last line that was told
-	sent uint64 // the last that was acknowledged
+	seen uint64 // number of the last line that the watch was told
+	sent uint64 // number of the last line that was acknowledged
 }
 
-// saw notes a line that has been told. Lines of older guests have no number.
+// saw notes that the watch was told a line. Lines of older guests have no number (0).
 func (a *acks) saw(seq uint64) {
 	if seq == 0 {
 		return
@@ -35,7 +35,7 @@ func (a *acks) saw(seq uint64) {
 	wake(a.wake)
 }
 
-// due returns what is to be acknowledged, once.
+// due returns the acknowledgement that must be sent, if there is one. It returns each only once.
 func (a *acks) due() (msg guest.Message, ok bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -67,8 +67,8 @@ func (m *machine) acknowledge() {
 	}
 }
 
-// lastAck acknowledges all that was told to the watch, before the channel is
-// closed: what comes after it will be said to the next process.
+// lastAck acknowledges all lines that the watch was told, before the channel is closed. Later lines go to the next
+// process.
 func (m *machine) lastAck() {
 	m.telling.Lock() // a message that is being handled counts
 	msg, ok := m.acks.due()

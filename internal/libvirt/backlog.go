@@ -18,8 +18,8 @@ import (
 // bounds it by net.core.somaxconn.
 const backlog = 4096
 
-// lengthenQueue widens the port of a machine of the embedded driver. Without
-// it the machine serves, but not many at once.
+// lengthenQueue lengthens the queue of connections at the port of a machine of the embedded driver. Without that, the
+// machine serves, but not many connections that come together.
 func (d *Driver) lengthenQueue(m core.Machine) {
 	if !d.embedded {
 		return
@@ -33,11 +33,10 @@ func (d *Driver) lengthenQueue(m core.Machine) {
 	}
 }
 
-// setQueue sets the queue of a machine's port on the host. QEMU's user-mode
-// network listens with a backlog of 1 (libslirp, tcpx_listen) and takes
-// a connection at a time: of some that come together, those beyond the second
-// wait a second for TCP's retry, and what sends much at once is reset. Only
-// the socket itself can be told, so we borrow it from QEMU.
+// setQueue sets how many connections may wait at a machine's port on the host. QEMU's user-mode network listens with a
+// backlog of 1 (libslirp, tcpx_listen) and accepts one connection at a time. When several come together, those after
+// the second wait a second for TCP's retry, and those that send much at once are reset. The backlog can only be changed
+// on the socket itself, so gitd borrows the socket from QEMU.
 func (d *Driver) setQueue(id string, port, length int) error {
 	pid, err := qemuPID(d.state, id)
 	if err != nil {
@@ -65,7 +64,7 @@ func (d *Driver) setQueue(id string, port, length int) error {
 	return errors.New("QEMU does not listen on the machine's port")
 }
 
-// qemuPID is the process of a machine of the embedded driver.
+// qemuPID returns the id of the QEMU process of a machine of the embedded driver.
 func qemuPID(state core.StateDir, id string) (int, error) {
 	text, err := os.ReadFile(filepath.Join(state.Libvirt(), "run/qemu", id+".pid"))
 	if err != nil {
@@ -78,8 +77,8 @@ func qemuPID(state core.StateDir, id string) (int, error) {
 	return pid, nil
 }
 
-// setQueueOf reports whether the file n of a process is the socket that
-// listens on a port, and then sets its queue.
+// setQueueOf reports whether the file n of a process is the socket that listens on port. If it is, setQueueOf sets its
+// queue.
 func setQueueOf(process, n, port, length int) (bool, error) {
 	fd, err := unix.PidfdGetfd(process, n, 0)
 	if errors.Is(err, unix.EBADF) {

@@ -12,9 +12,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// TestSetQueue: six uploads that began at the same time were answered 502 after
-// one second, for QEMU's port has a queue of one. A process that listens as
-// QEMU does gets a longer one.
+// TestSetQueue: of six uploads that began at the same time, some were answered with 502 after a second, because QEMU
+// listens with a queue of one. A process that listens as QEMU does gets a longer queue.
 func TestSetQueue(t *testing.T) {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -54,7 +53,7 @@ func TestSetQueue(t *testing.T) {
 	}
 }
 
-// queue is how many connections may wait at a port of this host.
+// queue returns how many connections may wait at a port of this host.
 func queue(t *testing.T, port int) int {
 	t.Helper()
 	sockets, err := netlink.SocketDiagTCP(unix.AF_INET)

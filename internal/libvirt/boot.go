@@ -15,7 +15,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
-// A port that looked free can be taken before QEMU has it.
+// portTries is how many ports are tried for a machine: another process may take a free port before QEMU does.
 const portTries = 3
 
 // Boot implements fleet.Driver.
@@ -90,7 +90,7 @@ func (d *Driver) create(ctx context.Context, spec core.MachineSpec, m *machine) 
 	return nil, userNetwork{}, clash
 }
 
-// startMessage checks spec and says what the guest is to do.
+// startMessage checks spec and returns the message that tells the guest what to do.
 func startMessage(spec core.MachineSpec) (*guest.Start, error) {
 	if err := checkSpec(spec); err != nil {
 		return nil, fmt.Errorf("boot machine %q: %w", spec.ID, err)
@@ -103,7 +103,7 @@ func startMessage(spec core.MachineSpec) (*guest.Start, error) {
 		s.Env = append(s.Env, name+"="+value)
 	}
 	slices.Sort(s.Env)
-	// The network is added later, and is small.
+	// The network is added to the message later, and is small.
 	if _, err := guest.Encode(guest.Message{Kind: guest.KindStart, Start: s}); err != nil {
 		return nil, fmt.Errorf("boot machine %s: arguments and config: %w", spec.ID, err)
 	}
@@ -133,7 +133,7 @@ func checkSpec(spec core.MachineSpec) error {
 	return checkSerials(spec)
 }
 
-// checkSerials sees to it that each disk and each mount is found.
+// checkSerials checks that the guest will find each disk, and a writable disk for each mount.
 func checkSerials(spec core.MachineSpec) error {
 	writable := map[string]bool{}
 	for _, disk := range spec.Disks {

@@ -44,11 +44,11 @@ func variants() []variant {
 	return all
 }
 
-// figures of one boot.
+// figures are what is measured of one boot.
 type figures struct {
 	times  core.BootTimes
 	first  time.Duration // from the call of Boot to the first answer
-	rate   float64       // answers a second, settled
+	rate   float64       // answers a second, after a warm-up
 	stats  core.Stats
 	qemuMB int
 }
@@ -118,7 +118,7 @@ func benchSpec(b *testing.B, base string) core.MachineSpec {
 		Resources: core.Resources{MemoryMiB: 128, CPUs: 1},
 	}
 	if exists(filepath.Join(base, "initrd")) {
-		// A new one, with the init of this tree.
+		// The initrd is a new one, with the init of this tree.
 		dir := b.TempDir()
 		openToQEMU(b, dir)
 		s.Initrd = filepath.Join(dir, "initrd")
@@ -228,7 +228,7 @@ func load(addr string, long time.Duration) float64 {
 	return float64(answers.Load()) / long.Seconds()
 }
 
-// qemuRSS is the resident memory of a machine's QEMU, in MB.
+// qemuRSS returns the resident memory of a machine's QEMU, in MB.
 func qemuRSS(b *testing.B, id string) int {
 	b.Helper()
 	pid, err := qemuPID(state, id)
@@ -246,7 +246,7 @@ func qemuRSS(b *testing.B, id string) int {
 	return pages * os.Getpagesize() / 1e6
 }
 
-// summary is the medians, and the range of the time to the first answer.
+// summary returns the medians, and the range of the time to the first answer.
 func summary(all []figures) string {
 	if len(all) == 0 {
 		return "no boot succeeded"

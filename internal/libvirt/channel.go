@@ -11,35 +11,35 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// errChannelClosed: this side has closed the channel.
+// errChannelClosed says that this side has closed the channel, or has not opened it yet.
 var errChannelClosed = errors.New("channel is closed")
 
-// Non-blocking streams answer so when nothing can be moved now.
+// wouldBlock is what a non-blocking stream returns when it cannot move a byte now.
 const wouldBlock = -2
 
 // channel is the host's end of a machine's control channel, a libvirt stream.
 //
-// The stream is a non-blocking one: of a blocking one, a send and a receive in
-// two goroutines lock each other out. Readiness comes from libvirt's event
-// loop, which must never wait, so its callback only wakes who does.
+// The stream does not block. On a blocking one, a send and a receive in two goroutines lock each other out. Libvirt's
+// event loop says when the stream is ready. The loop must never wait, so its callback only wakes the goroutines that
+// do.
 type channel struct {
 	stream *libvirt.Stream
 	read   chan struct{} // capacity 1: may be readable
 	write  chan struct{} // capacity 1: may be writable
 	closed chan struct{}
 
-	// Transfers share inUse, and Close, which frees the stream, has it alone.
+	// inUse is held for reading by each transfer, and for writing by Close, which frees the stream.
 	inUse sync.RWMutex
-	// One message at a time: a long one is sent in parts.
+	// writing is held while one message is written: a long message is sent in parts.
 	writing sync.Mutex
 
-	mu    sync.Mutex // guards what follows; never held while one waits for inUse
+	mu    sync.Mutex // guards what follows; nobody who holds it waits for inUse
 	armed libvirt.StreamEventType
 	ended bool // Close has begun: the callback must not touch the stream
 }
 
-// openChannel opens the control channel of dom. Another connection to it is
-// ended: it can only be that of a gitd that is no more.
+// openChannel opens the control channel of dom. It ends another connection to that channel, which can only be that of a
+// gitd that has ended.
 func openChannel(conn *libvirt.Connect, dom *libvirt.Domain) (*channel, error) {
 	stream, err := conn.NewStream(libvirt.STREAM_NONBLOCK)
 	if err != nil {
@@ -58,8 +58,8 @@ func openChannel(conn *libvirt.Connect, dom *libvirt.Domain) (*channel, error) {
 	return c, nil
 }
 
-// ready is called by the event loop. It disarms what it reports: the loop
-// would call again at once, until somebody has read.
+// ready is called by the event loop. It disarms the events that it reports: otherwise the loop would call it again at
+// once, until somebody has read.
 func (c *channel) ready(_ *libvirt.Stream, events libvirt.StreamEventType) {
 	const over = libvirt.STREAM_EVENT_HANGUP | libvirt.STREAM_EVENT_ERROR
 	if events&over != 0 {
@@ -106,7 +106,7 @@ func (c *channel) await(event libvirt.StreamEventType, fired <-chan struct{}) er
 	}
 }
 
-// Read waits for bytes from the guest. io.EOF: the machine has ended.
+// Read waits for bytes from the guest. io.EOF says that the machine has ended.
 func (c *channel) Read(p []byte) (int, error) {
 	for {
 		n, err := c.transfer(func() (int, error) { return c.stream.Recv(p) })
@@ -151,8 +151,7 @@ func (c *channel) transfer(f func() (int, error)) (int, error) {
 	return f()
 }
 
-// Close ends the connection; the guest does not notice beyond that. It may be
-// called more than once.
+// Close closes this end of the channel, which is all that the guest notices. It may be called more than once.
 func (c *channel) Close() error {
 	c.mu.Lock()
 	again := c.ended

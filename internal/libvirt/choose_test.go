@@ -178,8 +178,8 @@ func TestConsoleTail(t *testing.T) {
 	}
 }
 
-// TestConsoleTailKeepsPanic: a panic's trace of calls was longer than what is
-// kept, and the machine was said to have powered off.
+// TestConsoleTailKeepsPanic: the call trace of a panic was longer than what is kept of the console, and gitd said that
+// the machine had powered off.
 func TestConsoleTailKeepsPanic(t *testing.T) {
 	const words = "[    2.0] Kernel panic - not syncing: sysrq triggered crash"
 	got := lastLines("before\n" + words + strings.Repeat("\n  call", 50))

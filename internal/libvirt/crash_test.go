@@ -14,8 +14,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// TestCrashes: what the host hears of each way in which an app fails, and that
-// it serves again in the same machine. How long that takes is logged.
+// TestCrashes: the host is told of each way in which an app fails, and the app serves again in the same machine. How
+// long that takes is logged.
 func TestCrashes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots virtual machines")
@@ -54,9 +54,8 @@ func TestCrashes(t *testing.T) {
 	}
 }
 
-// TestForkBomb: the app's end is told, and it serves again; or the silence of
-// a machine that has no time for anything else, upon which the core replaces
-// it. It can be ended.
+// TestForkBomb: the end of the app is reported, and the app serves again. If the machine has no time for that, its
+// silence is reported, and the core replaces it. In both cases it can be stopped.
 func TestForkBomb(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a virtual machine")
@@ -103,7 +102,7 @@ func TestEndlessOutput(t *testing.T) {
 	}
 }
 
-// TestIgnoresSIGTERM: a stop takes the grace period, and no longer.
+// TestIgnoresSIGTERM: an app that ignores SIGTERM is killed when its grace is over.
 func TestIgnoresSIGTERM(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a virtual machine")
@@ -125,7 +124,7 @@ func TestIgnoresSIGTERM(t *testing.T) {
 	p.kind(core.EventGone, 1)
 }
 
-// evil is img with a first process of an attacker's.
+// evil returns i with an attacker's program as its first process.
 func (i image) evil(t *testing.T, mode string) image {
 	t.Helper()
 	dir := t.TempDir()
@@ -151,9 +150,8 @@ func TestKernelPanic(t *testing.T) {
 	}
 }
 
-// TestFlood: a machine that is in an attacker's hands writes to the channel
-// without end. The host's memory does not grow, its processor is not busy with
-// it, and the machine can be ended.
+// TestFlood: a machine that is in an attacker's hands writes to the channel without end. The host's memory does not
+// grow, its processor is not kept busy, and the machine can be stopped.
 func TestFlood(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a virtual machine")
@@ -161,7 +159,7 @@ func TestFlood(t *testing.T) {
 	img, d := newImage(t).evil(t, "flood"), openDriver(t)
 	defer func() { closeDriver(t, d) }()
 	lines := make(chan struct{}, 1<<20)
-	// Not a probe: it keeps all events.
+	// This is not a probe, because a probe keeps all events.
 	m, err := d.Boot(t.Context(), img.spec("flood"), func(e core.Event) {
 		if e.Line == "flood" {
 			lines <- struct{}{}
@@ -170,7 +168,7 @@ func TestFlood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range burstBytes / 1000 { // the burst is over
+	for range burstBytes / 1000 { // until the burst is over
 		select {
 		case <-lines:
 		case <-time.After(guestLimit):
@@ -178,7 +176,7 @@ func TestFlood(t *testing.T) {
 		}
 	}
 	heap, cpu, began, before := heapBytes(), cpuTime(t), time.Now(), len(lines)
-	time.Sleep(10 * time.Second) // what it costs in that time
+	time.Sleep(10 * time.Second) // the length of the measurement, not a wait for something
 	took, used, more := time.Since(began), cpuTime(t)-cpu, int64(heapBytes())-int64(heap)
 	t.Logf("in %s: %d lines told, %s of processor time, heap %+d KiB", took.Round(time.Millisecond), len(lines)-before, used, more>>10)
 	if more > 16<<20 {
@@ -208,8 +206,8 @@ func cpuTime(t *testing.T) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// TestHungMachine: one that says nothing any more is told, and can be ended.
-// The clock of one that was only paused is set when it goes on.
+// TestHungMachine: a machine that says nothing any more is reported, and can be stopped. The clock of a machine that
+// was only paused is set when the machine goes on.
 func TestHungMachine(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a virtual machine")

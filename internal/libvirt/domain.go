@@ -16,15 +16,13 @@ import (
 	"github.com/nodeos-dev/gitd/templates"
 )
 
-// namespace of our element in a domain's metadata. The number is that of its
-// form.
+// namespace is that of gitd's element in a domain's metadata. The number is the version of the element's form.
 const namespace = "urn:gitd:machine:1"
 
-// machineID is what a machine may be called: a libvirt domain's name, a
-// folder and a host name.
+// machineID matches what a machine may be called. Its id is the name of a libvirt domain and of a folder.
 var machineID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
-// domain is what templates/domain.xml.tmpl is filled with.
+// domain is the data for templates/domain.xml.tmpl.
 type domain struct {
 	Platform  platform
 	Type      string // libvirt's: kvm or qemu
@@ -45,7 +43,7 @@ type domain struct {
 	CommandLine   string
 	Disks         []disk
 	ChannelName   string
-	ChannelSocket string // empty: where libvirt puts it
+	ChannelSocket string // empty: libvirt chooses
 	Console       string
 	Netdev        string // QEMU's -netdev
 	KeepOwner     bool   // tell libvirt to leave the images' owner alone
@@ -57,7 +55,7 @@ type disk struct {
 	Slot   int
 }
 
-// diskSlot is the PCI slot of the ith of guest.MaxDisks: the other devices are at 8 and 9, and from 16.
+// diskSlot returns the PCI slot of the disk i of guest.MaxDisks: the other devices are at 8 and 9, and from 16.
 func diskSlot(i int) int {
 	if i < 6 {
 		return 2 + i
@@ -74,8 +72,8 @@ func (d *Driver) domain(spec core.MachineSpec, net userNetwork, started time.Tim
 		CommandLine: commandLine(d.platform, d.accel, spec.Initrd != ""),
 		ChannelName: guest.Port, ChannelSocket: d.channelSocket(spec.ID),
 		Console: d.console(spec.ID), Netdev: net.netdev(),
-		// The embedded driver is told by qemuConf; as an ordinary user it
-		// knows no owners at all, and refuses the label.
+		// qemuConf says the same to the embedded driver. As an ordinary user, that driver does not change owners at
+		// all, and refuses the label.
 		KeepOwner: !d.embedded,
 	}
 	for i, disk := range diskTargets(spec.Disks) {
@@ -100,13 +98,13 @@ func cpuMode(accel string) string {
 	return "maximum"
 }
 
-// commandLine is the kernel's. Nothing of the app is on it.
+// commandLine returns the kernel's command line. Nothing from the app is on it.
 func commandLine(p platform, accel string, stock bool) string {
-	// The serial port and not hvc0: it shows a panic before the modules of a
-	// stock kernel are there, and costs no time.
+	// The console is the serial port and not hvc0: it shows a panic before the modules of a stock kernel are loaded,
+	// and costs no time.
 	args := []string{"console=" + p.console, "quiet", "panic=-1"}
 	if stock {
-		// Debian's kernel tests its cryptography at each boot: 0.2 s emulated.
+		// Debian's kernel tests its cryptography at each boot, which takes 0.2 s when it is emulated.
 		args = append(args, "cryptomgr.notests")
 	} else {
 		args = append(args, "root=/dev/vda", "rootfstype=erofs", "ro")
@@ -137,7 +135,7 @@ func escape(s string) (string, error) {
 	return b.String(), err
 }
 
-// mark reads our element from a domain. ErrNotFound: it is not ours.
+// mark reads gitd's element from a domain. core.ErrNotFound says that the domain is not this gitd's.
 func (d *Driver) mark(dom *libvirt.Domain) (core.Machine, error) {
 	id, err := dom.GetName()
 	if err != nil {

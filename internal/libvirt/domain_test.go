@@ -67,7 +67,7 @@ func compareDomain(t *testing.T, d *Driver, golden string) {
 	}
 }
 
-// TestDomainVariants: what is not there leaves no trace.
+// TestDomainVariants: a part that a machine does not have leaves no trace in its domain.
 func TestDomainVariants(t *testing.T) {
 	d, spec := goldenDriver(), goldenSpec()
 	d.accel, d.firmware, d.embedded, spec.Initrd = accelKVM, "", false, ""
@@ -88,8 +88,8 @@ func TestDomainVariants(t *testing.T) {
 	}
 }
 
-// TestDomainXMLIsSafe: no text in a spec becomes markup. The values come back
-// as they were from an XML parser, but for what XML cannot hold.
+// TestDomainXMLIsSafe: no text in a spec becomes markup. An XML parser reads the values as they were, except for
+// characters that XML cannot hold.
 func TestDomainXMLIsSafe(t *testing.T) {
 	plain := shape(t, domainXML(t, goldenDriver(), goldenSpec()))
 	for _, bad := range []string{
@@ -117,7 +117,7 @@ func TestDomainXMLIsSafe(t *testing.T) {
 	}
 }
 
-// shape is the names of all elements and attributes, in order.
+// shape returns the names of all elements and attributes, in order.
 func shape(t *testing.T, text string) string {
 	t.Helper()
 	var b strings.Builder

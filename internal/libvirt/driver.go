@@ -23,14 +23,14 @@ type Config struct {
 	Log   zerolog.Logger
 }
 
-// Driver is a fleet.Driver on one libvirt connection.
+// Driver implements fleet.Driver on one libvirt connection.
 type Driver struct {
 	machineFiles
 	watches
 
 	conn     *libvirt.Connect
-	callback *int   // of subscribe; nil: none
-	owner    string // marks our domains
+	callback *int   // what subscribe has registered; nil: nothing
+	owner    string // marks the domains of this gitd: the path of its state folder
 	accel    string
 	platform platform
 	firmware string
@@ -40,10 +40,9 @@ type Driver struct {
 	work sync.WaitGroup // what runs beside the event loop and uses conn
 }
 
-// New connects to libvirt and asks it once what it can do, so that the first
-// push does not wait for that. It starts libvirt's event loop, which runs to
-// the end of the process; so does the embedded driver, of which a process can
-// have one state folder only.
+// New connects to libvirt and asks it once what it can do, so that the first push does not wait for that. It starts
+// libvirt's event loop, which runs to the end of the process. So does the embedded driver, and a process can have only
+// one state folder for it.
 func New(ctx context.Context, cfg Config) (*Driver, error) {
 	owner, err := filepath.Abs(string(cfg.State))
 	if err != nil {
@@ -82,7 +81,8 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	return d, nil
 }
 
-// attach listens to the connection and learns what it can do.
+// attach registers for the events of the connection, finds out what libvirt can do, and removes what ended machines
+// have left.
 func (d *Driver) attach(uri, accel string) (err error) {
 	if err := d.subscribe(); err != nil {
 		return err
@@ -97,8 +97,7 @@ func (d *Driver) attach(uri, accel string) (err error) {
 	return d.sweep()
 }
 
-// sweep removes the files of machines that ended while nobody looked, with
-// the host for example.
+// sweep removes the files of machines that ended while no gitd ran, for example together with the host.
 func (d *Driver) sweep() error {
 	folders, err := os.ReadDir(d.state.Machines())
 	if err != nil {
@@ -120,7 +119,7 @@ func (d *Driver) sweep() error {
 	return nil
 }
 
-// subscribe has lifecycle called for all domains.
+// subscribe registers lifecycle for the events of all domains.
 func (d *Driver) subscribe() error {
 	id, err := d.conn.DomainEventLifecycleRegister(nil, func(_ *libvirt.Connect, dom *libvirt.Domain, e *libvirt.DomainEventLifecycle) {
 		if name, err := dom.GetName(); err == nil {
@@ -134,7 +133,7 @@ func (d *Driver) subscribe() error {
 	return nil
 }
 
-// watchConnection says so when a remote libvirt is lost.
+// watchConnection logs that the connection to a libvirt daemon is lost.
 func (d *Driver) watchConnection() {
 	err := d.conn.RegisterCloseCallback(func(_ *libvirt.Connect, reason libvirt.ConnectCloseReason) {
 		if reason != libvirt.CONNECT_CLOSE_REASON_CLIENT {
@@ -149,7 +148,7 @@ func (d *Driver) watchConnection() {
 // Accel is how machines run: "kvm" or "qemu" (emulation).
 func (d *Driver) Accel() string { return d.accel }
 
-// Close lets go of the machines and of libvirt. Machines go on.
+// Close stops watching the machines and closes the connection to libvirt. The machines go on.
 func (d *Driver) Close() error {
 	d.letGo()
 	d.work.Wait()
@@ -182,7 +181,7 @@ func (d *Driver) List(context.Context) ([]core.Machine, error) {
 	return ours, nil
 }
 
-// find returns one of our running domains. The caller frees it.
+// find returns a running domain of this gitd, or core.ErrNotFound. The caller frees it.
 func (d *Driver) find(id string) (*libvirt.Domain, core.Machine, error) {
 	dom, err := d.conn.LookupDomainByName(id)
 	if isCode(err, libvirt.ERR_NO_DOMAIN) {

@@ -26,8 +26,8 @@ func TestConformance(t *testing.T) {
 	drivertest.Run(t, open, spec)
 }
 
-// spare is an open driver that no test uses: libvirt opens its embedded driver
-// some 16 times in a process, and no more.
+// spare is an open driver that no test uses at the moment. Tests share it, because a process can open the embedded
+// driver only some 16 times.
 var spare *Driver
 
 // openDriver returns the spare driver, or a new one. Its log is not a test's,
@@ -74,7 +74,7 @@ func closeSpare() error {
 	return d.Close()
 }
 
-// spec starts testdata/app in a machine of this image.
+// spec returns the spec of a machine of this image that runs testdata/app.
 func (i image) spec(id string) core.MachineSpec {
 	return core.MachineSpec{
 		ID: id, App: "shop", Release: 3, Kernel: i.kernel, Initrd: i.initrd, Hostname: "shop",
@@ -84,7 +84,7 @@ func (i image) spec(id string) core.MachineSpec {
 	}
 }
 
-// TestSweep: what is left of machines that are no more goes when gitd starts.
+// TestSweep: the files of machines that have ended are removed when gitd starts.
 func TestSweep(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs libvirt")

@@ -19,20 +19,20 @@ import (
 )
 
 const (
-	// qemuUser is whom QEMU runs as when this process is root; scripts/setup
-	// adds it, under the name that Debian's libvirt uses.
+	// qemuUser is the user that QEMU runs as when this process is root. scripts/setup adds it, under the name that
+	// Debian's libvirt uses.
 	qemuUser  = "libvirt-qemu"
 	qemuGroup = "kvm"
 
 	cgroups = "/sys/fs/cgroup"
 
-	// A unix socket's path has at most 107 bytes, and the monitor of a machine
-	// is at ROOT/lib/qemu/domain-NNNNN-20 bytes of name/monitor.sock.
+	// The path of a unix socket has at most 107 bytes. The longest is that of a machine's monitor:
+	// ROOT/lib/qemu/domain-NNNNN-NAME/monitor.sock, where NAME has at most 20 bytes.
 	socketPath  = 107
 	longestSock = len("/lib/qemu/domain-12345-12345678901234567890/monitor.sock")
 )
 
-// account is whom QEMU runs as. An empty Name is this process's own.
+// account is the user that QEMU runs as. An empty Name means the user of this process.
 type account struct {
 	Name   string
 	UID    int
@@ -44,7 +44,7 @@ func embedURI(state core.StateDir) string {
 	return (&url.URL{Scheme: "qemu", Path: "/embed", RawQuery: "root=" + url.QueryEscape(state.Libvirt())}).String()
 }
 
-// embedRoot returns the folder that an embedded driver lives in.
+// embedRoot returns the folder of an embedded driver's files.
 func embedRoot(uri string) (string, error) {
 	u, err := url.Parse(uri)
 	if err != nil {
@@ -61,7 +61,7 @@ func embedRoot(uri string) (string, error) {
 	return root, nil
 }
 
-// prepareEmbedded writes the configuration of the embedded driver.
+// prepareEmbedded writes the configuration of the embedded driver, and returns the user that QEMU will run as.
 func prepareEmbedded(uri string) (*account, error) {
 	root, err := embedRoot(uri)
 	if err != nil {
@@ -84,24 +84,24 @@ func prepareEmbedded(uri string) (*account, error) {
 	return who, nil
 }
 
-// channelDir holds the control channels' sockets. Libvirt's own place for
-// them has names that are longer than a socket's may be.
+// channelDir returns the folder of the control channels' sockets. The paths that libvirt would choose are longer than a
+// socket's may be.
 func channelDir(root string) string { return filepath.Join(root, "c") }
 
-// qemuConf is libvirt's qemu.conf. Images are shared by machines and keep
-// their owner: QEMU's user can read them anyhow.
+// qemuConf returns the text of libvirt's qemu.conf. Machines share images, so images keep their owner; QEMU's user can
+// read them anyway.
 func qemuConf(who *account) string {
 	var b strings.Builder
 	b.WriteString("# Written by gitd at each start.\n")
 	if who.Name != "" {
 		fmt.Fprintf(&b, "user = %q\ngroup = %q\ndynamic_ownership = 0\nremember_owner = 0\n", who.Name, qemuGroup)
 	}
-	// In a container the control groups can be seen and not changed, and
-	// libvirt would fail where it could do without.
+	// In a container, the control groups may be visible but not writable. Libvirt would fail there, although it can do
+	// without them.
 	if unix.Access(cgroups, unix.W_OK) != nil {
 		b.WriteString("cgroup_controllers = []\n")
 	}
-	// There is no virtlogd here.
+	// The embedded driver has no virtlogd.
 	b.WriteString("stdio_handler = \"file\"\n")
 	return b.String()
 }

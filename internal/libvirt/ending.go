@@ -10,10 +10,10 @@ import (
 )
 
 const (
-	// What a machine said before its end is read within this.
+	// drainLimit is how long the channel of a machine that is gone is still read.
 	drainLimit = 2 * time.Second
 
-	// What is kept of a console for people.
+	// The end of a console's log that is shown to people.
 	consoleBytes = 16 << 10
 	consoleLines = 20
 )
@@ -24,8 +24,8 @@ type ending struct {
 	detail int
 }
 
-// explain says in one line for people why a machine ended, from the guest's
-// own word if there was one, and whether that is more than a power-off.
+// explain says in one line for people why a machine ended. It prefers the guest's own words (failed, or a panic on the
+// console). abnormal is false if the machine powered off or was stopped.
 func (e ending) explain(failed string, console []string) (detail string, abnormal bool) {
 	if failed != "" {
 		return "the guest cannot go on: " + oneLine(failed), true
@@ -50,7 +50,7 @@ func (e ending) explain(failed string, console []string) (detail string, abnorma
 
 const panicWords = "Kernel panic - not syncing: "
 
-// panicLine finds a kernel's last words.
+// panicLine returns the reason of a kernel panic on the console, or an empty text.
 func panicLine(console []string) string {
 	for _, l := range console {
 		if _, why, ok := strings.Cut(l, panicWords); ok {
@@ -65,7 +65,7 @@ func oneLine(s string) string {
 	return cut(strings.TrimSpace(s))
 }
 
-// consoleTail returns the last telling lines of a console's log, or none.
+// consoleTail returns the last lines of a console's log that matter to people, or none.
 func consoleTail(path string) []string {
 	f, err := os.Open(path)
 	if err != nil {
@@ -91,8 +91,7 @@ func lastLines(text string) []string {
 		}
 	}
 	from := max(0, len(lines)-consoleLines)
-	// A panic says more with its first line than with the last ones of its
-	// trace of calls.
+	// The first line of a panic says more than the last lines of its call trace.
 	for i, l := range lines[:from] {
 		if strings.Contains(l, panicWords) {
 			return lines[i : i+consoleLines]

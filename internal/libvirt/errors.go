@@ -14,7 +14,7 @@ type plainError struct{ cause libvirt.Error }
 func (e plainError) Error() string { return "libvirt: " + strings.TrimSpace(e.cause.Message) }
 func (e plainError) Unwrap() error { return e.cause }
 
-// plain makes an error that comes from libvirt readable, and leaves others.
+// plain makes an error from libvirt readable, and returns other errors as they are.
 func plain(err error) error {
 	if e, ok := errors.AsType[libvirt.Error](err); ok {
 		return plainError{e}

@@ -9,16 +9,14 @@ import (
 	"libvirt.org/go/libvirt"
 )
 
-// loop starts libvirt's event loop. The C library has one for the process,
-// which cannot be stopped or replaced, so this is the one piece of state here
-// that is not in a Driver.
+// loop is libvirt's event loop. The C library has one for the process, which cannot be stopped or replaced. So this is
+// the only state of the package that is not in a Driver.
 var loop struct {
 	once sync.Once
 	err  error
 }
 
-// startEventLoop starts the loop unless it runs. Libvirt's own log goes to
-// logFile; of several callers the first one's is used.
+// startEventLoop starts the loop unless it runs. Libvirt's own log goes to the logFile of the first caller.
 func startEventLoop(log zerolog.Logger, logFile string) error {
 	loop.once.Do(func() {
 		if loop.err = redirectLog(logFile); loop.err != nil {
@@ -38,13 +36,13 @@ func startEventLoop(log zerolog.Logger, logFile string) error {
 	return loop.err
 }
 
-// redirectLog has libvirt write its warnings to a file: it would write to our
-// stderr. Errors reach us as return values as well. A pipe into our own log
-// was tried; the processes that libvirt forks open the log again, and fail.
+// redirectLog makes libvirt write its warnings to a file: otherwise it would write them to gitd's standard error.
+// Errors also come back as return values. Rejected: a pipe into gitd's own log. The processes that libvirt forks open
+// the log again, and fail.
 func redirectLog(file string) error {
 	const name, warnings = "LIBVIRT_LOG_OUTPUTS", 3
 	if os.Getenv(name) != "" {
-		return nil // somebody looks for something
+		return nil // somebody has set it to look for a fault
 	}
 	if err := os.Remove(file); err != nil && !os.IsNotExist(err) {
 		return err

@@ -16,7 +16,7 @@ import (
 type machineFiles struct {
 	state    core.StateDir
 	embedded bool     // the driver is in this process
-	qemu     *account // whom QEMU runs as, where this process decides it
+	qemu     *account // the user that QEMU runs as; nil: this process does not decide that
 }
 
 // makeFiles makes STATE/machines/ID with the console's log in it, which
@@ -36,8 +36,8 @@ func (f machineFiles) makeFiles(id string) error {
 	return log.Chown(f.qemu.UID, f.qemu.GID)
 }
 
-// shareVolumes gives the writable disks to QEMU's user, where this process
-// decides who that is; a libvirtd does it itself.
+// shareVolumes gives the writable disks to QEMU's user, if this process decides who that is. A libvirt daemon does it
+// itself.
 func (f machineFiles) shareVolumes(disks []core.Disk) error {
 	if f.qemu == nil || f.qemu.Name == "" {
 		return nil
@@ -65,7 +65,7 @@ func (f machineFiles) removeFiles(id string) error {
 	return err
 }
 
-// removeFilesOf checks id first: it becomes a path.
+// removeFilesOf is removeFiles for an id that was not checked yet, because the id becomes part of a path.
 func (f machineFiles) removeFilesOf(id string) error {
 	if !machineID.MatchString(id) {
 		return nil
@@ -73,7 +73,7 @@ func (f machineFiles) removeFilesOf(id string) error {
 	return f.removeFiles(id)
 }
 
-// channelSocket is empty where libvirt chooses.
+// channelSocket returns the path of the control channel's socket. It is empty where libvirt chooses the path.
 func (f machineFiles) channelSocket(id string) string {
 	if !f.embedded {
 		return ""

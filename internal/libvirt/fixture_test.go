@@ -150,7 +150,7 @@ func writeInitrd(t testing.TB, dst, init string) {
 	}
 }
 
-// modules are the files of the modules a machine needs, in loading order.
+// modules returns the files of the modules that a machine needs, in the order of loading.
 func modules(t testing.TB) []string {
 	t.Helper()
 	files := map[string]string{}
@@ -169,7 +169,7 @@ func modules(t testing.TB) []string {
 		file := files[name]
 		delete(files, name)
 		if file == "" {
-			return // built in, or there already
+			return // built into the kernel, or in order already
 		}
 		for _, dep := range depends(t, file) {
 			add(dep)
@@ -215,7 +215,7 @@ func TestMain(m *testing.M) {
 }
 
 func withState(m *testing.M) (code int, err error) {
-	// A path short enough for sockets.
+	// The path is short enough for sockets.
 	dir, err := os.MkdirTemp("/tmp", "gl")
 	if err != nil {
 		return 1, err

@@ -12,10 +12,9 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// TestFullDisk: the host's disk was full when a machine wrote to its volume.
-// QEMU stopped the machine, as it does, and nothing ever let it go on, for
-// a machine that somebody has paused is not hung. It goes on when there is
-// room, and what the app wrote is there.
+// TestFullDisk: the host's disk was full when a machine wrote to its volume. QEMU stopped the machine, and nothing ever
+// let it go on: for gitd it was paused by somebody, and not hung. It now goes on when there is room, and what the app
+// wrote is there.
 func TestFullDisk(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a virtual machine")
@@ -47,7 +46,7 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
-// smallDisk is a file system of 16 MiB that QEMU's user can reach.
+// smallDisk mounts a file system of 16 MiB that QEMU's user can reach, and returns its path.
 func smallDisk(t *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {

@@ -24,7 +24,7 @@ import (
 // guestLimit bounds each wait for a guest.
 const guestLimit = 3 * time.Minute
 
-// probe is a machine under test and what it has said.
+// probe is a machine under test, and the events that the driver has reported of it.
 type probe struct {
 	t      *testing.T
 	m      core.Machine
@@ -119,7 +119,7 @@ func boot(t *testing.T, d *Driver, spec core.MachineSpec) *probe {
 	}
 	p.m = m
 	t.Cleanup(func() {
-		// After the test's drivers are closed.
+		// This runs after the test's own drivers are closed.
 		d := openDriver(t)
 		if err := d.Stop(context.Background(), m.ID, 0); err != nil {
 			t.Error(err)
@@ -197,8 +197,8 @@ func files(t *testing.T, p *probe) {
 	}
 }
 
-// hostIsClosed: services on the host's loopback are out of reach, by whatever
-// address QEMU's network has for them, and from the app's own port too.
+// hostIsClosed: the guest cannot reach services on the host's loopback, by any address that QEMU's network has for it.
+// It can reach its own port.
 func hostIsClosed(t *testing.T, p *probe) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -218,7 +218,7 @@ func hostIsClosed(t *testing.T, p *probe) {
 	}
 }
 
-// outOfMemory: the app is killed, and told why; the machine goes on.
+// outOfMemory: the app is killed, and the reason is reported; the machine goes on.
 func outOfMemory(t *testing.T, p *probe) {
 	p.end("/eat")
 	if e := p.kind(core.EventExited, 1); !strings.Contains(e.Detail, "the machine ran out of memory") {
@@ -227,7 +227,8 @@ func outOfMemory(t *testing.T, p *probe) {
 	p.kind(core.EventListening, 2)
 }
 
-// powerButton: a host that shuts its guests down does it so.
+// powerButton: a host that shuts its guests down presses their power buttons. The app is asked to stop, and the machine
+// powers off.
 func powerButton(t *testing.T, d *Driver, p *probe) {
 	dom, _, err := d.find(p.m.ID)
 	if err != nil {
@@ -243,8 +244,8 @@ func powerButton(t *testing.T, d *Driver, p *probe) {
 	}
 }
 
-// TestGuestOutlivesDriver: while no gitd runs the app is not held up by what
-// it writes, and the next gitd hears what matters.
+// TestGuestOutlivesDriver: while no gitd runs, the app is not held up by its own output, and the next gitd is told what
+// matters.
 func TestGuestOutlivesDriver(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots a virtual machine")
@@ -263,7 +264,7 @@ func TestGuestOutlivesDriver(t *testing.T) {
 	p.events = nil
 	p.mu.Unlock()
 	port := int(netip.MustParseAddrPort(p.m.Addr).Port())
-	if err := d.setQueue(p.m.ID, port, 1); err != nil { // as a gitd left it that did not know better
+	if err := d.setQueue(p.m.ID, port, 1); err != nil { // as a gitd that does not lengthen it has left it
 		t.Fatal(err)
 	}
 	if _, err := d.Adopt(t.Context(), p.m.ID, p.watch); err != nil {
@@ -279,7 +280,7 @@ func TestGuestOutlivesDriver(t *testing.T) {
 	}
 	p.line("stdout", "flood 19999")
 
-	p.end("/crash") // the app comes back by itself
+	p.end("/crash") // init starts the app again
 	if e := p.kind(core.EventExited, 1); !strings.Contains(e.Detail, "exit code 7") {
 		t.Errorf("exited: %q", e.Detail)
 	}
@@ -296,7 +297,7 @@ func TestGuestOutlivesDriver(t *testing.T) {
 	}
 }
 
-// TestGuestThatCannotBoot: what went wrong is told in words.
+// TestGuestThatCannotBoot: the last event says in words what went wrong.
 func TestGuestThatCannotBoot(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots virtual machines")

@@ -13,7 +13,7 @@ import (
 
 const kvmDevice = "/dev/kvm"
 
-// openKVM reports why QEMU cannot open /dev/kvm.
+// openKVM says why QEMU cannot open /dev/kvm, or returns nil if it can.
 func (a *account) openKVM() error {
 	if a == nil || a.Name == "" {
 		if err := unix.Access(kvmDevice, unix.R_OK|unix.W_OK); err != nil {
@@ -44,15 +44,13 @@ func (a *account) mayOpen(mode uint32, uid, gid int) bool {
 	}
 }
 
-// shareKVM gives /dev/kvm to QEMU's group if it belongs to root alone, as on a
-// host without udev: what Debian's udev rule does. A device that somebody has
-// given to a group stays as it is; in a root that shares the host's /dev, the
-// number of that group may have another name.
+// shareKVM gives /dev/kvm to QEMU's group if it belongs to root alone, as on a host without udev; Debian's udev rule
+// does the same. A device that somebody has given to a group stays as it is: in a container that shares the host's
+// /dev, the number of that group may have another name.
 //
-// It matters even where KVM does not work. Libvirt asks QEMU what it can do
-// with the right to open any file, then finds that QEMU's user could not have
-// opened this one, throws the answer away and asks again: 20 times, 80 s, for
-// one start of a machine.
+// This matters even where KVM does not work. To ask QEMU what it can do, libvirt starts it with the right to open any
+// file. Then libvirt finds that QEMU's user could not have opened this device, throws the answer away and asks again:
+// 20 times, 80 s, for one start of a machine.
 func (a *account) shareKVM(log zerolog.Logger) {
 	if a.Name == "" || a.openKVM() == nil {
 		return

@@ -13,35 +13,34 @@ import (
 	"github.com/nodeos-dev/gitd/internal/latch"
 )
 
-// machine is one machine with a watch. One goroutine, follow, reads its
-// channel and calls the watch: while the watch runs nothing is read, and the
-// guest keeps what it has to say.
+// machine is one machine with a watch. One goroutine, follow, reads its channel and calls the watch. While the watch
+// runs, nothing is read, and the guest keeps its messages.
 type machine struct {
 	id      string
 	watch   core.Watch
 	console string // path of its console's log
 	log     zerolog.Logger
 	since   time.Time
-	running time.Time // when the machine's processor ran; zero: it was adopted
+	running time.Time // when the machine's processor began to run; zero: it was adopted
 	paused  func() bool
 	pulse   pulse
 	acks    acks
 
-	start    *guest.Start // what the guest still waits for
-	booted   bool         // the guest has said so
+	start    *guest.Start // the message that the guest still waits for; nil: none
+	booted   bool         // the guest has said that it has booted
 	greeting bool         // adopted, and the guest has not answered yet
 	boot     bootClock
 	failed   string // what its init said before it gave up
 
 	powered chan struct{} // closed when the guest has powered off, or is gone
 	gone    chan struct{} // closed when the machine is gone
-	left    chan struct{} // closed when nobody wants to know any more
+	left    chan struct{} // closed when the machine is let go of: its watch is not called again
 
-	// Held while a message is handled and while an event is told, so that the
-	// watch is called once at a time. Taken before mu.
+	// telling is held while a message is handled and while the watch is called, so that there is one call at a time. It
+	// is taken before mu.
 	telling sync.Mutex
 
-	mu   sync.Mutex // guards what follows, and the closing of the three above
+	mu   sync.Mutex // guards what follows, and the closing of powered, gone and left
 	how  ending
 	conn io.ReadWriteCloser // the control channel; nil until the machine runs
 }
@@ -55,7 +54,7 @@ func newMachine(id string, w core.Watch, console string, log zerolog.Logger) *ma
 	return m
 }
 
-// connect gives m its channel; follow starts.
+// connect gives m its channel, and starts to follow and to acknowledge.
 func (m *machine) connect(c io.ReadWriteCloser, forget func(*machine)) {
 	m.mu.Lock()
 	m.conn = c
@@ -64,8 +63,8 @@ func (m *machine) connect(c io.ReadWriteCloser, forget func(*machine)) {
 	go m.acknowledge()
 }
 
-// write sends a message to the guest, and waits until it can: with a guest
-// that does not read, until the channel is closed.
+// write sends a message to the guest, and waits until the guest takes it. If the guest does not read, write waits until
+// the channel is closed.
 func (m *machine) write(msg guest.Message) error {
 	b, err := guest.Encode(msg)
 	if err != nil {
@@ -77,13 +76,13 @@ func (m *machine) write(msg guest.Message) error {
 	if c == nil {
 		return errChannelClosed
 	}
-	// The process before may have ended in the middle of a message: an empty
-	// line keeps what it began from swallowing this one.
+	// The process before may have ended in the middle of a message. An empty line ends what it began, so that this
+	// message is not read as a part of that.
 	_, err = c.Write(append([]byte("\n"), b...))
 	return err
 }
 
-// send is write for who must not wait.
+// send is write for callers that must not wait.
 func (m *machine) send(msg guest.Message) {
 	go func() {
 		if err := m.write(msg); err != nil && !errors.Is(err, errChannelClosed) {
@@ -115,8 +114,8 @@ func (m *machine) follow(c io.ReadWriteCloser, forget func(*machine)) {
 	m.sayGone()
 }
 
-// handle handles a message, unless the machine was let go of: what comes now
-// is for the next process, to which the guest will say it again.
+// handle handles a message, unless the machine was let go of. The guest sends later messages again, to the next
+// process.
 func (m *machine) handle(msg guest.Message) {
 	m.telling.Lock()
 	defer m.telling.Unlock()
@@ -126,7 +125,8 @@ func (m *machine) handle(msg guest.Message) {
 	}
 }
 
-// sayGone sends the last events.
+// sayGone reports that the machine is gone. If that was abnormal, or if the guest never booted, the last lines of the
+// console are reported before.
 func (m *machine) sayGone() {
 	m.telling.Lock()
 	defer m.telling.Unlock()
@@ -143,7 +143,7 @@ func (m *machine) sayGone() {
 	m.event(core.Event{Kind: core.EventGone, Detail: detail})
 }
 
-// event tells the watch. The caller holds telling.
+// event calls the watch. The caller holds telling.
 func (m *machine) event(e core.Event) {
 	if e.Time.IsZero() {
 		e.Time = time.Now()
@@ -152,7 +152,7 @@ func (m *machine) event(e core.Event) {
 	m.watch(e)
 }
 
-// tell is event for who does not hold telling.
+// tell is event for callers that do not hold telling.
 func (m *machine) tell(e core.Event) {
 	m.telling.Lock()
 	defer m.telling.Unlock()
@@ -161,7 +161,7 @@ func (m *machine) tell(e core.Event) {
 	}
 }
 
-// cut bounds a line.
+// cut limits the length of a line.
 func cut(s string) string { return s[:min(len(s), guest.MaxLine)] }
 
 // powerOff notes that the guest has powered off.
@@ -171,8 +171,8 @@ func (m *machine) powerOff() {
 	latch.Close(m.powered)
 }
 
-// end notes that the machine is gone, and how. What it said before is still
-// in the channel, which libvirt closes; the limit is for one that it does not.
+// end notes that the machine is gone, and how. What the guest said before is still in the channel. Libvirt closes the
+// channel after that; if it does not, drainLimit ends the reading.
 func (m *machine) end(how ending) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -187,7 +187,7 @@ func (m *machine) end(how ending) {
 	}
 }
 
-// leave lets go of a machine that goes on.
+// leave stops watching a machine, which goes on.
 func (m *machine) leave() {
 	m.mu.Lock()
 	latch.Close(m.left)

@@ -21,7 +21,7 @@ import (
 type fakeGuest struct {
 	*testing.T
 	*machine
-	wire   io.Writer // for what is no message
+	wire   io.Writer // for bytes that are no message
 	w      *guest.Writer
 	r      *guest.Reader
 	events chan core.Event
@@ -67,8 +67,8 @@ func booted(beatMillis int) guest.Message {
 	return guest.Message{Kind: guest.KindBooted, Booted: &guest.Booted{Kernel: "6.1", BeatMillis: beatMillis}}
 }
 
-// TestAdoptedLines: what was under way to the process before is not told
-// twice, and what was told is acknowledged.
+// TestAdoptedLines: lines that were on their way to the process before are not told twice, and lines that were told are
+// acknowledged.
 func TestAdoptedLines(t *testing.T) {
 	g := newFakeGuest(t)
 	g.telling.Lock()
@@ -85,8 +85,7 @@ func TestAdoptedLines(t *testing.T) {
 	}
 }
 
-// TestLastAck: when gitd ends, what it has told is acknowledged, and nothing
-// is told any more.
+// TestLastAck: when gitd ends, the lines that it has told are acknowledged, and no more lines are told.
 func TestLastAck(t *testing.T) {
 	g := newFakeGuest(t)
 	g.says(line(1, "one"))
@@ -103,7 +102,7 @@ func TestLastAck(t *testing.T) {
 	}
 }
 
-// TestLeaveGuestThatDoesNotRead: it delays the end of gitd a little only.
+// TestLeaveGuestThatDoesNotRead: a guest that does not read delays the end of gitd only a little.
 func TestLeaveGuestThatDoesNotRead(t *testing.T) {
 	g := newFakeGuest(t)
 	g.says(line(1, "one"))
@@ -111,8 +110,8 @@ func TestLeaveGuestThatDoesNotRead(t *testing.T) {
 	g.leave()
 }
 
-// TestOlderGuest: one that was booted by an older gitd numbers no lines and
-// has no pulse. It is understood, and never taken for dead.
+// TestOlderGuest: a guest that was booted by an older gitd numbers no lines and sends no beats. It is understood, and
+// is never taken for hung.
 func TestOlderGuest(t *testing.T) {
 	g := newFakeGuest(t)
 	g.pulse.start(time.Hour, g.hung) // as Adopt does
@@ -134,8 +133,8 @@ func TestOlderGuest(t *testing.T) {
 	}
 }
 
-// TestGuestOfAnotherVersion: one whose messages are not understood is hung,
-// which the core answers with another machine.
+// TestGuestOfAnotherVersion: a guest whose messages are not understood counts as hung, and the core replaces its
+// machine.
 func TestGuestOfAnotherVersion(t *testing.T) {
 	g := newFakeGuest(t)
 	g.telling.Lock()
@@ -150,8 +149,7 @@ func TestGuestOfAnotherVersion(t *testing.T) {
 	}
 }
 
-// TestHung: silence is told again and again, a paused machine is left alone,
-// and a sign of life is enough.
+// TestHung: silence is reported again and again, but not that of a machine that is paused.
 func TestHung(t *testing.T) {
 	m := newMachine("shop-v1-aa", nil, "", zerolog.Nop())
 	events := make(chan core.Event)
@@ -185,7 +183,7 @@ func TestHung(t *testing.T) {
 	m.pulse.stop()
 }
 
-// TestTimeIsTold: a guest whose clock is off hears the time, another does not.
+// TestTimeIsTold: a guest whose clock is off is sent the time, and a guest whose clock is right is not.
 func TestTimeIsTold(t *testing.T) {
 	g := newFakeGuest(t)
 	beat := func(off time.Duration) guest.Message {
@@ -242,8 +240,8 @@ func TestBootClock(t *testing.T) {
 	}
 }
 
-// TestThrottle: however long a guest floods, and with whatever, this process
-// reads the burst and then no more than its rate.
+// TestThrottle: however long a guest floods, and with whatever bytes, gitd reads the burst, and then no more than its
+// rate.
 func TestThrottle(t *testing.T) {
 	for name, flood := range map[string]string{
 		"long lines": strings.Repeat("x", 9999) + "\n", "no lines": "x", "short lines": "{}\n", "empty lines": "\n",
@@ -283,8 +281,8 @@ func (e *endless) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// FuzzMachine: whatever a guest sends, the watch hears bounded events of known
-// kinds, one at a time, and the end last.
+// FuzzMachine: whatever a guest sends, the watch is told bounded events of known kinds, one at a time, and the end
+// last.
 func FuzzMachine(f *testing.F) {
 	for _, m := range []guest.Message{
 		booted(5000), booted(math.MaxInt), line(1, "x"), line(math.MaxUint64, "\x1b[31m"),

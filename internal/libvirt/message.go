@@ -9,11 +9,11 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// clockSlack is how far a guest's clock may be off before it is told the time.
-// A message under way counts as an error of the clock, so it is not small.
+// clockSlack is how far a guest's clock may be off before gitd sends it the time. The time that a message is on its way
+// counts as an error of the clock, so clockSlack is not small.
 const clockSlack = 2 * time.Second
 
-// message handles one message of the guest, all of which is hostile.
+// message handles one message from the guest. All of it is hostile.
 func (m *machine) message(msg guest.Message) {
 	switch msg.Kind {
 	case guest.KindBooted:
@@ -36,21 +36,21 @@ func (m *machine) message(msg guest.Message) {
 	}
 }
 
-// hasBooted comes once from a guest that boots, and once from one that was
-// adopted, as its answer.
+// hasBooted handles the message of a guest that has booted. It comes once after a boot, and once as the answer of a
+// guest that was adopted.
 func (m *machine) hasBooted(b guest.Booted) {
 	m.booted, m.greeting = true, false
 	if b.BeatMillis > 0 {
 		m.pulse.start(m.hungAfter(b.BeatMillis), m.hung)
 	} else {
-		m.pulse.stop() // an older guest, which has no pulse to feel
+		m.pulse.stop() // an older guest, which sends no beats
 	}
 	m.begin()
 	times := m.boot.booted(b, m.since, m.running, time.Now())
 	m.event(core.Event{Kind: core.EventBooted, Detail: bootDetail(b.Kernel, times), Boot: times})
 }
 
-// begin hands the guest its start message, once, with the time of now.
+// begin sends the guest its start message, once, with the present time.
 func (m *machine) begin() {
 	if m.start == nil {
 		return
@@ -60,8 +60,8 @@ func (m *machine) begin() {
 	m.start = nil
 }
 
-// line tells a line of output. While an adopted guest has not answered, its
-// lines are what was meant for the process before: it says them again.
+// line reports a line of output. It ignores numbered lines that come before an adopted guest has answered: they were
+// meant for the process before, and the guest sends them again.
 func (m *machine) line(l guest.Log) {
 	if l.Seq > 0 && m.greeting {
 		return
@@ -73,8 +73,8 @@ func (m *machine) line(l guest.Log) {
 	if l.Dropped > 0 {
 		m.event(core.Event{Kind: core.EventLog, Stream: "init", Line: fmt.Sprintf("%d lines of output were lost: more was written than could be kept", l.Dropped)})
 	}
-	// The guest's clock tells when a line was written while no gitd ran; one
-	// that is off is not believed.
+	// The guest's clock says when a line was written, for lines from a time when no gitd ran. A clock that is off is
+	// not believed.
 	at := time.Unix(0, l.UnixNano)
 	if now := time.Now(); at.After(now) || at.Before(m.since) {
 		at = now
@@ -83,8 +83,8 @@ func (m *machine) line(l guest.Log) {
 	m.acks.saw(l.Seq)
 }
 
-// compareClocks tells the guest the time if its own is off: it drifts, and it
-// stands still while the machine is paused.
+// compareClocks sends the guest the time if the guest's clock is off: it drifts, and it stands still while the machine
+// is paused.
 func (m *machine) compareClocks(theirs time.Time) {
 	if time.Since(theirs).Abs() > clockSlack {
 		m.tellTime()
@@ -95,7 +95,7 @@ func (m *machine) tellTime() {
 	m.send(guest.Message{Kind: guest.KindTime, Time: &guest.Clock{UnixNano: time.Now().UnixNano()}})
 }
 
-// stats keeps a guest's figures within what they can be.
+// stats limits a guest's figures to what is possible.
 func stats(s guest.Stats) *core.Stats {
 	load := s.Load
 	if math.IsNaN(load) || load < 0 {
@@ -108,7 +108,7 @@ func stats(s guest.Stats) *core.Stats {
 	}
 }
 
-// millis is a guest's figure as a time of 0 or more that fits.
+// millis returns a guest's figure as a duration, which is 0 or more and does not overflow.
 func millis(n int64) time.Duration {
 	return time.Duration(min(max(n, 0), math.MaxInt64/int64(time.Millisecond))) * time.Millisecond
 }

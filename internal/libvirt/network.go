@@ -9,9 +9,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// userNetwork is QEMU's user-mode network: it needs no privileges on the
-// host, where the machine is a port on the loopback. Other kinds of network
-// would stand beside it with the same three methods.
+// userNetwork is QEMU's user-mode network. It needs no privileges on the host, where the machine is a port on the
+// loopback. Another kind of network would be another type with the methods netdev, guest and addr.
 type userNetwork struct {
 	hostPort  int // on 127.0.0.1
 	guestPort int
@@ -28,16 +27,15 @@ func newUserNetwork(guestPort int) (userNetwork, error) {
 	return userNetwork{hostPort: l.Addr().(*net.TCPAddr).Port, guestPort: guestPort}, nil
 }
 
-// netdev is the value of QEMU's -netdev. IPv6 is off: it has a second way to
-// the host's loopback, and no route to anywhere on most hosts.
+// netdev returns the value of QEMU's -netdev. IPv6 is off: it would be a second way to the host's loopback, and on most
+// hosts it leads nowhere else.
 func (n userNetwork) netdev() string {
 	return fmt.Sprintf("user,id=n0,ipv6=off,hostfwd=tcp:127.0.0.1:%d-:%d", n.hostPort, n.guestPort)
 }
 
-// guest is what QEMU's network looks like from inside. The gateway's address
-// is the host's loopback, and that of the DNS server, on other ports, is
-// wherever the host has its own. QEMU can close either only together with the
-// way to everywhere else (restrict=on), so the guest's init does.
+// guest returns QEMU's network as the guest sees it. The address of the gateway is the host's loopback. On ports other
+// than that of DNS, the address of the DNS server leads to the host's own DNS server. QEMU can close both only together
+// with the way to everywhere else (restrict=on), so the guest's init closes them.
 func (n userNetwork) guest() guest.Network {
 	return guest.Network{
 		Address: "10.0.2.15/24", Gateway: "10.0.2.2", DNS: []string{"10.0.2.3"},

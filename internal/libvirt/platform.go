@@ -6,8 +6,8 @@ import (
 	"runtime"
 )
 
-// platform is what a domain depends on besides its machine's spec: the
-// processor that this gitd was compiled for, for machines run on their host's.
+// platform is what a domain depends on besides its machine's spec. Machines have the same kind of processor as their
+// host, so this is the one that gitd was compiled for.
 type platform struct {
 	Arch     string // libvirt's name of it
 	Machine  string // QEMU's machine type
@@ -15,33 +15,30 @@ type platform struct {
 	console  string // the kernel's name of that port
 	emulator string // the Debian package
 	timers   []string
-	// hardware is in /proc/cpuinfo of a processor that virtualises; nil: Linux
-	// has /dev/kvm only where it does.
+	// hardware matches the /proc/cpuinfo of a processor that can virtualise. nil: nothing is to be checked, because
+	// Linux has /dev/kvm only on such a processor.
 	hardware *regexp.Regexp
 }
 
 var platforms = map[string]platform{
 	"amd64": {
 		Arch: "x86_64", Machine: "q35", Serial: "isa-serial", console: "ttyS0", emulator: "qemu-system-x86",
-		// The first saves the calibration of a timer, 120 ms; on real hardware an
-		// idle guest would cost more. That mitigations=off, tsc=reliable and
-		// rcupdate.rcu_expedited=1 gain anything was not seen.
+		// nolapic_timer saves the calibration of a timer, 120 ms; on real hardware it would make an idle guest cost
+		// more. No gain was seen from mitigations=off, tsc=reliable and rcupdate.rcu_expedited=1.
 		//
-		// The kernel waits for ten ticks of its timer to see whether that works,
-		// and panics if they do not come in time ("IO-APIC + timer doesn't
-		// work!"): on a host so busy that QEMU stood still meanwhile, they did
-		// not. Under KVM it does not ask.
+		// no_timer_check: the kernel waits for ten ticks of its timer to see whether the timer works, and panics if
+		// they do not come in time ("IO-APIC + timer doesn't work!"). On a host so busy that QEMU stood still
+		// meanwhile, they did not come. Under KVM the kernel leaves this check out.
 		timers: []string{"nolapic_timer", "no_timer_check"},
-		// A container or a virtual machine may show /dev/kvm without it, and then
-		// QEMU hangs.
+		// A container or a virtual machine may show /dev/kvm without these flags, and then QEMU hangs.
 		hardware: regexp.MustCompile(`(?m)^flags\s*:.*\b(vmx|svm)\b`),
 	},
-	// Entered without firmware: ACPI, which would need UEFI here, is left out,
-	// and the kernel is told of its devices by a device tree.
+	// The kernel is entered without firmware. ACPI would need UEFI here, so it is left out: a device tree tells the
+	// kernel what its devices are.
 	"arm64": {Arch: "aarch64", Machine: "virt", Serial: "system-serial", console: "ttyAMA0", emulator: "qemu-system-arm"},
 }
 
-// hostPlatform is this program's.
+// hostPlatform returns the platform that gitd was compiled for.
 func hostPlatform() (platform, error) {
 	p, ok := platforms[runtime.GOARCH]
 	if !ok {

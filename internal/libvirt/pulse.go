@@ -13,22 +13,21 @@ import (
 )
 
 const (
-	// hungBeats is how many beats in a row must be missing. It is generous: a
-	// host under load can starve a guest for long, and a machine that is taken
-	// for dead is replaced.
+	// hungBeats is how many beats in a row must be missing until a guest counts as hung. It is generous: a host under
+	// load can starve a guest for a long time, and the machine of a guest that counts as hung is replaced.
 	hungBeats = 12
-	// A guest that was told to beat less often than that is not believed.
+	// slowestBeat is the longest period of beats that gitd believes when a guest announces it.
 	slowestBeat = 10 * guest.BeatPeriod
 )
 
 // pulse notices when a guest has said nothing for too long.
 type pulse struct {
 	mu    sync.Mutex
-	timer *time.Timer // nil: nobody feels it
+	timer *time.Timer // nil: the pulse was not started, or was stopped
 	limit time.Duration
 }
 
-// start calls silent whenever nothing was felt for limit.
+// start calls silent when felt was not called for limit.
 func (p *pulse) start(limit time.Duration, silent func(limit time.Duration)) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -57,14 +56,13 @@ func (p *pulse) stop() {
 	}
 }
 
-// hungAfter is how long a guest that beats every so many milliseconds may say
-// nothing.
+// hungAfter returns how long a guest that beats every beatMillis milliseconds may say nothing.
 func (m *machine) hungAfter(beatMillis int) time.Duration {
 	return hungBeats * min(millis(int64(beatMillis)), slowestBeat)
 }
 
-// hung tells that the guest has said nothing for limit, again and again while
-// that is so. A machine that somebody has paused is not hung.
+// hung reports that the guest has said nothing for limit, and does so again and again until the guest does. A machine
+// that somebody has paused is not hung.
 func (m *machine) hung(limit time.Duration) {
 	m.pulse.felt() // for the next time
 	if m.paused != nil && m.paused() {

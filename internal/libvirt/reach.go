@@ -12,8 +12,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// reach says which folder on the way to path QEMU's user cannot enter, and what to type, or nil. QEMU opens the disks
-// by their paths: without this, each machine would fail with libvirt's inner words.
+// reach returns an error if there is a folder on the way to path that QEMU's user cannot enter. The error says which,
+// and what to type. QEMU opens the disks by their paths: without this check, each machine would fail with libvirt's
+// inner words.
 func (a *account) reach(path string) error {
 	if a.Name == "" {
 		return nil // QEMU runs as this process does
@@ -40,8 +41,8 @@ func (a *account) reach(path string) error {
 	return nil
 }
 
-// enter looks into dir as the account would. The kernel is asked, on a thread that takes the account's file system
-// identity and ends with it: modes alone do not tell, where there are access control lists.
+// enter returns an error if the account cannot enter dir. It asks the kernel, on a thread that takes the account's file
+// system identity and ends with it: where there are access control lists, modes alone do not tell.
 func (a *account) enter(dir string) error {
 	found := make(chan error, 1)
 	go func() {
@@ -56,7 +57,7 @@ func (a *account) enterHere(dir string) error {
 	for _, g := range a.Groups {
 		groups = append(groups, uint32(g))
 	}
-	// The wrappers of these calls change the whole process.
+	// A raw call changes this thread alone. syscall.Setgroups would change the whole process.
 	_, _, errno := unix.RawSyscall(unix.SYS_SETGROUPS, uintptr(len(groups)), uintptr(unsafe.Pointer(&groups[0])), 0)
 	if errno != 0 {
 		return fmt.Errorf("take the groups of %s: %w", a.Name, errno)

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// TestUnreachableState: gitd started with its state in a folder of /root, as root's own folders are. Every push then
-// failed with libvirt's "Cannot access storage file … as uid:64055". It is said at the start now, with the line to
-// type.
+// TestUnreachableState: gitd started with its state in a folder of /root, which only root may enter. Every push then
+// failed with libvirt's "Cannot access storage file … as uid:64055". Now gitd says at its start what is wrong, and what
+// to type.
 func TestUnreachableState(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("QEMU runs as another user only where gitd is root")

@@ -12,7 +12,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// What the guest needs beyond the app's grace to power off, emulated.
+// powerOffTime is what an emulated guest needs to power off, beyond the app's grace.
 const powerOffTime = 5 * time.Second
 
 // Adopt implements fleet.Driver.
@@ -47,7 +47,7 @@ func (d *Driver) greet(dom *libvirt.Domain, m *machine) error {
 	if stopped(dom) {
 		d.work.Go(func() { d.outOfRoom(m) })
 	}
-	// One that does not answer hangs, or does not understand this gitd.
+	// A guest that does not answer hangs, or does not understand this gitd.
 	m.pulse.start(m.hungAfter(int(guest.BeatPeriod.Milliseconds())), m.hung)
 	return m.write(guest.Message{Kind: guest.KindHello})
 }
@@ -73,7 +73,7 @@ func (d *Driver) Stop(ctx context.Context, id string, grace time.Duration) error
 	return d.removeFilesOf(id)
 }
 
-// ask asks the guest to power off, and waits until it has or its time is over.
+// ask asks the guest to power off, and waits until it has, or until its time is over.
 func (d *Driver) ask(ctx context.Context, id string, grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, grace+powerOffTime)
 	defer cancel()
@@ -105,7 +105,7 @@ func (d *Driver) ask(ctx context.Context, id string, grace time.Duration) error 
 	}
 }
 
-// destroy ends a domain at once. One that is gone is no error.
+// destroy ends a domain at once. It is no error if the domain is gone.
 func destroy(dom *libvirt.Domain) error {
 	err := dom.Destroy()
 	if isCode(err, libvirt.ERR_NO_DOMAIN) || isCode(err, libvirt.ERR_OPERATION_INVALID) {

@@ -13,8 +13,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// onKernels runs test on the stock kernel, and on the minimal one if it is
-// compiled, as make test has it: what is true of a guest is true on both.
+// onKernels runs test on the stock kernel, and on the minimal one if it is compiled, as make test has it. A guest must
+// behave the same on both.
 func onKernels(t *testing.T, test func(t *testing.T, img image)) {
 	if testing.Short() {
 		t.Skip("boots a virtual machine")
@@ -30,7 +30,7 @@ func onKernels(t *testing.T, test func(t *testing.T, img image)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// A copy, which QEMU's user can reach.
+		// This is a copy that QEMU's user can reach.
 		img := img
 		img.kernel, img.initrd = filepath.Join(filepath.Dir(img.root), "vmlinux"), ""
 		if err := os.WriteFile(img.kernel, b, 0o644); err != nil {
@@ -60,13 +60,12 @@ func TestSurface(t *testing.T) {
 	})
 }
 
-// denied is how a kernel says no. "Invalid argument" is no denial: the attempt
-// was made wrongly.
+// denied matches the errors with which a kernel says no. "Invalid argument" is not one of them: it says that the
+// attempt was made wrongly.
 var denied = regexp.MustCompile(`operation not permitted|permission denied|no such (file or directory|process|device)|` +
 	`not supported by protocol|function not implemented|read-only file system`)
 
-// attempts: none of what the app tries succeeds, and each is denied for what
-// it is.
+// attempts: none of what the app tries succeeds, and each attempt fails because the kernel denies it.
 func attempts(t *testing.T, p *probe) {
 	lines := strings.Split(strings.TrimSpace(p.get("/try", "")), "\n")
 	if len(lines) < 50 {
@@ -79,7 +78,7 @@ func attempts(t *testing.T, p *probe) {
 	}
 }
 
-// devices: nothing in /dev but what every program may expect, and no sysfs.
+// devices: /dev holds only what every program may expect, and there is no sysfs.
 func devices(t *testing.T, p *probe) {
 	got := strings.Fields(p.get("/list", "dir=/dev"))
 	if want := strings.Fields("fd full null random shm stderr stdin stdout urandom zero"); !slices.Equal(got, want) {
@@ -93,9 +92,8 @@ func devices(t *testing.T, p *probe) {
 	}
 }
 
-// mounts: the root cannot be written; no mount but /dev has devices, none has
-// set-user-ID programs, and what the app can write holds no programs, but for
-// /app: native modules of the app's own packages are there.
+// mounts: the root cannot be written. No other mount but /dev has devices, and none has set-user-ID programs. What the
+// app can write holds no programs, except /app, where the native modules of the app's own packages are.
 func mounts(t *testing.T, p *probe) {
 	writableProgram := []string{"/app"}
 	for l := range strings.Lines(p.file("/proc/self/mounts")) {
@@ -118,7 +116,7 @@ func mounts(t *testing.T, p *probe) {
 	}
 }
 
-// settings are closed where the kernel has them.
+// settings: these settings of the kernel have their safe values, or do not exist.
 func settings(t *testing.T, p *probe) {
 	for name, want := range map[string]string{
 		"kernel/kptr_restrict": "2", "kernel/dmesg_restrict": "1", "kernel/unprivileged_bpf_disabled": "1", "kernel/modules_disabled": "1",
@@ -134,7 +132,7 @@ func settings(t *testing.T, p *probe) {
 	}
 }
 
-// processes: the app sees itself, and nothing else of a user runs.
+// processes: the app sees its own process only, and init counts no other.
 func processes(t *testing.T, p *probe) {
 	var ids []string
 	for name := range strings.FieldsSeq(p.get("/list", "dir=/proc")) {
@@ -150,7 +148,7 @@ func processes(t *testing.T, p *probe) {
 	}
 }
 
-// smallInit: what the machine pays for its first process.
+// smallInit: the machine's first process takes little memory.
 func smallInit(t *testing.T, p *probe) {
 	s := p.kind(core.EventStats, 2).Stats
 	t.Logf("init: %d KiB resident; app: %d KiB; machine: %d of %d KiB used", s.InitRSS>>10, s.AppRSS>>10, s.MemoryUsed>>10, s.MemoryTotal>>10)

@@ -15,8 +15,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/latch"
 )
 
-// TestOwnership uses libvirt's own test driver: which domains are ours, and
-// that the others are never touched.
+// TestOwnership uses libvirt's own test driver. It shows which domains gitd takes for its own, and that it never
+// touches others.
 func TestOwnership(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs libvirt")
@@ -61,7 +61,7 @@ func TestOwnership(t *testing.T) {
 	}
 }
 
-// TestGoneByLifecycle: libvirt's word is enough for the end of a machine.
+// TestGoneByLifecycle: an event from libvirt is enough to know that a machine is gone.
 func TestGoneByLifecycle(t *testing.T) {
 	d := &Driver{}
 	m := newMachine("shop-v1-aa", func(core.Event) {}, "/nonexistent", zerolog.Nop())

@@ -6,30 +6,29 @@ import (
 	"time"
 )
 
-// What a guest may have of this process. More is left where it is: in the
-// channel, then in the guest, whose init drops the oldest lines and says how
-// many. At this rate reading costs a few percent of a processor.
+// These limit what gitd reads from one guest. The rest stays where it is: in the channel, and then in the guest, whose
+// init drops the oldest lines and says how many. At this rate, reading costs a few percent of a processor.
 const (
 	bytesPerSecond = 2 << 20
 	burstBytes     = 4 << 20
-	// A line costs this much on top of its bytes: reading a short one is
-	// nearly as much work as reading a long one.
+	// lineCost is what a line counts on top of its bytes: to read a short line is nearly as much work as to read a long
+	// one.
 	lineCost = 512
-	// The most that is read at once.
+	// readBytes is the most that is read at once.
 	readBytes = 64 << 10
 )
 
 // throttle is a reader that does not read faster than it may.
 type throttle struct {
 	r    io.Reader
-	left int       // what may be read now; below 0: when a second of it is over
-	at   time.Time // when left was so
+	left int       // bytes that may be read now; below 0: so many must be earned before the next read
+	at   time.Time // when left was last computed
 	now  func() time.Time
 	wait func(time.Duration)
 }
 
-// newThrottle limits r until either is closed: what a machine that is gone has
-// left behind is little.
+// newThrottle limits r until left or gone is closed. Then it waits no more: a machine that is gone has left little to
+// read.
 func newThrottle(r io.Reader, left, gone <-chan struct{}) *throttle {
 	return &throttle{r: r, left: burstBytes, at: time.Now(), now: time.Now, wait: func(d time.Duration) {
 		select {
@@ -52,7 +51,7 @@ func (t *throttle) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// earn adds what the time since the last call is worth.
+// earn adds the bytes that may be read for the time since the last call.
 func (t *throttle) earn() {
 	now := t.now()
 	earned := now.Sub(t.at).Seconds() * bytesPerSecond

@@ -5,7 +5,7 @@ import (
 	"sync"
 )
 
-// watches are the machines that somebody is told of, by id. The zero value is ready to use.
+// watches are the machines that have a watch, by id. The zero value is ready to use.
 type watches struct {
 	mu       sync.Mutex
 	machines map[string]*machine
@@ -40,7 +40,7 @@ func (w *watches) watched(id string) *machine {
 	return w.machines[id]
 }
 
-// letGo forgets all machines, which go on.
+// letGo stops watching all machines, which go on.
 func (w *watches) letGo() {
 	w.mu.Lock()
 	left := w.machines

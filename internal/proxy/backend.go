@@ -14,15 +14,14 @@ import (
 
 const (
 	dialLimit = 5 * time.Second
-	// idleConn must be shorter than what the app allows: Node closes an idle
-	// connection after 5 s, and a POST that is just being sent on it would be
-	// lost, as nobody may send it twice.
+	// idleConn must be shorter than what the app allows. Node closes an idle connection after 5 s. A POST that is being
+	// sent on it at that moment would be lost, because it must not be sent twice.
 	idleConn          = 3 * time.Second
 	maxIdle           = 64        // connections kept for the next requests
 	maxResponseHeader = 256 << 10 // bytes; a machine is hostile
 )
 
-// errCut ends requests on a machine that has had its time to drain.
+// errCut is the reason why requests end on a machine whose time to drain is over.
 var errCut = errors.New("the machine was replaced and did not end this request in time")
 
 // backendConfig is what all backends share.
@@ -54,7 +53,7 @@ func newBackend(app, addr string, cfg backendConfig) *backend {
 	b.proxy = &httputil.ReverseProxy{
 		Rewrite:       rewriteTo(addr),
 		Transport:     b.transport,
-		FlushInterval: -1, // at once: event streams
+		FlushInterval: -1, // at once, for event streams
 		BufferPool:    cfg.buffers,
 		ErrorHandler:  failed(log),
 		ErrorLog:      quiet(log),
@@ -62,8 +61,8 @@ func newBackend(app, addr string, cfg backendConfig) *backend {
 	return b
 }
 
-// newTransport is for one backend on this host or a network of its own: no
-// proxy from the environment, no HTTP/2, no touching of bodies.
+// newTransport makes the transport of one backend, which is on this host or on a network of its own. It takes no proxy
+// from the environment, does not use HTTP/2, and does not change bodies.
 func newTransport(responseTimeout time.Duration) *http.Transport {
 	only1 := new(http.Protocols)
 	only1.SetHTTP1(true)
@@ -79,9 +78,8 @@ func newTransport(responseTimeout time.Duration) *http.Transport {
 	}
 }
 
-// serve forwards one request that was counted here, and releases it. The
-// request ends early with the client or when the backend is cut. An error
-// means that nothing of it was sent and nothing was answered.
+// serve forwards one request that was counted here, and releases it. The request ends early when the client leaves or
+// the backend is cut. An error means that nothing of the request was sent, and that the client was not answered.
 func (b *backend) serve(w http.ResponseWriter, r *http.Request) (unsent error) {
 	defer b.release()
 	ctx, cancel := context.WithCancelCause(r.Context())
@@ -139,9 +137,8 @@ func (b *backend) close() {
 	close(b.idle)
 }
 
-// drain waits until nothing runs on a retired backend. When ctx ends first,
-// it cuts the rest and waits for that, which a client can hold up by no more
-// than lastWords.
+// drain waits until no request runs on a retired backend. If ctx ends first, drain cuts the remaining requests and
+// waits for their end, which a client can delay by lastWords at most.
 func (b *backend) drain(ctx context.Context) {
 	select {
 	case <-b.idle:

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// BenchmarkForward is one request on a kept connection: straight to the
-// backend, and through the front door. The difference is the door's price.
+// BenchmarkForward measures one request on a kept connection, straight to the backend and through the front door. The
+// difference is what the front door costs.
 func BenchmarkForward(b *testing.B) {
 	f := newFront(b, Config{})
 	s, _ := f.app(b, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "hello\n") })

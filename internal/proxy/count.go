@@ -19,13 +19,13 @@ func (c *counter) begin() (end func(status int)) {
 	c.requests.Add(1)
 	c.active.Add(1)
 	return func(status int) {
-		// In this order: who sees that nothing runs sees all answers.
+		// The order matters: a reader that sees no active request must see all answers.
 		c.answers[min(max(status/100, 0), 5)].Add(1)
 		c.active.Add(-1)
 	}
 }
 
-// Counts implements deploy.Router.
+// Counts returns what was counted for app. An app that the front door does not know has zeros.
 func (p *Proxy) Counts(app string) core.Counts {
 	c := p.table.counter(app)
 	if c == nil {
@@ -39,7 +39,7 @@ func (p *Proxy) Counts(app string) core.Counts {
 	return n
 }
 
-// noted remembers the status of an answer.
+// noted is a ResponseWriter that remembers the status of its answer.
 type noted struct {
 	http.ResponseWriter
 	status int

@@ -47,7 +47,7 @@ func TestCounts(t *testing.T) {
 	<-held
 	leave()
 	<-left
-	// The end of the request that was left is seen when its handler returns.
+	// The request whose client has left ends when its handler returns.
 	want := core.Counts{Requests: 7, Answers: [6]int64{1, 0, 2, 1, 1, 2}}
 	for f.Counts("shop").Active > 0 {
 		if t.Context().Err() != nil {

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// TestDrainWaits: the drain returns with the last request, not before.
+// TestDrainWaits: the drain returns when the last request has ended, and not before.
 func TestDrainWaits(t *testing.T) {
 	f := newFront(t, Config{})
 	arrived, finish := make(chan struct{}), make(chan struct{})
@@ -50,8 +50,7 @@ func TestDrainWaits(t *testing.T) {
 	<-drained
 }
 
-// TestDrainCuts: when its time is up, the drain ends what still runs: a
-// response, and an upgraded connection.
+// TestDrainCuts: when its time is over, the drain ends what still runs: an upload, and an upgraded connection.
 func TestDrainCuts(t *testing.T) {
 	f := newFront(t, Config{})
 	old := newRelease(1)
@@ -126,8 +125,7 @@ func TestDrainCutsStuckClient(t *testing.T) {
 	}
 }
 
-// TestShutdownEndsUpgrades: nobody can wait for a WebSocket when the daemon
-// ends.
+// TestShutdownEndsUpgrades: the end of the daemon cuts a WebSocket, which might never end by itself.
 func TestShutdownEndsUpgrades(t *testing.T) {
 	p := New(Config{Domain: "localhost", Log: zerolog.Nop()})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -158,7 +156,7 @@ func TestShutdownEndsUpgrades(t *testing.T) {
 	}
 }
 
-// uploadStatus is 0 if there was no answer.
+// uploadStatus uploads body and returns the status of the answer, or 0 if there was none.
 func uploadStatus(t *testing.T, f *front, body io.Reader) int {
 	res, err := client(t).Do(f.request(t, "POST", "shop.localhost", "/upload", body))
 	if err != nil {
@@ -168,8 +166,7 @@ func uploadStatus(t *testing.T, f *front, body io.Reader) int {
 	return res.StatusCode
 }
 
-// TestIdleConnectionsClose: a replaced backend keeps no connection of ours,
-// whether it is drained, down or removed.
+// TestIdleConnectionsClose: the front door closes its connections to a backend when it is drained, down or removed.
 func TestIdleConnectionsClose(t *testing.T) {
 	ends := map[string]func(f *front){
 		"switch": func(f *front) { f.Switch("shop", "127.0.0.1:1")(t.Context()) },

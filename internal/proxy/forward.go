@@ -14,14 +14,14 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// rewriteTo sends a request to addr as the client meant it: same Host, same
-// path and query byte for byte. The proxy's own headers are the front door's
-// word alone, since it is the edge: whatever a client claims is dropped.
+// rewriteTo sends a request to addr with the Host, path and query that the client sent, byte for byte. The headers of
+// proxies (X-Forwarded-For and the like) are the front door's own. It is the edge, so it drops what a client claims in
+// them.
 func rewriteTo(addr string) func(*httputil.ProxyRequest) {
 	return func(r *httputil.ProxyRequest) {
 		in := r.In.URL
-		// A new URL, and not In's with another host: an absolute request
-		// target can carry a user, which would become an Authorization header.
+		// The URL is a new one, and not In's with another host: an absolute request target may contain a user, which
+		// would become an Authorization header.
 		r.Out.URL = &url.URL{
 			Scheme: "http", Host: addr, Path: in.Path, RawPath: in.RawPath,
 			RawQuery: in.RawQuery, ForceQuery: in.ForceQuery,
@@ -42,14 +42,15 @@ func rewriteTo(addr string) func(*httputil.ProxyRequest) {
 	}
 }
 
-// failed answers a request that got no response, unless it can be sent again.
+// failed returns the error handler of a backend: it answers a request that got no response, unless the request can be
+// sent again.
 func failed(log zerolog.Logger) func(http.ResponseWriter, *http.Request, error) {
 	return func(w http.ResponseWriter, r *http.Request, err error) {
 		cut := errors.Is(context.Cause(r.Context()), errCut)
 		if r.Context().Err() != nil && !cut {
 			panic(http.ErrAbortHandler) // the client is gone: close its connection
 		}
-		// No path in the log: it may hold what is nobody's business.
+		// The path is not in the log: it may contain private data.
 		log.Warn().Err(err).Str("method", r.Method).Bool("cut", cut).Msg("app does not answer")
 		if back, ok := w.(*reply); ok && !cut && noConnection(err) {
 			back.unsent = err
@@ -59,7 +60,7 @@ func failed(log zerolog.Logger) func(http.ResponseWriter, *http.Request, error) 
 	}
 }
 
-// noConnection reports that a request failed before any of it was sent.
+// noConnection reports whether a request failed before any of it was sent.
 func noConnection(err error) bool {
 	var op *net.OpError
 	return errors.As(err, &op) && op.Op == "dial"
@@ -77,7 +78,7 @@ func failure(err error, cut bool) page {
 	}
 }
 
-// buffers are for copying bodies.
+// buffers is a pool of buffers for copying bodies.
 type buffers struct{ pool sync.Pool }
 
 func newBuffers() *buffers {
@@ -90,7 +91,8 @@ func (b *buffers) Get() []byte { return b.pool.Get().(*[32 << 10]byte)[:] }
 // Put implements httputil.BufferPool.
 func (b *buffers) Put(p []byte) { b.pool.Put((*[32 << 10]byte)(p)) }
 
-// quiet is a logger for what net/http has to say: clients cause most of it.
+// quiet returns a logger for net/http's own messages. It logs them for debugging only, because clients cause most of
+// them.
 func quiet(l zerolog.Logger) *log.Logger { return log.New(debugLog{l}, "", 0) }
 
 type debugLog struct{ log zerolog.Logger }

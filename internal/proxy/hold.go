@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// What may wait in all holds together. A held request costs its headers and a
-// goroutine: its body stays with the client until it goes on.
+// These limit what may wait in all holds together. A held request costs the memory of its headers and a goroutine. Its
+// body stays with the client until the request goes on.
 const (
 	maxHeld      = 4096     // requests, of all apps
 	maxHeldOfApp = 1024     // requests
 	maxHeldBytes = 32 << 20 // of request lines and headers, of all apps
 )
 
-// errLate ends the wait of a request.
+// errLate is the reason why a request stops waiting when its time is over.
 var errLate = errors.New("the next machine is late")
 
-// hold is the place of an app whose next machine is on its way.
+// hold is the place of an app whose next machine is being started.
 type hold struct {
 	limit time.Duration // how long one request waits
 	ended chan struct{} // closed when the app has another place
@@ -31,7 +31,7 @@ func newHold(limit time.Duration) *hold {
 
 func (h *hold) end() { close(h.ended) }
 
-// waitingRoom bounds the requests that wait, since anybody can send them.
+// waitingRoom limits the number of requests that wait, because anybody can send them.
 type waitingRoom struct {
 	mu       sync.Mutex
 	requests int
@@ -39,7 +39,7 @@ type waitingRoom struct {
 	ofApp    map[string]int
 }
 
-// enter makes room for a request, if there is any; leave gives it back.
+// enter takes room for a request, if there is any; leave gives it back.
 func (w *waitingRoom) enter(app string, size int) (leave func(), ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -74,10 +74,9 @@ var (
 	pageStopped = page{http.StatusServiceUnavailable, "Try again", "This server is restarting."}
 )
 
-// place finds where r goes. A request whose app is held waits here until the
-// app has a place again; nothing of its body is read meanwhile. When there is
-// no backend to release, answer says what the client is told; nil if it has
-// gone.
+// place finds the backend for r, which the caller must release. A request whose app is held waits here until the app
+// has another place; nothing of its body is read meanwhile. If b is nil, answer is the page for the client, or nil if
+// the client has gone.
 func (p *Proxy) place(r *http.Request, app string) (b *backend, answer *page) {
 	at, known := p.table.acquire(app)
 	if at.hold != nil {
@@ -104,7 +103,7 @@ func (p *Proxy) place(r *http.Request, app string) (b *backend, answer *page) {
 	return at.backend, nil
 }
 
-// wait returns true when h has ended.
+// wait returns true when h has ended. Otherwise answer is the page for the client, or nil if the client has gone.
 func (p *Proxy) wait(late context.Context, h *hold) (answer *page, ok bool) {
 	select {
 	case <-h.ended:
@@ -119,7 +118,7 @@ func (p *Proxy) wait(late context.Context, h *hold) (answer *page, ok bool) {
 	}
 }
 
-// headerSize is about what a request takes in memory while it waits, in bytes.
+// headerSize estimates the memory that a request takes while it waits, in bytes.
 func headerSize(r *http.Request) int {
 	n := len(r.Method) + len(r.RequestURI) + len(r.Host)
 	for name, values := range r.Header {

@@ -50,8 +50,7 @@ func asks(t *testing.T, r *http.Request) <-chan string {
 	return answer
 }
 
-// TestHoldEnds: a request that waits is answered by whatever place its app
-// gets next, or by the end of its time.
+// TestHoldEnds: a held request is answered by the next place of its app, whatever that is, or when its time is over.
 func TestHoldEnds(t *testing.T) {
 	tests := []struct {
 		name  string
@@ -89,8 +88,7 @@ func TestHoldEnds(t *testing.T) {
 	}
 }
 
-// TestHoldDrains: what runs on the old machine ends there, while what comes
-// later waits.
+// TestHoldDrains: a request that runs on the old machine ends there, while one that comes later waits.
 func TestHoldDrains(t *testing.T) {
 	f := newFront(t, Config{})
 	arrived, finish := make(chan struct{}), make(chan struct{})
@@ -115,7 +113,7 @@ func TestHoldDrains(t *testing.T) {
 	}
 }
 
-// TestHeldClientLeaves: its place in the waiting room is free at once.
+// TestHeldClientLeaves: when the client of a held request leaves, its place in the waiting room is free at once.
 func TestHeldClientLeaves(t *testing.T) {
 	f := newFront(t, Config{})
 	f.Hold("shop", forever)
@@ -190,8 +188,7 @@ func fill(t *testing.T, conn net.Conn) (sent int) {
 	}
 }
 
-// TestHeldUpgrade: a WebSocket that is opened while the app is held works as
-// soon as it is not.
+// TestHeldUpgrade: a WebSocket that is opened while the app is held works as soon as the hold ends.
 func TestHeldUpgrade(t *testing.T) {
 	f := newFront(t, Config{})
 	f.Hold("shop", forever)
@@ -213,8 +210,7 @@ func TestHeldUpgrade(t *testing.T) {
 	}
 }
 
-// TestWaitingRoom: nobody can make the front door hold more than it has room
-// for, and one app cannot take all of it.
+// TestWaitingRoom: the front door holds no more than its limits, and one app cannot take all the room.
 func TestWaitingRoom(t *testing.T) {
 	w := waitingRoom{ofApp: map[string]int{}}
 	fill := func(app string, size int) (leaves []func()) {
@@ -249,7 +245,7 @@ func TestWaitingRoom(t *testing.T) {
 	}
 }
 
-// TestHoldFull: who finds no room is told when to come again.
+// TestHoldFull: a request for which there is no room is answered with the time at which to try again.
 func TestHoldFull(t *testing.T) {
 	f := newFront(t, Config{})
 	f.Hold("shop", forever)
@@ -257,9 +253,8 @@ func TestHoldFull(t *testing.T) {
 	checkAnswer(t, f.request(t, "GET", "shop.localhost", "/", nil), 503, "too many requests wait")
 }
 
-// TestHoldLosesNothing replaces a machine many times as an app with a volume
-// needs it: hold, drain, end, and only then the next one begins. Load of every
-// kind goes on meanwhile.
+// TestHoldLosesNothing replaces a machine many times in the order that an app with a volume needs: hold, drain, end the
+// machine, and only then start the next one. Clients of every kind send requests meanwhile, and none fails.
 func TestHoldLosesNothing(t *testing.T) {
 	const swaps = 25
 	f := newFront(t, Config{})
@@ -276,7 +271,7 @@ func TestHoldLosesNothing(t *testing.T) {
 		if n := now.late.Load(); n > 0 {
 			t.Errorf("v%d got %d requests after its drain", now.version, n)
 		}
-		for f.Counts("shop").Held < 5 { // all clients come to wait
+		for f.Counts("shop").Held < 5 { // until five of the six clients wait
 			time.Sleep(time.Millisecond)
 		}
 		held += f.Counts("shop").Held
@@ -293,9 +288,8 @@ func TestHoldLosesNothing(t *testing.T) {
 	t.Logf("%d requests over %d swaps, %d of them held, %d failed", l.requests.Load(), swaps, held, l.failures.Load())
 }
 
-// TestUnsentFollowsTheApp: the machine a request was meant for has ended, and
-// the app has moved on: nothing was sent, so the request goes to the new
-// place, body and all.
+// TestUnsentFollowsTheApp: the machine for which a request was meant has ended, and the app has moved on. Nothing of
+// the request was sent, so it goes to the new place, with its body.
 func TestUnsentFollowsTheApp(t *testing.T) {
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -307,7 +301,7 @@ func TestUnsentFollowsTheApp(t *testing.T) {
 		next := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
 		defer next.Close()
 		f.Switch("shop", closed.Addr().String())
-		// The app moves at the last moment: when the connection is refused.
+		// The app moves at the last moment: just before the connection is refused.
 		var once sync.Once
 		b := f.table.apps["shop"].backend
 		dial := b.transport.DialContext

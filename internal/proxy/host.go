@@ -10,13 +10,12 @@ import (
 type hostKind int
 
 const (
-	hostUnknown hostKind = iota // nothing of ours
+	hostUnknown hostKind = iota // nothing that is served here
 	hostBare                    // the domain itself
 	hostApp                     // a name that an app could have
 )
 
-// appOf finds the app that a Host header names. Case, one trailing dot and any
-// port are of no meaning.
+// appOf finds the app that a Host header names. Case, one trailing dot and any port make no difference.
 func (p *Proxy) appOf(host string) (app string, kind hostKind) {
 	name, ok := withoutPort(host)
 	if !ok {
@@ -32,7 +31,7 @@ func (p *Proxy) appOf(host string) (app string, kind hostKind) {
 	return "", hostUnknown
 }
 
-// below finds the app whose own name below the domain name is.
+// below finds the app whose own host, below domain, is name.
 func below(name, domain string) (app string, kind hostKind) {
 	if name == domain {
 		return "", hostBare
@@ -44,9 +43,8 @@ func below(name, domain string) (app string, kind hostKind) {
 	return app, hostApp
 }
 
-// withoutPort cuts ":PORT". An IPv6 address has more colons and is no name of
-// ours anyway. net.SplitHostPort was not used: it fails on a host without
-// port, and the two failures cannot be told apart.
+// withoutPort cuts ":PORT". It refuses an IPv6 address, which has more colons and names no app. Rejected:
+// net.SplitHostPort, which fails on a host without a port, and this failure cannot be told from others.
 func withoutPort(host string) (name string, ok bool) {
 	name, port, found := strings.Cut(host, ":")
 	if !found {
@@ -56,7 +54,7 @@ func withoutPort(host string) (name string, ok bool) {
 	return name, digits && len(port) <= 5
 }
 
-// lowerASCII leaves other letters alone: the Kelvin sign must not become a k.
+// lowerASCII changes ASCII letters only: the Kelvin sign must not become a k.
 func lowerASCII(s string) string {
 	return strings.Map(func(c rune) rune {
 		if 'A' <= c && c <= 'Z' {

@@ -57,8 +57,8 @@ func TestAppOf(t *testing.T) {
 	}
 }
 
-// FuzzHost: whatever a client writes into its Host header, the table is asked
-// for an app's name only, and the answer does not repeat the header.
+// FuzzHost: whatever a client writes into its Host header, the table is asked only for a name that an app can have, and
+// the answer does not repeat the header.
 func FuzzHost(f *testing.F) {
 	for _, seed := range []string{"shop.localhost", "localhost:8080", "[::1]:8080", "<script>.localhost", "a.b.localhost.", ":", "\x00.localhost"} {
 		f.Add(seed)
@@ -85,7 +85,7 @@ func FuzzHost(f *testing.F) {
 	})
 }
 
-// emptyPage is what the front door says to a host that is nobody's.
+// emptyPage returns the page for a host that belongs to no app.
 func emptyPage(p *Proxy) string {
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
 	r.Host = "x"
@@ -95,8 +95,7 @@ func emptyPage(p *Proxy) string {
 	return w.Body.String()
 }
 
-// BenchmarkRoute is the way from a Host header to a counted backend and back,
-// with a thousand apps.
+// BenchmarkRoute measures the way from a Host header to a counted backend and back, with a thousand apps.
 func BenchmarkRoute(b *testing.B) {
 	p := New(Config{Domain: "localhost", Log: zerolog.Nop()})
 	hosts := make([]string, 1000)

@@ -14,7 +14,8 @@ func TestNames(t *testing.T) {
 	f.Names("shop", []string{"shop.example.org", "www.example.org"}) // before the app runs
 	f.app(t, "shop", says("shop"))
 	f.app(t, "blog", says("blog"))
-	// What is not a name, is below our own domain, or is the shop's.
+	// Only the first of these is served: the others are no host names, are below the server's own domain, or belong to
+	// shop.
 	f.Names("blog", []string{"blog.example.org", "www.example.org", "shop.localhost", "localhost", "UPPER.example.org", "*.example.org", "127.0.0.1", ""})
 
 	tests := []struct {

@@ -30,8 +30,8 @@ var pageHTML = template.Must(template.New("page").Parse(`<!doctype html>
 </html>
 `))
 
-// write sends HTML to who asks for it and one plain line to who does not, so
-// that curl shows something to read.
+// write sends HTML to clients that ask for it, and one line of plain text to others, so that curl shows something to
+// read.
 func write(w http.ResponseWriter, r *http.Request, p page) {
 	h := w.Header()
 	if p.Status == http.StatusServiceUnavailable {
@@ -52,5 +52,5 @@ func write(w http.ResponseWriter, r *http.Request, p page) {
 		fmt.Fprintf(&body, "%s. %s\n", p.Title, p.Text)
 	}
 	w.WriteHeader(p.Status)
-	w.Write(body.Bytes()) // a client that is gone
+	w.Write(body.Bytes()) // fails if the client is gone
 }

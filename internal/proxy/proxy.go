@@ -1,11 +1,9 @@
-// Package proxy is the HTTP front door: it sends each request to the live
-// machine of the app that its Host header names, and moves an app to another
-// machine without losing a request.
+// Package proxy is the HTTP front door: it sends each request to the live machine of the app that its Host header
+// names, and moves an app to another machine without losing a request.
 //
-// It owns the routing table, the count of requests on each backend, the
-// requests that wait for an app's next machine, and what a client sees when no
-// app answers. It does not own which machine is live or
-// healthy: the core says so through deploy.Router.
+// It owns the routing table, the count of requests on each backend, the requests that wait for an app's next machine,
+// and what a client sees when no app answers. It does not own which machine is live or healthy: the core says so
+// through fleet.Router. With apps.Names, this is engine.Router.
 package proxy
 
 import (
@@ -24,9 +22,8 @@ import (
 )
 
 const (
-	// headerLimit ends a client that sends its headers byte by byte. There is
-	// no limit for bodies and responses: uploads, downloads and event streams
-	// may take as long as they like.
+	// headerLimit ends the connection of a client that sends its headers byte by byte. Bodies and responses have no
+	// limit: uploads, downloads and event streams may take any time.
 	headerLimit   = 10 * time.Second
 	idleLimit     = 2 * time.Minute  // of a client's connection between two requests
 	shutdownLimit = 10 * time.Second // for requests that run when the daemon ends
@@ -50,7 +47,7 @@ type Proxy struct {
 	room    waitingRoom
 	backend backendConfig
 
-	ending context.Context // ends when the daemon begins to
+	ending context.Context // ends when the daemon begins to end
 	end    context.CancelFunc
 }
 
@@ -70,23 +67,22 @@ func New(cfg Config) *Proxy {
 	p.ending, p.end = context.WithCancel(context.Background())
 	p.backend = backendConfig{
 		responseTimeout: cfg.ResponseTimeout,
-		// A client can cause such a line with each request.
+		// A client can cause one such line with each request.
 		log:     cfg.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Second}),
 		buffers: newBuffers(),
 	}
 	return p
 }
 
-// Switch implements deploy.Router. When it returns, the backend before gets
-// no new request. If the ctx of drain ends first, drain cuts what still runs
-// there, upgraded connections included.
+// Switch implements fleet.Router. When it returns, the backend that was replaced gets no new request. If the ctx of
+// drain ends first, drain cuts what still runs there, upgraded connections included.
 func (p *Proxy) Switch(app, addr string) (drain func(ctx context.Context)) {
 	old := p.table.set(app, route{backend: newBackend(app, addr, p.backend)})
 	p.log.Debug().Str("app", app).Str("addr", addr).Msg("traffic switched")
 	return draining(old)
 }
 
-// Hold implements deploy.Router.
+// Hold implements fleet.Router.
 func (p *Proxy) Hold(app string, limit time.Duration) (drain func(ctx context.Context)) {
 	old := p.table.set(app, route{hold: newHold(limit)})
 	p.log.Debug().Str("app", app).Dur("limit", limit).Msg("requests are held")
@@ -100,14 +96,13 @@ func draining(old *backend) func(ctx context.Context) {
 	return old.drain
 }
 
-// Down implements deploy.Router. Requests that run are left alone: the
-// machine may still be ending them.
+// Down implements fleet.Router. Requests that run go on: the machine may still answer them.
 func (p *Proxy) Down(app, reason string) { p.table.set(app, route{reason: reason}) }
 
-// Remove implements deploy.Router.
+// Remove implements fleet.Router.
 func (p *Proxy) Remove(app string) { p.table.remove(app) }
 
-// Names implements deploy.Router.
+// Names implements apps.Names.
 func (p *Proxy) Names(app string, hosts []string) {
 	good := slices.DeleteFunc(slices.Clone(hosts), func(h string) bool { return core.CheckHost(h, p.domain) != nil })
 	taken := p.table.setNames(app, good)
@@ -134,9 +129,8 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.forward(answer, r, app)
 }
 
-// forward sends r to the place of app. What could not be sent at all, because
-// nothing accepts connections there, is sent again if the app has moved
-// meanwhile.
+// forward sends r to the place of app. If nothing accepts connections there, nothing of r was sent. Then forward sends
+// r again, if the app has moved meanwhile.
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, app string) {
 	var before *backend
 	var unsent error
@@ -160,19 +154,19 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, app string) {
 	}
 }
 
-// noApp is what a host is told at which no app is served.
+// noApp returns the page for a host at which no app is served.
 func (p *Proxy) noApp(kind hostKind) page {
 	if kind == hostBare {
 		return page{http.StatusOK, "gitd",
 			"This server runs Node.js apps, each in a virtual machine of its own, at NAME." + p.domain +
 				". To run one here, push its repository with git."}
 	}
-	// The host is not repeated: it is the client's text, not ours.
+	// The page does not repeat the host, which is text from the client.
 	return page{http.StatusNotFound, "There is no app here", "Apps are served at NAME." + p.domain + "."}
 }
 
-// Serve answers on l until ctx ends, then lets running requests end for a
-// bounded time. Upgraded connections end at once: nobody can wait for those.
+// Serve answers on l until ctx ends. Then it lets running requests end, for shutdownLimit at most. After that it cuts
+// upgraded connections: it does not wait for them, because they may never end.
 func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
@@ -199,7 +193,7 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 }
 
 func (p *Proxy) shutdown(srv *http.Server) {
-	p.end() // nobody can wait for the next machine of an app
+	p.end() // held requests are answered now: no machine will follow
 	ctx, cancel := context.WithTimeout(context.Background(), shutdownLimit)
 	defer cancel()
 	if err := srv.Shutdown(ctx); errors.Is(err, context.DeadlineExceeded) {

@@ -59,7 +59,7 @@ func (f *front) request(t testing.TB, method, host, path string, body io.Reader)
 	return r
 }
 
-// client has connections of its own, closed with the test.
+// client returns a client with connections of its own, which are closed at the end of the test.
 func client(t testing.TB) *http.Client {
 	tr := &http.Transport{}
 	t.Cleanup(tr.CloseIdleConnections)
@@ -134,8 +134,8 @@ func checkAnswer(t *testing.T, r *http.Request, status int, want string) {
 	}
 }
 
-// TestForwarded: what the app sees is what the client meant, and what it is
-// told about the client is the front door's own word.
+// TestForwarded: the app sees the request as the client sent it, and learns about the client only what the front door
+// says.
 func TestForwarded(t *testing.T) {
 	f := newFront(t, Config{})
 	f.app(t, "shop", func(w http.ResponseWriter, r *http.Request) {
@@ -167,7 +167,7 @@ func TestForwarded(t *testing.T) {
 	}
 }
 
-// rawRequest sends bytes that net/http's client would not.
+// rawRequest sends bytes that net/http's client would not send.
 func rawRequest(t *testing.T, addr, text string) (status int, body string) {
 	t.Helper()
 	conn, err := net.Dial("tcp", addr)
@@ -190,7 +190,7 @@ func rawRequest(t *testing.T, addr, text string) (status int, body string) {
 	return res.StatusCode, string(b)
 }
 
-// TestStream: each event reaches the client before the next is made.
+// TestStream: each event reaches the client before the next one is made.
 func TestStream(t *testing.T) {
 	f := newFront(t, Config{})
 	next := make(chan int)
@@ -294,8 +294,7 @@ func TestStaleConnection(t *testing.T) {
 	}
 }
 
-// TestClientLeaves: the app is told when nobody waits for its answer, and the
-// request is not counted any more.
+// TestClientLeaves: the app learns that nobody waits for its answer any more, and the request is no longer counted.
 func TestClientLeaves(t *testing.T) {
 	f := newFront(t, Config{})
 	arrived, left := make(chan struct{}), make(chan struct{})
@@ -317,8 +316,7 @@ func TestClientLeaves(t *testing.T) {
 	drain(t.Context())
 }
 
-// TestShutdown: a request that runs when the daemon ends is answered; a new
-// one is not taken.
+// TestShutdown: a request that runs when the daemon ends is answered, and a new one is not accepted.
 func TestShutdown(t *testing.T) {
 	p := New(Config{Domain: "localhost", Log: zerolog.Nop()})
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -14,23 +14,20 @@ const lastWords = time.Second
 
 // reply is the way back to the client of one request.
 //
-// It lets an app answer before it has read the whole request: a refused
-// upload, or a stream in both directions. On its own, net/http reads what is
-// left of the request, up to 256 KiB, before it sends a response: a client
-// that waits for the response would wait forever, and the app would miss
-// those bytes. It does not when the response closes the connection, so here
-// such a response does. ResponseController.EnableFullDuplex was tried instead:
-// with it, a rest of the request that nobody reads breaks the connection's
-// next request (go.dev/issue/68560).
+// It lets an app answer before it has read the whole request: to refuse an upload, or to stream in both directions. On
+// its own, net/http reads what is left of the request, up to 256 KiB, before it sends a response. A client that waits
+// for the response would then wait forever, and the app would miss those bytes. net/http does not do so if the response
+// closes the connection, so here such a response closes it. Rejected: ResponseController.EnableFullDuplex. With it, a
+// rest of the request that nobody reads breaks the connection's next request (go.dev/issue/68560).
 type reply struct {
 	http.ResponseWriter
 	sent        atomic.Bool // the request has been read to its end
 	closing     bool        // the response closes the connection
 	interrupted bool        // the reading of the request was ended
-	unsent      error       // why nothing was sent; nothing was answered then
+	unsent      error       // why nothing was sent; then the client was not answered either
 }
 
-// newReply takes over the body of r.
+// newReply returns the reply to r. It replaces the body of r, to see when it has been read.
 func newReply(w http.ResponseWriter, r *http.Request) *reply {
 	p := &reply{ResponseWriter: w}
 	if r.ContentLength == 0 {
@@ -53,9 +50,8 @@ func (p *reply) WriteHeader(status int) {
 // Unwrap lets http.ResponseController flush and hijack.
 func (p *reply) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 
-// interrupt ends what waits for the client: a transport does not return from
-// a canceled request while it reads the client's body. It may run beside the
-// handler, but not after it.
+// interrupt ends what waits for the client: a transport does not return from a cancelled request while it reads the
+// client's body. interrupt may run beside the handler, but not after it.
 func (p *reply) interrupt() {
 	rc := http.NewResponseController(p.ResponseWriter)
 	rc.SetWriteDeadline(time.Now().Add(lastWords)) //nolint:errcheck // a closed connection has ended too
@@ -65,17 +61,16 @@ func (p *reply) interrupt() {
 	}
 }
 
-// finish closes a connection whose reading was ended and which the response
-// would have kept open: net/http holds it for broken.
+// finish closes the connection if the reading of the request was ended and the response would have kept the connection
+// open: net/http takes such a connection for broken.
 func (p *reply) finish() {
 	if p.interrupted && !p.closing {
 		panic(http.ErrAbortHandler)
 	}
 }
 
-// watchedBody is the request's body for one attempt to send it. A body of
-// which nothing was read stays open when that attempt closes it: it is whole,
-// and can be sent elsewhere.
+// watchedBody is the request's body for one attempt to send it. If the attempt closes a body of which nothing was read,
+// the body stays open: it is whole, and can be sent elsewhere.
 type watchedBody struct {
 	io.ReadCloser
 	ended *atomic.Bool

@@ -17,12 +17,11 @@ import (
 	"golang.org/x/net/websocket"
 )
 
-// release is a backend that knows which one it is and complains about
-// requests after its end.
+// release is a backend that knows its version and counts the requests that come after its end.
 type release struct {
 	version int
 	server  *httptest.Server
-	ended   atomic.Bool // drained: nothing may come any more
+	ended   atomic.Bool // drained: no request may come any more
 	late    atomic.Int64
 	uploads chan struct{} // holds one token after the first upload has begun
 }
@@ -68,7 +67,7 @@ func (r *release) sign(w http.ResponseWriter) { w.Header().Set("Release", strcon
 
 func (r *release) addr() string { return r.server.Listener.Addr().String() }
 
-// load is what clients do while releases come and go.
+// load is what clients do while one release replaces another.
 type load struct {
 	t        *testing.T
 	f        *front
@@ -154,8 +153,8 @@ func answer(res *http.Response, err error, right func([]byte) bool) (int, error)
 	return strconv.Atoi(res.Header.Get("Release"))
 }
 
-// talk echoes a few messages over one WebSocket. The release is not asked: an
-// upgraded connection stays where it began.
+// talk echoes a few messages over one WebSocket. It does not check which release answers: an upgraded connection stays
+// where it began.
 func (l *load) talk() (int, error) {
 	c, err := dialWebSocket(l.f)
 	if err != nil {

@@ -5,14 +5,14 @@ import (
 	"sync"
 )
 
-// table says where each app's requests go, and which hosts are an app's.
+// table says where each app's requests go, and which app each host belongs to.
 type table struct {
 	mu    sync.RWMutex
 	apps  map[string]*entry
 	names map[string]string // host → app
 }
 
-// entry is one app: its place now, and what is kept over all its places.
+// entry is one app: its present place, and what is kept when the place changes.
 type entry struct {
 	route
 	count *counter
@@ -47,7 +47,7 @@ func (t *table) acquire(app string) (r route, known bool) {
 	return e.route, true
 }
 
-// counter is that of app, or nil if app is not known.
+// counter returns the counter of app, or nil if app is not known.
 func (t *table) counter(app string) *counter {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -57,8 +57,8 @@ func (t *table) counter(app string) *counter {
 	return nil
 }
 
-// set gives app another place and returns the backend that was replaced, or
-// nil. Requests that were held look for the new place.
+// set gives app another place and returns the backend that was replaced, or nil. Requests that were held go on to the
+// new place.
 func (t *table) set(app string, r route) *backend {
 	t.mu.Lock()
 	e, ok := t.apps[app]
@@ -84,7 +84,7 @@ func (t *table) remove(app string) {
 	}
 }
 
-// leave is called once, when r has left the table.
+// leave ends the hold of r, retires its backend and returns that. It is called once, when r has left the table.
 func (r route) leave() *backend {
 	if r.hold != nil {
 		r.hold.end()
@@ -103,8 +103,8 @@ func (t *table) byName(host string) (app string, ok bool) {
 	return app, ok
 }
 
-// setNames gives app the hosts that are nobody else's, in place of those it
-// had, and returns the others.
+// setNames gives app those of hosts that belong to no other app, in place of the hosts that it had, and returns the
+// others.
 func (t *table) setNames(app string, hosts []string) (taken []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

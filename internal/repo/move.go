@@ -10,7 +10,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// Remove implements deploy.Repos.
+// Remove implements apps.Files.
 func (r *Repos) Remove(_ context.Context, app string) error {
 	if err := core.CheckName(app); err != nil {
 		return err
@@ -19,8 +19,7 @@ func (r *Repos) Remove(_ context.Context, app string) error {
 	return errors.Join(os.RemoveAll(r.state.Repo(app)), done())
 }
 
-// Rename implements deploy.Repos. Nothing is overwritten; a renaming that was
-// broken off can be done again.
+// Rename implements apps.Files. It overwrites nothing, and a rename that was interrupted can be repeated.
 func (r *Repos) Rename(_ context.Context, from, to string) (err error) {
 	if err := errors.Join(core.CheckName(from), core.CheckName(to)); err != nil {
 		return err

@@ -18,8 +18,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/disk"
 )
 
-// Point sets branch to commit and HEAD to branch, whatever they were. It
-// reads them first, which costs no process of git: mostly nothing is to do.
+// Point implements deploy.Repos: it sets branch to commit and HEAD to branch, whatever they were before. It reads both
+// first, without a process of git, because most of the time there is nothing to do.
 func (r *Repos) Point(ctx context.Context, app, branch, commit string) error {
 	dir := r.state.Repo(app)
 	head, at := stands(dir, branch, commit)
@@ -31,7 +31,7 @@ func (r *Repos) Point(ctx context.Context, app, branch, commit string) error {
 	return r.setHead(ctx, dir, branch, head)
 }
 
-// stands reports whether HEAD is branch, and whether branch is at commit.
+// stands reports whether HEAD points to branch, and whether branch is at commit.
 func stands(dir, branch, commit string) (head, at bool) {
 	g, err := git.PlainOpen(dir)
 	if err != nil {
@@ -44,7 +44,7 @@ func stands(dir, branch, commit string) (head, at bool) {
 	return head, err == nil && ref.Hash().String() == commit
 }
 
-// setHead makes HEAD branch, unless it is.
+// setHead points HEAD to branch, unless it does already.
 func (r *Repos) setHead(ctx context.Context, dir, branch string, is bool) error {
 	if is {
 		return nil
@@ -52,10 +52,9 @@ func (r *Repos) setHead(ctx context.Context, dir, branch string, is bool) error 
 	return r.run(ctx, dir, "symbolic-ref", "HEAD", "refs/heads/"+branch)
 }
 
-// Prepare implements deploy.Repos with a transaction of git's: the new value
-// is on the disk, in the lock of the branch, and to commit is to rename it. A
-// git that loses us takes the lock away. HEAD, which git cannot move in it, is
-// set before: a branch is the same app's whether it moves or not.
+// Prepare implements deploy.Repos with a transaction of git. The new value is then on the disk, in the lock file of the
+// branch, and to commit is to rename this file. If gitd ends before that, git notices and removes the lock. Git cannot
+// move HEAD in the transaction, so HEAD is set before it: it names the app's branch, whether that moves or not.
 func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (core.RefMove, error) {
 	dir := r.state.Repo(app)
 	head, at := stands(dir, branch, commit)
@@ -66,7 +65,7 @@ func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (core.R
 		return core.NoMove{}, nil
 	}
 	m := &move{}
-	// Not tied to ctx: once it is prepared, it ends at the word of the caller.
+	// The process is not tied to ctx: once the move is prepared, only the caller ends it.
 	m.cmd = exec.Command(r.git, "update-ref", "--stdin")
 	m.cmd.Dir, m.cmd.Env, m.cmd.Stderr = dir, Env(), &m.said
 	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -89,15 +88,15 @@ func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (core.R
 	return m, nil
 }
 
-// move is a transaction that git holds.
+// move is a transaction that a process of git holds open.
 type move struct {
 	cmd  *exec.Cmd
 	in   io.WriteCloser
 	out  *bufio.Reader
-	said bytes.Buffer // on its standard error
+	said bytes.Buffer // what git has printed on its standard error
 }
 
-// tell gives commands to git, and waits for its answer to each but updates.
+// tell sends commands to git and waits for its answer to each, except to updates, which git does not answer.
 func (m *move) tell(commands ...string) error {
 	if _, err := io.WriteString(m.in, strings.Join(commands, "\n")+"\n"); err != nil {
 		return err
@@ -114,9 +113,9 @@ func (m *move) tell(commands ...string) error {
 	return nil
 }
 
-// end lets git go, which takes back what was not committed.
+// end closes git's input and waits until git ends, which undoes what was not committed.
 func (m *move) end() error {
-	m.in.Close() // git has ended, or does now
+	m.in.Close() // git has ended, or ends now
 	if err := m.cmd.Wait(); err != nil {
 		return fmt.Errorf("git update-ref: %w: %s", err, strings.TrimSpace(m.said.String()))
 	}

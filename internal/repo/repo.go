@@ -28,16 +28,15 @@ import (
 // maxInput bounds the pack of one push, in bytes.
 const maxInput = 2 << 30
 
-// Repos are the repositories below a state folder. It implements
-// deploy.Repos.
+// Repos are the apps' repositories below a state folder. They implement engine.Repos.
 type Repos struct {
 	state core.StateDir
 	git   string
 	gates gates
 }
 
-// Open finds git and returns the repositories below state, without what was
-// being received when an earlier gitd ended.
+// Open finds git and returns the repositories below state. It removes what was being received when an earlier gitd
+// ended, and the locks that killed processes of git have left.
 func Open(state core.StateDir) (*Repos, error) {
 	path, err := exec.LookPath("git")
 	if err != nil {
@@ -51,13 +50,13 @@ func Open(state core.StateDir) (*Repos, error) {
 	return r, nil
 }
 
-// settings of every repository, checked at each Ensure so that older ones
-// follow. The reasons:
+// settings returns the settings of every repository. Ensure checks them each time, so that older repositories get new
+// settings. The reasons:
 //   - procReceiveRefs: our hook gives the verdict for every ref
 //   - fsckObjects: objects come from anyone with a key
 //   - shallowUpdate: a shallow clone may push its branch
 //   - autogc: git must not start work of its own behind a push
-//   - hideRefs: refs below refs/gitd are ours
+//   - hideRefs: refs below refs/gitd are gitd's own
 func (r *Repos) settings() []string {
 	return []string{
 		"core.hooksPath=" + r.state.Hooks(),
@@ -84,9 +83,8 @@ func (r *Repos) Ensure(ctx context.Context, app string) error {
 	return r.configure(ctx, dir)
 }
 
-// configure writes the settings that a repository does not have yet. They are
-// read at once and mostly left alone: a process of git for each of them took
-// 11 of the 47 ms that a push spent in "receive".
+// configure writes the settings that a repository does not have yet. It reads all settings at once and most of the time
+// writes none: a process of git for each of them took 11 of the 47 ms that a push spent in "receive".
 func (r *Repos) configure(ctx context.Context, dir string) error {
 	have, err := r.output(ctx, dir, "config", "--local", "--list", "--null")
 	if err != nil {
@@ -110,7 +108,7 @@ func (r *Repos) configure(ctx context.Context, dir string) error {
 	return nil
 }
 
-// Commit peels object to a commit.
+// Commit implements deploy.Repos: it follows tags from an object to a commit.
 func (r *Repos) Commit(_ context.Context, app, objectName string) (core.Commit, error) {
 	g, err := git.PlainOpen(r.state.Repo(app))
 	if err != nil {
@@ -152,8 +150,8 @@ func (r *Repos) output(ctx context.Context, dir string, args ...string) (string,
 	return r.feed(ctx, dir, "", args...)
 }
 
-// feed is output for a command that reads its standard input. When ctx ends,
-// git's own children end too.
+// feed runs one short git command with stdin as its standard input, and returns what it printed. When ctx ends, git's
+// own children end too.
 func (r *Repos) feed(ctx context.Context, dir, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, r.git, args...)
 	cmd.Dir = dir
@@ -169,8 +167,8 @@ func (r *Repos) feed(ctx context.Context, dir, stdin string, args ...string) (st
 	return stdout.String(), nil
 }
 
-// Env is the whole environment git runs in: nothing of the client's, nothing
-// of the daemon's, no configuration but the repository's own.
+// Env is the environment that git runs in. It has nothing from the client, only PATH from the daemon, and no
+// configuration except the repository's own.
 func Env() []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"),
@@ -179,8 +177,8 @@ func Env() []string {
 		"GIT_CONFIG_NOSYSTEM=1",
 		"GIT_CONFIG_GLOBAL=/dev/null",
 		"GIT_TERMINAL_PROMPT=0",
-		// The state folder may belong to another user than the daemon's
-		// (a restored backup, a volume): it is ours all the same.
+		// The state folder may belong to another user than the daemon's (a restored backup, a volume). Git would refuse
+		// its repositories then.
 		"GIT_CONFIG_COUNT=1", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=*",
 	}
 }

@@ -18,7 +18,7 @@ func newGit(dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// runGit runs the real git as somebody, outside of our repositories.
+// runGit runs the real git in dir and returns what it printed.
 func runGit(t *testing.T, dir string, args ...string) string {
 	t.Helper()
 	out, err := newGit(dir, args...).CombinedOutput()
@@ -44,14 +44,15 @@ func newRepos(t *testing.T) (*Repos, core.StateDir) {
 	return r, state
 }
 
-// commitIn makes a commit in app's repository and returns its name.
+// commitIn makes a commit in the repository dir and returns its name.
 func commitIn(t *testing.T, dir, message string) string {
 	t.Helper()
 	tree := runGit(t, dir, "hash-object", "-w", "-t", "tree", "/dev/null")
 	return runGit(t, dir, "commit-tree", "-m", message, tree)
 }
 
-// TestRepositoriesAreSHA1, whatever git's default is: gitd reads no others, and git pushes from no others into them.
+// TestRepositoriesAreSHA1: whatever git's default is, the apps' repositories have SHA-1 names. gitd cannot read others,
+// and git does not push from others into them.
 func TestRepositoriesAreSHA1(t *testing.T) {
 	t.Setenv("GIT_DEFAULT_HASH", "sha256")
 	config := filepath.Join(t.TempDir(), "config")
@@ -132,8 +133,8 @@ func TestPoint(t *testing.T) {
 	}
 }
 
-// TestPrepare: a branch that is made ready stays where it is, and locked, until
-// the move is committed; one that is not leaves nothing behind.
+// TestPrepare: a branch that is ready to move stays where it is, and is locked, until the move is committed. A move
+// that is aborted leaves nothing behind.
 func TestPrepare(t *testing.T) {
 	r, state := newRepos(t)
 	dir := state.Repo("shop")
@@ -167,7 +168,7 @@ func TestPrepare(t *testing.T) {
 	at(a)
 	prepare(b).Abort()
 	at(a)
-	m = prepare(a) // it is there
+	m = prepare(a) // the branch is there already
 	if err := m.Commit(); err != nil {
 		t.Error(err)
 	}
@@ -179,8 +180,7 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// TestEnsureKeepsTheHouse: a repository that was made before gets today's
-// settings, and its content stays.
+// TestEnsureKeepsTheHouse: a repository that exists gets today's settings, and its content stays.
 func TestEnsureKeepsTheHouse(t *testing.T) {
 	r, state := newRepos(t)
 	dir := state.Repo("shop")

@@ -7,19 +7,18 @@ import (
 	"path/filepath"
 )
 
-// unfinished are the places, in a repository, of objects on their way in.
+// unfinished are the places in a repository where objects are while they are received.
 var unfinished = []string{"objects/tmp_objdir-*", "objects/incoming-*", "objects/pack/tmp_*"}
 
-// locks are files that a git holds while it changes a ref or a setting; the
-// next one refuses to work beside them.
+// locks are files that a process of git holds while it changes a ref or a setting. While such a file is there, no other
+// process of git makes that change.
 var locks = []string{"*.lock", "refs/heads/*.lock"}
 
-// sweep removes what killed receive-packs of app left. git itself would after
-// two weeks at the earliest; that none is still writing only the app's gate
-// knows.
+// sweep removes what killed receive-packs of app have left. Git itself would do so after two weeks at the earliest.
+// Only the app's gate calls it, because only the gate knows that no receive-pack is still writing.
 func (r *Repos) sweep(app string) error { return removeAll(r.state.Repo(app), unfinished) }
 
-// sweepAll removes what gits that were killed with an earlier gitd left.
+// sweepAll removes what was left by processes of git that were killed together with an earlier gitd.
 func (r *Repos) sweepAll() error {
 	repos, err := filepath.Glob(r.state.Repo("*"))
 	if err != nil {

@@ -8,10 +8,9 @@ import (
 	"testing"
 )
 
-// TestKilledReceivePackLeavesNothing: the client says what it will send and
-// is cut off; then git itself is, as by a kill, with what it had received
-// lying about. Neither may stay, nor may the lock of a killed git keep the
-// next push out.
+// TestKilledReceivePackLeavesNothing: what a killed receive-pack has left stays while another push of the app runs, and
+// is removed when the last push ends. What was left when gitd itself was killed, locks included, is removed at the next
+// start.
 func TestKilledReceivePackLeavesNothing(t *testing.T) {
 	r, state := newRepos(t)
 	dir := state.Repo("shop")

@@ -17,27 +17,27 @@ import (
 const (
 	keptRefs = "refs/gitd/kept/" // hidden from clients; see settings
 	tidyTime = 10 * time.Minute  // for one run of git gc
-	// youngObjects are never pruned: git leaves what a push brought without a
-	// branch until the deployment has ended, and none takes that long.
+	// youngObjects is the age below which objects are never pruned. The objects of a push are on no branch until the
+	// deployment has ended, and no deployment takes that long.
 	youngObjects = "1.day.ago"
 )
 
-// gates has one gate for each app that somebody has used.
+// gates has one gate for each app whose repository was used.
 type gates struct {
 	sweep func(app string) error
 	mu    sync.Mutex
 	apps  map[string]*gate
 }
 
-// gate keeps pushes and tidying of one repository apart. Pushes have the
-// right of way, and are counted: the last one to end sweeps up.
+// gate keeps pushes and the tidying of one repository apart. Pushes go first, and are counted: the last one to end
+// calls sweep.
 type gate struct {
-	sweep  func() error // keeps the next push waiting
+	sweep  func() error // called while mu is held, so that the next push waits
 	mu     sync.Mutex
 	pushes int
 	idle   chan struct{} // closed when the last push ends; nil: none runs
-	cancel func()        // ends the tidying that runs; nil: none does
-	tidied chan struct{} // closed when it has ended
+	cancel func()        // ends the tidying that runs; nil: none runs
+	tidied chan struct{} // closed when that tidying has ended
 }
 
 func (g *gates) of(app string) *gate {
@@ -52,7 +52,7 @@ func (g *gates) of(app string) *gate {
 	return g.apps[app]
 }
 
-// push ends the tidying, if there is one, and keeps others away until done.
+// push ends the tidying that runs, if there is one, and no other begins until done is called.
 func (g *gate) push() (done func() error) {
 	g.mu.Lock()
 	if g.pushes++; g.pushes == 1 {
@@ -76,8 +76,8 @@ func (g *gate) push() (done func() error) {
 	}
 }
 
-// tidy waits until no push runs. The context it returns ends with the next
-// push, which waits for done.
+// tidy waits until no push runs. The context that it returns ends when a push comes, and this push waits until done is
+// called.
 func (g *gate) tidy(ctx context.Context) (tidying context.Context, done func(), err error) {
 	g.mu.Lock()
 	for g.pushes > 0 {
@@ -105,9 +105,8 @@ func (g *gate) tidy(ctx context.Context) (tidying context.Context, done func(), 
 	}, nil
 }
 
-// Tidy implements deploy.Repos. It is git's own gc, which is safe against its
-// end at any moment and does nothing unless there is enough to do. What it
-// keeps beside the branches has refs of its own.
+// Tidy implements image.Repos with git's own gc. It can be killed at any moment without harm, and does nothing unless
+// there is enough to do. The commits that are kept beside the branches get refs of their own.
 func (r *Repos) Tidy(ctx context.Context, app string, commits []string) error {
 	dir := r.state.Repo(app)
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
@@ -124,13 +123,12 @@ func (r *Repos) Tidy(ctx context.Context, app string, commits []string) error {
 			"-c", "pack.threads=1", "-c", "pack.windowMemory=64m", "gc", "--auto", "--quiet")
 	}
 	if errors.Is(tidying.Err(), context.Canceled) && ctx.Err() == nil {
-		return nil // a push has come; there is a tidying after it
+		return nil // a push has come; another tidying follows it
 	}
 	return err
 }
 
-// keep points one ref at each of commits that is there, and removes the refs
-// of others.
+// keep makes a ref for each of commits that exists, and removes the refs of others.
 func (r *Repos) keep(ctx context.Context, dir string, commits []string) error {
 	g, err := git.PlainOpen(dir)
 	if err != nil {

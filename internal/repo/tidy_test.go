@@ -12,8 +12,7 @@ import (
 	"time"
 )
 
-// litter makes as many loose objects as git thinks worth a gc, old enough to
-// be pruned, and returns one of them.
+// litter makes so many loose objects that git runs a gc, old enough to be pruned, and returns one of them.
 func litter(t *testing.T, dir string) string {
 	t.Helper()
 	files := t.TempDir()
@@ -35,8 +34,7 @@ func litter(t *testing.T, dir string) string {
 	return string(out[:40])
 }
 
-// worthwhile counts the files by which git estimates how many loose objects
-// there are.
+// worthwhile counts the files from which git estimates how many loose objects there are.
 func worthwhile(t *testing.T, dir string) int {
 	t.Helper()
 	list, err := filepath.Glob(filepath.Join(dir, "objects/17/*"))
@@ -58,8 +56,8 @@ func age(t *testing.T, dir string, by time.Duration) {
 	}
 }
 
-// TestTidy: what the branch or a kept release needs stays, and so does what a
-// push has just brought; the rest goes, and what was loose is packed.
+// TestTidy: objects that the branch or a kept release needs stay, and so do those that a push has just brought. The
+// others are removed, and loose objects are packed.
 func TestTidy(t *testing.T) {
 	r, state := newRepos(t)
 	dir := state.Repo("shop")
@@ -94,8 +92,7 @@ func TestTidy(t *testing.T) {
 	}
 }
 
-// TestTidyMakesWay: a tidying waits for the push that runs, and one that runs
-// ends when a push comes.
+// TestTidyMakesWay: a tidying waits for a push that runs, and a tidying that runs ends when a push comes.
 func TestTidyMakesWay(t *testing.T) {
 	g := gate{sweep: func() error { return nil }}
 	pushed := g.push()
@@ -144,8 +141,8 @@ func TestTidyMakesWay(t *testing.T) {
 	}
 }
 
-// TestTidyLeavesThePushAlone: real pushes and tidyings of one repository at
-// the same time. Every push succeeds, and its objects are there.
+// TestTidyLeavesThePushAlone: real pushes and tidyings of one repository run at the same time. Every push succeeds, and
+// its objects are there.
 func TestTidyLeavesThePushAlone(t *testing.T) {
 	r, state := newRepos(t)
 	work := t.TempDir()
@@ -180,7 +177,7 @@ func TestTidyLeavesThePushAlone(t *testing.T) {
 	}
 }
 
-// receive is a push as the server sees it, with the whole history in it.
+// receive pushes the commit to as the server sees a push, with the whole history in it.
 func receive(t *testing.T, r *Repos, work, from, to string) {
 	t.Helper()
 	if from == "" {

@@ -13,14 +13,14 @@ import (
 // Service is a git transport command that a client may ask for.
 type Service string
 
-// The services; anything else is refused (upload-archive included: it reads
-// any path of any commit and nobody deploys with it).
+// The services. Any other is refused, upload-archive included: it reads any path of any commit, and no deployment needs
+// it.
 const (
 	ReceivePack Service = "receive-pack"
 	UploadPack  Service = "upload-pack"
 )
 
-// protocol is what a client may say in GIT_PROTOCOL.
+// protocol matches the values of GIT_PROTOCOL that a client may send.
 var protocol = regexp.MustCompile(`^version=[0-2](:[a-z0-9=.-]{1,64}){0,4}$`)
 
 // Call is one run of a service for a client.
@@ -28,15 +28,14 @@ type Call struct {
 	App      string
 	Service  Service
 	Protocol string   // the client's GIT_PROTOCOL; dropped unless it is well-formed
-	Env      []string // for our hooks
+	Env      []string // for the hooks
 	In       io.Reader
 	Out, Err io.Writer
 }
 
-// Serve runs the service and returns its exit status. It is not tied to the
-// client: when Out fails because the client is gone, git's output is read on
-// and thrown away, since a receive-pack that is cut off in its hook leaves a
-// deployment whose ref never moves.
+// Serve runs the service and returns its exit status. It does not end with the client: when Out fails because the
+// client is gone, the rest of git's output is read and thrown away. Otherwise a receive-pack that is cut off in its
+// hook would leave a deployment whose ref never moves.
 func (r *Repos) Serve(c Call) (code int, err error) {
 	if c.Service == ReceivePack {
 		done := r.gates.of(c.App).push()
@@ -47,8 +46,8 @@ func (r *Repos) Serve(c Call) (code int, err error) {
 	if protocol.MatchString(c.Protocol) {
 		cmd.Env = append(cmd.Env, "GIT_PROTOCOL="+c.Protocol)
 	}
-	// A group of its own: a Ctrl-C at the daemon's terminal must reach the
-	// daemon, which then ends in order, and not git in the middle of a hook.
+	// Git has a process group of its own: a Ctrl-C at the daemon's terminal must reach the daemon, which then ends in
+	// order, and not git in the middle of a hook.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

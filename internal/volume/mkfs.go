@@ -11,16 +11,16 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// searchPath has what an ordinary user's PATH lacks: mkfs is in sbin.
+// searchPath is where mkfs.ext4 is looked for. It is in sbin, which is not on an ordinary user's PATH.
 const searchPath = "/usr/sbin:/sbin:/usr/bin:/bin"
 
 // mkfs makes an empty ext4 file system that the guest's app owns, in a new,
 // sparse file.
 func mkfs(ctx context.Context, path string) error {
 	cmd := exec.CommandContext(ctx, program("mkfs.ext4"),
-		"-q", "-F", // a file, not a device: no question
-		"-b", "4096", // small volumes too: they would get 1 KiB
-		"-m", "0", // nobody but the app is there to keep blocks for
+		"-q", "-F", // it is a file and not a device: ask no question
+		"-b", "4096", // for small volumes too, which would get blocks of 1 KiB
+		"-m", "0", // reserve no blocks for root: only the app writes here
 		// The file is all holes, so nothing has to be zeroed: neither here
 		// nor, after the first mount, by the guest.
 		"-E", fmt.Sprintf("assume_storage_prezeroed=1,root_owner=%d:%d", guest.AppUID, guest.AppUID),
@@ -40,7 +40,7 @@ func mkfs(ctx context.Context, path string) error {
 	return nil
 }
 
-// program finds name where an administrator's shell would.
+// program returns the path of a program in searchPath, or its name if it is not there.
 func program(name string) string {
 	for dir := range strings.SplitSeq(searchPath, ":") {
 		if p, err := exec.LookPath(dir + "/" + name); err == nil {

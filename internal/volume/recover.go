@@ -8,7 +8,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// Recover implements deploy.VolumeFiles.
+// Recover implements apps.VolumeFiles.
 func (s *Store) Recover(known []core.Volume) (strays []string, missing []core.Volume, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -37,14 +37,13 @@ func (s *Store) Recover(known []core.Volume) (strays []string, missing []core.Vo
 	return strays, missing, nil
 }
 
-// recoverNew ends creations: with the file where the ledger has the volume,
-// without it where not.
+// recoverNew completes creations whose volume is in the ledger, and undoes the others.
 func (s *Store) recoverNew(known map[string]bool) error {
 	begun, err := s.files(markNew)
 	for id, info := range begun {
 		path := s.state.Volume(id)
 		if !known[id] {
-			// The same file, so it is as empty as it was made.
+			// It is the same file as the marked one, so this creation made it, and nothing was written to it since.
 			if placed, e := os.Lstat(path); e == nil && os.SameFile(info, placed) {
 				err = errors.Join(err, remove(path))
 			}
@@ -54,8 +53,7 @@ func (s *Store) recoverNew(known map[string]bool) error {
 	return err
 }
 
-// recoverRemoved ends removals: without the file where the ledger has no such
-// volume, with it where the ledger still has.
+// recoverRemoved completes removals whose volume is no longer in the ledger, and undoes the others.
 func (s *Store) recoverRemoved(known map[string]bool) error {
 	begun, err := s.files(markRemoved)
 	for id := range begun {

@@ -12,8 +12,8 @@ import (
 // the ledger, in bytes.
 const keepFree = 256 << 20
 
-// checkRoom refuses a volume that could not be filled. Volumes are sparse:
-// what those there are may still take counts as taken.
+// checkRoom refuses a volume for which the disk has no room. The files of volumes are sparse: what the existing ones
+// may still take counts as taken.
 func (s *Store) checkRoom(size int64) error {
 	space, err := disk.SpaceOf(s.state.Volumes())
 	if err != nil {
@@ -33,7 +33,7 @@ func (s *Store) checkRoom(size int64) error {
 	return nil
 }
 
-// promised is what the volumes may still take, in bytes.
+// promised returns what the existing volumes may still take, in bytes.
 func (s *Store) promised() (int64, error) {
 	files, err := s.files("")
 	if err != nil {

@@ -1,10 +1,8 @@
-// Package volume keeps the disks of apps that outlive their machines: one
-// sparse file with an ext4 file system for each volume. It implements
-// deploy.VolumeFiles.
+// Package volume keeps the disks that outlive an app's machines: one sparse file with an ext4 file system for each
+// volume. It implements apps.VolumeFiles.
 //
-// It owns the files below STATE/volumes, the room they may take, and the
-// order of steps by which none of them is lost or left over. It does not own
-// which volumes there are (the ledger), nor when a machine may have one (the
+// It owns the files below STATE/volumes, the room that they may take, and the order of steps by which no volume is lost
+// and no file is left over. It does not own which volumes there are (the ledger), nor when a machine may have one (the
 // core).
 package volume
 
@@ -22,25 +20,24 @@ import (
 	"github.com/nodeos-dev/gitd/internal/disk"
 )
 
-// A file with a mark at the end of its name is one for which something was
-// begun. The mark is made before the ledger is changed and goes away after
-// it, so that what the ledger says tells Recover how to end it.
+// A mark at the end of a file's name says that a change was begun. The mark is made before the ledger is changed, and
+// is removed after that. So Recover learns from the ledger whether it must complete the change or undo it.
 const (
-	markNew     = ".new"     // another name of the same file: it is being created
-	markRemoved = ".removed" // in place of the file's name: it is being removed
+	markNew     = ".new"     // a second name of a file that is being created
+	markRemoved = ".removed" // the only name of a file that is being removed
 )
 
 // Store is the folder of the volumes. Its methods are safe for concurrent
 // use.
 type Store struct {
 	state core.StateDir
-	mu    sync.Mutex // one change at a time, so that the room is given once
+	mu    sync.Mutex // held for each change, so that the same room is not given twice
 }
 
-// Open is the store in state's folder.
+// Open returns the store of the volumes of state.
 func Open(state core.StateDir) *Store { return &Store{state: state} }
 
-// volumeID is what may become a file name.
+// volumeID matches the ids that may become part of a file name.
 var volumeID = regexp.MustCompile(`^[a-z0-9-]{1,80}$`)
 
 func (s *Store) path(v core.Volume) (string, error) {
@@ -50,7 +47,7 @@ func (s *Store) path(v core.Volume) (string, error) {
 	return s.state.Volume(v.ID), nil
 }
 
-// Create implements deploy.VolumeFiles.
+// Create implements apps.VolumeFiles.
 func (s *Store) Create(ctx context.Context, v core.Volume, record func() error) error {
 	path, err := s.path(v)
 	if err != nil {
@@ -64,7 +61,7 @@ func (s *Store) Create(ctx context.Context, v core.Volume, record func() error) 
 	if err := makeFile(ctx, path+markNew, v.Size); err != nil {
 		return errors.Join(err, remove(path+markNew))
 	}
-	// A link and not a rename: it replaces nothing.
+	// A link, and not a rename, because a link replaces no existing file.
 	if err := os.Link(path+markNew, path); err != nil {
 		return errors.Join(fmt.Errorf("make volume: %w", err), remove(path+markNew))
 	}
@@ -79,8 +76,7 @@ func (s *Store) Create(ctx context.Context, v core.Volume, record func() error) 
 	return nil
 }
 
-// makeFile makes an empty file system that only we, and QEMU by way of the
-// driver, can open.
+// makeFile makes an empty file system in a file that only gitd's user can open. The driver lets QEMU open it.
 func makeFile(ctx context.Context, path string, size int64) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
 	if err != nil {
@@ -96,8 +92,7 @@ func makeFile(ctx context.Context, path string, size int64) error {
 	return f.Sync()
 }
 
-// Remove implements deploy.VolumeFiles. A file that has been lost keeps
-// nobody from forgetting its volume.
+// Remove implements apps.VolumeFiles. A volume whose file is lost can be removed too.
 func (s *Store) Remove(v core.Volume, forget func() error) error {
 	path, err := s.path(v)
 	if err != nil {
@@ -126,8 +121,7 @@ func putBack(path string) error {
 	return err
 }
 
-// unmark ends a change, which has happened: what it leaves if it fails, the
-// next Recover removes.
+// unmark removes the mark of a change that is complete. If that fails, the next Recover removes the mark.
 func (s *Store) unmark(marked string) {
 	if remove(marked) == nil {
 		s.sync() //nolint:errcheck // see above
@@ -144,7 +138,7 @@ func remove(path string) error {
 	return nil
 }
 
-// Used implements deploy.VolumeFiles.
+// Used implements apps.VolumeFiles.
 func (s *Store) Used(v core.Volume) (int64, error) {
 	path, err := s.path(v)
 	if err != nil {
@@ -157,7 +151,8 @@ func (s *Store) Used(v core.Volume) (int64, error) {
 	return disk.Allocated(info), nil
 }
 
-// files are the volumes in the folder by id, and those with a mark.
+// files returns the files in the folder that have this mark, by the id of their volume. An empty mark means files
+// without a mark.
 func (s *Store) files(mark string) (map[string]fs.FileInfo, error) {
 	paths, err := filepath.Glob(s.state.Volume("*") + mark)
 	if err != nil {

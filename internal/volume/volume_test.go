@@ -54,8 +54,8 @@ func run(t *testing.T, name string, args ...string) string {
 
 func nothing() error { return nil }
 
-// TestCreate: the file is sparse, ours alone, sound, and belongs to the app
-// in the guest; the record is made when the file is in place.
+// TestCreate: the file is sparse and sound, only its owner can open it, and its file system belongs to the app in the
+// guest. The volume is recorded when its file is in place.
 func TestCreate(t *testing.T) {
 	s := newStore(t)
 	v := vol("shop-data-1")
@@ -83,7 +83,7 @@ func TestCreate(t *testing.T) {
 	}
 }
 
-// TestCreateFails: whatever fails, nothing is left, and it works afterwards.
+// TestCreateFails: whatever fails, no file is left, and a later creation succeeds.
 func TestCreateFails(t *testing.T) {
 	s := newStore(t)
 	broken := errors.New("the ledger cannot be written")
@@ -140,8 +140,8 @@ func TestRemove(t *testing.T) {
 	}
 }
 
-// TestRecover stops a change at each of its steps, as the end of gitd does,
-// and lets the next start end it. "changed" is whether the ledger was.
+// TestRecover stops a change at each of its steps, as the end of gitd does, and lets the next start complete or undo
+// it. known says whether the ledger has the volume at that moment.
 func TestRecover(t *testing.T) {
 	stop := errors.New("gitd ended")
 	tests := []struct {
@@ -194,7 +194,7 @@ func TestRecover(t *testing.T) {
 			if tt.known {
 				known = append(known, v)
 			}
-			for range 2 { // the second finds nothing to do
+			for range 2 { // the second call finds nothing to do
 				strays, missing, err := s.Recover(known)
 				if err != nil || len(strays) != tt.strays || len(missing) != tt.missing {
 					t.Errorf("strays %q, missing %v, %v", strays, missing, err)
@@ -221,8 +221,8 @@ func link(t *testing.T, from, to string) {
 	}
 }
 
-// TestFullDisk: room is given once, even to those who ask together, and a disk
-// that is full all the same leaves nothing behind.
+// TestFullDisk: the same room is not given twice, even to volumes that are made at the same time. On a disk that is
+// full all the same, making a file system fails.
 func TestFullDisk(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("mounts a small file system: run as root")

@@ -20,8 +20,7 @@ func number(r *http.Request, name string) int {
 	return n
 }
 
-// die ends this process by a signal, which Go would handle, as the kernel
-// does.
+// die ends this process by a signal, as the kernel does. Go would handle the signal otherwise.
 func die(sig syscall.Signal) {
 	signal.Reset()
 	// The default action: struct sigaction of the kernel, all zero.
@@ -39,14 +38,14 @@ func endless() {
 	}
 }
 
-// explode starts a fork bomb, and ends when that has had its time.
+// explode starts a fork bomb, and ends after three seconds of it.
 func explode() {
 	spawn()
 	time.Sleep(3 * time.Second)
 	os.Exit(1)
 }
 
-// bomb starts children that do the same, for ever.
+// bomb starts children that do the same as it does, for ever.
 func bomb() {
 	for {
 		spawn()
@@ -55,6 +54,6 @@ func bomb() {
 }
 
 func spawn() {
-	// It fails when there are too many, and is tried again.
+	// StartProcess fails when there are too many processes, and is tried again.
 	os.StartProcess("/proc/self/exe", []string{"x"}, &os.ProcAttr{Env: []string{"DRIVERTEST=bomb"}})
 }

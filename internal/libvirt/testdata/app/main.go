@@ -1,4 +1,4 @@
-// App stands for Node and a user's app in the tests of the driver.
+// App takes the place of Node and a user's app in the tests of the driver.
 package main
 
 import (
@@ -14,7 +14,7 @@ import (
 )
 
 func main() {
-	// Before the signal package changes the signals of this very process.
+	// This is read before the signal package changes the signals of this process.
 	status, _ := os.ReadFile("/proc/self/status")
 	if os.Getenv("DRIVERTEST") == "exit" {
 		fmt.Fprintln(os.Stderr, "cannot find the database")

@@ -13,8 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attempts are what an app could try in order to get out of its place. Each
-// says whether it succeeded.
+// attempts are what an app could try in order to get out of its place. Each returns nil if it succeeded.
 func attempts() map[string]func() error {
 	all := map[string]func() error{
 		"become root":           func() error { return unix.Setuid(0) },
@@ -143,7 +142,7 @@ func socket(family, kind, protocol int) error {
 	return unix.Close(fd)
 }
 
-// interfaceCall changes the first interface that is not the loopback.
+// interfaceCall changes the machine's interface, eth0.
 func interfaceCall(request uintptr) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
 	if err != nil {

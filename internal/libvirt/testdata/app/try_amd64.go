@@ -2,7 +2,7 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// attemptsHere are those that other processors do not have.
+// attemptsHere are the attempts that only this processor allows.
 func attemptsHere() map[string]func() error {
 	return map[string]func() error{
 		"I/O ports": func() error { return call(unix.SYS_IOPL, 3) },

@@ -1,4 +1,4 @@
 package main
 
-// attemptsHere are those that other processors do not have.
+// attemptsHere are the attempts that only this processor allows: there are none.
 func attemptsHere() map[string]func() error { return nil }
