@@ -137,8 +137,9 @@ func (d *deployment) recordBranch(ctx context.Context) error {
 	})
 }
 
-// observe tells the observer about a moment of the release.
+// observe logs a moment of the release and tells the observer about it.
 func (d *deployment) observe(m core.Moment) {
+	d.cfg.Log.Debug("moment", "app", d.turn.app, "moment", string(m), "release", d.release.Version)
 	d.cfg.Observe(core.Transition{Moment: m, App: d.turn.app, Release: d.release.Version, Reason: d.release.Reason})
 }
 

@@ -229,7 +229,6 @@ func (d *deployment) step(ctx context.Context, s core.State) error {
 
 // moved logs the release's new state and tells the observer. The state is in the ledger, and visible nowhere else yet.
 func (d *deployment) moved() {
-	d.cfg.Log.Debug("release moved on", "app", d.release.App, "release", d.release.Version, "state", string(d.release.State))
 	d.observe(core.Moment(d.release.State))
 }
 

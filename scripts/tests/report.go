@@ -141,6 +141,9 @@ var note = regexp.MustCompile(`^\s+\S+\.go:\d+: (.*)`)
 // target is what a skipped test names: the target of the Makefile that runs it.
 var target = regexp.MustCompile(`\bmake (measure|test-load|test-faults|test-base)\b`)
 
+// ofRoot is what a test says that has something to do for root only.
+var ofRoot = regexp.MustCompile(`\b(root|ordinary user)\b`)
+
 // unexplained are the skips that the rule does not allow.
 func (r *report) unexplained() (wrong []skip) {
 	if !r.strict {
@@ -148,7 +151,7 @@ func (r *report) unexplained() (wrong []skip) {
 	}
 	for _, s := range r.skipped {
 		fuzz := strings.HasPrefix(s.name, "Fuzz") // an input that is of no interest
-		rights := !r.root && strings.Contains(s.reason, "root")
+		rights := !r.root && ofRoot.MatchString(s.reason)
 		if !target.MatchString(s.reason) && !fuzz && !rights {
 			wrong = append(wrong, s)
 		}

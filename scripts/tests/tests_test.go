@@ -118,12 +118,13 @@ The slowest tests:
 func TestSkipsOfAnOrdinaryUser(t *testing.T) {
 	r := report{strict: true, skipped: []skip{
 		{test{"a", "TestA"}, "only root can mount"}, {test{"a", "TestB"}, "no qemu"}, {test{"a", "FuzzC/seed#1"}, ""},
+		{test{"a", "TestD"}, "all other tests run as an ordinary user already"},
 	}}
 	if wrong := r.unexplained(); len(wrong) != 1 || wrong[0].name != "TestB" {
 		t.Errorf("unexplained: %+v, want TestB", wrong)
 	}
 	r.root = true
-	if wrong := r.unexplained(); len(wrong) != 2 || wrong[0].name != "TestA" {
-		t.Errorf("unexplained as root: %+v, want TestA and TestB", wrong)
+	if wrong := r.unexplained(); len(wrong) != 3 || wrong[0].name != "TestA" {
+		t.Errorf("unexplained as root: %+v, want TestA, TestB and TestD", wrong)
 	}
 }
