@@ -86,7 +86,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition answers [minimal]: is the minimal kernel compiled, so that the warm base has it?
+// condition answers two questions of scripts. [root]: are the tests run by root? [minimal]: is the minimal kernel
+// compiled, so that the warm base has it?
 func condition(name string) (bool, error) {
 	if name == "root" {
 		return os.Geteuid() == 0, nil

@@ -49,12 +49,12 @@ type EventKind string
 
 // What a driver reports of a machine. The fields of Event in brackets are set.
 const (
-	EventBooted    EventKind = "booted"    // init runs and has its disks (Detail: the kernel, and the time so far; Boot)
+	EventBooted    EventKind = "booted"    // init runs and has its disks (Detail: the kernel and the time so far; Boot)
 	EventListening EventKind = "listening" // the app accepts connections on its port (Boot)
 	EventExited    EventKind = "exited"    // the app's process ended (Detail says how)
 	EventLog       EventKind = "log"       // one line of output (Stream, Line)
 	EventStats     EventKind = "stats"     // what the machine uses, every few seconds (Stats)
-	EventHung      EventKind = "hung"      // the guest has been silent for too long (Detail); the machine must be stopped
+	EventHung      EventKind = "hung"      // the guest has been silent for too long (Detail); it must be stopped
 	EventGone      EventKind = "gone"      // the machine has ended (Detail says why); this is the last event
 )
 

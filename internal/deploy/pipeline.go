@@ -227,7 +227,8 @@ func (d *deployment) step(ctx context.Context, s core.State) error {
 	return nil
 }
 
-// moved logs the release's new state and tells the observer. The state is in the ledger, and visible nowhere else yet.
+// moved logs the release's new state and tells the observer (see observe). The state is in the ledger, and visible
+// nowhere else yet.
 func (d *deployment) moved() {
 	d.observe(core.Moment(d.release.State))
 }

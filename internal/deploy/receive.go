@@ -18,7 +18,7 @@ const maxSettle = 30 * time.Second
 // Outcome is the result of a push.
 type Outcome struct {
 	Verdicts []core.Verdict `json:"verdicts"`
-	Summary  string         `json:"summary,omitempty"` // for people, in the form of a push; printed after git has moved its refs
+	Summary  string         `json:"summary,omitempty"` // for people, in push form; printed after git has moved its refs
 
 	settle func()
 }

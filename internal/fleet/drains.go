@@ -30,8 +30,8 @@ func (d *drains) done() {
 	}
 }
 
-// wait returns when none of them runs any more, or with the reason why ctx ended. It calls told if there is anything to
-// wait for.
+// wait returns when no replaced machine of the app runs any more, or with the reason why ctx ended. It calls told if
+// there is anything to wait for.
 func (d *drains) wait(ctx context.Context, told func()) error {
 	d.mu.Lock()
 	none := d.none
