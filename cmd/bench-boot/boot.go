@@ -29,7 +29,7 @@ type sample struct {
 	Boot   core.BootTimes `json:"boot"`
 	Answer time.Duration  `json:"answer"` // from the call of Boot to the first good answer
 	Guest  core.Stats     `json:"guest"`
-	QEMU   int64          `json:"qemu"` // resident
+	QEMU   int64          `json:"qemu"` // resident memory of the machine's QEMU
 }
 
 func (s sample) String() string {
@@ -37,7 +37,7 @@ func (s sample) String() string {
 		s.Boot, s.Answer.Round(time.Millisecond), units.Bytes(s.Guest.MemoryUsed), units.Bytes(s.Guest.AppRSS), units.Bytes(s.QEMU))
 }
 
-// boot boots one machine, asks it once, and stops it.
+// boot boots one machine, waits for one answer of it, and stops it.
 func (s settings) boot(ctx context.Context, d *libvirt.Driver, c combination, m core.Manifest) (sample, error) {
 	ctx, cancel := context.WithTimeout(ctx, bootLimit)
 	defer cancel()
@@ -45,7 +45,7 @@ func (s settings) boot(ctx context.Context, d *libvirt.Driver, c combination, m 
 	watch := func(e core.Event) {
 		select {
 		case events <- e:
-		default: // lines that nobody reads
+		default: // nobody reads the lines of output
 		}
 	}
 	got := sample{combination: c}
@@ -92,7 +92,7 @@ func await(ctx context.Context, events <-chan core.Event, kind core.EventKind) (
 	}
 }
 
-// ask asks until there is a good answer.
+// ask sends requests until there is a good answer.
 func ask(ctx context.Context, addr string) error {
 	for {
 		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/", nil)
@@ -131,7 +131,7 @@ func (s settings) spec(c combination, m core.Manifest) core.MachineSpec {
 	return spec
 }
 
-// resident is the memory of a machine's QEMU on the host, in bytes.
+// resident returns the memory of a machine's QEMU on the host, in bytes.
 func (s settings) resident(id string) (int64, error) {
 	pid, err := os.ReadFile(filepath.Join(core.StateDir(s.state).Libvirt(), "run/qemu", id+".pid"))
 	if err != nil {

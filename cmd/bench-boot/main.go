@@ -1,9 +1,8 @@
-// Bench-boot boots the starter apps again and again, on each kernel by turns,
-// and prints where the time went and what memory it took: the table of
-// docs/base.md.
+// Bench-boot boots the starter apps again and again, on the kernels in turn, and prints where the time went and how
+// much memory was used: the table of docs/base.md.
 //
-// It owns the order of the boots and the figures. It measures through the
-// same builder and driver as gitd, and decides nothing about them.
+// It owns the order of the boots and the figures. It measures through the same builder and driver as gitd, and decides
+// nothing about them.
 package main
 
 import (
@@ -86,8 +85,8 @@ func run(ctx context.Context) error {
 	return printTable(os.Stdout, done)
 }
 
-// measure boots until each combination has its runs. The kernels alternate,
-// so that what else the host does meets all of them alike.
+// measure boots until each combination has its runs. The kernels alternate, so that whatever else the host does affects
+// all of them alike.
 func (s settings) measure(ctx context.Context, done []sample) ([]sample, error) {
 	images, err := s.images(ctx)
 	if err != nil {

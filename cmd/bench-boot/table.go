@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// readSamples reads what earlier runs left; no file is no samples.
+// readSamples reads what earlier runs left. If there is no file, there are no samples.
 func readSamples(name string) ([]sample, error) {
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {

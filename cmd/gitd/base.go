@@ -14,8 +14,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
-// baseBuild prepares the NodeOS base ahead of the first push. It works
-// beside a running daemon: a base is a folder that appears whole.
+// baseBuild prepares the NodeOS base ahead of the first push. It may run beside a daemon, because a base is a folder
+// that appears complete.
 func (h *host) baseBuild() *cobra.Command {
 	var o options
 	cmd := &cobra.Command{Use: "base:build", Short: "prepare the NodeOS base (kernel, init, Node) ahead of the first push", Args: cobra.NoArgs}
@@ -109,7 +109,7 @@ func printSizes(w io.Writer, s base.Sizes) error {
 	return err
 }
 
-// wantedBase is the base that a person names, or the newest.
+// wantedBase returns the base that a person names, or the newest one.
 func wantedBase(state core.StateDir, args []string) (id string, err error) {
 	if len(args) > 0 {
 		return args[0], nil

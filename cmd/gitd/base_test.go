@@ -9,11 +9,10 @@ import (
 	"github.com/nodeos-dev/gitd/internal/base"
 )
 
-// mostBase is what a base may take besides Node, in bytes, each part through
-// zstd -19: what NodeOS promises.
+// mostBase is how many bytes a base may take besides Node, with each part packed by zstd -19: NodeOS promises that.
 const mostBase = 6_000_000
 
-// TestBaseSize holds the promise.
+// TestBaseSize checks the promise of mostBase.
 func TestBaseSize(t *testing.T) {
 	if testing.Short() {
 		t.Skip("makes a base")

@@ -33,8 +33,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/volume"
 )
 
-// listeners are taken before anything else: a port in use, or a second gitd
-// on the same state, must be known before something is changed.
+// listeners are opened before anything else: if a port is in use, or a second gitd runs on the same state, that must be
+// known before anything is changed.
 type listeners struct{ socket, ssh, http net.Listener }
 
 func (o *options) listen() (*listeners, error) {
@@ -66,7 +66,7 @@ func (l *listeners) close() {
 	}
 }
 
-// observe is told of each transition of the core. The product has none: the fault tests set it.
+// observe is called at each transition of the core. It is nil in the product; the fault tests set it.
 var observe func(core.Transition)
 
 // daemon is everything that runs.
@@ -83,17 +83,17 @@ type daemon struct {
 	core   *engine.Engine
 	desk   *hooks.Desk
 	door   *server.Server
-	here   cli.Door // the SSH door, from this host
+	here   cli.Door // how this host reaches the SSH door
 
 	authorities server.Authorities
 	claimFor    time.Duration
-	claimEnd    *time.Timer // nil: someone can log in
+	claimEnd    *time.Timer // nil: somebody can log in
 	svc         cli.Services
-	halt        atomic.Bool // stop the machines too
+	halt        atomic.Bool // close must stop the machines too
 	grace       time.Duration
 }
 
-// wire makes the trades, then the core on them, then the doors.
+// wire makes the trades, then the core, which works with them, then the doors.
 func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFunc, log zerolog.Logger) (*daemon, error) {
 	d := &daemon{l: l, log: log, grace: o.stopGrace, here: o.fromHost(l.ssh.Addr()), claimFor: o.people.claimFor}
 	if err := d.trades(ctx, o); err != nil {
@@ -140,7 +140,7 @@ func (d *daemon) trades(ctx context.Context, o *options) (err error) {
 	return nil
 }
 
-// doors makes what people and git come in by.
+// doors makes the doors by which people and git come in.
 func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 	state := core.StateDir(o.state)
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
@@ -163,7 +163,7 @@ func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 	return nil
 }
 
-// defaults are for releases that ask for nothing.
+// defaults returns the resources of releases that ask for nothing.
 func (o *options) defaults() core.Resources { return core.Resources{MemoryMiB: o.memory, CPUs: 1} }
 
 func (o *options) limits() fleet.Limits {
@@ -202,8 +202,7 @@ func installHooks(state core.StateDir) error {
 	return hooks.Install(state.Hooks(), self)
 }
 
-// serve brings the machines in line with the ledger, opens the doors and
-// waits for ctx.
+// serve brings the machines into line with the ledger, opens the doors and waits for ctx.
 func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 	if err := d.core.Start(ctx); err != nil {
 		return err
@@ -239,8 +238,8 @@ func (d *daemon) call(ctx context.Context, c control.Call, s control.Streams) in
 	}
 }
 
-// close ends deployments, the machines too if someone halted gitd, and the
-// trades in the reverse order of their making.
+// close ends the deployments, stops the machines if somebody halted gitd, and then closes the driver, the logs and the
+// ledger, in this order: the driver writes to the logs.
 func (d *daemon) close() error {
 	if d.claimEnd != nil {
 		d.claimEnd.Stop()

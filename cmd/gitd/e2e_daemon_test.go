@@ -24,8 +24,7 @@ const eventLimit = 3 * time.Minute
 
 type daemonKey struct{}
 
-// testDaemon is the gitd of one script. Its log is where events are waited
-// for.
+// testDaemon is the gitd of one script. Scripts wait for lines in its log.
 type testDaemon struct {
 	state string
 	home  string // of the ordinary user, if there is one
@@ -41,8 +40,8 @@ func daemonOf(ts *testscript.TestScript) *testDaemon {
 	return ts.Value(daemonKey{}).(*testDaemon)
 }
 
-// cmdServe starts gitd and waits until it is ready. A second serve takes the
-// addresses of the first. `serve -user` runs it as an ordinary user.
+// cmdServe starts gitd and waits until it is ready. A second serve uses the addresses of the first. `serve -user` runs
+// gitd as an ordinary user.
 func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("unsupported: ! serve")
@@ -148,8 +147,8 @@ func (d *testDaemon) log() string {
 	return strings.Join(d.lines, "\n")
 }
 
-// becomeUser has cmd run as an ordinary user with the default state folder.
-// Where the tests are not run by root, we are one already.
+// becomeUser makes cmd run as an ordinary user with the default state folder. If the tests are not run by root, their
+// user is an ordinary one already.
 func (d *testDaemon) becomeUser(cmd *exec.Cmd) error {
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.state, "XDG_STATE_HOME=" + filepath.Dir(d.state)}
 	if os.Geteuid() != 0 {
@@ -157,8 +156,7 @@ func (d *testDaemon) becomeUser(cmd *exec.Cmd) error {
 	}
 	const nobody = 65534
 	cmd.SysProcAttr.Credential = &syscall.Credential{Uid: nobody, Gid: nobody, NoSetGroups: false}
-	// The warm files are hard links that other scripts share: the user gets
-	// copies.
+	// The warm files are hard links that other scripts share, so the user gets copies.
 	home, err := os.MkdirTemp("/tmp", "gu")
 	if err != nil {
 		return err
@@ -179,7 +177,7 @@ func (d *testDaemon) becomeUser(cmd *exec.Cmd) error {
 	return nil
 }
 
-// cmdKill9 ends the daemon as a power cut would: at once.
+// cmdKill9 kills the daemon at once, as a power cut would.
 func cmdKill9(ts *testscript.TestScript, neg bool, _ []string) {
 	d := daemonOf(ts)
 	ts.Check(d.cmd.Process.Kill())
@@ -205,8 +203,8 @@ func cmdWaitLog(ts *testscript.TestScript, neg bool, args []string) {
 	daemonOf(ts).wait(ts, args[0])
 }
 
-// cmdLogged waits for a line in the log and keeps what a group of the
-// expression matched in a variable: logged NAME REGEXP.
+// cmdLogged waits for a line in the log and stores what the group of the expression matched in a variable: logged NAME
+// REGEXP.
 func cmdLogged(ts *testscript.TestScript, neg bool, args []string) {
 	if len(args) != 2 {
 		ts.Fatalf("usage: logged NAME REGEXP")
@@ -247,8 +245,7 @@ func cmdCopyApp(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdMachines checks how many machines of this script's gitd run: what
-// QEMU itself says, not what the ledger thinks.
+// cmdMachines checks how many machines of this script's gitd run. It counts QEMU processes and does not ask the ledger.
 func cmdMachines(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -271,7 +268,7 @@ func (d *testDaemon) qemus() []int {
 	return pids
 }
 
-// cleanup leaves no process behind, whatever the script did.
+// cleanup leaves no process and no file behind, whatever the script did.
 func (d *testDaemon) cleanup() {
 	if d.cmd != nil {
 		d.cmd.Process.Kill() //nolint:errcheck // it may have ended

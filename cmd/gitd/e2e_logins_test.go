@@ -15,13 +15,12 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 )
 
-// maxGrowth bounds what bad logins may leave behind in the daemon, in KiB:
-// far below what one forgotten goroutine or buffer for each would be.
+// maxGrowth bounds the memory that bad logins may leave behind in the daemon, in KiB. One forgotten goroutine or buffer
+// for each login would take far more.
 const maxGrowth = 24 << 10
 
-// cmdBadLogins tries COUNT logins with a strange key, from that many
-// addresses of loopback, and compares the daemon's memory after a first
-// hundred with that at the end: badlogins COUNT SOURCES.
+// cmdBadLogins tries COUNT logins with a strange key, from as many addresses of loopback as SOURCES says, and compares
+// the daemon's memory after the first hundred with that at the end: badlogins COUNT SOURCES.
 func cmdBadLogins(ts *testscript.TestScript, neg bool, args []string) {
 	count, err := strconv.Atoi(args[0])
 	ts.Check(err)
@@ -51,7 +50,7 @@ func cmdBadLogins(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// each calls f for every number, some at a time.
+// each calls f for every number, for up to eight at a time.
 func each(from, to int, f func(n int)) {
 	var all sync.WaitGroup
 	turn := make(chan struct{}, 8)

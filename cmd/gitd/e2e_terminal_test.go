@@ -17,8 +17,8 @@ import (
 
 type followKey struct{}
 
-// follower is a command that goes on beside a script: its output is waited
-// for, and keys are typed into it when it has a terminal.
+// follower is a command that runs beside a script. The script waits for its output, and types keys into it if it has a
+// terminal.
 type follower struct {
 	cmd   *exec.Cmd
 	keys  io.Writer
@@ -37,7 +37,7 @@ func followerOf(ts *testscript.TestScript) *follower {
 	return f.follower
 }
 
-// holder is the place in a script's values: they cannot be replaced.
+// holder holds the follower in a script's values, which cannot be replaced.
 type holder struct{ *follower }
 
 // end leaves no process behind, whatever the script did.
@@ -113,7 +113,7 @@ func cmdFollow(ts *testscript.TestScript, neg bool, args []string) {
 	f.cmd.Stdout, f.cmd.Stderr = f, f
 	ts.Check(f.cmd.Start())
 	go func() {
-		f.cmd.Wait() //nolint:errcheck // `followed` looks at the exit code
+		f.cmd.Wait() //nolint:errcheck // `left` looks at the exit code
 		close(f.ended)
 	}()
 	ts.Value(followKey{}).(*holder).follower = f
@@ -134,12 +134,12 @@ func cmdTerminal(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Value(followKey{}).(*holder).follower = f
 }
 
-// cmdShows waits for output of what is followed: shows REGEXP.
+// cmdShows waits for output of the follower: shows REGEXP.
 func cmdShows(ts *testscript.TestScript, neg bool, args []string) {
 	followerOf(ts).until(ts, strings.Join(args, " "))
 }
 
-// cmdType types into the terminal: type 'down enter q'.
+// cmdType types into the terminal: type down enter q.
 func cmdType(ts *testscript.TestScript, neg bool, args []string) {
 	keys := map[string]string{"up": "\x1b[A", "down": "\x1b[B", "enter": "\r", "esc": "\x1b", "^C": "\x03"}
 	f := followerOf(ts)
@@ -165,8 +165,7 @@ func cmdResize(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(pty.Setsize(tty, &pty.Winsize{Rows: uint16(height), Cols: uint16(width)}))
 }
 
-// cmdLeft waits for the end of what is followed: left EXITCODE. `left killed`
-// ends it.
+// cmdLeft waits for the end of the follower: left EXITCODE. `left killed` kills it.
 func cmdLeft(ts *testscript.TestScript, neg bool, args []string) {
 	f := followerOf(ts)
 	if args[0] == "killed" {
@@ -188,9 +187,8 @@ func cmdLeft(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdJSON checks that the last standard output is JSON, and what is at a path
-// in it: json 0.name shop. A number in a path is a place in a list; `#` at its
-// end is a list's length.
+// cmdJSON checks that the last standard output is JSON, and what it has at a path: json 0.name shop. A number in a path
+// is a place in a list; `#` at its end is the length of a list.
 func cmdJSON(ts *testscript.TestScript, neg bool, args []string) {
 	var v any
 	if err := json.Unmarshal([]byte(ts.ReadFile("stdout")), &v); err != nil {

@@ -16,10 +16,10 @@ import (
 	"github.com/nodeos-dev/gitd/internal/base/kernel"
 )
 
-// bin holds the programs as users have them; TestMain builds them.
+// bin is the folder with the programs as users have them. TestMain builds them.
 var bin string
 
-// TestMain builds gitd and nodeos-init: the scripts run the real binaries.
+// TestMain builds gitd and nodeos-init, because the scripts run the real programs.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if testing.Short() { // nothing boots, so nothing is built for it
@@ -55,8 +55,7 @@ func withBinaries(m *testing.M) (int, error) {
 	return m.Run(), nil
 }
 
-// TestScripts runs testdata/script: each file is a user's terminal, with a
-// daemon of its own.
+// TestScripts runs testdata/script. Each file is what one user types in a terminal, with a daemon of its own.
 func TestScripts(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots virtual machines")
@@ -87,8 +86,8 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition answers [minimal]: is the minimal kernel compiled, so that the
-// warm base has it?
+// condition answers two questions of scripts. [root]: are the tests run by root? [minimal]: is the minimal kernel
+// compiled, so that the warm base has it?
 func condition(name string) (bool, error) {
 	if name == "root" {
 		return os.Geteuid() == 0, nil
@@ -110,7 +109,7 @@ func warmState(t *testing.T) string {
 	return state
 }
 
-// warmBase is warmState and the base's id.
+// warmBase does what warmState does, and returns the base's id too.
 func warmBase(t *testing.T) (state, id string) {
 	t.Helper()
 	cache := "/var/cache" // a build's own user cannot pass through /root
@@ -134,10 +133,10 @@ func warmBase(t *testing.T) (state, id string) {
 	return warm, string(ready[1])
 }
 
-// setup gives a script a state folder with a warm base, a key, and an
-// environment in which git finds nothing of the machine's user.
+// setup gives a script a state folder with a warm base, a key, and an environment in which git finds nothing of the
+// user who runs the tests.
 func setup(e *testscript.Env, warm string) error {
-	// Below /tmp with a short name: unix sockets allow some 100 bytes.
+	// The folder is below /tmp and has a short name, because the path of a unix socket has some 100 bytes at most.
 	state, err := os.MkdirTemp("/tmp", "gd")
 	if err != nil {
 		return err
@@ -172,8 +171,8 @@ func setup(e *testscript.Env, warm string) error {
 	return nodeosProgram(work)
 }
 
-// nodeosProgram makes the command that scripts call for "ssh to gitd", with
-// the key files in $KEYS, as the ssh user $AS, from the address $FROM.
+// nodeosProgram makes the command `nodeos`, which scripts call for "ssh to gitd". It uses the key files in $KEYS, the
+// SSH user $AS and the address $FROM.
 func nodeosProgram(work string) error {
 	text := `#!/bin/sh
 set -- 127.0.0.1 "$@"
@@ -186,7 +185,7 @@ exec ssh ` + sshOptions(work) + ` -p "$SSH_PORT" -b "${FROM:-127.0.0.1}" -l "${A
 	return os.WriteFile(filepath.Join(work, "bin", "nodeos"), []byte(text), 0o755)
 }
 
-// sshOptions keep everything of the machine's user out.
+// sshOptions keep out everything of the user who runs the tests.
 func sshOptions(work string) string {
 	return strings.Join([]string{
 		"-F", "none", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "BatchMode=no",

@@ -10,12 +10,10 @@ import (
 	"testing"
 )
 
-// smallDisk is the size of the file system that is filled: the base, Node and
-// npm take half of it.
+// smallDisk is the size of the file system that the tests fill. The base, Node and npm take half of it.
 const smallDisk = "700m"
 
-// bench keeps one gitd for many cells, and takes a new one after a cell that
-// did not end well.
+// bench keeps one gitd for many cells, and starts a new one after a cell that has failed.
 type bench struct {
 	t       *testing.T
 	program string
@@ -24,7 +22,7 @@ type bench struct {
 	n       int // commits so far
 }
 
-// on chooses what the state is on.
+// on chooses the file system of the state, the small one or the usual one.
 func (b *bench) on(small bool) {
 	if b.small != small && b.rig != nil {
 		b.rig.cleanup()
@@ -51,7 +49,7 @@ func (b *bench) open(t *testing.T) {
 	b.rig = r
 }
 
-// smallFS is a file system that is soon full and lasts as long as owner.
+// smallFS makes a file system that is soon full. It lasts as long as owner.
 func smallFS(t, owner *testing.T) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -71,7 +69,7 @@ func smallFS(t, owner *testing.T) string {
 	return dir
 }
 
-// run is one cell of the table.
+// run runs one cell of the table.
 func (b *bench) run(t *testing.T, f fault, p phase) {
 	if b.rig == nil {
 		b.open(t)
@@ -99,8 +97,8 @@ func (b *bench) run(t *testing.T, f fault, p phase) {
 	c.settle("after the next push")
 }
 
-// change is a commit that no other is like, with a package.json that makes
-// its push pass through a phase.
+// change returns the files of a commit that differs from all others, with a package.json that makes its push pass
+// through phase.
 func (b *bench) change(phase string) map[string]string {
 	b.n++
 	script := map[string]string{
@@ -122,17 +120,17 @@ func (b *bench) change(phase string) map[string]string {
 	return files
 }
 
-// hold is a script that says so and does not end.
+// hold is a script that prints "held" and does not end.
 const hold = "node -e \\\"console.log('held');setInterval(Date,1000)\\\""
 
-// noise is a megabyte that no packing makes smaller.
+// noise returns a megabyte of hexadecimal digits, which git cannot pack smaller than half.
 func noise(n int) string {
 	b := make([]byte, 1<<20)
 	rand.NewChaCha8([32]byte{byte(n), byte(n >> 8)}).Read(b) //nolint:errcheck // it never fails
 	return hex.EncodeToString(b[:1<<19])
 }
 
-// faultTable is what became of each cell.
+// faultTable is the results of all cells.
 type faultTable map[string]map[string][2]int // by fault and phase: runs, survived
 
 func (f faultTable) add(fault, phase string, survived bool) {
@@ -147,7 +145,7 @@ func (f faultTable) add(fault, phase string, survived bool) {
 	f[fault][phase] = n
 }
 
-// String is the table in Markdown; each cell is "survived/runs".
+// String returns the table in Markdown. Each cell is "survived/runs".
 func (f faultTable) String() string {
 	var b strings.Builder
 	b.WriteString("| fault |")

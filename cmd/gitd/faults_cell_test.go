@@ -20,10 +20,10 @@ type cell struct {
 	*rig
 	b     *bench
 	phase phase
-	head  string // the commit that is pushed
+	head  string // the commit that the push is to make live
 	trap  *trap[core.Transition]
 	push  *push
-	gate  *gate // where a process waits that is not gitd
+	gate  *gate // where a process other than gitd waits
 }
 
 // begin starts a push and waits until it is in the phase.
@@ -52,7 +52,7 @@ func (c *cell) begin(f fault) {
 	}
 }
 
-// reached waits for a trap to be sprung.
+// reached waits until a trap has stopped gitd.
 func (c *cell) reached(tr *trap[core.Transition]) {
 	c.t.Helper()
 	select {
@@ -77,7 +77,7 @@ func (c *cell) beginReceive() {
 				"{ head -c 300000; echo half >$reached; read go <$go; cat; } | "+ssh+` "$@"`)
 		}
 	}
-	// Or git would try the program first, to learn what it is.
+	// Without this, git would run the program once more, to find out which ssh it is.
 	cmd.Env = append(cmd.Env, "GIT_SSH_VARIANT=ssh")
 	c.push = c.start(cmd)
 	c.gate.wait()
@@ -107,7 +107,7 @@ func (c *cell) beginDraining() {
 	c.reached(c.trap)
 }
 
-// check ends the cell for an error of the test's own doing.
+// check ends the cell if the test itself fails, which says nothing about gitd.
 func (c *cell) check(err error) {
 	c.t.Helper()
 	if err != nil {
@@ -115,8 +115,7 @@ func (c *cell) check(err error) {
 	}
 }
 
-// goOn ends the pause, waits for the client's end, and starts gitd again if
-// it was killed.
+// goOn ends the pause, waits until the client ends, and starts gitd again if it was killed.
 func (c *cell) goOn() {
 	c.t.Helper()
 	c.release()
@@ -130,7 +129,7 @@ func (c *cell) goOn() {
 	}
 }
 
-// release lets go on who waits, however the cell ends.
+// release lets everything go on that waits, however the cell ends.
 func (c *cell) release() {
 	if c.trap != nil {
 		c.observer.release(c.trap)
@@ -142,7 +141,7 @@ func (c *cell) release() {
 
 func (c *cell) killDaemon() { c.kill() }
 
-// cutLog is a power cut in the middle of the ledger's last write.
+// cutLog does what a power cut does in the middle of the ledger's last write.
 func (c *cell) cutLog() {
 	c.kill()
 	log := filepath.Join(c.state, "gitd.db-wal")
@@ -154,7 +153,7 @@ func (c *cell) cutLog() {
 	c.check(os.Truncate(log, info.Size()-100))
 }
 
-// killBuild kills what the builder runs: bubblewrap around npm, or the packer.
+// killBuild kills the process that the builder runs: bubblewrap around npm, or the packer.
 func (c *cell) killBuild() {
 	if c.phase.name == "pack" {
 		c.gate = newGate(c.t, filepath.Join(c.work, "packer"))
@@ -178,14 +177,13 @@ func (c *cell) killReceivePack() { c.kill9(c.named("git", "receive-pack")...) }
 
 func (c *cell) killClient() { c.push.kill() }
 
-// killCandidate kills the machine of the newest release, as soon as it is
-// there.
+// killCandidate kills the machine of the newest release, as soon as it runs.
 func (c *cell) killCandidate() {
 	c.observer.release(c.trap)
 	c.killMachine(c.releases()[0].Version)
 }
 
-// killLive kills the machine of the release that the ledger has live now.
+// killLive kills the machine of the release that is live in the ledger now.
 func (c *cell) killLive() {
 	live, err := c.live()
 	c.check(err)
@@ -204,8 +202,7 @@ func (c *cell) killMachine(version int) {
 	c.kill9(c.named("qemu-system", name)...)
 }
 
-// named are processes of this gitd with this name, or one that begins so,
-// and a text in their arguments.
+// named returns the processes of this gitd whose name begins with name and whose arguments contain arg.
 func (c *cell) named(name, arg string) []process {
 	var found []process
 	for _, p := range c.processes() {
@@ -216,22 +213,22 @@ func (c *cell) named(name, arg string) []process {
 	return found
 }
 
-// kill9 kills processes; there must be one.
+// kill9 kills processes. There must be at least one.
 func (c *cell) kill9(list ...process) {
 	c.t.Helper()
 	if len(list) == 0 {
 		c.t.Fatalf("there is nothing to kill; what runs: %v", c.processes())
 	}
 	for _, p := range list {
-		// With bubblewrap its first child may have ended already.
+		// When bubblewrap was killed, its first child may have ended already.
 		if err := syscall.Kill(p.pid, syscall.SIGKILL); err != nil && !errors.Is(err, syscall.ESRCH) {
 			c.t.Fatal(err)
 		}
 	}
 }
 
-// fillDisk takes all the space there is until the push has ended. The app
-// and the ledger must be there meanwhile.
+// fillDisk takes all the space there is until the push has ended. During that time the app must answer and the ledger
+// must be readable.
 func (c *cell) fillDisk() {
 	filler := filepath.Join(c.state, "filler")
 	fill(c.t, filler)
@@ -250,13 +247,13 @@ func (c *cell) flipBit() {
 	})
 }
 
-// cutLayer cuts a layer that the push needs in the middle of what matters.
+// cutLayer cuts off the end of a layer that the push needs, in the middle of its contents.
 func (c *cell) cutLayer() {
 	c.damage(func(b []byte, at int) []byte { return b[:at] })
 }
 
-// damage changes a layer: of the dependencies, before the builder finds it
-// again; of the candidate, before it boots; of the release to go back to.
+// damage changes a layer: the layer of the dependencies, before the builder finds it again; the layer of the candidate,
+// before it boots; or that of the release to go back to.
 func (c *cell) damage(change func(b []byte, at int) []byte) {
 	c.t.Helper()
 	switch c.phase.name {
@@ -271,8 +268,7 @@ func (c *cell) damage(change func(b []byte, at int) []byte) {
 	}
 }
 
-// damageApp changes the layer of a commit's files, in the mark that the app
-// answers with.
+// damageApp changes the layer of a commit's files, at the mark that the app answers with.
 func (c *cell) damageApp(commit string, change func(b []byte, at int) []byte) {
 	c.t.Helper()
 	mark := c.git("app", "show", commit+":mark.txt")
@@ -285,7 +281,7 @@ func (c *cell) damageApp(commit string, change func(b []byte, at int) []byte) {
 	c.t.Fatalf("no layer has %q in it", mark)
 }
 
-// dependencies finds the layer of node_modules: the largest that has no mark.
+// dependencies finds the layer of node_modules: the largest layer without a mark.
 func (c *cell) dependencies() (path string, content []byte) {
 	for p, b := range c.layers() {
 		if len(b) > len(content) && !bytes.Contains(b, []byte("mark ")) {
@@ -307,7 +303,7 @@ func (c *cell) layers() map[string][]byte {
 	return all
 }
 
-// older is a release that can be gone back to.
+// older returns a release that can be gone back to.
 func (c *cell) older() release {
 	c.t.Helper()
 	for {

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// gate is where a shell script waits for the test: it writes a line to
-// $reached and reads one from $go, two named pipes.
+// gate is where a shell script waits for the test: the script writes a line to $reached and reads a line from $go,
+// which are named pipes.
 type gate struct {
 	t           *testing.T
 	dir         string
@@ -28,7 +28,7 @@ func newGate(t *testing.T, dir string) *gate {
 			t.Fatal(err)
 		}
 		var err error
-		// For both directions: to open it never waits for the other side.
+		// It is opened for both directions, so that opening never waits for the other side.
 		if *f, err = os.OpenFile(path, os.O_RDWR, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -37,7 +37,7 @@ func newGate(t *testing.T, dir string) *gate {
 	return g
 }
 
-// script makes a program of a line of shell and returns its path.
+// script makes a program from a line of shell and returns its path.
 func (g *gate) script(line string) string {
 	g.t.Helper()
 	path := filepath.Join(g.dir, "held-ssh")
@@ -72,8 +72,8 @@ func (g *gate) open() {
 	}
 }
 
-// packer makes a folder with a mkfs.erofs in it: the host's own, which waits
-// at a gate if there is one in that folder.
+// packer makes a folder with a mkfs.erofs in it. If there is a gate in that folder, the program waits there. Then it
+// runs the host's own mkfs.erofs.
 func packer(r *rig) string {
 	r.t.Helper()
 	dir := filepath.Join(r.work, "packer")

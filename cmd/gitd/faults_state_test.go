@@ -15,7 +15,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// release is what `gitd releases --json` says of one.
+// release is what `gitd releases --json` says of one release.
 type release struct {
 	Version int
 	State   core.State
@@ -23,7 +23,7 @@ type release struct {
 	Reason  string
 }
 
-// releases are the app's, the newest first.
+// releases returns the releases of the app, the newest first.
 func (c *cell) releases() []release {
 	c.t.Helper()
 	var list []release
@@ -45,8 +45,7 @@ func (c *cell) live() (release, error) {
 	return live[0], nil
 }
 
-// settle waits until everything is as it must be when nothing runs, and
-// compares it with what the client was told.
+// settle waits until everything is as it must be when no deployment runs.
 func (c *cell) settle(when string) {
 	c.t.Helper()
 	if err := c.eventually(c.settled); err != nil {
@@ -54,8 +53,8 @@ func (c *cell) settle(when string) {
 	}
 }
 
-// told compares the ledger with what the client was told: accepted and live, or rejected and not live. A client whose
-// connection broke was told nothing.
+// told compares the ledger with what the client was told: the push was accepted and is live, or it was rejected and is
+// not live. A client whose connection broke was told nothing.
 func (c *cell) told() {
 	c.t.Helper()
 	live, err := c.live()
@@ -68,7 +67,7 @@ func (c *cell) told() {
 	}
 }
 
-// settled reports what is not (yet) as it must be.
+// settled returns an error for what is not (yet) as it must be.
 func (c *cell) settled() error {
 	for _, r := range c.releases() {
 		if r.State != core.Live && r.State != core.Retired && r.State != core.Failed {
@@ -115,8 +114,8 @@ func (c *cell) answers() error {
 
 var machineName = regexp.MustCompile(`app-v\d+-[0-9a-f]+`)
 
-// onlyMachine finds the name of the one machine that runs, which must be of
-// version; no other process may be there.
+// onlyMachine returns the name of the one machine that runs. It must be a machine of version, and no other process of
+// this gitd may run.
 func (c *cell) onlyMachine(version int) (string, error) {
 	list := c.processes()
 	if len(list) != 1 || !strings.HasPrefix(list[0].name, "qemu-system") {
@@ -129,12 +128,11 @@ func (c *cell) onlyMachine(version int) (string, error) {
 	return name, nil
 }
 
-// temporary are names that are there while something is written, and must
-// not be there when nothing is.
+// temporary matches the names of files that exist while something is written, and must not exist at other times.
 var temporary = regexp.MustCompile(`(^|/)(tmp_[^/]*|[^/]*incoming[^/]*|[^/]*\.(lock|tmp|new)|\.[^/]+)$`)
 
-// leftovers finds files of what no longer runs: of machines other than
-// machine, of builds, and half-written ones.
+// leftovers finds files of what no longer runs: files of other machines than machine, files of builds, and half-written
+// files.
 func leftovers(state, machine string) error {
 	var errs []error
 	err := filepath.WalkDir(state, func(path string, e fs.DirEntry, err error) error {

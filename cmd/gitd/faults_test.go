@@ -9,7 +9,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// phase is a moment of a push, at which the daemon waits.
+// phase is a moment of a push at which the daemon waits.
 type phase struct {
 	name string
 	at   core.Moment // empty: the daemon does not know of the push yet
@@ -31,14 +31,14 @@ var phases = []phase{
 	{"rollback", ""}, // before an older tag is pushed
 }
 
-// childFault needs a child that does not end by itself.
+// childFault needs a child process that does not end by itself.
 const childFault = "kill -9 the builder's child"
 
 // fault is one way to break things.
 type fault struct {
 	name  string
-	ci    []string      // phases of the bounded form
-	rest  []string      // further phases, with FAULTS=all
+	ci    []string      // phases that are always tried
+	rest  []string      // further phases, for FAULTS=all
 	do    func(c *cell) // called while the daemon waits in the phase
 	small bool          // the state is on a small file system of its own
 }
@@ -92,9 +92,8 @@ var faults = []fault{
 	},
 }
 
-// TestFaults breaks a push on purpose, in each phase and in each way, and
-// looks at what is left: make test-faults. FAULTS=all is all of the table,
-// FAULTS=some the part that CI runs.
+// TestFaults breaks a push on purpose, in each phase and in each way, and looks at what is left: make test-faults.
+// FAULTS=all runs the whole table, FAULTS=some the part that CI runs.
 func TestFaults(t *testing.T) {
 	form := os.Getenv("FAULTS")
 	if form == "" {
@@ -107,7 +106,7 @@ func TestFaults(t *testing.T) {
 		for _, p := range phases {
 			if slices.Contains(f.ci, p.name) || form == "all" && slices.Contains(f.rest, p.name) {
 				t.Run(f.name+"/"+p.name, func(t *testing.T) {
-					// Here, so that a cell that -run leaves out does not count.
+					// This is inside of t.Run, so that a cell that -run leaves out does not count.
 					defer func() { tab.add(f.name, p.name, !t.Failed()) }()
 					b.run(t, f, p)
 				})

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// feed is what comes from one gitd, in its order, as a test reads it: the test waits for an item that matches, or has
-// whoever sent one wait.
+// feed is what comes from one gitd, in its order. A test waits for an item that matches, or makes the sender of an item
+// wait.
 type feed[T any] struct {
 	mu    sync.Mutex
 	all   []T
@@ -15,7 +15,7 @@ type feed[T any] struct {
 	traps []*trap[T]
 }
 
-// trap stops whoever sends an item that matches, once.
+// trap stops the sender of the first item that matches.
 type trap[T any] struct {
 	what  string // for people
 	match func(T) bool
@@ -26,7 +26,7 @@ type trap[T any] struct {
 
 func newFeed[T any]() *feed[T] { return &feed[T]{more: make(chan struct{})} }
 
-// add stores an item and returns the trap that it sprang, or nil.
+// add stores an item and returns the trap that it has triggered, or nil.
 func (f *feed[T]) add(x T) *trap[T] {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -52,7 +52,7 @@ func (f *feed[T]) trap(what string, match func(T) bool) *trap[T] {
 	return tr
 }
 
-// release lets the sender go on, or disarms the trap.
+// release lets the sender go on, or removes the trap if nothing has triggered it.
 func (f *feed[T]) release(tr *trap[T]) {
 	tr.once.Do(func() { close(tr.free) })
 	f.mu.Lock()
@@ -65,7 +65,7 @@ func (f *feed[T]) release(tr *trap[T]) {
 	}
 }
 
-// freeAll lets everyone go on who is stopped or would be.
+// freeAll lets every sender go on that is stopped, and removes all traps.
 func (f *feed[T]) freeAll() {
 	f.mu.Lock()
 	traps := f.traps
@@ -76,15 +76,15 @@ func (f *feed[T]) freeAll() {
 	}
 }
 
-// mark is the number of items so far, for find and wait.
+// mark returns the number of items so far, for find and wait.
 func (f *feed[T]) mark() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return len(f.all)
 }
 
-// find returns the first item after mark that matches, and whether there is one; if not, a channel that is closed at
-// the next item.
+// find returns the first item after mark that matches, and whether there is one. If there is none, it also returns a
+// channel that is closed at the next item.
 func (f *feed[T]) find(match func(T) bool, mark int) (x T, ok bool, more <-chan struct{}) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -96,7 +96,7 @@ func (f *feed[T]) find(match func(T) bool, mark int) (x T, ok bool, more <-chan 
 	return x, false, f.more
 }
 
-// wait returns the first item after mark that matches. It fails when over is closed first, or after eventLimit.
+// wait returns the first item after mark that matches. It fails if over is closed first, or after eventLimit.
 func (f *feed[T]) wait(what string, match func(T) bool, mark int, over <-chan struct{}) (T, error) {
 	limit := time.After(eventLimit)
 	for {
@@ -117,14 +117,14 @@ func (f *feed[T]) wait(what string, match func(T) bool, mark int, over <-chan st
 	}
 }
 
-// next is a channel that is closed at the next item.
+// next returns a channel that is closed at the next item.
 func (f *feed[T]) next() <-chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.more
 }
 
-// last are the last n items, for a failure's report.
+// last returns the last n items, for the report of a failure.
 func (f *feed[T]) last(n int) []T {
 	f.mu.Lock()
 	defer f.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 // journal is the log of one gitd.
 type journal struct{ *feed[string] }
 
-// read takes lines from a daemon's standard error.
+// read adds the lines of a daemon's standard error.
 func (j journal) read(r io.Reader) {
 	scan := bufio.NewScanner(r)
 	scan.Buffer(nil, 1<<20)
@@ -23,21 +23,21 @@ func (j journal) read(r io.Reader) {
 	}
 }
 
-// tail is the last n lines, for a failure's report.
+// tail returns the last n lines, for the report of a failure.
 func (j journal) tail(n int) string { return strings.Join(j.last(n), "\n") }
 
-// ready waits for the line that says so, and returns it.
+// ready waits for the line that says that gitd is ready, and returns it.
 func (j journal) ready(mark int, over <-chan struct{}) (string, error) {
 	return j.wait("line that says ready", func(line string) bool {
 		return strings.Contains(line, `"message":"ready"`)
 	}, mark, over)
 }
 
-// observer gets the transitions of a gitd that was built for the fault tests (testdata/faults/main.go), which waits at
-// each until the test lets it go on.
+// observer gets the transitions of a gitd that was built for the fault tests (testdata/faults/main.go). That gitd waits
+// at each transition until the test lets it go on.
 type observer struct{ *feed[core.Transition] }
 
-// listen takes transitions from a socket; each connection brings one.
+// listen takes transitions from a socket. Each connection brings one.
 func (o observer) listen(t *testing.T, socket string) {
 	l, err := net.Listen("unix", socket)
 	if err != nil {
@@ -55,7 +55,7 @@ func (o observer) listen(t *testing.T, socket string) {
 	}()
 }
 
-// take reads a connection's transition, and hangs up when its writer may go on.
+// take reads the transition of a connection, and closes the connection when the sender may go on.
 func (o observer) take(c net.Conn) {
 	defer c.Close()
 	var x core.Transition
@@ -72,7 +72,7 @@ func (o observer) at(m core.Moment) *trap[core.Transition] {
 	return o.trap(string(m), func(x core.Transition) bool { return x.Moment == m })
 }
 
-// await waits for a moment, for a reason that holds this text.
+// await waits for a moment whose reason contains this text.
 func (o observer) await(m core.Moment, reason string, mark int, over <-chan struct{}) error {
 	_, err := o.wait(string(m)+" because of "+reason, func(x core.Transition) bool {
 		return x.Moment == m && strings.Contains(x.Reason, reason)

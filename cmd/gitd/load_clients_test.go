@@ -20,14 +20,13 @@ import (
 // kind is one way to use the app.
 type kind struct {
 	name    string
-	clients int           // that do it at the same time
-	pace    time.Duration // from one request to the next of a client, at least
-	keep    bool          // connections are kept
+	clients int           // how many use the app in this way at the same time
+	pace    time.Duration // the least time from one request of a client to its next
+	keep    bool          // whether connections are kept
 	do      func(l *load, c *http.Client) (version string, err error)
 }
 
-// kinds bound the load: on an emulated processor, more of it would measure
-// nothing but the queue.
+// kinds are few clients: on an emulated processor, more load would measure nothing but the queue.
 var kinds = []kind{
 	{"GET, kept connection", 2, 200 * time.Millisecond, true, (*load).get},
 	{"GET, fresh connection", 2, 200 * time.Millisecond, false, (*load).get},
@@ -42,11 +41,11 @@ type result struct {
 	kind     string
 	begun    time.Time
 	took     time.Duration
-	swapping bool // a push ran while it did
+	swapping bool // a push ran at the same time
 	err      error
 }
 
-// load is the clients of one app.
+// load is the clients of one app, and what became of their requests.
 type load struct {
 	r     *rig
 	app   string
@@ -71,7 +70,7 @@ func startLoad(r *rig, app string) *load {
 	return l
 }
 
-// run is one client.
+// run is the work of one client.
 func (l *load) run(k kind, c *http.Client) {
 	for {
 		next := time.After(k.pace)
@@ -91,10 +90,11 @@ func (l *load) run(k kind, c *http.Client) {
 	}
 }
 
-// number is N of "vN"; an answer that names no version is not checked.
+// number returns the N of "vN". It is larger than any version if the answer names none, so that such an answer is not
+// checked.
 func number(version string) int64 {
 	var n int64 = 1 << 62
-	fmt.Sscanf(version, "v%d", &n) //nolint:errcheck // see above
+	fmt.Sscanf(version, "v%d", &n) //nolint:errcheck // the number stays as it was
 	return n
 }
 
@@ -151,8 +151,7 @@ func firstLine(s string) string {
 	return s
 }
 
-// slow asks for an answer that begins at once and ends later: both by the
-// same release.
+// slow asks for an answer that begins at once and ends later. The same release must send both parts.
 func (l *load) slow(c *http.Client) (string, error) {
 	text, err := l.ask(c, http.MethodGet, "/slow?ms=1500", nil)
 	if err != nil {
@@ -174,9 +173,9 @@ func (l *load) upload(c *http.Client) (string, error) {
 		for range 5 {
 			sum.Write(part)
 			if _, err := w.Write(part); err != nil {
-				return // the request failed: it says why
+				return // the request has failed, and its error says why
 			}
-			time.Sleep(300 * time.Millisecond) // that is how slow this client is
+			time.Sleep(300 * time.Millisecond) // this client is slow on purpose
 		}
 		w.Close()
 	}()
@@ -191,7 +190,7 @@ func (l *load) upload(c *http.Client) (string, error) {
 	return "", nil
 }
 
-// events reads a whole event stream.
+// events reads an event stream to its end.
 func (l *load) events(c *http.Client) (string, error) {
 	text, err := l.ask(c, http.MethodGet, "/events?n=10&ms=200", nil)
 	if n := strings.Count(text, "data: "); err == nil && n != 10 {
@@ -200,7 +199,7 @@ func (l *load) events(c *http.Client) (string, error) {
 	return "", err
 }
 
-// echo talks over a WebSocket.
+// echo sends messages over a WebSocket and compares the answers.
 func (l *load) echo(*http.Client) (string, error) {
 	conn, err := net.DialTimeout("tcp", l.r.http, 10*time.Second)
 	if err != nil {
@@ -229,7 +228,7 @@ func (l *load) echo(*http.Client) (string, error) {
 	return "", nil
 }
 
-// quantiles prints the median and the 99th percentile.
+// quantiles returns the median and the 99th percentile, as text.
 func quantiles(d []time.Duration) string {
 	if len(d) == 0 {
 		return "none"

@@ -14,7 +14,7 @@ import (
 // swaps is how many pushes TestLoad makes under load.
 var swaps = flag.Int("swaps", 0, "pushes that TestLoad makes under load; 0: it does not run")
 
-// loadRig is a gitd with a repository to load, or a skip.
+// loadRig makes a gitd with a repository to load, or skips the test.
 func loadRig(t *testing.T) *rig {
 	t.Helper()
 	if *swaps == 0 {
@@ -27,10 +27,9 @@ func loadRig(t *testing.T) *rig {
 	return r
 }
 
-// TestLoad pushes a real app again and again while clients of all kinds use
-// it: no request fails, and what is asked after a push has ended is answered
-// by the new release. Between two pushes the same load runs without one, to
-// compare with.
+// TestLoad pushes a real app again and again while clients of all kinds use it. No request may fail, and the new
+// release must answer what is asked after a push has ended. Between two pushes the same load runs without a push, for
+// comparison.
 func TestLoad(t *testing.T) {
 	r := loadRig(t)
 	if version, _ := pushed(t, r, "load"); version != 1 {
@@ -42,7 +41,7 @@ func TestLoad(t *testing.T) {
 		start := time.Now()
 		version, took := pushed(t, r, "load")
 		l.swapped(start, time.Now(), version)
-		time.Sleep(min(took, 5*time.Second)) // the same load, and no push
+		time.Sleep(min(took, 5*time.Second)) // the same load runs without a push
 	}
 	results := l.stop()
 	t.Logf("%d swaps\n%s", *swaps, table(results))
@@ -54,9 +53,9 @@ func TestLoad(t *testing.T) {
 	r.halt()
 }
 
-// TestBurst: uploads that begin at the same moment reach the machine, all of
-// them. Before its port had a queue (libvirt's lengthenQueue), some were reset after
-// a second, and everything else that came with them waited as long.
+// TestBurst: uploads that begin at the same moment all reach the machine. Before the port of the machine had a queue
+// (libvirt's lengthenQueue), some of them were reset after a second, and everything else that came with them waited as
+// long.
 func TestBurst(t *testing.T) {
 	r := loadRig(t)
 	pushed(t, r, "load")
@@ -80,7 +79,7 @@ func TestBurst(t *testing.T) {
 
 var liveLine = regexp.MustCompile(`=====> v(\d+) is live`)
 
-// pushed pushes main of an app and returns the version that is live then.
+// pushed pushes main, or refs, of an app and returns the version that is live afterwards, and how long the push took.
 func pushed(t *testing.T, r *rig, app string, refs ...string) (int, time.Duration) {
 	t.Helper()
 	if refs == nil {
@@ -101,8 +100,7 @@ func pushed(t *testing.T, r *rig, app string, refs ...string) (int, time.Duratio
 	return version, took
 }
 
-// table compares each kind of request during pushes with itself between
-// them.
+// table compares each kind of request during pushes with the same kind between pushes.
 func table(results []result) string {
 	var b strings.Builder
 	b.WriteString("| request | sent | failed | p50, p99 while swapping | p50, p99 without |\n|---|---|---|---|---|\n")

@@ -11,17 +11,16 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// panicking is a server that takes its machine's kernel down when it is asked
-// to; it needs the init of TestLostMachines.
+// panicking is a server that makes the kernel of its machine panic when it is asked to. It needs the init of
+// TestLostMachines.
 const panicking = `require('node:http').createServer((req, res) => {
   if (req.url === '/panic') require('node:fs').writeFileSync('/tmp/panic', '')
   else res.end('release ' + process.env.NODEOS_RELEASE + ', up\n')
 }).listen(process.env.PORT)
 `
 
-// TestLostMachines: the live machine's kernel panics, and later its QEMU
-// stands still. Both times another machine of the same release takes its
-// place, by itself, and people can read what happened.
+// TestLostMachines: the kernel of the live machine panics, and later its QEMU stands still. Both times another machine
+// of the same release takes its place, without a command, and people can read what happened.
 func TestLostMachines(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots virtual machines")
@@ -39,7 +38,7 @@ func TestLostMachines(t *testing.T) {
 		end          func(t *testing.T)
 	}{
 		{"kernel panics", "the guest's kernel panicked: Attempted to kill init!", func(*testing.T) {
-			// The answer is the front door's, or none: nobody waits for it.
+			// The front door answers, or nobody does: the test does not wait for it.
 			go r.get(r.client(false), "shop", "/panic") //nolint:errcheck // see above
 		}},
 		{"machine hangs", "the guest has said nothing for 1m0s", func(t *testing.T) {

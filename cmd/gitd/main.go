@@ -1,5 +1,4 @@
-// Command gitd is the daemon, the commands on its host, and the hooks that
-// git runs for it: one binary.
+// Command gitd is the daemon, the commands on its host, and the hooks that git runs for it, in one program.
 //
 // It owns flags, wiring, signals and the exit code, and nothing else.
 package main

@@ -15,7 +15,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/server"
 )
 
-// peopleOptions are the flags about who may log in, and how.
+// peopleOptions are the flags that say who may log in, and how.
 type peopleOptions struct {
 	adminKeys    string
 	trustedCA    string
@@ -34,7 +34,7 @@ func (o *peopleOptions) flags(f *pflag.FlagSet) {
 	f.DurationVar(&o.idleTimeout, "idle-timeout", 10*time.Minute, "for an SSH connection on which nothing happens")
 }
 
-// registerAdmins lets the keys of GITD_ADMIN_KEYS in, one a line.
+// registerAdmins lets the keys of GITD_ADMIN_KEYS in, one on each line.
 func (o *peopleOptions) registerAdmins(ctx context.Context, known *people.Service) error {
 	if err := known.RegisterAdmins(ctx, o.adminKeys); err != nil {
 		return fmt.Errorf("GITD_ADMIN_KEYS, %w", err)
@@ -42,8 +42,8 @@ func (o *peopleOptions) registerAdmins(ctx context.Context, known *people.Servic
 	return nil
 }
 
-// public is the name that the SSH door has for everyone, or the zero Door
-// where only each client knows how it came.
+// public returns the address of the SSH door that is good for everyone. It is the zero Door if only each client knows
+// how it came.
 func (o *options) public(ssh net.Addr) cli.Door {
 	_, port, err := net.SplitHostPort(ssh.String())
 	if err != nil {
@@ -61,8 +61,7 @@ func (o *options) public(ssh net.Addr) cli.Door {
 	}
 }
 
-// fromHost is how the host itself reaches the SSH door, unless it has a name
-// for everyone.
+// fromHost returns how the host itself reaches the SSH door: at its public address, if it has one.
 func (o *options) fromHost(ssh net.Addr) cli.Door {
 	if d := o.public(ssh); d.Host != "" {
 		return d
@@ -74,8 +73,7 @@ func (o *options) fromHost(ssh net.Addr) cli.Door {
 	return cli.Door{Host: host, Port: port}
 }
 
-// claim invites the first person, if nobody can log in yet. A claim of an
-// earlier start is void with that.
+// claim invites the first person, if nobody can log in yet. This makes the claim of an earlier start void.
 func (d *daemon) claim(ctx context.Context, out io.Writer) error {
 	known, err := d.people.HasKeys(ctx)
 	if err != nil || known || len(d.authorities) > 0 {

@@ -11,10 +11,9 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// TestPushTime measures where the time of code-only pushes goes, step by step
-// as gitd stores it, for the starter apps by turns: the table of README.md.
-// make measure RUN=TestPushTime. What fails is a push that
-// installs or packs dependencies that did not change.
+// TestPushTime measures where the time of code-only pushes goes, step by step as gitd stores it, for the starter apps
+// in turn: the table of README.md. make measure RUN=TestPushTime runs it. It fails if a push installs dependencies that
+// did not change.
 func TestPushTime(t *testing.T) {
 	r := measuredRig(t)
 	apps := []string{"hello", "express"}
@@ -43,8 +42,8 @@ func TestPushTime(t *testing.T) {
 	r.halt()
 }
 
-// codeOnly pushes a change that leaves the dependencies alone, and returns
-// its steps and the whole.
+// codeOnly pushes a change that leaves the dependencies alone. It returns the steps of the push, and the time of the
+// whole push as a last step.
 func (r *rig) codeOnly(app string, n int) []core.Step {
 	r.t.Helper()
 	r.edit(app, fmt.Sprint("change ", n), map[string]string{"change.txt": fmt.Sprint(n)})

@@ -22,31 +22,30 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// rig is a gitd with a warm base, a key that may push, and what the tests
-// in Go need to drive it as people do.
+// rig is a gitd with a warm base, a key that may push, and what tests in Go need to use it as people do.
 type rig struct {
 	t       *testing.T
 	program string   // the gitd to run
 	state   string   // its state folder
 	work    string   // repositories, keys
-	args    []string // more flags of serve
-	daemon  []string // more variables of serve
-	env     []string // of git and ssh
+	args    []string // further flags of serve
+	daemon  []string // further environment variables of serve
+	env     []string // the environment of git and ssh
 	journal
 	observer  observer // gets nothing unless observed was called
 	cmd       *exec.Cmd
 	ended     chan struct{}
-	ssh, http string // addresses; kept from one start to the next
+	ssh, http string // addresses; they stay the same from one start to the next
 }
 
-// newRig makes a state folder and starts nothing. The state is made in a
-// folder below parent; empty: /tmp. Sockets below it need a short path.
+// newRig makes a state folder and starts nothing. The folder is made below parent; empty: /tmp. The path must be short
+// because of the sockets below it.
 func newRig(t *testing.T, program, parent string, args ...string) *rig {
 	t.Helper()
 	return newRigOf(t, t, program, parent, args...)
 }
 
-// newRigOf makes a rig that lasts as long as owner, for the test t in it.
+// newRigOf makes a rig that lasts as long as owner, for the test t inside of owner.
 func newRigOf(t, owner *testing.T, program, parent string, args ...string) *rig {
 	t.Helper()
 	warm, base := warmBase(t)
@@ -72,8 +71,8 @@ func newRigOf(t, owner *testing.T, program, parent string, args ...string) *rig 
 	return r
 }
 
-// warm takes a base, Node and npm from another state folder: as links, or as
-// copies on a file system of its own.
+// warm takes a base, Node and npm from another state folder: as links, or as copies if this state is on a file system
+// of its own.
 func (r *rig) warm(from, base string, copies bool) {
 	r.t.Helper()
 	how := "-al"
@@ -100,7 +99,7 @@ func (r *rig) must(cmd *exec.Cmd) string {
 // serve starts gitd and waits until it is ready.
 func (r *rig) serve() {
 	r.t.Helper()
-	// On a busy machine that emulates, a boot may take long.
+	// A boot may take long on a busy machine that emulates.
 	args := append([]string{"serve", "--log-level", "debug", "--boot-timeout", "5m", "--ssh", r.ssh, "--http", r.http}, r.args...)
 	cmd := exec.Command(r.program, args...)
 	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.state, "GITD_STATE=" + r.state}, r.daemon...)
@@ -131,14 +130,14 @@ func (r *rig) serve() {
 	r.ssh, r.http = fields.SSH, fields.HTTP
 }
 
-// observed has the test get gitd's transitions, for as long as owner lasts. The program is that of pausingGitd.
+// observed sends gitd's transitions to the test, for as long as owner lasts. The program must be that of pausingGitd.
 func (r *rig) observed(owner *testing.T) {
 	socket := r.state + ".observer"
 	r.observer.listen(owner, socket)
 	r.daemon = append(r.daemon, "GITD_TEST_OBSERVER="+socket)
 }
 
-// kill ends gitd as a power cut would.
+// kill kills gitd, as a power cut would.
 func (r *rig) kill() {
 	r.t.Helper()
 	if err := r.cmd.Process.Kill(); err != nil {
@@ -221,7 +220,7 @@ func (r *rig) git(app string, args ...string) string {
 func (r *rig) gitCommand(app string, args ...string) *exec.Cmd {
 	cmd := exec.Command("git", args...)
 	cmd.Dir, cmd.Env = filepath.Join(r.work, app), slices.Clone(r.env)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // with its ssh, for a kill
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // so that a kill reaches its ssh too
 	return cmd
 }
 
@@ -237,8 +236,7 @@ func (r *rig) edit(app, message string, files map[string]string) {
 	r.git(app, "commit", "-qm", message)
 }
 
-// client makes HTTP requests to apps: a connection for each request, or
-// connections that are kept.
+// client returns a client for HTTP requests to apps. Its connections are kept, or each is for one request only.
 func (r *rig) client(keep bool) *http.Client {
 	tr := &http.Transport{DisableKeepAlives: !keep, MaxIdleConnsPerHost: 64}
 	r.t.Cleanup(tr.CloseIdleConnections)
@@ -246,7 +244,7 @@ func (r *rig) client(keep bool) *http.Client {
 	return &http.Client{Transport: tr, Timeout: eventLimit}
 }
 
-// request asks an app, by its name, at the front door.
+// request makes a request for an app, by its name, at the front door.
 func (r *rig) request(method, app, path string, body io.Reader) (*http.Request, error) {
 	req, err := http.NewRequest(method, "http://"+r.http+path, body)
 	if err == nil {
@@ -277,8 +275,8 @@ type process struct {
 	line string // its arguments
 }
 
-// processes are those that have this gitd's state folder in their
-// arguments or as their folder: QEMU, git, builds; not gitd itself.
+// processes returns the processes that have this gitd's state folder in their arguments or work in it: QEMU, git and
+// builds, but not gitd itself.
 func (r *rig) processes() []process {
 	var found []process
 	all, _ := filepath.Glob("/proc/[0-9]*")
@@ -301,7 +299,7 @@ func (r *rig) processes() []process {
 	return found
 }
 
-// qemus are the machines that run, by QEMU's own word.
+// qemus returns the machines that run: the processes of QEMU, whatever gitd believes.
 func (r *rig) qemus() []process {
 	var found []process
 	for _, p := range r.processes() {
@@ -312,8 +310,8 @@ func (r *rig) qemus() []process {
 	return found
 }
 
-// eventually waits until check returns nil. It looks after each line of the
-// log, and every 20 ms: the end of a process is no line.
+// eventually waits until check returns nil. It checks after each line of the log, and every 20 ms, because the end of a
+// process writes no line.
 func (r *rig) eventually(check func() error) error {
 	limit := time.After(eventLimit)
 	for {
@@ -343,15 +341,15 @@ func (r *rig) cleanup() {
 	os.RemoveAll(r.state)
 }
 
-// push is a git push that runs.
+// push is a git push that was started.
 type push struct {
 	cmd  *exec.Cmd
 	out  *lines
 	done chan struct{}
-	err  error // once done is closed
+	err  error // set when done is closed
 }
 
-// lines collects output; what it has so far can be read at any time.
+// lines collects output. What has come so far can be read at any time.
 type lines struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -369,13 +367,13 @@ func (l *lines) String() string {
 	return l.b.String()
 }
 
-// push starts git push of what refs name.
+// push starts a git push of refs.
 func (r *rig) push(app string, refs ...string) *push {
 	r.t.Helper()
 	return r.start(r.gitCommand(app, append([]string{"push", "nodeos"}, refs...)...))
 }
 
-// start runs a git command beside the test.
+// start starts a git command, which runs beside the test.
 func (r *rig) start(cmd *exec.Cmd) *push {
 	r.t.Helper()
 	p := &push{cmd: cmd, out: &lines{}, done: make(chan struct{})}
@@ -390,7 +388,7 @@ func (r *rig) start(cmd *exec.Cmd) *push {
 	return p
 }
 
-// kill ends the client with its ssh.
+// kill kills the client with its ssh.
 func (p *push) kill() {
 	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL) //nolint:errcheck // it may have ended
 	<-p.done

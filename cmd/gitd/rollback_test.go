@@ -10,10 +10,9 @@ import (
 	"time"
 )
 
-// TestRollbackTime measures a rollback by an older tag, from the push to the
-// first answer of the image that it names, against a cold start of the same
-// image: make measure RUN=TestRollbackTime. What fails is
-// a rollback that builds.
+// TestRollbackTime measures a rollback by an older tag, from the push to the first answer of the image that the tag
+// names, and compares it with a cold start of the same image: make measure RUN=TestRollbackTime. It fails if a rollback
+// builds.
 func TestRollbackTime(t *testing.T) {
 	r := measuredRig(t)
 	r.repo("shop", filepath.Join("..", "..", "templates", "apps", "hello"))
@@ -38,8 +37,8 @@ func TestRollbackTime(t *testing.T) {
 	r.halt()
 }
 
-// onlyMeasured skips a measurement that nobody asked for: they take minutes,
-// and want the machine for themselves.
+// onlyMeasured skips a measurement that nobody asked for: measurements take minutes, and need the machine for
+// themselves.
 func onlyMeasured(t *testing.T) {
 	t.Helper()
 	if os.Getenv("MEASURE") == "" {
@@ -47,7 +46,7 @@ func onlyMeasured(t *testing.T) {
 	}
 }
 
-// measuredRig is a gitd that people may push to, for a measurement.
+// measuredRig makes a gitd that people may push to, for a measurement.
 func measuredRig(t *testing.T) *rig {
 	t.Helper()
 	onlyMeasured(t)
@@ -57,8 +56,7 @@ func measuredRig(t *testing.T) *rig {
 	return r
 }
 
-// rollback pushes a tag and returns when the app answered as version, and
-// when the client ended.
+// rollback pushes a tag. It returns the time until the app answered as version, and the time until the client ended.
 func (r *rig) rollback(tag string, version int) (answered, done time.Duration) {
 	r.t.Helper()
 	start := time.Now()
@@ -72,7 +70,7 @@ func (r *rig) rollback(tag string, version int) (answered, done time.Duration) {
 	return r.since(start, first), done
 }
 
-// since is the time until first, which must come.
+// since returns the time until first, which must come.
 func (r *rig) since(start time.Time, first <-chan time.Time) time.Duration {
 	r.t.Helper()
 	at, ok := <-first
@@ -82,7 +80,7 @@ func (r *rig) since(start time.Time, first <-chan time.Time) time.Duration {
 	return at.Sub(start)
 }
 
-// firstAnswer asks again and again and returns when version has answered.
+// firstAnswer asks again and again. It sends the time at which version answered for the first time.
 func (r *rig) firstAnswer(app string, version int) <-chan time.Time {
 	first := make(chan time.Time, 1)
 	c, want := r.client(true), fmt.Sprintf("release v%d,", version)

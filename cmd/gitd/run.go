@@ -21,10 +21,10 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
-// sandboxCommand is how the builder calls this binary inside a sandbox.
+// sandboxCommand is the argument with which the builder runs this program inside a sandbox.
 const sandboxCommand = "sandbox"
 
-// run is the whole program; it returns the exit code.
+// run is the whole program. It returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if name, ok := hooks.Is(args[0]); ok {
 		if err := hooks.Run(ctx, name, stdin, stdout, stderr); err != nil {
@@ -47,16 +47,15 @@ type host struct {
 	out, err io.Writer
 }
 
-// root is the tree on the host: what runs here, and what is passed on to
-// the daemon.
+// root returns the command tree on the host: the commands that run here, and those that are passed on to the daemon.
 func (h *host) root() *cobra.Command {
 	root := &cobra.Command{Use: "gitd", Short: "push Node.js apps into virtual machines of their own"}
 	root.PersistentFlags().StringVar(&h.state, "state", defaultState(), "folder that holds everything (GITD_STATE)")
 	here := []*cobra.Command{h.serve(), h.baseBuild(), h.baseFiles(), h.baseSizes()}
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		flags := root.PersistentFlags()
-		// Those of a command for the daemon say what one person wants once:
-		// GITD_ADMIN, left in a shell, must not make an administrator.
+		// The flags of a command for the daemon say what one person wants once. GITD_ADMIN, left in a shell, must not
+		// make an administrator.
 		if slices.Contains(here, cmd) {
 			flags = cmd.Flags()
 		}
@@ -77,8 +76,7 @@ func (h *host) root() *cobra.Command {
 	return root
 }
 
-// forward runs a command in the daemon, as the administrator that whoever
-// can open the socket is.
+// forward runs a command in the daemon. Whoever can open the daemon's socket is an administrator there.
 func (h *host) forward(cmd *cobra.Command, args []string) error {
 	words := []string{cmd.Name()}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
@@ -99,8 +97,8 @@ func (h *host) forward(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-// fromEnvironment sets each flag that was not given from its variable:
-// --ssh from GITD_SSH, --boot-timeout from GITD_BOOT_TIMEOUT.
+// fromEnvironment sets each flag that was not given from its environment variable: --ssh from GITD_SSH, --boot-timeout
+// from GITD_BOOT_TIMEOUT.
 func fromEnvironment(flags *pflag.FlagSet) error {
 	var wrong []error
 	flags.VisitAll(func(f *pflag.Flag) {
@@ -116,8 +114,7 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 	return errors.Join(wrong...)
 }
 
-// defaultState is /var/lib/gitd for root and below XDG's state folder for
-// everyone else.
+// defaultState is /var/lib/gitd for root, and a folder below XDG's state folder for everyone else.
 func defaultState() string {
 	if os.Geteuid() == 0 {
 		return "/var/lib/gitd"

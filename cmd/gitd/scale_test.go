@@ -20,10 +20,9 @@ import (
 // releasesEach is how many releases each app of the scale test has.
 const releasesEach = 10
 
-// TestScale compares a gitd that has 1,000 apps and 10,000 releases with one
-// that has 10 apps and 100: make measure RUN=TestScale.
-// The figures depend on the machine; that both answer at all, and that the
-// large one forgets nothing, is what fails.
+// TestScale compares a gitd that has 1,000 apps and 10,000 releases with one that has 10 apps and 100 releases: make
+// measure RUN=TestScale. The figures depend on the machine. The test fails only if one of the two does not answer, or
+// if the large one forgets anything.
 func TestScale(t *testing.T) {
 	onlyMeasured(t)
 	program := scaledGitd(t)
@@ -31,7 +30,7 @@ func TestScale(t *testing.T) {
 	t.Logf("\n| | 10 apps | 1,000 apps | ratio |\n|---|---|---|---|")
 	for _, m := range []struct {
 		name string
-		n    int // measurements of each, in turns
+		n    int // how often each of the two is measured, in turn
 		do   func(s *scale) time.Duration
 	}{
 		{"start, until ready", 5, (*scale).restart},
@@ -54,7 +53,7 @@ func median(d []time.Duration) time.Duration {
 	return d[len(d)/2]
 }
 
-// spread is the median with the least and the most.
+// spread returns the median with the least and the most, as text.
 func spread(d []time.Duration) string {
 	m := median(d)
 	digits := time.Duration(1)
@@ -64,7 +63,7 @@ func spread(d []time.Duration) string {
 	return fmt.Sprintf("%s (%s–%s)", m.Round(digits), d[0].Round(digits), d[len(d)-1].Round(digits))
 }
 
-// scaledGitd builds a gitd that also finds machines of libvirt's test driver.
+// scaledGitd builds a gitd that also finds the machines of libvirt's test driver.
 func scaledGitd(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -86,8 +85,7 @@ func scaledGitd(t *testing.T) string {
 	})
 }
 
-// overlaid builds a program with other or further files, and returns where
-// it is.
+// overlaid builds a program with files that replace its own or are added to them, and returns the path of the program.
 func overlaid(t *testing.T, program, name string, files map[string]string) string {
 	t.Helper()
 	replace := map[string]string{}
@@ -149,8 +147,8 @@ func newScale(t *testing.T, program string, apps int) *scale {
 
 func (s *scale) app(n int) string { return fmt.Sprintf("app-%04d", n) }
 
-// write fills the ledger as gitd itself would have, copies the repository of
-// the app that was pushed to all others, and describes their machines.
+// write fills the ledger as gitd itself would have done, copies the repository of the app that was pushed to all
+// others, and describes their machines.
 func (s *scale) write(addr string) {
 	ctx := s.t.Context()
 	state := core.StateDir(s.state)
@@ -216,7 +214,7 @@ func (s *scale) command(args ...string) time.Duration {
 	return time.Since(start)
 }
 
-// requests is the median of requests to one app.
+// requests returns the median time of 500 requests to one app.
 func (s *scale) requests() time.Duration {
 	var all []time.Duration
 	for range 500 {
@@ -231,8 +229,8 @@ func (s *scale) requests() time.Duration {
 	return median(all)
 }
 
-// pushOne pushes a change of code and returns its time without that of the
-// machine's boot, which is the same for all and varies the most.
+// pushOne pushes a change of code and returns how long that took, without the boot of the machine and the health check:
+// they take the same in both and vary the most.
 func (s *scale) pushOne() time.Duration {
 	s.pushes++
 	s.edit("hello", fmt.Sprint("change ", s.pushes), map[string]string{"change.txt": fmt.Sprint(s.pushes)})

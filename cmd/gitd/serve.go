@@ -37,7 +37,7 @@ type options struct {
 	drainLimit time.Duration
 	keep       int
 	holdLimit  time.Duration
-	parallel   int // builds side by side
+	parallel   int // how many builds run side by side
 	stopGrace  time.Duration
 	buildLimit time.Duration
 	logLevel   string
@@ -73,7 +73,7 @@ func (h *host) serve() *cobra.Command {
 	return cmd
 }
 
-// builderFlags are those of every command that builds.
+// builderFlags adds the flags of every command that builds.
 func (o *options) builderFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.registry, "registry", "", "npm registry; empty: npm_config_registry, else npm's own")
 	f.StringVar(&o.kernel, "kernel", string(base.AutoKernel), "of machines: minimal (compiled by gitd, minutes the first time), stock (Debian's), or auto: minimal if it is compiled")
@@ -83,8 +83,8 @@ func (o *options) builderFlags(f *pflag.FlagSet) {
 	f.DurationVar(&o.buildLimit, "build-timeout", 15*time.Minute, "for one build command")
 }
 
-// run wires the daemon and serves until ctx ends or someone halts it. What a
-// person must read at the start goes to out.
+// run wires the daemon and serves until ctx ends or somebody halts it. What a person must read at the start goes to
+// out.
 func (o *options) run(ctx context.Context, log zerolog.Logger, out io.Writer) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -101,7 +101,7 @@ func (o *options) run(ctx context.Context, log zerolog.Logger, out io.Writer) (e
 	return d.serve(ctx, out)
 }
 
-// logger writes JSON lines, or readable ones where a person looks at them.
+// logger returns a logger that writes JSON lines, or readable lines if w is a terminal.
 func logger(w io.Writer, level string) (zerolog.Logger, error) {
 	lv, err := zerolog.ParseLevel(level)
 	if err != nil {
@@ -113,7 +113,7 @@ func logger(w io.Writer, level string) (zerolog.Logger, error) {
 	return zerolog.New(w).Level(lv).With().Timestamp().Logger(), nil
 }
 
-// url is where people find an app, given where the front door listens.
+// url returns where people find an app, given the address at which the front door listens.
 func (o *options) url(front net.Listener) func(app string) string {
 	port := ""
 	if a, ok := front.Addr().(*net.TCPAddr); ok && a.Port != 80 {
@@ -124,7 +124,7 @@ func (o *options) url(front net.Listener) func(app string) string {
 
 func (o *options) host(app string) string { return app + "." + o.domain }
 
-// guestInit finds nodeos-init: where the flag says, or beside this binary.
+// guestInit finds nodeos-init: where the flag says, or in the folder of this program.
 func (o *options) guestInit() (string, error) {
 	path := o.init
 	if path == "" {
@@ -140,7 +140,7 @@ func (o *options) guestInit() (string, error) {
 	return path, nil
 }
 
-// all runs the doors together: when one fails, the others end.
+// all runs the doors together. When one fails, the others end.
 func all(ctx context.Context, fs ...func(context.Context) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, f := range fs {

@@ -11,8 +11,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/people"
 )
 
-// TestReadmeListsEveryFlag: a flag that the README does not know does not
-// exist for anyone.
+// TestReadmeListsEveryFlag: nobody finds a flag that the README does not name.
 func TestReadmeListsEveryFlag(t *testing.T) {
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {

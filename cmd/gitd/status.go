@@ -14,7 +14,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/disk"
 )
 
-// hostStatus makes what looks at the host for `status`.
+// hostStatus returns the function that looks at the host for `status`.
 func hostStatus(state, accel string) func() (cli.HostStatus, error) {
 	started := time.Now()
 	return func() (cli.HostStatus, error) {

@@ -14,8 +14,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
-// terminal adds the terminal on standard output, if that is one, to a call,
-// and hands its keys to a command that draws on it. restore must be called.
+// terminal adds the terminal on standard output, if it is one, to a call. If the command draws on the terminal, it gets
+// the keys too. The caller must call restore.
 func (h *host) terminal(cmd *cobra.Command, call *control.Call, streams *control.Streams) (restore func()) {
 	out, ok := h.out.(*os.File)
 	if !ok || !term.IsTerminal(out.Fd()) {
@@ -29,7 +29,7 @@ func (h *host) terminal(cmd *cobra.Command, call *control.Call, streams *control
 	}
 	before, err := term.MakeRaw(in.Fd())
 	if err != nil {
-		return func() {} // it is not a terminal: its keys come line by line
+		return func() {} // standard input is no terminal: what is typed comes line by line
 	}
 	changed, sizes := make(chan os.Signal, 1), make(chan control.Size)
 	signal.Notify(changed, unix.SIGWINCH)
@@ -54,12 +54,12 @@ func (h *host) terminal(cmd *cobra.Command, call *control.Call, streams *control
 func sizeOf(f *os.File) control.Size {
 	width, height, err := term.GetSize(f.Fd())
 	if err != nil {
-		width, height = 0, 0 // the daemon knows what to make of it
+		width, height = 0, 0 // the daemon has a default for that
 	}
 	return control.Size{Width: width, Height: height}
 }
 
-// shown is the terminal of a call, for the commands, until ctx ends.
+// shown returns the terminal of a call, for the commands, until ctx ends.
 func shown(ctx context.Context, c control.Call, resized <-chan control.Size) *terminal.Window {
 	if c.Size == nil {
 		return nil

@@ -20,8 +20,7 @@ type command struct {
 	dir  string
 }
 
-// process is a started program. Its output ends when all that hold it have
-// ended.
+// process is a started program. Its output ends when every process that holds it has ended.
 type process struct {
 	pid     int
 	started time.Duration // since the kernel's start
@@ -29,14 +28,13 @@ type process struct {
 	code    *firstOpen    // of the app's own files
 }
 
-// launcher starts programs from a thread of its own, which has given up all
-// privileges that a process can pass on: what a program cannot inherit it
-// cannot regain either.
+// launcher starts programs from a thread of its own, which has given up all privileges that a process can pass on. A
+// program cannot regain what it did not inherit.
 type launcher struct {
 	requests chan func()
 }
 
-// newLauncher returns a launcher once its thread is confined.
+// newLauncher returns a launcher after its thread is confined.
 func newLauncher() (*launcher, error) {
 	l := &launcher{requests: make(chan func())}
 	ready := make(chan error)
@@ -52,8 +50,8 @@ func newLauncher() (*launcher, error) {
 	return l, <-ready
 }
 
-// confineThread sets no_new_privs and empties the bounding set: a set-user-ID
-// or capability bit in an image then means nothing.
+// confineThread sets no_new_privs and empties the bounding set: a set-user-ID bit or a capability in an image then has
+// no effect.
 func confineThread() error {
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("no_new_privs: %w", err)
@@ -69,7 +67,7 @@ func confineThread() error {
 	}
 }
 
-// start starts c in a session of its own, as user and group id.
+// start starts c in a session of its own. id is both its user and its group.
 func (l *launcher) start(c command, id uint32) (*process, error) {
 	path, args, err := resolve(c.args, c.env, c.dir)
 	if err != nil {
@@ -110,9 +108,8 @@ func (l *launcher) start(c command, id uint32) (*process, error) {
 	return p, nil
 }
 
-// resolve finds the program that args name, as a shell would, in the PATH of
-// env. Programs from npm name their interpreter as "/usr/bin/env node"; there
-// is no env in the image, so node is started with the script.
+// resolve finds the program that args name, as a shell would, in the PATH of env. Programs from npm name their
+// interpreter as "/usr/bin/env node". There is no env in the image, so node is started with the script.
 func resolve(args, env []string, dir string) (path string, argv []string, err error) {
 	if len(args) == 0 || args[0] == "" {
 		return "", nil, errors.New("no program to start")

@@ -68,8 +68,7 @@ func TestResolve(t *testing.T) {
 	}
 }
 
-// TestLauncher starts a program the way the app is started, and looks at what
-// it may.
+// TestLauncher starts a program in the way the app is started, and looks at its privileges.
 func TestLauncher(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("only root can become another user")

@@ -41,12 +41,11 @@ func (b *backlog) replace(m guest.Message) bool {
 	return false
 }
 
-// dropLine drops the oldest log message and returns how many lines it said
-// were lost before it.
+// dropLine drops the oldest log message and returns how many lines were lost before it, as it said.
 func (b *backlog) dropLine() int {
 	for i, m := range b.messages {
 		if m.Kind == guest.KindLog {
-			// States are few, so this moves next to nothing: mostly i is 0.
+			// There are few states, so this moves next to nothing: mostly i is 0.
 			copy(b.messages[1:i+1], b.messages[:i])
 			b.messages[0] = m
 			return b.take().Log.Dropped

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// register of the BPF machine.
+// register is a register of the BPF machine.
 type register uint8
 
 // r0 holds results, r1 to r5 arguments; r6 to r9 survive calls.
@@ -102,8 +102,8 @@ func (p *program) exit(result int32) {
 	p.add(instruction{code: unix.BPF_JMP | unix.BPF_EXIT})
 }
 
-// readPacket copies size bytes of the packet, from base (if any) plus offset,
-// to fp+to, or goes to "drop".
+// readPacket copies size bytes of the packet, from base (if there is one) plus offset, to fp+to. If that fails, the
+// program continues at "drop".
 func (p *program) readPacket(packet, base register, offset, to, size int32) {
 	p.move(r1, packet)
 	p.set(r2, offset)
@@ -128,7 +128,7 @@ func (p *program) assemble() ([]byte, error) {
 			}
 			i.offset = int16(to - at - 1)
 		}
-		// This order of the two is that of little-endian machines.
+		// On little-endian machines the destination is in the lower four bits.
 		registers := uint8(i.dst) | uint8(i.src)<<4
 		b = append(b, i.code, registers)
 		b = binary.NativeEndian.AppendUint16(b, uint16(i.offset))

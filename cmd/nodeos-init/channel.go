@@ -13,8 +13,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// port is the guest's end of the control channel. Its reads wait while no
-// host is connected; so do its writes.
+// port is the guest's end of the control channel. Reads and writes wait while no host is connected.
 type port struct {
 	file *os.File
 	raw  syscall.RawConn
@@ -43,9 +42,8 @@ func openPort(name string) (*port, error) {
 	return &port{file: f, raw: raw}, nil
 }
 
-// Read returns what the host sends. The driver answers a read with 0 bytes
-// while no host is connected, which os.File would take for the end; the
-// poller's edge tells when one comes.
+// Read returns what the host sends. While no host is connected, the driver answers a read with 0 bytes, which os.File
+// would take for the end of the file. The poller is edge-triggered and wakes Read when a host connects.
 func (p *port) Read(b []byte) (n int, err error) {
 	waitErr := p.raw.Read(func(fd uintptr) bool {
 		n, err = unix.Read(int(fd), b)
@@ -56,8 +54,7 @@ func (p *port) Read(b []byte) (n int, err error) {
 
 func (p *port) Write(b []byte) (int, error) { return p.file.Write(b) }
 
-// readMessages hands the host's messages to to, for as long as there is a
-// channel, or until ctx ends.
+// readMessages sends the host's messages to the channel to, until the control channel fails or ctx ends.
 func readMessages(ctx context.Context, p io.Reader, to chan<- guest.Message) {
 	r := guest.NewReader(p)
 	for {

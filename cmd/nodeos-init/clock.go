@@ -7,12 +7,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// clockSlack is how far the clock may be off before it is set: a step is worse
-// for a program than a small error, and a message takes its time.
+// clockSlack is how far the clock may be off before it is set: a step of the clock is worse for a program than a small
+// error, and the time that a message takes is an error too.
 const clockSlack = 500 * time.Millisecond
 
-// setClock sets the time of day; a guest under emulation may have started
-// with a coarse one.
+// setClock sets the time of day. A guest under emulation may have started with an inexact one.
 func setClock(t time.Time) error {
 	ts := unix.NsecToTimespec(t.UnixNano())
 	if err := unix.ClockSettime(unix.CLOCK_REALTIME, &ts); err != nil {

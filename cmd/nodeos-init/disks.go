@@ -15,17 +15,17 @@ import (
 )
 
 const (
-	// Devices are there when a module's load returns or the kernel has
-	// started; the wait is for slower hosts than were seen.
+	// Devices exist when the load of a module returns or when the kernel has started. The wait is for hosts that are
+	// slower than those seen so far.
 	deviceLimit = 10 * time.Second
 	deviceRetry = 5 * time.Millisecond
 )
 
-// errNoDevice: no device of that name, now.
+// errNoDevice says that no device of that name exists now.
 var errNoDevice = errors.New("no such device")
 
-// mountApp joins the layers at /app: the app's own files over its
-// dependencies, and memory on top, so that writes work and vanish.
+// mountApp joins the layers at /app: the app's own files over its dependencies, and memory on top, so that the app can
+// write there and what it writes is lost at the end.
 func mountApp() error {
 	lower, err := mountLayers()
 	if err != nil {
@@ -49,8 +49,8 @@ func mountLayers() ([]string, error) {
 		serial   string
 		optional bool
 	}{{guest.DiskApp, false}, {guest.DiskDeps, true}} {
-		// All disks are on one bus: with the app's there, that of the dependencies is there or is not part of this
-		// machine.
+		// All disks are on one bus. When the app's disk is there, the disk of the dependencies is there too, or this
+		// machine has none.
 		find := waitDisk
 		if layer.optional {
 			find = findDisk
@@ -72,7 +72,7 @@ func mountLayers() ([]string, error) {
 	return dirs, nil
 }
 
-// waitDisk is findDisk for a disk that must come.
+// waitDisk does what findDisk does, for a disk that must come.
 func waitDisk(serial string) (device string, err error) {
 	return waitDevice(func() (string, error) { return findDisk(serial) })
 }
@@ -82,7 +82,7 @@ func findDisk(serial string) (device string, err error) {
 	return "/dev/" + name, err
 }
 
-// diskBySerial looks through a /sys/block for the virtio disk with serial.
+// diskBySerial looks through /sys/block, or a copy of it, for the virtio disk with serial.
 func diskBySerial(block fs.FS, serial string) (name string, err error) {
 	name, seen, err := deviceByFile(block, "vd*/serial", serial)
 	if errors.Is(err, errNoDevice) {
@@ -91,8 +91,8 @@ func diskBySerial(block fs.FS, serial string) (name string, err error) {
 	return name, err
 }
 
-// deviceByFile returns the folder whose file (the last element of pattern)
-// holds want, and what the others hold.
+// deviceByFile returns the folder whose file (the last element of pattern) contains want. seen is what the files of the
+// others contain.
 func deviceByFile(sys fs.FS, pattern, want string) (name string, seen []string, err error) {
 	files, err := fs.Glob(sys, pattern)
 	if err != nil {
@@ -101,7 +101,7 @@ func deviceByFile(sys fs.FS, pattern, want string) (name string, seen []string, 
 	for _, f := range files {
 		b, err := fs.ReadFile(sys, f)
 		if err != nil {
-			continue // a device on its way out
+			continue // the device is being removed
 		}
 		got := strings.TrimSpace(string(b))
 		if got == want {
@@ -112,7 +112,7 @@ func deviceByFile(sys fs.FS, pattern, want string) (name string, seen []string, 
 	return "", seen, errNoDevice
 }
 
-// waitDevice repeats find until there is a device or deviceLimit is over.
+// waitDevice repeats find until it finds a device or deviceLimit is over.
 func waitDevice(find func() (string, error)) (string, error) {
 	give := time.Now().Add(deviceLimit)
 	for {

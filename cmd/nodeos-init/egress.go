@@ -14,16 +14,13 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// closeAddresses keeps every process of the guest from opening connections to
-// the IPv4 prefixes n.Closed, DNS excepted. Answers to connections that came
-// from there pass: with QEMU's user-mode network that is how the host
-// forwards requests, from the very address under which a guest would reach
-// the services on the host's loopback.
+// closeAddresses keeps every process of the guest from opening connections to the IPv4 prefixes n.Closed, except for
+// DNS. Answers to connections that came from there pass: with QEMU's user-mode network the host forwards requests in
+// that way, from the very address at which a guest would reach the services on the host's loopback.
 //
-// It is a BPF program on all that leaves the machine: the app, which has no
-// privileges, cannot go around it. A routing rule that lets the app's port
-// through was rejected: an app may connect *from* its port. Netfilter needs
-// five more modules, and cilium/ebpf 1.5 MB for these 40 instructions.
+// It is a BPF program on all packets that leave the machine: the app, which has no privileges, cannot go around it.
+// Rejected: a routing rule that lets the app's port through, because an app may connect *from* its port; netfilter,
+// which needs five more modules; and cilium/ebpf, which is 1.5 MB for these 40 instructions.
 func closeAddresses(n guest.Network) error {
 	if len(n.Closed) == 0 {
 		return nil
@@ -44,8 +41,7 @@ func closeAddresses(n guest.Network) error {
 	return attachEgress(fd)
 }
 
-// attachEgress attaches the program to the root of the cgroups, where it
-// stays when the mount is gone.
+// attachEgress attaches the program to the root of the cgroups. It stays attached after the mount is gone.
 func attachEgress(program int) error {
 	m := mountPoint{source: "cgroup", target: "/run/cgroup", kind: "cgroup2", flags: hardened, create: true}
 	if err := m.mount(); err != nil {
@@ -73,7 +69,7 @@ func loadProgram(code []byte) (fd int, err error) {
 	attr := struct {
 		kind, count   uint32
 		code, license uint64
-		// The log of the verifier, the version and the flags: none.
+		// The log of the verifier, the version and the flags: all zero.
 		_ [24]byte
 	}{
 		unix.BPF_PROG_TYPE_CGROUP_SKB, uint32(len(code) / instructionSize),
@@ -94,7 +90,7 @@ const (
 	flags    = -28 // 2 bytes, the second of which holds SYN and ACK
 )
 
-// Registers of egressProgram that hold something throughout.
+// Registers of egressProgram that keep their values throughout.
 const (
 	packet = r6
 	dest   = r7 // address
@@ -130,7 +126,7 @@ func egressProgram(n guest.Network) (program, error) {
 	return p, nil
 }
 
-// passAnswers goes on at "new" with what opens a connection.
+// passAnswers lets packets of existing connections pass, and continues at "new" with packets that open one.
 func (p *program) passAnswers() {
 	p.load(proto, fp, ipHeader+9, octet)
 	p.load(length, fp, ipHeader, octet)
@@ -146,7 +142,7 @@ func (p *program) passAnswers() {
 	p.jumpUnless(r1, syn, "pass")
 }
 
-// passDNS goes on at "drop" with what does not go to port 53 of a server.
+// passDNS lets packets to port 53 of a DNS server pass, and continues at "drop" with all others.
 func (p *program) passDNS(servers []string) {
 	p.load(r1, fp, ports+2, half)
 	p.jumpUnless(r1, networkOrder16(53), "drop")
@@ -157,7 +153,7 @@ func (p *program) passDNS(servers []string) {
 	}
 }
 
-// matchPrefixes jumps to "closed" if dest is in one of them.
+// matchPrefixes jumps to "closed" if dest is in one of the prefixes.
 func (p *program) matchPrefixes(prefixes []string) error {
 	for _, text := range prefixes {
 		prefix, err := netip.ParsePrefix(text)
@@ -171,7 +167,7 @@ func (p *program) matchPrefixes(prefixes []string) error {
 	return nil
 }
 
-// networkOrder is an address as a load from a packet yields it.
+// networkOrder returns an address as a load from a packet yields it.
 func networkOrder(a netip.Addr) int32 {
 	b := a.As4()
 	return int32(binary.NativeEndian.Uint32(b[:]))

@@ -7,8 +7,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// What the filter does is tested in a real guest (internal/libvirt); here is
-// what it refuses to be made from.
+// What the filter does is tested in a real guest (internal/libvirt). This test is about networks for which no filter
+// can be made.
 func TestEgressProgram(t *testing.T) {
 	good := guest.Network{Address: "10.0.2.15/24", DNS: []string{"10.0.2.3", "fe80::1"}, Closed: []string{"10.0.2.0/24"}}
 	p, err := egressProgram(good)

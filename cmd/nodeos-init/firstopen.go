@@ -7,11 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// firstOpen notes when a file directly in a folder is opened for the first
-// time. Node looks for the app's package.json there when it is done with
-// itself and comes to the app.
+// firstOpen notes when a file directly in a folder is opened for the first time. Node looks there for the app's
+// package.json after it has started itself.
 type firstOpen struct {
-	inotify *os.File      // nil: this kernel cannot tell
+	inotify *os.File      // nil: this kernel has no inotify
 	at      atomic.Int64  // time since the kernel's start, ns; 0: not yet
 	over    chan struct{} // closed when nothing more will be seen
 }
@@ -39,7 +38,7 @@ func watchFirstOpen(dir string) *firstOpen {
 	return f
 }
 
-// close ends the watch; what was seen stays.
+// close ends the watch. What was seen stays known.
 func (f *firstOpen) close() {
 	if f.inotify != nil {
 		f.inotify.Close()

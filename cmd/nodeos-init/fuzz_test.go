@@ -11,7 +11,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// quietHost is a host of the supervisor that can start nothing.
+// quietHost is a host for the supervisor that cannot start anything.
 type quietHost struct{}
 
 func (quietHost) killAll() {}
@@ -20,7 +20,7 @@ func (quietHost) stats(int64) *guest.Stats { return &guest.Stats{} }
 
 func (quietHost) setTime(time.Time) (string, error) { return "", nil }
 
-// prepare looks at all that a start message says, and changes nothing.
+// prepare checks everything that a start message says, and changes nothing.
 func (quietHost) prepare(s *guest.Start) (starter, []string, error) {
 	if p, err := egressProgram(s.Network); err == nil {
 		if _, err := p.assemble(); err != nil {
@@ -41,8 +41,7 @@ func (quietHost) prepare(s *guest.Start) (starter, []string, error) {
 	}, nil, nil
 }
 
-// FuzzHost: whatever the host sends, init goes on or ends in order, and what
-// it answers is messages.
+// FuzzHost: whatever the host sends, init goes on or ends in an orderly way, and every line of its answer is a message.
 func FuzzHost(f *testing.F) {
 	for _, m := range []guest.Message{
 		{Kind: guest.KindHello}, {Kind: guest.KindStop, Stop: &guest.Stop{GraceMillis: -1}},

@@ -12,8 +12,8 @@ import (
 // setting is a kernel setting below /proc/sys.
 type setting struct{ name, value string }
 
-// settings close what neither Node nor this process needs. Some take effect on
-// a kernel of many features only; a kernel that lacks one lacks what it closes.
+// settings close what neither Node nor this process needs. Some of them exist only in kernels with many features: a
+// kernel that lacks a setting also lacks what the setting closes.
 func settings() []setting {
 	return []setting{
 		{"kernel/kptr_restrict", "2"},             // no addresses of the kernel in /proc
@@ -34,7 +34,7 @@ func settings() []setting {
 	}
 }
 
-// apply writes all settings; those that failed come back as warnings.
+// apply writes all settings and returns a warning for each that failed.
 func apply(all []setting) (warnings []string) {
 	for _, s := range all {
 		err := os.WriteFile("/proc/sys/"+s.name, []byte(s.value), 0)
@@ -45,8 +45,8 @@ func apply(all []setting) (warnings []string) {
 	return warnings
 }
 
-// hide takes from the file system what only this process needed: the disks
-// and the channel in /dev, all of /sys, and write access to /proc/sys.
+// hide removes from the file system what only this process needed: the disks and the channel in /dev, all of /sys, and
+// write access to /proc/sys.
 func hide() error {
 	if err := unix.Unmount("/sys", unix.MNT_DETACH); err != nil {
 		return fmt.Errorf("unmount /sys: %w", err)
@@ -70,8 +70,8 @@ func devices() []device {
 	return []device{{"null", 3}, {"zero", 5}, {"full", 7}, {"random", 8}, {"urandom", 9}}
 }
 
-// makeSmallDev replaces the kernel's /dev by one that has no disk, no channel and
-// no memory in it, and that nobody can add to.
+// makeSmallDev replaces the kernel's /dev by one that contains no disk, no channel and no memory, and to which nothing
+// can be added.
 func makeSmallDev() error {
 	if err := unix.Unmount("/dev", unix.MNT_DETACH); err != nil {
 		return fmt.Errorf("unmount /dev: %w", err)
@@ -85,7 +85,7 @@ func makeSmallDev() error {
 		if err := unix.Mknod(path, unix.S_IFCHR, int(unix.Mkdev(1, d.minor))); err != nil {
 			return fmt.Errorf("make %s: %w", path, err)
 		}
-		if err := os.Chmod(path, 0o666); err != nil { // the umask is not in the way
+		if err := os.Chmod(path, 0o666); err != nil { // the umask does not apply to chmod
 			return err
 		}
 	}

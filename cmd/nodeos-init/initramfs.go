@@ -12,12 +12,11 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// newRoot is where the base is mounted until it is the root.
+// newRoot is where the base is mounted until it becomes the root.
 const newRoot = "/newroot"
 
-// leaveInitramfs loads the modules, and makes the base disk the root. It goes
-// on in this process: starting the same program again from the base would
-// cost the start of a Go program, 0.1 s under emulation.
+// leaveInitramfs loads the modules and makes the base disk the root. This process goes on: starting the same program
+// again from the base would cost the start of a Go program, 0.1 s under emulation.
 func leaveInitramfs() error {
 	early := []mountPoint{
 		{source: "devtmpfs", target: "/dev", kind: "devtmpfs", create: true},

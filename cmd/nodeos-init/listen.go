@@ -13,19 +13,17 @@ import (
 )
 
 const (
-	// How often the sockets are looked at until the app listens: quickly at
-	// first, because a push waits for it.
+	// The sockets are looked at this often until the app listens: often at first, because a push waits for it.
 	listenPoll     = 20 * time.Millisecond
 	listenPollSlow = 250 * time.Millisecond
 	listenSlowFrom = 20 * time.Second
 
-	// An app that listens somewhere else is told so after this long.
+	// An app that listens somewhere else gets a hint after this long.
 	listenHint = 3 * time.Second
 )
 
-// awaitListening calls listening once when something accepts connections from
-// the host on port, or hint once when something listens in vain. It returns
-// after listening, or when ctx ends.
+// awaitListening calls listening once, when something accepts connections from the host on port. It calls hint at most
+// once, if something listens where the host cannot reach it. It returns after listening, or when ctx ends.
 func awaitListening(ctx context.Context, port int, listening func(), hint func(text string)) {
 	began, hinted := time.Now(), false
 	for {
@@ -60,7 +58,7 @@ func reachable(sockets []netip.AddrPort, port int) bool {
 	})
 }
 
-// advice says what is wrong with where the app listens, or nothing.
+// advice says what is wrong with the place where the app listens. It is empty if there is nothing to say.
 func advice(sockets []netip.AddrPort, port int) string {
 	for _, s := range sockets {
 		if int(s.Port()) == port {
@@ -102,9 +100,8 @@ func parseSockets(text string) []netip.AddrPort {
 	return sockets
 }
 
-// parseSocket reads "0100007F:1F90". The kernel prints an address as 32-bit
-// words in the order of the machine's bytes, which is little-endian on all
-// that gitd runs on.
+// parseSocket reads "0100007F:1F90". The kernel prints an address as 32-bit words in the byte order of the machine,
+// which is little-endian on everything that gitd runs on.
 func parseSocket(text string) (netip.AddrPort, bool) {
 	addr, port, _ := strings.Cut(text, ":")
 	b, err := hex.DecodeString(addr)

@@ -14,9 +14,9 @@ import (
 // and each app has its machine for itself.
 const maxFiles = 1 << 20
 
-// machine is the host of the supervisor in a guest: process 1 of a kernel.
+// machine is what the supervisor calls its host, in a real guest: process 1 of a kernel.
 type machine struct {
-	volumes []string // where they are mounted
+	volumes []string // the paths where volumes are mounted
 }
 
 func (m *machine) killAll() { killAll() }
@@ -56,9 +56,8 @@ func (*machine) stats(lost int64) *guest.Stats { return gather(lost) }
 // setTime implements host.
 func (*machine) setTime(t time.Time) (said string, err error) { return correctClock(t) }
 
-// setLimits is for what this process starts: limits are inherited. That of
-// processes counts those of the app's user, threads included, so this one is
-// not under it.
+// setLimits sets limits for what this process starts, which inherits them. The limit of processes counts the processes
+// and threads of the app's user, so it does not bind this process.
 func setLimits() error {
 	most := mostProcesses(slurp("/proc/meminfo"))
 	if err := unix.Setrlimit(unix.RLIMIT_NPROC, &unix.Rlimit{Cur: most, Max: most}); err != nil {
@@ -73,11 +72,9 @@ func setLimits() error {
 	return nil
 }
 
-// mostProcesses bounds a fork bomb to two processes or threads for each MiB.
-// With four the memory ran out first: the kernel killed some and the bomb made
-// others, for minutes in which init lived, so that nobody replaced the
-// machine, and the app did not answer. Node has eleven threads, and four for
-// each worker.
+// mostProcesses bounds a fork bomb to two processes or threads for each MiB. With four for each MiB the memory was used
+// up first: for minutes the kernel killed some of them and the bomb made others. During that time init was alive, so
+// nobody replaced the machine, and the app did not answer. Node has eleven threads, and four for each worker.
 func mostProcesses(meminfo string) uint64 {
 	const fewest, most = 128, 16384
 	total, _ := parseMemory(meminfo)

@@ -31,7 +31,7 @@ func main() {
 	powerOff()
 }
 
-// run boots the guest and supervises the app until the machine shall end.
+// run boots the guest and supervises the app until the machine must end.
 func run(out *outbox, kernelMillis int) error {
 	if os.Getpid() != 1 {
 		return fmt.Errorf("must be process 1 of a virtual machine, and is %d", os.Getpid())

@@ -21,12 +21,11 @@ type mountPoint struct {
 	source, target, kind string
 	flags                uintptr
 	options              string
-	create               bool // the target is made first
+	create               bool // the target folder is made first
 }
 
-// systemMounts come before the disks; see hide for what the app gets to see of
-// them. Memory that the app can fill is bounded by each tmpfs's size; a tmpfs
-// without one may take half the memory.
+// systemMounts are mounted before the disks; hide says what the app can see of them. The size of each tmpfs bounds the
+// memory that the app can fill; a tmpfs without a size may take half the memory.
 func systemMounts() []mountPoint {
 	return []mountPoint{
 		{source: "devtmpfs", target: "/dev", kind: "devtmpfs", flags: unix.MS_NOSUID | unix.MS_NOEXEC, options: "mode=0755"},
@@ -52,8 +51,8 @@ func (m mountPoint) mount() error {
 	return nil
 }
 
-// mountAll brings up the whole file system, from either way of being started:
-// on an initramfs with the modules of a stock kernel, or on the base itself.
+// mountAll mounts the whole file system. init may have been started from an initramfs with the modules of a stock
+// kernel, or from the base itself.
 func mountAll() error {
 	if _, err := os.Stat(guest.ModuleOrder); err == nil {
 		if err := leaveInitramfs(); err != nil {

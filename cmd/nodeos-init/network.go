@@ -13,10 +13,10 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// The base has a symlink to it at /etc/resolv.conf.
+// /etc/resolv.conf in the base is a symlink to this file.
 const resolvConf = "/run/resolv.conf"
 
-// configureNetwork brings up the loopback and the machine's one interface.
+// configureNetwork configures the loopback and the machine's one interface.
 func configureNetwork(n guest.Network) error {
 	links, err := netlink.LinkList()
 	if err != nil {
@@ -55,8 +55,8 @@ func addAddresses(link netlink.Link, n guest.Network) error {
 		if err != nil {
 			return fmt.Errorf("address %q: %w", text, err)
 		}
-		// Nobody else has the address: it is the host's choice. Waiting for
-		// duplicates would keep an IPv6 address unusable for a second.
+		// Nobody else has the address, because the host has chosen it. Waiting for duplicates would keep an IPv6
+		// address unusable for a second.
 		if addr.IP.To4() == nil {
 			addr.Flags |= unix.IFA_F_NODAD
 		}
@@ -81,7 +81,7 @@ func addGateway(text string) error {
 	return nil
 }
 
-// resolver is a resolv.conf.
+// resolver returns the text of a resolv.conf.
 func resolver(servers []string) (string, error) {
 	var b strings.Builder
 	for _, s := range servers {

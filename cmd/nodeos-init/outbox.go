@@ -12,21 +12,21 @@ import (
 )
 
 const (
-	// What waits for an absent or slow host. Beyond it the oldest lines of
-	// output go; states are never dropped.
+	// Bounds for what waits for an absent or slow host. Beyond them the oldest lines of output are dropped; states are
+	// never dropped.
 	outboxLines = 1000
 	outboxBytes = 256 << 10
 
-	// What has been sent and not acknowledged, for a host that comes after one
-	// that was killed.
+	// Bounds for what has been sent and not acknowledged. It is kept for the next gitd, in case the one that is
+	// connected is killed.
 	keptLines = 500
 	keptBytes = 128 << 10
 
 	flushLimit = time.Second
 )
 
-// outbox holds what is to be sent, in order, and the lines of which nobody
-// knows whether they arrived. Nothing that adds to it waits.
+// outbox holds the messages to be sent, in order, and the lines that were sent and may not have arrived. Adding to it
+// never waits.
 type outbox struct {
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -45,7 +45,7 @@ func newOutbox() *outbox {
 	return o
 }
 
-// put adds a message. Of beats and stats only the newest one waits.
+// put adds a message. Of beats and of stats, only the newest one waits.
 func (o *outbox) put(m guest.Message) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -63,8 +63,8 @@ func (o *outbox) put(m guest.Message) {
 	o.changed.Broadcast()
 }
 
-// resend is for a host that has just connected: states first, then the lines
-// that the host before has not acknowledged, then what waits.
+// resend queues everything for a gitd that has just connected: the states first, then the lines that the gitd before
+// did not acknowledge, then what waits.
 func (o *outbox) resend(states ...guest.Message) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -88,9 +88,8 @@ func (o *outbox) acknowledged(seq uint64) {
 	}
 }
 
-// countUnheard notes on the first line what is missing before it: without a
-// host, QEMU takes what is written and throws it away, so lines that were
-// sent and are not kept any more went to nobody.
+// countUnheard notes on the first line how many are missing before it. Without a host, QEMU takes what is written and
+// throws it away, so nobody has received the lines that were sent and are no longer kept.
 func (o *outbox) countUnheard(waiting []guest.Message) {
 	for _, m := range waiting {
 		if m.Kind != guest.KindLog {
@@ -122,7 +121,7 @@ func (o *outbox) trim() {
 	}
 }
 
-// lostLines is how many lines nobody will see.
+// lostLines returns how many lines nobody will see.
 func (o *outbox) lostLines() int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -34,8 +34,7 @@ func texts(t *testing.T, b []byte) []string {
 	}
 }
 
-// TestOutboxKeepsStates: without a host lines are dropped, the oldest first,
-// and states never.
+// TestOutboxKeepsStates: without a host, lines are dropped, the oldest first, and states never.
 func TestOutboxKeepsStates(t *testing.T) {
 	o := newOutbox()
 	o.line("stdout", "first")
@@ -76,8 +75,7 @@ func TestOutboxResend(t *testing.T) {
 	}
 }
 
-// TestOutboxWithoutHost: a host that does not read delays a power-off by no
-// more than the limit, and nobody who puts.
+// TestOutboxWithoutHost: a host that does not read delays a power-off by no more than the limit, and never delays put.
 func TestOutboxWithoutHost(t *testing.T) {
 	o := newOutbox()
 	r, w := io.Pipe()
@@ -89,15 +87,15 @@ func TestOutboxWithoutHost(t *testing.T) {
 	o.flush(time.Millisecond)
 }
 
-// TestOutboxKeepsUnacknowledged: a host that comes after one that was killed
-// gets again, in order, what that one did not acknowledge, and nothing else.
+// TestOutboxKeepsUnacknowledged: a gitd that connects after another one was killed gets, in order, what that one did
+// not acknowledge, and nothing else.
 func TestOutboxKeepsUnacknowledged(t *testing.T) {
 	o := newOutbox()
 	for i := range 5 {
 		o.line("stdout", fmt.Sprint(i+1))
 	}
 	for range 4 {
-		o.next() // to the host before
+		o.next() // to the gitd before
 	}
 	o.acknowledged(2)
 	o.resend(guest.Message{Kind: guest.KindBooted, Booted: &guest.Booted{}})
@@ -111,7 +109,7 @@ func TestOutboxKeepsUnacknowledged(t *testing.T) {
 	}
 }
 
-// TestOutboxBoundsKept: what is kept for another host is bounded too.
+// TestOutboxBoundsKept: what is kept for the next gitd is bounded too.
 func TestOutboxBoundsKept(t *testing.T) {
 	o := newOutbox()
 	line := strings.Repeat("x", guest.MaxLine)

@@ -10,15 +10,14 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// capture reads the app's output to its end, line by line, and closes it. It
-// never waits for the host, so the app never does.
+// capture reads the app's output to its end, line by line, and closes it. It never waits for the host, so the app never
+// waits either.
 func capture(f *os.File, line func(text string)) {
 	defer f.Close()
 	splitLines(f, line)
 }
 
-// splitLines calls line for each line of r; longer ones than guest.MaxLine
-// come in parts.
+// splitLines calls line for each line of r. A line longer than guest.MaxLine comes in parts.
 func splitLines(r io.Reader, line func(text string)) {
 	b := bufio.NewReaderSize(r, guest.MaxLine)
 	for {

@@ -12,11 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// stopGrace is for an app that is asked to end by the power button or a
-// signal, which bring no grace of their own.
+// stopGrace is the grace period of an app that is stopped by the power button or by a signal.
 const stopGrace = 10 * time.Second
 
-// powerOff ends the machine. It returns only where it may not.
+// powerOff ends the machine. It returns only if this process is not allowed to do that.
 func powerOff() {
 	unix.Sync()
 	if err := unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF); err != nil {
@@ -24,18 +23,18 @@ func powerOff() {
 	}
 }
 
-// killAll kills every process but this one.
+// killAll kills every process except this one.
 func killAll() {
-	// Outside of a machine of its own that would be the user's session.
+	// Outside of a virtual machine this would kill the session of whoever runs the tests.
 	if os.Getpid() == 1 {
 		unix.Kill(-1, unix.SIGKILL) //nolint:errcheck // ESRCH: nobody is left
 	}
 }
 
-// watchSignals makes SIGTERM, SIGINT and Ctrl-Alt-Del a stop.
+// watchSignals stops the app at SIGTERM, SIGINT and Ctrl-Alt-Del.
 func watchSignals(s *supervisor) {
-	// Without this the kernel reboots at once on Ctrl-Alt-Del; with it, it
-	// sends SIGINT. A kernel without a keyboard has no such thing.
+	// Without this call the kernel reboots at once on Ctrl-Alt-Del; with it, the kernel sends SIGINT. A kernel without
+	// a keyboard does not know this call.
 	unix.Reboot(unix.LINUX_REBOOT_CMD_CAD_OFF) //nolint:errcheck // see above
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
@@ -46,7 +45,7 @@ func watchSignals(s *supervisor) {
 	}()
 }
 
-// watchPowerButtons makes a press of a power button a stop.
+// watchPowerButtons stops the app when a power button is pressed.
 func watchPowerButtons(stops chan<- time.Duration) {
 	devices, err := filepath.Glob("/dev/input/event*")
 	if err != nil {

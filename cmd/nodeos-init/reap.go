@@ -14,16 +14,15 @@ import (
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
-// death is an ended child.
+// death is the end of a child process.
 type death struct {
 	pid    int
 	status unix.WaitStatus
 	usage  unix.Rusage
 }
 
-// reap collects every child that ends, the orphans that process 1 inherits
-// included, and reports them all to to. Nothing else in this program may
-// wait for a child.
+// reap collects every child that ends, including the orphans that process 1 inherits, and sends them all to the channel
+// to. Nothing else in this program may wait for a child.
 func reap(to chan<- death) {
 	children := make(chan os.Signal, 1)
 	signal.Notify(children, unix.SIGCHLD)
@@ -45,8 +44,7 @@ func reap(to chan<- death) {
 	}()
 }
 
-// exited describes how the app ended, for people and for programs. memory is
-// the machine's, in bytes.
+// exited describes how the app ended, for people and for programs. memory is the memory of the machine, in bytes.
 func exited(d death, outOfMemory bool, memory int64) *guest.Exited {
 	status := d.status
 	if !status.Signaled() {
@@ -58,20 +56,19 @@ func exited(d death, outOfMemory bool, memory int64) *guest.Exited {
 	}
 	e := &guest.Exited{Code: -1, Signal: unix.SignalName(status.Signal())}
 	e.Reason = "ended by " + e.Signal
-	// The largest that it was, in KiB.
+	// Maxrss is the most that the process has had, in KiB.
 	used := fmt.Sprintf("it had %s of the machine's %s", units.Bytes(d.usage.Maxrss<<10), units.Bytes(memory))
 	switch {
 	case outOfMemory && status.Signal() == unix.SIGKILL:
 		e.Reason += ": the machine ran out of memory; " + used
 	case status.Signal() == unix.SIGABRT:
-		// What V8 does when its heap is full.
+		// V8 aborts when its heap is full.
 		e.Reason += ": it aborted, as Node does when its heap is full; " + used
 	}
 	return e
 }
 
-// parseOOMKills reads the counter of processes that were killed for their
-// memory from a /proc/vmstat.
+// parseOOMKills reads from a /proc/vmstat how many processes were killed because the memory was used up.
 func parseOOMKills(vmstat string) string {
 	for line := range strings.Lines(vmstat) {
 		if n, ok := strings.CutPrefix(line, "oom_kill "); ok {

@@ -7,10 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// deniedCalls are system calls that Node never makes and that exist to change
-// the machine, or to look into other processes: most need a capability that
-// the app does not have, so this is a second wall, and for the few that need
-// none the only one. Each is answered with "operation not permitted".
+// deniedCalls are system calls that Node never makes and that exist to change the machine, or to look into other
+// processes. Most of them need a capability that the app does not have, so this is a second wall; for the few that need
+// none, it is the only wall. Each is answered with "operation not permitted".
 func deniedCalls() []uint32 {
 	return append([]uint32{
 		unix.SYS_MOUNT, unix.SYS_UMOUNT2, unix.SYS_PIVOT_ROOT, unix.SYS_CHROOT, unix.SYS_MOVE_MOUNT, unix.SYS_OPEN_TREE,
@@ -27,15 +26,13 @@ func deniedCalls() []uint32 {
 	}, deniedHere()...)
 }
 
-// missingCalls are answered as by a kernel that does not have them, so that a
-// program does without: libuv knows other ways than io_uring, which has had
-// more holes than any other part of the kernel.
+// missingCalls are answered as by a kernel that does not have them, so that a program does without them. libuv has
+// other ways than io_uring, which has had more holes than any other part of the kernel.
 func missingCalls() []uint32 {
 	return []uint32{unix.SYS_IO_URING_SETUP, unix.SYS_IO_URING_ENTER, unix.SYS_IO_URING_REGISTER}
 }
 
-// socketFamilies are those that a program may open: netlink tells it the
-// addresses of the machine.
+// socketFamilies are those that a program may open. It learns the addresses of the machine through netlink.
 func socketFamilies() []uint32 {
 	return []uint32{unix.AF_UNIX, unix.AF_INET, unix.AF_INET6, unix.AF_NETLINK}
 }
@@ -44,15 +41,15 @@ const (
 	allow       = uint32(0x7fff0000) // SECCOMP_RET_ALLOW
 	errnoAnswer = uint32(0x00050000) // SECCOMP_RET_ERRNO, with the number added
 
-	// Offsets in struct seccomp_data; of arguments the lower half, which comes
-	// first on all that gitd runs on.
+	// Offsets in struct seccomp_data. Of an argument it is the lower half, which comes first on everything that gitd
+	// runs on.
 	callNumber, callArch, callArg0 = 0, 4, 16
 
 	newNamespaces = unix.CLONE_NEWNS | unix.CLONE_NEWUSER | unix.CLONE_NEWPID | unix.CLONE_NEWNET |
 		unix.CLONE_NEWIPC | unix.CLONE_NEWUTS | unix.CLONE_NEWCGROUP
 )
 
-// callFilter is the program that decides on each system call.
+// callFilter returns the program that decides about each system call.
 func callFilter() []unix.SockFilter {
 	load := func(offset uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
@@ -60,7 +57,7 @@ func callFilter() []unix.SockFilter {
 	answer := func(k uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: k}
 	}
-	// unless goes over the next instruction unless the test holds.
+	// unless skips the next instruction unless the test holds.
 	unless := func(test uint16, k uint32) unix.SockFilter {
 		return unix.SockFilter{Code: unix.BPF_JMP | test | unix.BPF_K, Jf: 1, K: k}
 	}
@@ -78,8 +75,8 @@ func callFilter() []unix.SockFilter {
 	for _, nr := range missingCalls() {
 		f = append(f, unless(unix.BPF_JEQ, nr), fail(unix.ENOSYS))
 	}
-	// clone3 hides its flags; that user namespaces are switched off keeps it
-	// from making any.
+	// clone3 hides its flags. It cannot make namespaces nevertheless: user namespaces are switched off, and the other
+	// kinds need a capability.
 	f = append(f,
 		unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jf: 3, K: unix.SYS_CLONE},
 		load(callArg0), unless(unix.BPF_JSET, newNamespaces), fail(unix.EPERM),
@@ -92,8 +89,7 @@ func callFilter() []unix.SockFilter {
 	return append(f, fail(unix.EAFNOSUPPORT))
 }
 
-// filterCalls installs the filter on this thread and what it starts. The
-// thread has no_new_privs.
+// filterCalls installs the filter on this thread and what it starts. The thread must have no_new_privs already.
 func filterCalls() error {
 	f := callFilter()
 	program := unix.SockFprog{Len: uint16(len(f)), Filter: &f[0]}

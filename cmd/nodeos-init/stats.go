@@ -12,11 +12,11 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// ticksPerSecond is the unit of times in /proc (USER_HZ), the same on all that
-// Linux runs on.
+// ticksPerSecond is the unit of times in /proc (USER_HZ). It is the same on every architecture of Linux that gitd runs
+// on.
 const ticksPerSecond = 100
 
-// gather is what the machine uses now, as far as /proc tells.
+// gather returns what the machine uses now, as far as /proc tells.
 func gather(lost int64) *guest.Stats {
 	s := &guest.Stats{Dropped: lost, UptimeMillis: sinceBoot().Milliseconds()}
 	s.MemoryTotal, s.MemoryUsed = parseMemory(slurp("/proc/meminfo"))
@@ -37,7 +37,7 @@ func gather(lost int64) *guest.Stats {
 	return s
 }
 
-// slurp returns a file of /proc, or nothing: a process may have ended.
+// slurp returns the content of a file of /proc, or nothing: a process may have ended.
 func slurp(name string) string {
 	b, err := os.ReadFile(name)
 	if err != nil {
@@ -69,11 +69,10 @@ func processIDs() []string {
 // processUse is what one process uses.
 type processUse struct {
 	pages int64 // resident
-	ticks int64 // of processor time, those of its ended children included
+	ticks int64 // of processor time, including those of its ended children
 }
 
-// parseProcess reads a /proc/PID/stat. It is not ok for the kernel's own
-// threads.
+// parseProcess reads a /proc/PID/stat. ok is false for the kernel's own threads.
 func parseProcess(stat string) (p processUse, ok bool) {
 	// The second field is the program's name in brackets, which may hold
 	// anything.
@@ -104,7 +103,7 @@ func parseProcess(stat string) (p processUse, ok bool) {
 	return p, true
 }
 
-// parseMemory reads a /proc/meminfo; both are in bytes.
+// parseMemory reads a /proc/meminfo. Both results are in bytes.
 func parseMemory(meminfo string) (total, used int64) {
 	var available int64
 	for line := range strings.Lines(meminfo) {
@@ -154,7 +153,7 @@ func countFiles(folder string) (n int) {
 	}
 }
 
-// countEntries counts the entries of a getdents64(2) buffer but . and ..
+// countEntries counts the entries of a getdents64(2) buffer, without . and ..
 func countEntries(b []byte) (n int) {
 	const length, name = 16, 19 // offsets in struct linux_dirent64
 	for len(b) > name {

@@ -41,7 +41,7 @@ func TestParseMemoryAndLoad(t *testing.T) {
 	}
 }
 
-// TestCountFiles: more files than fit into one read of the folder.
+// TestCountFiles opens more files than fit into one read of the folder.
 func TestCountFiles(t *testing.T) {
 	before := countFiles("/proc/self/fd")
 	for range 300 {
@@ -59,7 +59,7 @@ func TestCountFiles(t *testing.T) {
 	}
 }
 
-// TestGather looks at this very machine.
+// TestGather looks at the machine that runs the tests.
 func TestGather(t *testing.T) {
 	s := gather(7)
 	if s.MemoryTotal <= 0 || s.MemoryUsed <= 0 || s.MemoryUsed >= s.MemoryTotal || s.Processes < 1 || s.OpenFiles < 3 ||
@@ -76,8 +76,7 @@ func TestMostProcesses(t *testing.T) {
 	}
 }
 
-// TestFirstOpen: the time is that of the first file, and a folder that cannot
-// be watched is no failure.
+// TestFirstOpen: the time is that of the first file, and it is no failure if a folder cannot be watched.
 func TestFirstOpen(t *testing.T) {
 	f := watchFirstOpen("/nonexistent")
 	f.close()

@@ -15,22 +15,22 @@ import (
 const (
 	restartFirst = time.Second
 	restartMost  = 30 * time.Second
-	// An app that ran this long starts again with the first pause.
+	// After an app has run for this long, its next restart comes after the first pause again.
 	settled = time.Minute
-	// The app's last lines are read within this after its end.
+	// After the end of the app, its last lines are read for no longer than this.
 	drainLimit = time.Second
 )
 
 // host is what the supervisor does to the machine it runs in.
 type host interface {
-	// prepare sets up clock, name, network and limits, and returns what
-	// starts the app. A warning is what could not be done and is not fatal.
+	// prepare sets up the clock, the host name, the network and the limits, and returns the function that starts the
+	// app. A warning says what could not be done and is not fatal.
 	prepare(s *guest.Start) (starter, []string, error)
-	// killAll ends what the app has left behind.
+	// killAll ends the processes that the app has left behind.
 	killAll()
-	// stats is what the machine uses; lost are the lines that nobody will see.
+	// stats returns what the machine uses. lost is how many lines nobody will see.
 	stats(lost int64) *guest.Stats
-	// setTime corrects the clock, and says so.
+	// setTime corrects the clock, and returns what it did.
 	setTime(t time.Time) (said string, err error)
 }
 
@@ -42,12 +42,12 @@ type supervisor struct {
 	out       *outbox
 	host      host
 	messages  chan guest.Message
-	stops     chan time.Duration // grace
+	stops     chan time.Duration // the grace period of each
 	deaths    chan death
 	listening chan *running
-	booted    guest.Booted // what the host was told
+	booted    guest.Booted // what gitd was told
 
-	begin    *guest.Start // nil until the host has sent it
+	begin    *guest.Start // nil until gitd has sent it
 	starter  starter
 	app      *running         // nil while none runs
 	first    *guest.Listening // nil until the app listened once
@@ -76,8 +76,8 @@ func newSupervisor(out *outbox, h host) *supervisor {
 	}
 }
 
-// run serves until the machine shall end. A nil error is an orderly end. Who
-// feeds messages, stops and deaths is the caller's business.
+// run serves until the machine must end. A nil error is an orderly end. The caller must feed messages, stops and
+// deaths.
 func (s *supervisor) run() error {
 	beat, stats := time.NewTicker(guest.BeatPeriod), time.NewTicker(guest.StatsPeriod)
 	defer beat.Stop()
@@ -111,7 +111,7 @@ func (s *supervisor) run() error {
 	}
 }
 
-// message handles one message; over says that the machine shall end.
+// message handles one message. over says that the machine must end.
 func (s *supervisor) message(m guest.Message) (over bool, err error) {
 	switch m.Kind {
 	case guest.KindHello:
@@ -141,7 +141,7 @@ func (s *supervisor) message(m guest.Message) (over bool, err error) {
 	return false, nil
 }
 
-// hello tells a host that has just connected what it may have missed.
+// hello tells a gitd that has just connected what it may have missed.
 func (s *supervisor) hello() {
 	states := []guest.Message{{Kind: guest.KindBooted, Booted: &s.booted}}
 	if s.app != nil && s.app.listens {
@@ -164,7 +164,7 @@ func (s *supervisor) setTime(t time.Time) {
 	}
 }
 
-// startApp starts the app; over says that it cannot and never could.
+// startApp starts the app. over says that it cannot be started and never could.
 func (s *supervisor) startApp() (over bool) {
 	p, err := s.starter(command{args: s.begin.Args, env: s.begin.Env, dir: guest.AppDir})
 	if err != nil {
@@ -203,7 +203,7 @@ func (s *supervisor) listens(r *running) {
 	s.out.put(m)
 }
 
-// died notes the end of a child; over says that the machine shall end.
+// died notes the end of a child. over says that the machine must end.
 func (s *supervisor) died(d death) (over bool) {
 	r := s.app
 	if r == nil || d.pid != r.pid {
@@ -225,8 +225,8 @@ func (s *supervisor) died(d death) (over bool) {
 	return s.ended(e, time.Since(r.since))
 }
 
-// ended reports the app's end after ran, and plans its restart. An app that
-// never listened is not started again: its release has failed.
+// ended reports the app's end, after it has run for so long, and plans its restart. An app that has never listened is
+// not started again, because its release has failed.
 func (s *supervisor) ended(e *guest.Exited, ran time.Duration) (over bool) {
 	e.Restarts = s.restarts
 	s.out.put(guest.Message{Kind: guest.KindExited, Exited: e})
@@ -241,7 +241,7 @@ func (s *supervisor) ended(e *guest.Exited, ran time.Duration) (over bool) {
 	return false
 }
 
-// stop asks the app to end; over says that there is none.
+// stop asks the app to end. over says that no app runs.
 func (s *supervisor) stop(grace time.Duration) (over bool) {
 	s.stopping, s.restart = true, nil
 	if s.app == nil {
@@ -262,8 +262,8 @@ func (s *supervisor) signal(sig unix.Signal) {
 	}
 }
 
-// waitOutput waits until all output has been read, which a process that
-// survived killAll could delay.
+// waitOutput waits until all output has been read, or for drainLimit: a process that survived killAll could hold the
+// output open.
 func waitOutput(all *sync.WaitGroup) {
 	done := make(chan struct{})
 	go func() {

@@ -16,8 +16,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// stage is a host on which nothing runs: a test says when the app listens and
-// ends.
+// stage is a host on which nothing runs: a test says when the app listens and when it ends.
 type stage struct {
 	*supervisor
 	sent    *syncBuffer
@@ -26,8 +25,7 @@ type stage struct {
 	over    chan error
 }
 
-// noSuchPID is above the largest that Linux gives out, so that signals to its
-// group reach nobody.
+// noSuchPID is larger than any number that Linux gives to a process, so that signals to its group reach nobody.
 const noSuchPID = 1 << 23
 
 func newStage(t *testing.T) *stage {
@@ -71,12 +69,12 @@ func (st *stage) prepare(*guest.Start) (starter, []string, error) {
 
 func (st *stage) send(m guest.Message) { st.messages <- m }
 
-// begin starts the app, which listens if there is something on port.
+// begin starts the app, which counts as listening if something listens on port.
 func (st *stage) begin(port int) {
 	st.send(guest.Message{Kind: guest.KindStart, Start: &guest.Start{Args: []string{"node"}, Port: port}})
 }
 
-// said waits for the end, and returns what was sent to the host.
+// said waits for the end, and returns what was sent to gitd.
 func (st *stage) said(t *testing.T) string {
 	t.Helper()
 	if err := <-st.over; err != nil {
@@ -84,7 +82,7 @@ func (st *stage) said(t *testing.T) string {
 	}
 	st.out.flush(time.Minute)
 	got := texts(t, st.sent.bytes())
-	// The order of the two streams among each other is not fixed.
+	// The lines of the two streams may come in either order.
 	return strings.Join(slices.Compact(got), ", ")
 }
 
@@ -154,7 +152,7 @@ func (s *syncBuffer) Write(p []byte) (int, error) {
 	return s.b.Write(p)
 }
 
-// await waits for text; the test's own limit ends a wait in vain.
+// await waits for text. If it does not come, the time limit of the test ends the wait.
 func (s *syncBuffer) await(text string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

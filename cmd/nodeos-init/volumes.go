@@ -14,13 +14,13 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// closedPaths may not be covered by a volume, nor anything below them: they
-// hold what the machine itself is made of. "/" may not be either.
+// closedPaths returns the paths at which, and below which, no volume may be: they hold what the machine itself is made
+// of. checkVolumePath refuses "/" too.
 func closedPaths() []string {
 	return []string{"/proc", "/sys", "/dev", "/usr", "/etc", "/lib", "/lib64", "/bin", "/sbin", "/run", guest.LayersDir}
 }
 
-// mountVolumes mounts the writable disks for the app, and returns where.
+// mountVolumes mounts the writable disks for the app, and returns their paths.
 func mountVolumes(mounts []guest.Mount) (mounted []string, err error) {
 	for _, m := range mounts {
 		if err := mountVolume(m); err != nil {
@@ -42,8 +42,8 @@ func mountVolume(m guest.Mount) error {
 	if err := os.MkdirAll(m.Path, 0o755); err != nil {
 		return fmt.Errorf("%w; a volume can be at /data, or below /app or /tmp", err)
 	}
-	// A symlink in the repository must not lead the mount elsewhere. Nothing
-	// of the app runs yet, so it cannot change between here and the mount.
+	// A symlink in the repository must not lead the mount elsewhere. No process of the app runs yet, so the path cannot
+	// change between here and the mount.
 	if real, err := filepath.EvalSymlinks(m.Path); err != nil || real != m.Path {
 		return errors.Join(err, fmt.Errorf("the path leads to %q: it must have no symlinks", real))
 	}
@@ -68,8 +68,8 @@ func checkVolumePath(p string) error {
 	return nil
 }
 
-// unmountVolumes leaves the volumes' file systems clean. One that is still in
-// use is made read-only, which writes out the same.
+// unmountVolumes leaves the volumes' file systems clean. A file system that is still in use is made read-only, which
+// writes everything out too.
 func unmountVolumes(mounted []string) {
 	for _, m := range slices.Backward(mounted) {
 		err := unix.Unmount(m, 0)

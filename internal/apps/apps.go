@@ -1,8 +1,8 @@
-// Package apps is what people do to an app beside pushing to it: they make, rename, lock, stop, start and destroy it,
+// Package apps is what people do to an app besides pushing to it: they make, rename, lock, stop, start and destroy it,
 // and set its config, its resources, its domains and its volumes.
 //
-// It owns the order of such a change, and that it is taken back if what runs does not come up with it. It does not own
-// how a release is deployed (package deploy) nor what serves an app (package fleet).
+// It owns the order of such a change, and undoes the change if the app does not run with it. It does not own how a
+// release is deployed (package deploy) nor what serves an app (package fleet).
 package apps
 
 import (
@@ -34,7 +34,7 @@ type Config struct {
 	Log       *slog.Logger
 
 	URL    func(app string) string // where people find an app
-	Domain string                  // below which each app has its own name
+	Domain string                  // each app has its own name below this domain
 }
 
 // Apps changes apps. Its methods are safe for concurrent use.
@@ -43,7 +43,7 @@ type Apps struct{ cfg Config }
 // New makes an Apps.
 func New(cfg Config) *Apps { return &Apps{cfg} }
 
-// CreateApp makes an app that nothing has been pushed to yet.
+// CreateApp makes an app to which nothing has been pushed yet. An existing one is refused.
 func (s *Apps) CreateApp(ctx context.Context, by core.Actor, app string) error {
 	made, err := s.EnsureApp(ctx, by, app)
 	if err == nil && !made {
@@ -52,7 +52,7 @@ func (s *Apps) CreateApp(ctx context.Context, by core.Actor, app string) error {
 	return err
 }
 
-// EnsureApp makes app unless it is there, as a first push does. It is the one way to make an app.
+// EnsureApp makes app if it does not exist, as a first push does. There is no other way to make an app.
 func (s *Apps) EnsureApp(ctx context.Context, by core.Actor, app string) (made bool, err error) {
 	if err := core.CheckName(app); err != nil {
 		return false, err
@@ -66,14 +66,14 @@ func (s *Apps) EnsureApp(ctx context.Context, by core.Actor, app string) (made b
 	if _, err := s.cfg.Ledger.CreateApp(ctx, app); err != nil {
 		return false, disk.Rejected(err)
 	}
-	if !s.cfg.Fleet.Serving(app) { // somebody else may have made it, and deployed, meanwhile
+	if !s.cfg.Fleet.Serving(app) { // somebody else may have made and deployed it in the meantime
 		s.cfg.Fleet.Down(app, "nothing has been deployed yet", false)
 	}
 	s.cfg.Trail.Note(ctx, app, by.Name, "app.create", "")
 	return true, nil
 }
 
-// LockApp refuses deployments of app from now on, with the reason. One that runs goes on.
+// LockApp makes deployments of app be refused from now on, with the reason. A deployment that runs goes on.
 func (s *Apps) LockApp(ctx context.Context, by core.Actor, app, reason string) error {
 	reason = progress.OneLine(reason)
 	err := s.cfg.Ledger.ChangeApp(ctx, app, func(a *core.App) error {
@@ -89,7 +89,7 @@ func (s *Apps) LockApp(ctx context.Context, by core.Actor, app, reason string) e
 	return disk.Rejected(err)
 }
 
-// UnlockApp takes LockApp back.
+// UnlockApp ends what LockApp began.
 func (s *Apps) UnlockApp(ctx context.Context, by core.Actor, app string) error {
 	err := s.cfg.Ledger.ChangeApp(ctx, app, func(a *core.App) error {
 		if !a.Lock.Held() {

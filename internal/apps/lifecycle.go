@@ -11,8 +11,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
-// StopApp stops app's machine until StartApp or the next deployment. That is kept in the ledger: gitd's next start does
-// not start it either.
+// StopApp stops app's machine until StartApp or the next deployment. The ledger keeps that, so the next start of gitd
+// does not start the app either.
 func (s *Apps) StopApp(_ context.Context, by core.Actor, app string, w io.Writer) error {
 	return s.cfg.Deployer.Operate(by, app, "a stop", false, w, func(ctx context.Context, t *deploy.Turn) error {
 		if t.App.Stopped {
@@ -65,8 +65,9 @@ func (s *Apps) setStopped(ctx context.Context, app string, stopped bool) error {
 	})
 }
 
-// DestroyApp ends what is being deployed, stops app and removes its repository, its output and its place in the ledger.
-// Its images go with the next collection. If gitd dies in the middle, the app is stopped, and the same command goes on.
+// DestroyApp ends app's deployments, stops it, and removes its repository, its output and its place in the ledger. The
+// next collection removes its images. If gitd dies in the middle, the app is stopped, and the same command can be
+// repeated.
 func (s *Apps) DestroyApp(_ context.Context, by core.Actor, app string, w io.Writer) error {
 	return s.cfg.Deployer.Operate(by, app, "its destruction", true, w, func(ctx context.Context, t *deploy.Turn) error {
 		if err := t.Unlocked(); err != nil {
@@ -114,7 +115,7 @@ func (s *Apps) destroy(ctx context.Context, by core.Actor, t *deploy.Turn) error
 	return nil
 }
 
-// checkNoVolumes refuses to destroy an app that has data of its own.
+// checkNoVolumes refuses to destroy an app that has volumes.
 func (s *Apps) checkNoVolumes(ctx context.Context, app string) error {
 	volumes, err := s.cfg.Ledger.Volumes(ctx, app)
 	if err != nil || len(volumes) == 0 {
@@ -126,8 +127,8 @@ func (s *Apps) checkNoVolumes(ctx context.Context, app string) error {
 		fmt.Sprintf("remove each: `ps:stop %s`, then `volumes:remove %s %s --confirm %s`", app, app, v.Name, v.Name))
 }
 
-// RenameApp gives an app another name, which its host name follows. Its machine goes on under the old one until the
-// next release.
+// RenameApp gives an app another name, and with it another host name. Its machine keeps the old name until the next
+// release.
 func (s *Apps) RenameApp(_ context.Context, by core.Actor, from, to string) error {
 	if err := core.CheckName(to); err != nil {
 		return err
@@ -155,8 +156,8 @@ func (s *Apps) RenameApp(_ context.Context, by core.Actor, from, to string) erro
 	})
 }
 
-// moveFiles has an app's files follow its name. The ledger knows the old name until that is done, so a start of gitd
-// can finish it.
+// moveFiles gives an app's files its new name. The ledger keeps the old name until that is done, so that the next start
+// of gitd can finish it.
 func (s *Apps) moveFiles(ctx context.Context, from, to string) (err error) {
 	for _, files := range s.files() {
 		err = errors.Join(err, files.Rename(ctx, from, to))

@@ -2,8 +2,8 @@ package apps
 
 import "context"
 
-// Reconcile ends the renamings that the last gitd began, and tells the front door the domains of all apps. It is called
-// once, at the start.
+// Reconcile finishes the renamings that the last gitd began, and tells the front door the domains of all apps. It is
+// called once, at the start.
 func (s *Apps) Reconcile(ctx context.Context) error {
 	apps, err := s.cfg.Ledger.Apps(ctx)
 	if err != nil {

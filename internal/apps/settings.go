@@ -17,10 +17,10 @@ import (
 type ConfigChange struct {
 	Set       map[string]string
 	Unset     []string
-	NoRestart bool // only store it
+	NoRestart bool // only store the change
 }
 
-// names says what is changed, and no value.
+// names says which variables are changed. It contains no values.
 func (c ConfigChange) names() string {
 	var parts []string
 	if len(c.Set) > 0 {
@@ -32,7 +32,8 @@ func (c ConfigChange) names() string {
 	return strings.Join(parts, "; ")
 }
 
-// undo gives what c changed its values from before, unless somebody has changed them again since.
+// undo returns the change that gives the variables of c their values from before, except those that somebody has
+// changed again since.
 func (c ConfigChange) undo(before, now map[string]string) ConfigChange {
 	back := ConfigChange{Set: map[string]string{}}
 	for name, value := range c.Set {
@@ -54,11 +55,11 @@ func (c ConfigChange) undo(before, now map[string]string) ConfigChange {
 	return back
 }
 
-// itself is who takes a setting back.
+// itself is the actor in the audit when a setting is taken back.
 var itself = core.Actor{Name: "gitd"}
 
-// SetConfig changes the config of app and brings up a release with it. If that fails, the config is as it was: what
-// serves could otherwise not be started again.
+// SetConfig changes the config of app and deploys a release with it. If that fails, the config is as it was before:
+// otherwise what serves could not be started again.
 func (s *Apps) SetConfig(ctx context.Context, by core.Actor, app string, c ConfigChange, w io.Writer) error {
 	if c.NoRestart {
 		if err := s.storeConfig(ctx, by, app, c); err != nil {
@@ -94,8 +95,8 @@ func (s *Apps) storeConfig(ctx context.Context, by core.Actor, app string, c Con
 	return nil
 }
 
-// SetResources sets what the machine of app gets, and brings up a release with it. If that fails, they are as they
-// were.
+// SetResources sets what the machine of app gets, and deploys a release with it. If that fails, the resources are as
+// they were before.
 func (s *Apps) SetResources(_ context.Context, by core.Actor, app string, r core.Resources, w io.Writer) error {
 	if err := core.CheckResources(r); err != nil {
 		return err
@@ -120,14 +121,14 @@ func (s *Apps) SetResources(_ context.Context, by core.Actor, app string, r core
 	})
 }
 
-// change is a setting that a release is brought up with.
+// change is a change of a setting, which takes effect with a new release.
 type change struct {
 	what        string // for people
 	store, undo func(ctx context.Context) error
 }
 
-// apply stores a setting and brings up a release with it, when something is live and runs; if that fails, the setting
-// is taken back.
+// apply stores a setting and, if something is live and runs, deploys a release with it. If that fails, the setting is
+// taken back.
 func (s *Apps) apply(ctx context.Context, t *deploy.Turn, c change) error {
 	if err := t.Unlocked(); err != nil {
 		return err
@@ -144,7 +145,7 @@ func (s *Apps) apply(ctx context.Context, t *deploy.Turn, c change) error {
 	if err == nil {
 		return nil
 	}
-	// The release has failed: its context may be over.
+	// The release has failed, and ctx may be over.
 	if undone := c.undo(context.WithoutCancel(ctx)); undone != nil {
 		s.cfg.Log.Error("a setting cannot be taken back", "app", t.App.Name, "error", undone)
 		t.Report.Warn("the release failed, and the change could not be taken back: %s", undone)
@@ -166,7 +167,7 @@ func (s *Apps) AddDomain(ctx context.Context, by core.Actor, app, host string) e
 	return s.serveNames(ctx, app)
 }
 
-// RemoveDomain no longer serves app at host. core.ErrNotFound: it was not.
+// RemoveDomain ends that app is served at host. It returns core.ErrNotFound if app was not served there.
 func (s *Apps) RemoveDomain(ctx context.Context, by core.Actor, app, host string) error {
 	if err := s.cfg.Ledger.RemoveDomain(ctx, app, host); err != nil {
 		return disk.Rejected(err)
@@ -175,7 +176,7 @@ func (s *Apps) RemoveDomain(ctx context.Context, by core.Actor, app, host string
 	return s.serveNames(ctx, app)
 }
 
-// serveNames tells the front door the domains of app; an empty app means all apps that have some.
+// serveNames tells the front door the domains of app. An empty app means all apps that have some.
 func (s *Apps) serveNames(ctx context.Context, app string) error {
 	list, err := s.cfg.Ledger.Domains(ctx, app)
 	if err != nil {

@@ -16,7 +16,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
-// Volumes makes and removes the disks of apps that outlive their machines. Its methods are safe for concurrent use.
+// Volumes makes and removes volumes, the disks that outlive the machines of an app. Its methods are safe for concurrent
+// use.
 type Volumes struct {
 	cfg   Config
 	files VolumeFiles
@@ -30,7 +31,7 @@ type VolumeUse struct {
 	core.Volume
 	Used   int64 // bytes of the host's disk
 	Lost   bool  // its file is not there
-	Booted bool  // a machine that runs has it; otherwise the next one will
+	Booted bool  // a machine that runs has it; false: the next machine will have it
 }
 
 // VolumesOf are the volumes of app, by name.
@@ -55,12 +56,12 @@ func (s *Volumes) VolumesOf(ctx context.Context, app string) ([]VolumeUse, error
 	return uses, nil
 }
 
-// has reports whether m may have v among its disks: it was started since v was made, and what was made later can have
-// come only with its next start.
+// has reports whether m may have v among its disks. A machine gets its disks when it starts, so it has no volume that
+// was made after its start.
 func has(m core.Machine, v core.Volume) bool { return m.App == v.App && !m.Started.Before(v.Created) }
 
-// CreateVolume makes an empty volume for app, with a size in bytes. A machine gets its disks when it starts, so one
-// that runs goes on without.
+// CreateVolume makes an empty volume for app, with a size in bytes. A machine gets its disks when it starts, so a
+// machine that runs goes on without the volume.
 func (s *Volumes) CreateVolume(ctx context.Context, by core.Actor, app, name string, size int64, mount string, w io.Writer) error {
 	a, err := s.cfg.Ledger.App(ctx, app)
 	if err != nil {
@@ -90,7 +91,7 @@ func (s *Volumes) CreateVolume(ctx context.Context, by core.Actor, app, name str
 	return nil
 }
 
-// volumeID is readable to who looks into the folder, and given once.
+// volumeID makes an ID that people can read in the folder of volumes, and that is never used twice.
 func volumeID(v core.Volume) (string, error) {
 	var b [6]byte
 	if _, err := rand.Read(b[:]); err != nil {
@@ -99,13 +100,13 @@ func volumeID(v core.Volume) (string, error) {
 	return fmt.Sprintf("%s-%s-%s", v.App, v.Name, hex.EncodeToString(b[:])), nil
 }
 
-// RemoveVolume removes a volume and all that is in it, unless a machine has it.
+// RemoveVolume removes a volume and everything in it, unless a machine has it.
 func (s *Volumes) RemoveVolume(_ context.Context, by core.Actor, app, name string, w io.Writer) error {
 	return s.cfg.Deployer.Operate(by, app, "the removal of a volume", false, w, func(ctx context.Context, t *deploy.Turn) error {
 		if err := t.Unlocked(); err != nil {
 			return err
 		}
-		release, err := s.cfg.Fleet.Stage(ctx, app) // nothing of app boots meanwhile
+		release, err := s.cfg.Fleet.Stage(ctx, app) // no machine of app boots in the meantime
 		if err != nil {
 			return err
 		}
@@ -142,7 +143,8 @@ func (s *Volumes) removable(ctx context.Context, app, name string) (core.Volume,
 	return core.Volume{}, core.Reject(fmt.Sprintf("%s has no volume %q", app, name), "`volumes "+app+"` lists what it has")
 }
 
-// Recover ends what the last gitd began, and tells of what does not fit. It removes nothing that has data in it.
+// Recover finishes what the last gitd began, and logs what does not fit together. It removes nothing that has data in
+// it.
 func (s *Volumes) Recover(ctx context.Context) error {
 	known, err := s.cfg.Ledger.Volumes(ctx, "")
 	if err != nil {

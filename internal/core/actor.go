@@ -1,14 +1,12 @@
 package core
 
-// Limit holds a key to one app and role, whatever its owner may. The zero
-// Limit is none.
+// Limit restricts a key to one role on one app, whatever else its owner may do. The zero Limit restricts nothing.
 type Limit struct {
 	App  string
 	Role Role
 }
 
-// Actor is who does something, as far as that was proved. The zero Actor may
-// nothing.
+// Actor is whoever does something, as far as that was proved. The zero Actor may do nothing.
 type Actor struct {
 	Name   string // of a user; "host" for the commands on the host
 	Admin  bool
@@ -17,7 +15,7 @@ type Actor struct {
 	Limit  Limit           // of a deploy key
 }
 
-// Host is whoever can reach the daemon's own socket.
+// Host is the actor for whoever can reach the daemon's own socket: it may do everything.
 func Host() Actor { return Actor{Name: "host", Admin: true} }
 
 // May reports whether a has at least role r on app. It says nothing about
@@ -38,8 +36,7 @@ func (a Actor) Role(app string) Role {
 	}
 }
 
-// Covers reports whether a may all that b may: what b began, a may go on
-// with.
+// Covers reports whether a may do everything that b may do, so that a may continue what b began.
 func (a Actor) Covers(b Actor) bool {
 	if a.Name != b.Name || b.Admin && !a.Admin {
 		return false

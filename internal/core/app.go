@@ -12,9 +12,9 @@ type App struct {
 	Branch     string // the deploy branch, "main" or "master"; set by the first push
 	Live       int    // version of the live release; 0: none yet
 	Created    time.Time
-	Stopped    bool   // by someone, until someone starts it or deploys
-	Lock       Lock   // refuses deployments
-	FormerName string // the name before a rename whose files have not followed yet
+	Stopped    bool   // somebody stopped it, and nobody has started it or deployed since
+	Lock       Lock   // while it is set, deployments are refused
+	FormerName string // the name before a rename, while files still have that name; empty otherwise
 }
 
 // Lock is why an app takes no deployments.

@@ -6,10 +6,9 @@ type Commit struct {
 	Subject string // first line of its message, printable
 }
 
-// RefMove is a branch that is ready to move. One of the two must be called,
-// once.
+// RefMove is the move of a branch that is ready to be done. Exactly one of its methods must be called, once.
 type RefMove interface {
-	Commit() error // takes no room on the disk
+	Commit() error // needs no room on the disk
 	Abort()
 }
 

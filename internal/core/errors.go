@@ -11,9 +11,8 @@ var (
 	ErrTaken = errors.New("there is an app of that name already")
 )
 
-// Rejection is a failure that the pusher can act on. Reason goes into git's
-// reject line, so it is one short line; Hint, when there is one, says what to
-// type or change, and is printed above it.
+// Rejection is a failure that the person who asked can act on. Reason goes into git's reject line, so it is one short
+// line. Hint, if it is not empty, says what to type or change; in a push it is printed above that line.
 type Rejection struct {
 	Reason string
 	Hint   string
@@ -26,7 +25,7 @@ func (r *Rejection) Unwrap() error { return r.Err }
 // Reject makes a Rejection with a reason and a hint (which may be empty).
 func Reject(reason, hint string) *Rejection { return &Rejection{Reason: reason, Hint: hint} }
 
-// IgnoreMissing is err, or nil where err says that something is not there.
+// IgnoreMissing returns err, or nil if err is ErrNotFound.
 func IgnoreMissing(err error) error {
 	if errors.Is(err, ErrNotFound) {
 		return nil

@@ -14,8 +14,8 @@ type Machine struct {
 	Started time.Time
 }
 
-// MachineSpec is what a Driver needs to boot a machine. Env may hold secrets:
-// it travels to the guest over the control channel and is written nowhere.
+// MachineSpec is what a driver of machines (fleet.Driver) needs to boot one. Env may hold secrets: it travels to the
+// guest over the control channel and is written nowhere.
 type MachineSpec struct {
 	ID       string
 	App      string
@@ -35,7 +35,7 @@ type MachineSpec struct {
 type Disk struct {
 	Serial   string // guest.DiskBase, DiskApp, DiskDeps, or guest.VolumeSerial
 	Path     string // host path
-	Writable bool   // of a volume; its file belongs to one machine at a time
+	Writable bool   // true for a volume: its file belongs to one machine at a time
 }
 
 // Mount says where the app finds a writable disk.
@@ -47,19 +47,19 @@ type Mount struct {
 // EventKind tells what happened in or to a machine.
 type EventKind string
 
-// What a driver reports of a machine.
+// What a driver reports of a machine. The fields of Event in brackets are set.
 const (
-	EventBooted    EventKind = "booted"    // init runs and has its disks. Detail: its time so far. Boot
-	EventListening EventKind = "listening" // the app accepts connections on Port. Boot
-	EventExited    EventKind = "exited"    // the app's process ended; Detail says how
-	EventLog       EventKind = "log"       // a line of output; Stream and Line
-	EventStats     EventKind = "stats"     // what the machine uses; Stats. Every few seconds
-	EventHung      EventKind = "hung"      // the guest has said nothing for too long; Detail. Stop is what helps
-	EventGone      EventKind = "gone"      // the machine has ended; the last event. Detail says why
+	EventBooted    EventKind = "booted"    // init runs and has its disks (Detail: the kernel and the time so far; Boot)
+	EventListening EventKind = "listening" // the app accepts connections on its port (Boot)
+	EventExited    EventKind = "exited"    // the app's process ended (Detail says how)
+	EventLog       EventKind = "log"       // one line of output (Stream, Line)
+	EventStats     EventKind = "stats"     // what the machine uses, every few seconds (Stats)
+	EventHung      EventKind = "hung"      // the guest has been silent for too long (Detail); it must be stopped
+	EventGone      EventKind = "gone"      // the machine has ended (Detail says why); this is the last event
 )
 
-// Event is one thing a machine did. Everything in it comes from the guest and
-// is hostile: lines are cut to 16 KiB by the driver, nothing more is promised.
+// Event is one thing that a machine did. Everything in it may come from a hostile guest. The driver cuts Line and
+// Detail to 16 KiB and promises nothing more.
 type Event struct {
 	Kind   EventKind
 	Time   time.Time
@@ -104,7 +104,7 @@ func (b BootTimes) String() string {
 type Stats struct {
 	MemoryTotal int64         // bytes that the guest's kernel has
 	MemoryUsed  int64         // bytes that are neither free nor could be freed at once
-	AppRSS      int64         // bytes of memory in the app's processes, what they share counted for each
+	AppRSS      int64         // bytes of memory in the app's processes; shared memory counts for each of them
 	InitRSS     int64         // bytes of memory in the guest's own first process
 	CPU         time.Duration // of processor time since the app's start, all its processes together
 	Load        float64       // runnable tasks, averaged over a minute
@@ -118,8 +118,8 @@ type Stats struct {
 // quickly: while it runs, the machine's channel is not read.
 type Watch func(Event)
 
-// Exclusive reports whether two machines of this kind cannot run at once: a
-// writable disk belongs to one of them.
+// Exclusive reports whether two machines with this spec cannot run at the same time, because a writable disk belongs to
+// one machine only.
 func (s MachineSpec) Exclusive() bool {
 	for _, d := range s.Disks {
 		if d.Writable {

@@ -5,15 +5,15 @@ import (
 	"regexp"
 )
 
-// objectName is a full object name of git, as it prints one.
+// Full object names of git, as git prints them.
 var (
 	objectName       = regexp.MustCompile(`^[0-9a-f]{40}$`)
 	objectNameSHA256 = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-// CheckObjectName says why name cannot be the full name of an object in an app's repository, or nil. Those are SHA-1
-// repositories: git does not push from one kind into the other, and go-git, with which builds read them, is compiled
-// for one of the two.
+// CheckObjectName says why name cannot be the full name of an object in an app's repository, or nil. The repositories
+// use SHA-1: git does not push from one kind of repository into the other, and go-git, with which builds read them, is
+// compiled for one of the two.
 func CheckObjectName(name string) error {
 	switch {
 	case objectName.MatchString(name):

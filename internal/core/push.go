@@ -27,8 +27,8 @@ type Command struct {
 type Verdict struct {
 	Ref    string `json:"ref"`
 	Reject string `json:"reject,omitempty"` // why not; empty: accepted
-	// Store asks git itself to move the ref, when it is that of a shallow push.
-	// Without it git stores nothing: the core has moved the ref, or none moves.
+	// Store asks git itself to move the ref, which only a shallow push needs. Without it git moves nothing: the core
+	// has moved the ref, or no ref moves.
 	Store bool `json:"store,omitempty"`
 	// Moved tells the client that another ref was moved in its place.
 	Moved *Command `json:"moved,omitempty"`

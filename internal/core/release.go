@@ -24,7 +24,7 @@ type Release struct {
 	Key      string // fingerprint of the key; empty: no key was used
 	Trigger  Trigger
 	ImageOf  int  // the version whose image it boots; 0: it was built for this one
-	Pinned   bool // its image is kept, whatever comes after it
+	Pinned   bool // its image is kept, however many releases follow
 	State    State
 	Reason   string   // why it failed; empty otherwise
 	Manifest Manifest // empty until built
@@ -77,8 +77,8 @@ type Resources struct {
 	CPUs      int `json:"cpus,omitempty"`
 }
 
-// Files are the names of the files that a release of m needs: layers by
-// digest, the base by its id.
+// Files returns the names of the files that a release with this manifest needs: layers by their digests, the base by
+// its id.
 func (m Manifest) Files() []string {
 	names := []string{m.Base, m.App.Digest}
 	if m.Deps.Digest != "" {

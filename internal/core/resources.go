@@ -26,7 +26,7 @@ func CheckResources(r Resources) error {
 	return nil
 }
 
-// Or fills the fields that are not set from def.
+// Or returns r, with the fields that are not set taken from def.
 func (r Resources) Or(def Resources) Resources {
 	if r.MemoryMiB == 0 {
 		r.MemoryMiB = def.MemoryMiB

@@ -2,9 +2,8 @@ package core
 
 import "fmt"
 
-// Role is what someone may do with one app. A higher role may all that a
-// lower one may; the zero Role may nothing, not even know that the app is
-// there.
+// Role is what someone may do with one app. A higher role may do everything that a lower one may do. The zero Role may
+// do nothing: it does not even learn that the app exists.
 type Role int
 
 // The roles, in their order.
@@ -12,7 +11,7 @@ const (
 	RoleNone   Role = iota
 	RoleView        // see it: its releases, its log, its state
 	RoleDeploy      // and push, roll back, restart
-	RoleAdmin       // and its config, its domains, its end
+	RoleAdmin       // and change its config and its domains, and destroy it
 )
 
 var roleNames = [...]string{RoleNone: "none", RoleView: "view", RoleDeploy: "deploy", RoleAdmin: "admin"}

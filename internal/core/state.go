@@ -15,8 +15,8 @@ const (
 	Healthy  State = "healthy"  // the candidate answers; no traffic yet
 	Live     State = "live"     // it has the traffic
 	Draining State = "draining" // another release is live; its machine ends its requests
-	Retired  State = "retired"  // it was live once
-	Failed   State = "failed"   // it never was
+	Retired  State = "retired"  // it was live, and is over
+	Failed   State = "failed"   // it was never live
 )
 
 // next is the state machine: docs/decisions/0060-states.md draws it.

@@ -44,10 +44,9 @@ func (d StateDir) join(parts ...string) string {
 	return filepath.Join(append([]string{string(d)}, parts...)...)
 }
 
-// Create makes the folders. QEMU runs as a user of its own and must reach
-// the images, the volumes, the machines and libvirt's folder, and so does a build, which
-// must reach its own folders below builds/ and cache/; nobody else's business
-// is below the others.
+// Create makes the folders. QEMU runs as a user of its own, which must reach the bases, layers, volumes, machines and
+// libvirt's folder. A build runs as another user, which must reach its own folders below builds/ and cache/. The other
+// folders are for gitd alone.
 func (d StateDir) Create() error {
 	open := []string{string(d), d.Bases(), d.Layers(), d.Machines(), d.Libvirt(), d.Cache(), d.Builds(), d.Volumes()}
 	private := []string{d.join("repos"), d.Hooks(), d.join("ssh"), d.join("logs")}

@@ -1,10 +1,11 @@
 package core
 
-// Moment is what has just happened to an app, or is about to: the states of a release, and what lies between them.
+// Moment is something that has just happened to an app, or is about to happen: a state of a release, or a point between
+// two states.
 type Moment string
 
-// The moments of a deployment, in their order, and then those of machines. A moment is told when it is on disk and
-// before anyone can see its effect.
+// The moments of a deployment, in their order, and then those of machines. An observer is told of a moment when it is
+// on disk, and before anyone can see its effect.
 const (
 	AtPlan    Moment = "plan"    // the repository was read, and the tools for its build are there
 	AtInstall Moment = "install" // dependencies are about to be installed
@@ -22,11 +23,11 @@ const (
 	AtDrained Moment = "drained" // a replaced machine has ended its requests; it still runs
 	AtRetired Moment = "retired" // its release is over
 	AtLost    Moment = "lost"    // a machine that served ended, or is silent
-	AtStarted Moment = "started" // another machine has taken its place
+	AtStarted Moment = "started" // another machine has taken the place of a lost one
 )
 
-// Transition is one moment of one release, told to an observer by whoever makes it, who goes on when the observer
-// returns. It is how tests stop gitd between two steps; the product has no observer.
+// Transition is one moment of one release. The goroutine that makes it tells the observer and goes on when the observer
+// returns. This is how tests stop gitd between two steps; the product has no observer.
 type Transition struct {
 	Moment  Moment `json:"moment"`
 	App     string `json:"app"`

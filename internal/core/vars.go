@@ -12,7 +12,7 @@ import (
 // guest in one message, together with the rest of the environment.
 const MaxVars = 128 << 10
 
-// varName is a name of POSIX, of a bounded length.
+// varName is what POSIX allows as a name, with a bounded length.
 var varName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 
 // IsVarName reports whether name can be that of an environment variable.

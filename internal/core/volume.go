@@ -31,7 +31,7 @@ type Volume struct {
 // volumeName is short because the guest finds the disk by a serial that holds it: guest.VolumeSerial.
 var volumeName = regexp.MustCompile(`^[a-z](?:[a-z0-9-]{0,14}[a-z0-9])?$`)
 
-// mountPath is what both the guest and a terminal take without a question.
+// mountPath allows only paths that need no quoting, in the guest and in a terminal.
 var mountPath = regexp.MustCompile(`^(?:/[A-Za-z0-9_][A-Za-z0-9._-]{0,62}){1,8}$`)
 
 // CheckVolume says why v cannot be added to an app that has others, or nil.
@@ -60,8 +60,8 @@ func CheckVolume(v Volume, others []Volume) error {
 	return nil
 }
 
-// checkMount allows the places that a machine has for volumes: the rest of it
-// is read-only, or what it is made of.
+// checkMount allows only the paths where a machine has a place for volumes: everything else there is read-only, or
+// holds the machine's own files.
 func checkMount(p string) error {
 	hint := "a volume can be at /data, or anywhere below /app, for example --mount /app/uploads"
 	switch {

@@ -10,8 +10,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
-// TestBuildOutputIsKept: what the pusher saw of a release can be read again,
-// to its last line, whether it became live or failed.
+// TestBuildOutputIsKept: what the pusher saw of a release can be read again, up to its last line, whether the release
+// became live or failed.
 func TestBuildOutputIsKept(t *testing.T) {
 	w := newWorld(t)
 	w.build = func(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error) {

@@ -34,8 +34,7 @@ func (w *world) waitUntilGone(layers ...int) {
 	}
 }
 
-// TestCollection: with --keep 2, the images of the last two releases and of a
-// pinned one stay, and nothing that was rolled back to is missed.
+// TestCollection: with --keep 2, the images of the last two releases and of a pinned one stay; the others go.
 func TestCollection(t *testing.T) {
 	w := newWorld(t)
 	w.close()
@@ -60,8 +59,8 @@ func TestCollection(t *testing.T) {
 	}
 }
 
-// TestRollbackToWhatIsGone says so before anything is touched, and says how
-// to get there all the same.
+// TestRollbackToWhatIsGone: a rollback to an image that is gone is refused before anything is changed, and the refusal
+// says how to deploy that commit nevertheless.
 func TestRollbackToWhatIsGone(t *testing.T) {
 	w := newWorld(t)
 	w.close()
@@ -85,7 +84,7 @@ func TestRollbackToWhatIsGone(t *testing.T) {
 	}
 }
 
-// TestDamagedImage: what Verify finds keeps the release from being live.
+// TestDamagedImage: a release whose image Verify finds damaged does not become live.
 func TestDamagedImage(t *testing.T) {
 	w := newWorld(t)
 	w.pushes(1)

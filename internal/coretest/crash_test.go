@@ -16,8 +16,8 @@ import (
 
 var errDead = errors.New("the process is dead")
 
-// mortal is a ledger and a driver that die at their nth change: from then on
-// nothing that this process does has any effect, as after a kill -9.
+// mortal is a ledger and a driver that die at their nth change. From then on nothing that this process does has any
+// effect, as after a kill -9.
 type mortal struct {
 	*ledger.Ledger
 	driver *fakeDriver
@@ -25,10 +25,10 @@ type mortal struct {
 	mu   sync.Mutex
 	n    int // changes until death
 	dead bool
-	at   string // the change that was not made any more
+	at   string // the change that was no longer made
 }
 
-// change makes a change unless the process is dead.
+// change makes a change, unless the process is dead or dies now.
 func (m *mortal) change(what string, make func() error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -101,10 +101,9 @@ func (m *mortal) Stop(ctx context.Context, id string, grace time.Duration) error
 
 func (m *mortal) List(ctx context.Context) ([]core.Machine, error) { return m.driver.List(ctx) }
 
-// TestDeathAtEveryChange kills gitd before each change that a second push
-// makes to the ledger or the machines, which is after the change before it.
-// Whatever the moment, the next gitd serves what the ledger says, with one
-// machine, no release is left in the middle, and the next push works.
+// TestDeathAtEveryChange kills gitd before each change that a second push makes to the ledger or to the machines, which
+// is also after the change before it. Whenever gitd dies, the next one serves what the ledger says, with one machine;
+// no release is left in the middle; and the next push works.
 func TestDeathAtEveryChange(t *testing.T) {
 	seen := map[string]bool{}
 	for n := 1; ; n++ {
@@ -137,7 +136,7 @@ func TestDeathAtEveryChange(t *testing.T) {
 	}
 }
 
-// recovered starts gitd again and checks the promise.
+// recovered starts gitd again and checks what TestDeathAtEveryChange promises.
 func (w *world) recovered(t *testing.T, when string) {
 	t.Helper()
 	w.open()

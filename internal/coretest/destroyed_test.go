@@ -8,8 +8,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// TestNewAppOfAnOldName: an app lost machines and was destroyed. What was counted stayed with its name, so the next app
-// of that name began with restarts and losses that it never had.
+// TestNewAppOfAnOldName: an app lost machines and was destroyed. The counters used to stay with its name, so the next
+// app of that name began with restarts and losses that it never had.
 func TestNewAppOfAnOldName(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -26,8 +26,8 @@ func TestNewAppOfAnOldName(t *testing.T) {
 	}
 }
 
-// TestPushThatWaitedForADestruction: whoever waits for the turn of an app that is destroyed is told so at once, also
-// when an app of that name is there again.
+// TestPushThatWaitedForADestruction: after an app was destroyed, a rollback of it says that it is gone, and an app that
+// gets its name later can be deployed.
 func TestPushThatWaitedForADestruction(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -45,8 +45,8 @@ func TestPushThatWaitedForADestruction(t *testing.T) {
 	}
 }
 
-// TestFirstPushThatFails: the SSH door made the app behind the core's back, so the front door said 404 of it, but 503
-// of one that apps:create had made. There is one way to make an app now.
+// TestFirstPushThatFails: the SSH door used to make the app of a first push without the core. If that push failed, the
+// front door answered 404 for the app, but 503 for an app made by apps:create. Now there is one way to make an app.
 func TestFirstPushThatFails(t *testing.T) {
 	w := newWorld(t)
 	made, err := w.core.EnsureApp(t.Context(), ada, "shop")

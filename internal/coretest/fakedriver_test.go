@@ -12,8 +12,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/fleet/drivertest"
 )
 
-// TestFakeDriver: the driver that the core is tested with keeps the promises
-// that the real one does.
+// TestFakeDriver: the driver that the core is tested with keeps the same promises as the real one.
 func TestFakeDriver(t *testing.T) {
 	d := &fakeDriver{machines: map[string]*fakeMachine{}, adopted: func(m *fakeMachine) {
 		listens(m)

@@ -22,8 +22,7 @@ func (w *world) forbidBuilds() {
 	}
 }
 
-// TestRollback: a new release boots the older image, the branch follows, and
-// the next push goes on from there.
+// TestRollback: a new release boots the older image, the branch follows, and the next push continues from there.
 func TestRollback(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -46,7 +45,7 @@ func TestRollback(t *testing.T) {
 			t.Errorf("no %q in\n%s", text, out.String())
 		}
 	}
-	// To v3, which is v1's image: that is what Of says.
+	// v3 has the image of v1, so ImageOf says 1.
 	if err := w.core.Rollback(t.Context(), ada, "shop", 2, nil); err != nil {
 		t.Fatal(err)
 	}
@@ -62,8 +61,7 @@ func TestRollback(t *testing.T) {
 	}
 }
 
-// TestRollbackRefuses: what cannot be done is said before anything is
-// touched.
+// TestRollbackRefuses: an impossible rollback is refused before anything is changed.
 func TestRollbackRefuses(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -98,7 +96,7 @@ func TestRollbackRefuses(t *testing.T) {
 		t.Errorf("v%d is live", v)
 	}
 	w.wants(map[int]core.State{1: core.Retired, 2: core.Live, 3: core.Failed})
-	// The way that the hint shows.
+	// What the hint tells to type works.
 	if reject, out := w.pushRef(core.Command{Ref: "refs/tags/back-to-v1", Old: none, New: commit(1)}); reject != "" || !strings.Contains(out, "no longer kept: it is built again") {
 		t.Errorf("%q\n%s", reject, out)
 	}
@@ -107,7 +105,8 @@ func TestRollbackRefuses(t *testing.T) {
 	}
 }
 
-// TestRollbackSkipsTheSameImage: a restart is no step back.
+// TestRollbackSkipsTheSameImage: a rollback does not go back to a release with the live image, such as that of a
+// restart.
 func TestRollbackSkipsTheSameImage(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -128,8 +127,7 @@ func TestRollbackSkipsTheSameImage(t *testing.T) {
 	}
 }
 
-// TestStopAndStart: a stopped app stays stopped when gitd starts again, and
-// until someone starts it or deploys.
+// TestStopAndStart: a stopped app stays stopped when gitd starts again, until somebody starts it or deploys.
 func TestStopAndStart(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -171,8 +169,8 @@ func TestStopAndStart(t *testing.T) {
 	}
 }
 
-// TestTagStartsAStoppedApp: the tag of what was live last is no news for the
-// ledger, but it is for a stopped app.
+// TestTagStartsAStoppedApp: the tag of the live commit changes nothing for an app that runs, but it starts a stopped
+// app.
 func TestTagStartsAStoppedApp(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -253,8 +251,7 @@ func TestCreateAndDestroy(t *testing.T) {
 	}
 }
 
-// TestRename: the app goes on under its new name, in this process and in the
-// next.
+// TestRename: the app goes on under its new name, in this process and in the next.
 func TestRename(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -291,7 +288,7 @@ func TestRename(t *testing.T) {
 	w.eventually("the old machine is gone", func() bool { return w.driver.count() == 2 })
 }
 
-// TestCloseRefuses: a push that comes while gitd ends is told so.
+// TestCloseRefuses: a push that comes while gitd is stopping is told so.
 func TestCloseRefuses(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -304,8 +301,7 @@ func TestCloseRefuses(t *testing.T) {
 	}
 }
 
-// TestEndInABuild: gitd is told to end while it builds. The build is ended
-// and the release has failed, with the reason.
+// TestEndInABuild: gitd is told to stop while it builds. The build ends, and the release fails with that reason.
 func TestEndInABuild(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))

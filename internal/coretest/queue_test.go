@@ -13,15 +13,15 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
-// gate stops builds of one commit until it is opened or they are ended.
+// gate stops builds of one commit until the test opens it or the builds are cancelled.
 type gate struct {
 	commit  string
 	reached chan struct{}
 	open    chan struct{}
-	ended   chan struct{} // closed when a build was broken off in it
+	ended   chan struct{} // closed when a build was cancelled in it
 }
 
-// holdBuild has the builds of a commit wait.
+// holdBuild makes the builds of a commit wait.
 func (w *world) holdBuild(commit string) *gate {
 	g := &gate{commit: commit, reached: make(chan struct{}), open: make(chan struct{}), ended: make(chan struct{})}
 	before := w.build
@@ -50,8 +50,8 @@ func receives(t *testing.T, what string, c <-chan struct{}) {
 	}
 }
 
-// TestNewerPushReplacesABuild: the build is ended at once, its pusher is told
-// who took its place, and the newer commit becomes live.
+// TestNewerPushReplacesABuild: the older build ends at once, its pusher is told who took its place, and the newer
+// commit becomes live.
 func TestNewerPushReplacesABuild(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -72,8 +72,8 @@ func TestNewerPushReplacesABuild(t *testing.T) {
 	}
 }
 
-// TestNewerPushReplacesACandidate: nothing of a machine that boots is live
-// yet, so it can make way too, and is not left running.
+// TestNewerPushReplacesACandidate: a release whose machine boots is not live yet, so a newer push can take its place
+// too, and the machine is not left running.
 func TestNewerPushReplacesACandidate(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -97,8 +97,8 @@ func TestNewerPushReplacesACandidate(t *testing.T) {
 	w.eventually("one machine is left", func() bool { return w.driver.count() == 1 })
 }
 
-// TestNothingReplacesASwap: a push that comes while another is being swapped
-// waits and is told who has the app; a third takes the place of the second.
+// TestNothingReplacesASwap: a push that comes while another one is being swapped waits and is told which push has the
+// app. A third push takes the place of the second.
 func TestNothingReplacesASwap(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -154,8 +154,8 @@ func TestCancel(t *testing.T) {
 	}
 }
 
-// TestBuildsSideBySide: apps do not wait for each other until there are as
-// many builds as allowed; then the next is told what it waits for.
+// TestBuildsSideBySide: apps do not wait for each other until as many builds run as are allowed. Then the next build is
+// told what it waits for.
 func TestBuildsSideBySide(t *testing.T) {
 	w := newWorld(t)
 	w.close()
@@ -185,9 +185,8 @@ func TestBuildsSideBySide(t *testing.T) {
 	}
 }
 
-// TestRefsAreLeftToGit: from the swap until git has moved the branch of
-// a shallow push, nobody repairs it: git would find it moved, and tell the
-// pusher that the push failed.
+// TestRefsAreLeftToGit: from the swap until git has moved the branch of a shallow push, nobody repairs the branch.
+// Otherwise git would find it moved, and tell the pusher that the push failed.
 func TestRefsAreLeftToGit(t *testing.T) {
 	w := newWorld(t)
 	if _, err := w.ledger.CreateApp(t.Context(), "shop"); err != nil {
@@ -208,9 +207,9 @@ func TestRefsAreLeftToGit(t *testing.T) {
 	}
 }
 
-// TestBranchMovesWithTheLedger: the disk was full when a release had become
-// live, git could not move its branch, and the pusher was told that the push
-// was rejected. The branch is now made ready before: either both or none.
+// TestBranchMovesWithTheLedger: the disk was full after a release had become live, git could not move its branch, and
+// the pusher was told that the push was rejected. Now the move is prepared before: the release and the branch both
+// move, or neither does.
 func TestBranchMovesWithTheLedger(t *testing.T) {
 	w := newWorld(t)
 	if reject, _ := w.push(none, commit(1)); reject != "" {
@@ -228,7 +227,7 @@ func TestBranchMovesWithTheLedger(t *testing.T) {
 	}
 }
 
-// wants compares the states of shop's releases, once all is quiet.
+// wants waits until the releases of shop are in these states.
 func (w *world) wants(states map[int]core.State) {
 	w.t.Helper()
 	w.eventually("the releases are in their states", func() bool {

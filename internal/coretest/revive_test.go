@@ -15,7 +15,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
-// status is shop's.
+// status returns the status of shop.
 func (w *world) status() fleet.AppStatus {
 	w.t.Helper()
 	s, err := w.core.Status(w.t.Context(), "shop")
@@ -46,8 +46,8 @@ func TestLostDuringABuild(t *testing.T) {
 	w.eventually("only the new machine is left", func() bool { return w.driver.count() == 1 })
 }
 
-// TestHungMachineIsReplaced: a guest that says nothing any more is destroyed,
-// and its app starts again elsewhere.
+// TestHungMachineIsReplaced: the machine of a guest that has fallen silent is destroyed, and its app starts again in
+// another one.
 func TestHungMachineIsReplaced(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -72,7 +72,7 @@ func TestHungMachineIsReplaced(t *testing.T) {
 	}
 }
 
-// TestHungCandidateFails: a candidate that says nothing more has failed.
+// TestHungCandidateFails: a candidate that falls silent has failed.
 func TestHungCandidateFails(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -85,9 +85,8 @@ func TestHungCandidateFails(t *testing.T) {
 	}
 }
 
-// TestCrashLoopInTheGuest: an app that ends again and again is shown so, with
-// what it said last, and each end is in the audit. Once it has settled, or a
-// push has replaced it, it is no loop any more.
+// TestCrashLoopInTheGuest: an app that ends again and again is shown as a crash loop, with its last lines, and each end
+// is in the audit. After a push has replaced it, the loop is over.
 func TestCrashLoopInTheGuest(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -122,8 +121,8 @@ func TestCrashLoopInTheGuest(t *testing.T) {
 	}
 }
 
-// TestCrashLoopOfMachines: a live release that does not start any more is
-// tried again with pauses; a push takes its place without waiting for them.
+// TestCrashLoopOfMachines: a live release that does not start any more is tried again, with pauses. A push takes its
+// place without waiting for them.
 func TestCrashLoopOfMachines(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -153,8 +152,7 @@ func TestCrashLoopOfMachines(t *testing.T) {
 	w.eventually("one machine runs", func() bool { return w.driver.count() == 1 })
 }
 
-// TestFloodOfExits: a guest that reports ends without end cannot have the
-// ledger written for each of them.
+// TestFloodOfExits: a guest that reports an endless number of exits cannot have the ledger written for each of them.
 func TestFloodOfExits(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -173,9 +171,8 @@ func TestFloodOfExits(t *testing.T) {
 	}
 }
 
-// TestLiveIsLive: gitd is told to end in the moment after a release went
-// live. The push has succeeded, and says so: otherwise git would not move the
-// branch, and the pusher would believe the old release to be running.
+// TestLiveIsLive: gitd is told to stop in the moment after a release went live. The push has succeeded, and says so.
+// Otherwise git would not move the branch, and the pusher would believe that the old release still runs.
 func TestLiveIsLive(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -197,8 +194,8 @@ func TestLiveIsLive(t *testing.T) {
 	}
 }
 
-// TestPushDuringARevival: the revival of a release that is about to be
-// replaced gives way at once, however long it would have waited.
+// TestPushDuringARevival: the revival of a release that is about to be replaced gives way at once, however long it
+// would have waited.
 func TestPushDuringARevival(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -224,8 +221,8 @@ func TestPushDuringARevival(t *testing.T) {
 	}
 }
 
-// TestReviveAllWithOneBroken: after a reboot of the host every machine is
-// gone. All apps come back, and one that does not start holds up none.
+// TestReviveAllWithOneBroken: after a reboot of the host every machine is gone. All apps come back, and apps that do
+// not start delay no others.
 func TestReviveAllWithOneBroken(t *testing.T) {
 	w := newWorld(t)
 	apps := []string{"a", "b", "c", "d", "e", "f", "g", "shop"}
@@ -265,8 +262,8 @@ func TestReviveAllWithOneBroken(t *testing.T) {
 	})
 }
 
-// TestFullDisk: a ledger that cannot be written fails the push cleanly, and
-// the release does not stay in the middle of its life once there is room.
+// TestFullDisk: if the ledger cannot be written, the push fails cleanly. As soon as there is room, the release gets its
+// final state.
 func TestFullDisk(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -307,9 +304,8 @@ func (f *fullLedger) SaveRelease(ctx context.Context, r core.Release) error {
 	return f.Ledger.SaveRelease(ctx, r)
 }
 
-// TestPanicInTheFirstSecond: a kernel that panics before anything of the app
-// has run is started again. On a loaded host emulated kernels did: "IO-APIC +
-// timer doesn't work", and a sound push was refused.
+// TestPanicInTheFirstSecond: a machine whose kernel panics before anything of the app has run is started again. On a
+// loaded host emulated kernels did panic ("IO-APIC + timer doesn't work"), and a sound push was refused.
 func TestPanicInTheFirstSecond(t *testing.T) {
 	w := newWorld(t)
 	var boots atomic.Int32

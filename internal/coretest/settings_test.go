@@ -15,9 +15,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
-// TestEnvironment: what the repository says, below what people set, below
-// what gitd promises; and the next release has the settings of that moment,
-// whatever commit it is of.
+// TestEnvironment: what people set overrides what the repository says, and what gitd promises overrides both. The next
+// release has the settings of that moment, whatever its commit is.
 func TestEnvironment(t *testing.T) {
 	w := newWorld(t)
 	w.build = func(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error) {
@@ -71,8 +70,8 @@ func (w *world) vars() map[string]string {
 
 const hunter = "hunter2"
 
-// TestConfigMakesARelease: of the same image, with the new values, and no
-// value is told to anybody but the machine.
+// TestConfigMakesARelease: a change of config makes a release of the same image with the new values, and only the
+// machine learns a value.
 func TestConfigMakesARelease(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -109,9 +108,8 @@ func TestConfigMakesARelease(t *testing.T) {
 	}
 }
 
-// TestFailedConfigIsTakenBack: with a value that keeps the app from starting,
-// what serves goes on, and could be started again. What somebody else set
-// meanwhile stays.
+// TestFailedConfigIsTakenBack: with a value that keeps the app from starting, what serves goes on, and could be started
+// again. What somebody else has set in the meantime stays.
 func TestFailedConfigIsTakenBack(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -144,7 +142,7 @@ func TestFailedConfigIsTakenBack(t *testing.T) {
 	}
 }
 
-// TestConfigOfWhatDoesNotRun: nothing is booted for it; and a lock refuses it.
+// TestConfigOfWhatDoesNotRun: a change of config boots nothing if the app does not run, and a locked app refuses it.
 func TestConfigOfWhatDoesNotRun(t *testing.T) {
 	w := newWorld(t)
 	ada := core.Actor{Name: "ada"}

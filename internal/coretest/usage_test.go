@@ -15,7 +15,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
-// TestUsage: what takes room is counted where it belongs, and once.
+// TestUsage: everything that takes room is counted where it belongs, and once.
 func TestUsage(t *testing.T) {
 	w := newWorld(t)
 	w.pushes(2)
@@ -50,14 +50,13 @@ func TestUsage(t *testing.T) {
 			t.Errorf("%s: %d bytes", name, got)
 		}
 	}
-	// The layer of v2 has not the size any more that its manifest says.
+	// The layer of v2 no longer has the size that its manifest says.
 	if shop.Images != 1 || u.Free <= 0 || u.Size < u.Free || u.Ledger == 0 || shop.Total() < 4*block {
 		t.Errorf("%+v", u)
 	}
 }
 
-// TestFullDiskSaysWhatToDo: whatever step runs out of room, the pusher reads that the disk
-// is full and what can be done.
+// TestFullDiskSaysWhatToDo: when the disk is full, the pusher reads that, and what can be done.
 func TestFullDiskSaysWhatToDo(t *testing.T) {
 	w := newWorld(t)
 	w.pushes(1)

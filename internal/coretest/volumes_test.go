@@ -34,7 +34,7 @@ func (w *world) lastSpec() core.MachineSpec {
 	return w.driver.specs[len(w.driver.specs)-1]
 }
 
-// rejection is err's text with its hint, or why it is none.
+// rejection returns the text of err with its hint, or says that err is no rejection.
 func rejection(err error) string {
 	var r *core.Rejection
 	if !errors.As(err, &r) {
@@ -50,8 +50,8 @@ func errString(err error) string {
 	return err.Error()
 }
 
-// TestVolumeStopsFirst: an app with a volume never has two machines; its
-// requests are held from before the old one ends until the new one serves.
+// TestVolumeStopsFirst: an app with a volume never has two machines. Its requests wait from before the old machine ends
+// until the new one serves.
 func TestVolumeStopsFirst(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -80,7 +80,7 @@ func TestVolumeStopsFirst(t *testing.T) {
 		t.Errorf("the machine has the disk %+v, mounted %+v", disk, mount)
 	}
 
-	// A release that does not come up: the old one is started again.
+	// If a release does not come up, the old one is started again.
 	w.driver.app = func(m *fakeMachine) {
 		if m.Release == 3 {
 			m.watch(core.Event{Kind: core.EventGone, Detail: "kernel panic"})
@@ -97,8 +97,7 @@ func TestVolumeStopsFirst(t *testing.T) {
 	}
 }
 
-// TestVolumeRemoval: data goes only when somebody asks for that, and no
-// machine has it.
+// TestVolumeRemoval: data is removed only if somebody asks for it and no machine has it.
 func TestVolumeRemoval(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -106,7 +105,7 @@ func TestVolumeRemoval(t *testing.T) {
 	more := w.createVolume("more", "/app/more")
 	ctx, host := t.Context(), core.Host()
 
-	// What the running machine does not have yet can go.
+	// A volume that the running machine does not have yet can be removed.
 	if err := w.core.RemoveVolume(ctx, host, "shop", "more", nil); err != nil {
 		t.Error(err)
 	}
@@ -148,7 +147,7 @@ func TestVolumeRemoval(t *testing.T) {
 	}
 }
 
-// TestVolumeRefused: what cannot be is said before anything is made.
+// TestVolumeRefused: an impossible volume is refused before anything is made.
 func TestVolumeRefused(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -177,8 +176,7 @@ func TestVolumeRefused(t *testing.T) {
 	}
 }
 
-// TestVolumeFollowsItsApp: a renamed app finds its data, and one whose data
-// is lost is not started on an empty disk.
+// TestVolumeFollowsItsApp: a renamed app finds its data, and an app whose data is lost is not started on an empty disk.
 func TestVolumeFollowsItsApp(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))

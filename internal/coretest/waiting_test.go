@@ -15,8 +15,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/ledger"
 )
 
-// TestWaitForAnOldMachine: an app's first release without a volume still drained when the next one, with a volume, was
-// to stop what runs. That wait told nobody, and nothing could end it.
+// TestWaitForAnOldMachine: the machine of a release without a volume still drained when the next release, with a
+// volume, had to stop what runs. The pusher was not told of that wait, and nothing could end it.
 func TestWaitForAnOldMachine(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -39,7 +39,7 @@ func TestWaitForAnOldMachine(t *testing.T) {
 	}
 }
 
-// TestCloseEndsTheWaitForAnOldMachine: a gitd that was told to stop waited for that machine too.
+// TestCloseEndsTheWaitForAnOldMachine: a gitd that was told to stop used to wait for that machine too.
 func TestCloseEndsTheWaitForAnOldMachine(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -58,7 +58,7 @@ func TestCloseEndsTheWaitForAnOldMachine(t *testing.T) {
 	}
 }
 
-// tightLedger is a ledger on a disk that can be full: the real one's errors in that case.
+// tightLedger is a ledger whose disk can be full. It then returns the errors of the real one.
 type tightLedger struct {
 	*ledger.Ledger
 	full bool
@@ -92,8 +92,8 @@ func (l *tightLedger) CreateApp(ctx context.Context, app string) (core.App, erro
 	return l.Ledger.CreateApp(ctx, app)
 }
 
-// TestFullDiskInOperations: only pushes were told what to do about a full disk. A rollback, a change of config and the
-// making of an app printed the raw error.
+// TestFullDiskInOperations: only pushes used to say what to do about a full disk. A rollback, a change of config and
+// the making of an app printed the raw error.
 func TestFullDiskInOperations(t *testing.T) {
 	w := newWorld(t)
 	w.pushes(2)
@@ -119,7 +119,7 @@ func TestFullDiskInOperations(t *testing.T) {
 	}
 }
 
-// TestFullDiskInTheLedger: the reason of a release that failed for it was the raw error too.
+// TestFullDiskInTheLedger: the reason that the ledger keeps of a failed release used to be the raw error too.
 func TestFullDiskInTheLedger(t *testing.T) {
 	w := newWorld(t)
 	w.pushes(1)

@@ -34,8 +34,8 @@ const none = "0000000000000000000000000000000000000000"
 // commit makes an object name from a digit.
 func commit(n int) string { return fmt.Sprintf("%040d", n) }
 
-// world is a Deployer with the real ledger and with trades whose behaviour a
-// test chooses. Machines are HTTP servers on loopback.
+// world is an Engine with the real ledger and with trades whose behaviour a test chooses. Machines are HTTP servers on
+// loopback.
 type world struct {
 	t      *testing.T
 	state  core.StateDir
@@ -46,12 +46,12 @@ type world struct {
 	build  func(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error)
 	mu     sync.Mutex
 	points map[string]string // branch → commit, as the repository has it
-	noMove error             // why no branch can move
-	keep   int               // images of an app
-	damage error             // what Verify says
+	noMove error             // why no branch can move; nil: branches can move
+	keep   int               // how many images are kept of an app
+	damage error             // what Verify returns
 	swept  chan struct{}     // gets a token when a collection has looked at the layers
 	core   *engine.Engine
-	limit  int // of builds side by side; 0: the default
+	limit  int // how many builds run side by side; 0: the default
 }
 
 func newWorld(t *testing.T) *world {
@@ -67,8 +67,8 @@ func newWorld(t *testing.T) *world {
 	return w
 }
 
-// memoryDir is a folder in memory where there is one: these tests write
-// hundreds of transactions, and none is about what a disk keeps.
+// memoryDir returns a folder in memory, if the host has one: these tests write hundreds of transactions, and none of
+// them is about what a disk keeps.
 func memoryDir(t *testing.T) string {
 	dir, err := os.MkdirTemp("/dev/shm", "gitd-test")
 	if err != nil {
@@ -78,13 +78,13 @@ func memoryDir(t *testing.T) string {
 	return dir
 }
 
-// open is a start of gitd: a new core on what is on disk and what runs.
+// open starts gitd: a new core on what is on disk and what runs.
 func (w *world) open() {
 	w.t.Helper()
 	w.openWith(func(*engine.Config) {})
 }
 
-// openWith lets a test put something else into the core's configuration.
+// openWith does what open does, after a test has changed the core's configuration.
 func (w *world) openWith(change func(c *engine.Config)) {
 	w.t.Helper()
 	l, err := ledger.Open(w.t.Context(), w.state.Ledger())
@@ -127,7 +127,7 @@ func (w *world) pushRef(c core.Command) (reject, out string) {
 	return p.end()
 }
 
-// pushed is a push under way. What it prints can be read meanwhile.
+// pushed is a push under way. What it has printed so far can be read at any time.
 type pushed struct {
 	w       *world
 	out     syncBuffer
@@ -135,7 +135,7 @@ type pushed struct {
 	outcome deploy.Outcome
 }
 
-// begin starts a push to app, which is made.
+// begin makes app and starts a push to it.
 func (w *world) begin(app string, c core.Command) *pushed {
 	w.t.Helper()
 	if _, err := w.ledger.CreateApp(w.t.Context(), app); err != nil {
@@ -206,7 +206,7 @@ func (w *world) Build(ctx context.Context, src image.Source, r *progress.Report)
 	return w.build(ctx, src, r)
 }
 
-// goodBuild leaves the files of an image, so that it counts as kept.
+// goodBuild makes the files of an image, so that the image counts as kept.
 func (w *world) goodBuild(_ context.Context, src image.Source, _ *progress.Report) (core.Manifest, error) {
 	src.Hold.Take("b1", src.Commit)
 	m := core.Manifest{Base: "b1", App: core.Layer{Digest: src.Commit}, Start: []string{"/usr/bin/node", "$WHICH"}, Env: map[string]string{"WHICH": "server.js"}}
@@ -268,7 +268,7 @@ func (discard) Append(string, core.Line)                     {}
 func (discard) Remove(context.Context, string) error         { return nil }
 func (discard) Rename(context.Context, string, string) error { return nil }
 
-// fakeRouter routes by map.
+// fakeRouter keeps in maps where requests would go.
 type fakeRouter struct {
 	mu       sync.Mutex
 	to, down map[string]string
@@ -278,7 +278,7 @@ type fakeRouter struct {
 	drain    func(context.Context) // waits for the requests of a replaced machine; nil: there are none
 }
 
-// Hold keeps no requests: there are none. It notes what it was asked for.
+// Hold has no requests to keep. It notes for which apps it was called.
 func (r *fakeRouter) Hold(app string, _ time.Duration) func(context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -361,7 +361,7 @@ type fakeMachine struct {
 	status int
 }
 
-// healthy listens at once and answers with its release.
+// healthy makes a machine listen at once. It answers with its release.
 func healthy(m *fakeMachine) { m.watch(core.Event{Kind: core.EventListening}) }
 
 func (d *fakeDriver) Boot(_ context.Context, s core.MachineSpec, w core.Watch) (core.Machine, error) {
@@ -419,14 +419,14 @@ func (d *fakeDriver) List(context.Context) ([]core.Machine, error) {
 	return list, nil
 }
 
-// behave changes what machines do after their boot.
+// behave sets what machines do after their boot.
 func (d *fakeDriver) behave(app func(m *fakeMachine)) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.app = app
 }
 
-// all are the machines that run.
+// all returns the machines that run.
 func (d *fakeDriver) all() []*fakeMachine {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -464,8 +464,8 @@ func TestPushBecomesLive(t *testing.T) {
 	}
 }
 
-// TestFailureChangesNothing: whatever goes wrong, the live release serves,
-// no machine is left, the reason is told, and the next push works.
+// TestFailureChangesNothing: whatever goes wrong, the live release goes on serving, no machine is left, the reason is
+// told, and the next push works.
 func TestFailureChangesNothing(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -566,9 +566,8 @@ func TestTagBootsTheKeptImage(t *testing.T) {
 	}
 }
 
-// TestRestart: a machine outlives gitd and is adopted; one that is gone is
-// started; one that the ledger does not want is stopped; an interrupted
-// release is failed.
+// TestRestart: a machine outlives gitd and is adopted; a machine that is gone is started; a machine that the ledger
+// does not want is stopped; an interrupted release is marked as failed.
 func TestRestart(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
@@ -598,12 +597,11 @@ func TestRestart(t *testing.T) {
 	w.eventually("the app serves again", func() bool { return w.router.get(t, "shop") == "v1" })
 }
 
-// TestRefFollowsTheLedger: git and gitd were cut off between the swap of a
-// first push and its ref. The branch was recorded after the release once, and
-// such an app refused every later push as stale.
+// TestRefFollowsTheLedger: the connection to git was cut off between the swap of a first push and the move of its ref.
+// The branch was once recorded after the release, and such an app refused every later push as stale.
 func TestRefFollowsTheLedger(t *testing.T) {
 	w := newWorld(t)
-	w.push(none, commit(1)) // the test's git never moves a ref
+	w.push(none, commit(1)) // gitd moves the branch itself: there is no git here
 	w.close()
 	w.open()
 	if w.points["main"] != commit(1) {
@@ -611,7 +609,7 @@ func TestRefFollowsTheLedger(t *testing.T) {
 	}
 }
 
-// TestLostMachineIsReplaced: a machine that ends by itself is started again.
+// TestLostMachineIsReplaced: when a machine ends by itself, another one is started.
 func TestLostMachineIsReplaced(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))

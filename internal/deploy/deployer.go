@@ -28,20 +28,20 @@ type Config struct {
 	Trail     *audit.Trail
 	Work      *background.Work
 	Log       *slog.Logger
-	Observe   func(core.Transition) // told of each step, before anyone can see its effect; nil: nobody
+	Observe   func(core.Transition) // called at each step, before anyone can see its effect; nil: nothing is called
 
 	URL    func(app string) string // where people find an app
-	Builds int                     // side by side, of all apps; 0: as many as there are cores
+	Builds int                     // how many run side by side, of all apps; 0: as many as there are cores
 }
 
-// Deployer takes releases from a push or a command to live or to failed: it alone moves their state up to live. Its
-// methods are safe for concurrent use.
+// Deployer takes releases from a push or a command to live or to failed. Nothing else moves the state of a release up
+// to live. Its methods are safe for concurrent use.
 type Deployer struct {
 	cfg    Config
 	builds queue // of all apps
 
 	mu    sync.Mutex
-	lanes map[string]*queue // by app: who deploys it, and who waits for that
+	lanes map[string]*queue // by app: which turn deploys it, and which turns wait
 }
 
 // New makes a Deployer. Call FailInterrupted and RepairAllRefs before the first push.
@@ -67,7 +67,8 @@ func (d *Deployer) lane(app string) *queue {
 	return q
 }
 
-// Rename has those who wait for from wait on: they find that it is gone. The caller has the turn of from.
+// Rename moves the queue of an app from its old name to its new one. The turns that wait in the queue find, each when
+// it comes, that the old name does not exist any more. The caller has the turn of from.
 func (d *Deployer) Rename(from, to string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -76,7 +77,7 @@ func (d *Deployer) Rename(from, to string) {
 }
 
 // Forget ends the queue of an app that was destroyed, so that an app which gets its name later begins with an empty
-// one. The caller has the turn of app.
+// queue. The caller has the turn of app.
 func (d *Deployer) Forget(app string) {
 	q := d.lane(app)
 	d.mu.Lock()
@@ -85,20 +86,20 @@ func (d *Deployer) Forget(app string) {
 	q.close(noApp(app))
 }
 
-// errStopping is the answer to whoever comes too late.
+// errStopping is the answer to a push or a command that comes while gitd is stopping.
 var errStopping = core.Reject("gitd is stopping; try again when it is back", "")
 
-// QueueOf are the turns of an app's deployments: the one that has the app, then those that wait.
+// QueueOf returns the turns of an app's deployments: the turn that has the app, then those that wait.
 func (d *Deployer) QueueOf(app string) []QueueEntry { return d.lane(app).entries() }
 
-// Overview is what all of gitd is deploying.
+// Overview is everything that gitd is deploying.
 type Overview struct {
-	Builds     []QueueEntry // running, then waiting
-	BuildLimit int          // side by side
-	Queue      []QueueEntry // of all apps; those with position 0 deploy
+	Builds     []QueueEntry // those that run, then those that wait
+	BuildLimit int          // how many builds run side by side
+	Queue      []QueueEntry // the turns of all apps; those with position 0 deploy
 }
 
-// Overview says what all of gitd is deploying.
+// Overview returns everything that gitd is deploying.
 func (d *Deployer) Overview() Overview {
 	d.mu.Lock()
 	lanes := slices.Collect(maps.Values(d.lanes))

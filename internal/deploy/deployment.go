@@ -16,23 +16,23 @@ import (
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
-// deployment is one run: a release on its way to being live (pipeline.go), or another change that must not meet one.
-// It has its app's turn from enter on.
+// deployment is one run: a release on its way to being live (pipeline.go), or another change that must not happen at
+// the same time. It has its app's turn after enter has returned.
 type deployment struct {
 	*Deployer
 	lane   *queue // of the app
 	turn   *turn
 	by     core.Actor
 	report *progress.Report
-	files  *image.Hold // of the image's files, until the ledger has what became of the release
+	files  *image.Hold // of the image's files, until the ledger says what became of the release
 
 	app     core.App // as it was when the deployment's turn came
-	branch  string   // becomes the app's deploy branch; empty: that does not change
+	branch  string   // becomes the app's deploy branch; empty: the deploy branch does not change
 	shallow bool     // git itself moves the branch
 	release core.Release
 }
 
-// deploymentOf makes a deployment for app, asked for by somebody.
+// deploymentOf makes a deployment for app, on behalf of by.
 func (d *Deployer) deploymentOf(by core.Actor, app, what string, r *progress.Report) *deployment {
 	j := &deployment{
 		Deployer: d, lane: d.lane(app), by: by, report: r, files: d.cfg.Shelf.Hold(),
@@ -42,14 +42,14 @@ func (d *Deployer) deploymentOf(by core.Actor, app, what string, r *progress.Rep
 	return j
 }
 
-// replacing has the deployment take the place of older ones, and give its own to a newer.
+// replacing lets the deployment take the place of older ones, and lets a newer one take its place.
 func (d *deployment) replacing() *deployment {
 	d.turn.replace, d.turn.yields = true, true
 	return d
 }
 
-// enter waits for the deployment's turn and reads where the app stands. The context it returns ends when another
-// deployment takes its place. leave must be called, once the app's git refs agree with the ledger.
+// enter waits for the deployment's turn and reads the app from the ledger. The returned context ends when another
+// deployment takes this one's place. leave must be called, once the app's git refs agree with the ledger.
 func (d *deployment) enter() (ctx context.Context, leave func(), err error) {
 	ctx, d.turn.cancel = context.WithCancelCause(d.cfg.Work.Context())
 	leave = sync.OnceFunc(func() {
@@ -77,7 +77,8 @@ func noApp(app string) *core.Rejection {
 	return core.Reject(fmt.Sprintf("there is no app %q any more", app), "`apps` lists yours")
 }
 
-// told prints a place in a queue whenever it is another one.
+// told returns a function that prints the deployment's place in a queue whenever the place, or what holds the queue,
+// has changed.
 func (d *deployment) told(format string) func(waiting) {
 	last := ""
 	return func(w waiting) {
@@ -103,7 +104,7 @@ func (d *deployment) unlocked() error {
 		"`apps:unlock "+d.app.Name+"` lets deployments in again")
 }
 
-// keepOutput has the text of this deployment kept from here on, where `logs --build` finds it.
+// keepOutput copies the text of this deployment from here on to where `logs --build` finds it.
 func (d *deployment) keepOutput() {
 	w, err := d.cfg.BuildLogs.Begin(d.release.App, d.release.Version)
 	if err != nil {
@@ -113,18 +114,18 @@ func (d *deployment) keepOutput() {
 	d.report.Keep(w)
 }
 
-// takeImage keeps collections from removing an image that the ledger names, until the deployment ends, and says as
-// image.Check does what of it is missing.
+// takeImage keeps collections from removing an image that the ledger names, until the deployment ends. Like
+// image.Check, it returns what is missing of the image, or nil.
 func (d *deployment) takeImage(m core.Manifest) error {
 	d.files.Take(m.Files()...)
 	return image.Check(d.cfg.State, m)
 }
 
-// recordBranch stores the deploy branch of a first push. It comes before the release is live: with a live release and
-// no branch, RepairRefs could not move a ref that git was kept from moving.
+// recordBranch stores the deploy branch of a first push. It must come before the release is live: with a live release
+// and no recorded branch, RepairRefs could not move a branch that git was kept from moving.
 func (d *deployment) recordBranch(ctx context.Context) error {
 	if d.branch == "" {
-		d.branch = cmp.Or(d.app.Branch, "main") // a tag came first
+		d.branch = cmp.Or(d.app.Branch, "main") // the first push was a tag
 	}
 	if d.app.Branch == d.branch {
 		return nil
@@ -136,7 +137,7 @@ func (d *deployment) recordBranch(ctx context.Context) error {
 	})
 }
 
-// observe tells the log and the observer of a moment of the release.
+// observe logs a moment of the release and tells the observer about it.
 func (d *deployment) observe(m core.Moment) {
 	d.cfg.Log.Debug("moment", "app", d.turn.app, "moment", string(m), "release", d.release.Version)
 	d.cfg.Observe(core.Transition{Moment: m, App: d.turn.app, Release: d.release.Version, Reason: d.release.Reason})
@@ -153,8 +154,8 @@ func (d *deployment) summary() string {
 	return b.String()
 }
 
-// times is the table of a push in one line. Phases that most pushes pass through in no time are named only when they
-// took some.
+// times returns the time of each phase in one line. Phases that take no time in most pushes are left out unless they
+// took more than 100 ms.
 func (d *deployment) times() string {
 	var parts []string
 	var total time.Duration
@@ -167,7 +168,8 @@ func (d *deployment) times() string {
 	return strings.Join(append(parts, "total "+units.Took(total)), " · ")
 }
 
-// because replaces the error of a work that was broken off by the reason for that.
+// because returns the reason why ctx ended, if it has ended, and else err: work that was interrupted fails with errors
+// that do not say why.
 func because(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

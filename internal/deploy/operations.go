@@ -11,7 +11,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
-// Turn is what a change of an app may do while it has the app to itself.
+// Turn is what a change of an app may use while no other change of that app can run.
 type Turn struct {
 	App    core.App // as it was when the turn came
 	Report *progress.Report
@@ -19,7 +19,7 @@ type Turn struct {
 	d *deployment
 }
 
-// Redeploy brings up the app's live image as a new release.
+// Redeploy deploys the app's live image as a new release.
 func (t *Turn) Redeploy(ctx context.Context, why core.Trigger) error {
 	live, err := t.d.cfg.Ledger.Release(ctx, t.App.Name, t.App.Live)
 	if err != nil {
@@ -28,12 +28,12 @@ func (t *Turn) Redeploy(ctx context.Context, why core.Trigger) error {
 	return t.d.redeploy(ctx, live, why)
 }
 
-// Unlocked refuses a change of a locked app.
+// Unlocked returns an error if the app is locked.
 func (t *Turn) Unlocked() error { return t.d.unlocked() }
 
-// Operate runs work when app's turn for it has come, with progress on w. It is not tied to the caller's connection,
-// as a push is not tied to its client's. what names the work to those who wait; replaces has it take the place of
-// deployments that wait, build or boot.
+// Operate runs work when app's turn for it has come, with progress on w. The work goes on if the caller's connection
+// ends, as a push does. what names the work to those who wait. With replaces, the work takes the place of deployments
+// that wait, build or boot.
 func (d *Deployer) Operate(
 	by core.Actor, app, what string, replaces bool, w io.Writer, work func(context.Context, *Turn) error,
 ) error {
@@ -70,8 +70,8 @@ func (d *Deployer) operate(
 	return disk.Rejected(err)
 }
 
-// Rollback deploys the image of an older release of app again, as a new release. Version 0 is the newest that was live
-// before what is live now and has another image.
+// Rollback deploys the image of an older release of app again, as a new release. Version 0 means the newest release
+// that was live before the live one and has another image.
 func (d *Deployer) Rollback(_ context.Context, by core.Actor, app string, version int, w io.Writer) error {
 	what := "a rollback"
 	if version > 0 {
@@ -87,7 +87,7 @@ func (d *Deployer) Rollback(_ context.Context, by core.Actor, app string, versio
 	})
 }
 
-// Redeploy makes a new release of app's live image, because its config has changed or to start it anew.
+// Redeploy makes a new release of app's live image, because its config has changed, or to start it anew.
 func (d *Deployer) Redeploy(_ context.Context, by core.Actor, app string, t core.Trigger, w io.Writer) error {
 	return d.Operate(by, app, "a "+string(t)+" release", false, w, func(ctx context.Context, turn *Turn) error {
 		switch {
@@ -100,7 +100,7 @@ func (d *Deployer) Redeploy(_ context.Context, by core.Actor, app string, t core
 	})
 }
 
-// Cancel ends the deployments of app that wait, build or boot; what is being swapped goes on.
+// Cancel ends the deployments of app that wait, build or boot. One that is being swapped goes on.
 func (d *Deployer) Cancel(ctx context.Context, by core.Actor, app string) error {
 	if d.lane(app).cancelAll(core.Reject("cancelled by "+by.Name, "")) == 0 {
 		return core.Reject("nothing of "+app+" can be cancelled", "only what waits, builds or boots can")
@@ -109,12 +109,12 @@ func (d *Deployer) Cancel(ctx context.Context, by core.Actor, app string) error 
 	return nil
 }
 
-// NoRelease is the answer to what needs a release of app when it has none.
+// NoRelease is the answer to an operation that needs a release of app, when it has none.
 func NoRelease(app string) *core.Rejection {
 	return core.Reject(app+" has no release yet", "a `git push` makes the first")
 }
 
-// redeploy brings up the image of an older release, or of the live one, as a new release.
+// redeploy deploys the image of an older release, or of the live one, as a new release.
 func (d *deployment) redeploy(ctx context.Context, of core.Release, t core.Trigger) error {
 	if err := d.unlocked(); err != nil && t != core.ByRestart {
 		return err

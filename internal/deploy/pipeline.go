@@ -13,9 +13,9 @@ import (
 )
 
 // This file is the way of a release from its draft to live, from top to bottom: build, boot (until it is healthy),
-// swap. Whatever fails on it leaves what serves as it was.
+// swap. If any step fails, what serves stays as it was.
 
-// run brings draft, which is stored as the app's next version, to live or to failed.
+// run stores draft as the app's next version, and brings that release to live or to failed.
 func (d *deployment) run(ctx context.Context, draft core.Release) error {
 	draft.App, draft.Pusher, draft.Key, draft.Created = d.app.Name, d.by.Name, d.by.Key, time.Now()
 	var err error
@@ -59,10 +59,10 @@ func (d *deployment) bringUp(ctx context.Context) error {
 	return nil
 }
 
-// build makes the image of a release that has none yet, in one of the places that there are for builds.
+// build makes the image of a release that has none yet, and takes one of the places for builds.
 func (d *deployment) build(ctx context.Context) error {
 	if d.release.State != core.Building {
-		return nil // it boots the image of an older release
+		return nil // the release boots the image of an older one
 	}
 	place := &turn{app: d.app.Name, by: d.by.Name, what: "the build of " + d.app.Name, cancel: d.turn.cancel}
 	if err := d.builds.join(ctx, place, d.told("Waiting: number %d in the queue for builds. Now: %s")); err != nil {
@@ -79,8 +79,8 @@ func (d *deployment) build(ctx context.Context) error {
 	return d.step(ctx, core.Built)
 }
 
-// verify reads the release's image in the background and returns the wait for what that finds. It takes less time
-// than a boot, and no damaged image becomes live.
+// verify reads the release's image in the background and returns a function that waits for the result. The check takes
+// less time than the boot beside it, and no damaged image becomes live.
 func (d *deployment) verify(ctx context.Context) (sound func() error) {
 	found := make(chan error, 1)
 	r := d.release
@@ -95,7 +95,7 @@ func (d *deployment) verify(ctx context.Context) (sound func() error) {
 	return sync.OnceValue(func() error { return <-found })
 }
 
-// boot starts a candidate and waits until it is healthy, and its image was found sound.
+// boot starts a candidate and waits until it is healthy and its image was found sound.
 func (d *deployment) boot(ctx context.Context, spec core.MachineSpec, sound func() error) (*fleet.Instance, error) {
 	d.observe(core.AtBoot)
 	candidate, err := d.cfg.Fleet.Boot(ctx, spec, d.release, d.report)
@@ -103,7 +103,7 @@ func (d *deployment) boot(ctx context.Context, spec core.MachineSpec, sound func
 		if err == nil {
 			d.cfg.Fleet.Discard(candidate)
 		}
-		return nil, bad // which is also why it may not have booted
+		return nil, bad // this may also be why it did not boot
 	}
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (d *deployment) boot(ctx context.Context, spec core.MachineSpec, sound func
 	return candidate, nil
 }
 
-// swap makes a healthy candidate live. From here on nothing replaces the deployment.
+// swap makes a healthy candidate live. Once the turn is fixed, no other deployment can take the place of this one.
 func (d *deployment) swap(ctx context.Context, candidate *fleet.Instance) error {
 	if err := d.step(ctx, core.Healthy); err != nil {
 		return err
@@ -132,8 +132,9 @@ func (d *deployment) swap(ctx context.Context, candidate *fleet.Instance) error 
 	return d.goLive(ctx, candidate)
 }
 
-// goLive moves the traffic: the ledger, then the front door, then the old machine drains in the background. After a
-// crash in between, the next process finds the new release live and routes to it. The caller holds the stage.
+// goLive moves the traffic: first in the ledger, then at the front door; then the old machine drains in the background.
+// After a crash in between, the next process finds the new release live and sends the requests to it. The caller holds
+// the stage.
 func (d *deployment) goLive(ctx context.Context, candidate *fleet.Instance) error {
 	before := d.app.Live
 	d.release.Finished, d.release.Steps = time.Now(), d.report.Steps()
@@ -148,8 +149,8 @@ func (d *deployment) goLive(ctx context.Context, candidate *fleet.Instance) erro
 	return nil
 }
 
-// promote makes the release live in the ledger, and the deploy branch with it: the branch is made ready before, so
-// that a full disk cannot have git reject what is live.
+// promote makes the release live in the ledger, and moves the deploy branch. The move of the branch is prepared before,
+// so that a full disk cannot make git reject a release that is live.
 func (d *deployment) promote(ctx context.Context, candidate *fleet.Instance) error {
 	var move core.RefMove = core.NoMove{}
 	var err error
@@ -174,7 +175,8 @@ func (d *deployment) promote(ctx context.Context, candidate *fleet.Instance) err
 }
 
 // replace is the other order, for machines that cannot run beside the next one: the front door holds the app's
-// requests, the old machine stops, the new one starts. If that does not become live, the old release is started again.
+// requests, the old machine stops, the new one starts. If the new release does not become live, the old one is started
+// again.
 func (d *deployment) replace(ctx context.Context, spec core.MachineSpec, sound func() error) error {
 	if err := sound(); err != nil { // before anything is stopped
 		return err
@@ -213,7 +215,7 @@ func (d *deployment) bootAndGoLive(ctx context.Context, spec core.MachineSpec, s
 	return err
 }
 
-// step moves the release on, in the ledger first.
+// step moves the release to the next state, in the ledger first.
 func (d *deployment) step(ctx context.Context, s core.State) error {
 	next := d.release
 	next.State, next.Steps = s, d.report.Steps()
@@ -225,12 +227,13 @@ func (d *deployment) step(ctx context.Context, s core.State) error {
 	return nil
 }
 
-// moved tells where the release stands now, in the ledger and not yet anywhere else.
+// moved logs the release's new state and tells the observer (see observe). The state is in the ledger, and visible
+// nowhere else yet.
 func (d *deployment) moved() {
 	d.observe(core.Moment(d.release.State))
 }
 
-// fail stores why the release never was live.
+// fail stores why the release did not become live.
 func (d *deployment) fail(cause error) {
 	r := d.release
 	r.State, r.Finished, r.Steps = core.Failed, time.Now(), d.report.Steps()

@@ -9,32 +9,33 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
-// Ledger is what deployments read and write of the durable truth. Each method is one transaction that is on
-// disk when it returns. Look-ups of what is not there return core.ErrNotFound.
+// Ledger is what deployments read and write of the durable truth. Each method is one transaction, which is on disk when
+// the method returns. Look-ups of what is not there return core.ErrNotFound.
 type Ledger interface {
 	App(ctx context.Context, name string) (core.App, error)
 	// Apps are sorted by name.
 	Apps(ctx context.Context) ([]core.App, error)
-	// ChangeApp stores what change does to an app's branch, lock, former name, and whether it is stopped. change runs
-	// inside the transaction, so it must not use the ledger; its error changes nothing.
+	// ChangeApp stores what change does to an app's branch, lock and former name, and whether it is stopped. change
+	// runs inside the transaction, so it must not use the ledger. If it returns an error, nothing is changed.
 	ChangeApp(ctx context.Context, name string, change func(a *core.App) error) error
 
-	// AddRelease gives r the app's next version and stores it. Its state is one that Starts.
+	// AddRelease gives r the app's next version and stores it. r.State must be one for which Starts is true.
 	AddRelease(ctx context.Context, r core.Release) (core.Release, error)
-	// SaveRelease stores the changed fields of an existing release. A step that State.CanBecome does not allow is
-	// refused, and so are those that Promote makes.
+	// SaveRelease stores the changed fields of an existing release. It refuses a step that State.CanBecome does not
+	// allow, and the steps that Promote makes.
 	SaveRelease(ctx context.Context, r core.Release) error
-	// Promote makes r, which is Healthy, the live release of its app, has the one before drain, and the app be no
-	// longer stopped, in one transaction: after a crash exactly one of the two is live.
+	// Promote makes r, which is Healthy, the live release of its app. The release before it becomes Draining, and the
+	// app is no longer stopped. All this is one transaction: after a crash exactly one of the two releases is live.
 	Promote(ctx context.Context, r core.Release) error
 	Release(ctx context.Context, app string, version int) (core.Release, error)
 	// Releases are the newest first; limit 0 means all.
 	Releases(ctx context.Context, app string, limit int) ([]core.Release, error)
-	// Image finds the newest release of app that was built from commit and was live once.
+	// Image finds the newest release of this commit of app that was live, or is.
 	Image(ctx context.Context, app, commit string) (core.Release, error)
 	// Lives are the live releases of all apps, by app.
 	Lives(ctx context.Context) ([]core.Release, error)
-	// Unfinished are the releases that are on their way to another state: those that are Deploying, and Draining.
+	// Unfinished are the releases that are on their way to another state: those that are Deploying, and those that are
+	// Draining.
 	Unfinished(ctx context.Context) ([]core.Release, error)
 
 	SaveMachine(ctx context.Context, m core.Machine) error
@@ -42,26 +43,27 @@ type Ledger interface {
 
 // Builder turns a commit into an image.
 type Builder interface {
-	// Build makes or finds the layers of src and reports each step. What the repository's author can repair is
-	// returned as a *core.Rejection.
+	// Build makes or finds the layers of src and reports each step. It returns a *core.Rejection for what the
+	// repository's author can repair.
 	Build(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error)
 }
 
 // Images is the store of images, as far as a deployment needs it.
 type Images interface {
-	// Verify reads the files of m and compares them with their digests. A damaged one is removed, so that the next
-	// build makes it again, and named by a *core.Rejection.
+	// Verify reads the files of m and compares them with their digests. It removes a damaged file, so that the next
+	// build makes it again, and returns a *core.Rejection that names it.
 	Verify(ctx context.Context, m core.Manifest) error
 }
 
 // Repos is the git side of a deployment.
 type Repos interface {
-	// Commit peels an object name to the commit it names. A *core.Rejection says that there is none behind it.
+	// Commit finds the commit that an object name stands for, through tags. It returns a *core.Rejection if there is
+	// none.
 	Commit(ctx context.Context, app, object string) (core.Commit, error)
 	// Point sets branch of app's repository to commit, and HEAD to branch.
 	Point(ctx context.Context, app, branch, commit string) error
-	// Prepare gets ready for what Point does, and keeps others from moving the branch meanwhile: what can fail, for
-	// want of room above all, fails here. The caller ends the move.
+	// Prepare prepares what Point does, and keeps others from moving the branch until then. Whatever can fail, above
+	// all for want of room on the disk, fails here. The caller must end the move.
 	Prepare(ctx context.Context, app, branch, commit string) (core.RefMove, error)
 }
 

@@ -7,11 +7,11 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// intent is what a push wants once its refs have been judged.
+// intent is what a push asks for, after its refs have been judged.
 type intent struct {
 	deploy   *core.Command // the one command that deploys; nil: nothing to do
 	trigger  core.Trigger
-	branch   string // the app's deploy branch; set by a first push
+	branch   string // the app's deploy branch; a first push sets it
 	verdicts map[string]core.Verdict
 }
 
@@ -20,9 +20,8 @@ const (
 	tags  = "refs/tags/"
 )
 
-// judge decides what each ref of a push means, before anything is built. It
-// looks at names only. branch is the app's deploy branch, empty before the
-// first deployment.
+// judge decides what each ref of a push means, before anything is built. It looks at names only. branch is the app's
+// deploy branch, which is empty before the first deployment.
 func judge(p core.Push, branch string) intent {
 	in := intent{branch: branch, verdicts: map[string]core.Verdict{}}
 	var tagged []core.Command
@@ -47,9 +46,8 @@ func judge(p core.Push, branch string) intent {
 	return in
 }
 
-// allOrNone refuses the whole push if any part of it was refused: git takes
-// back the other refs of an atomic push, but could not take back what was
-// deployed for them.
+// allOrNone refuses the whole push if any part of it was refused. git takes back the other refs of an atomic push, but
+// it could not take back a deployment.
 func (in *intent) allOrNone(p core.Push) {
 	refused := false
 	for _, v := range in.verdicts {
@@ -70,9 +68,9 @@ func (in *intent) reject(c core.Command, format string, args ...any) {
 	in.verdicts[c.Ref] = core.Verdict{Ref: c.Ref, Reject: fmt.Sprintf(format, args...)}
 }
 
-// judgeBranch takes the deploy branch and refuses the others. Until an app
-// has one, main and master both qualify. What came from a shallow clone can be
-// stored by git alone, which keeps a list of where histories are cut off.
+// judgeBranch accepts the deploy branch and refuses all other branches. Until an app has a deploy branch, it accepts
+// main and master. Only git can store a branch from a shallow clone, because git keeps a list of where histories are
+// cut off.
 func (in *intent) judgeBranch(c core.Command, shallow bool) {
 	name := strings.TrimPrefix(c.Ref, heads)
 	first := in.branch == "" && (name == "main" || name == "master")
@@ -89,10 +87,9 @@ func (in *intent) judgeBranch(c core.Command, shallow bool) {
 	}
 }
 
-// judgeTags: one tag alone is a deployment of what it names; several, or a
-// tag beside the branch, are labels. A label is accepted and not stored: a
-// stored tag would make a later push of it "Everything up-to-date", and that
-// push is the rollback.
+// judgeTags decides about tags. One tag alone deploys what it names. Several tags, or a tag beside a branch, are
+// labels. A label is accepted and not stored: if it were stored, git would answer a later push of it, which is the
+// rollback, with "Everything up-to-date".
 func (in *intent) judgeTags(tagged []core.Command) {
 	alone := len(tagged) == 1 && in.deploy == nil && len(in.verdicts) == 0
 	for _, c := range tagged {

@@ -79,7 +79,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// checkVerdicts: every ref has a verdict, and those refused say why.
+// checkVerdicts checks that every ref has a verdict, and that those refused say why.
 func checkVerdicts(t *testing.T, p core.Push, in intent, rejects map[string]string) {
 	t.Helper()
 	list := in.list(p)

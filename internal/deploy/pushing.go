@@ -15,12 +15,12 @@ type pushing struct {
 	push   core.Push
 	want   *intent
 	before string // commit of the release that was live at the start; zeros: none
-	whole  bool   // its image is all there, so that it can be booted again
+	whole  bool   // all files of its image exist, so that it can be booted again
 
-	verdict *core.Verdict // when it differs from what judge said
+	verdict *core.Verdict // of the ref that deploys, if it differs from what judge said; nil: it does not
 }
 
-// deployPush deploys, or finds that there is nothing to do. The caller has entered.
+// deployPush deploys the push, or finds that there is nothing to do. It is called after enter.
 func (p *pushing) deployPush(ctx context.Context) error {
 	if err := p.unlocked(); err != nil {
 		return err
@@ -49,7 +49,7 @@ func (p *pushing) deployPush(ctx context.Context) error {
 	return nil
 }
 
-// look reads what is live, now that nobody else can move it.
+// look reads which release is live, now that nobody else can change that.
 func (p *pushing) look(ctx context.Context) error {
 	p.before = strings.Repeat("0", len(p.want.deploy.New))
 	if p.app.Live == 0 {
@@ -68,8 +68,8 @@ func (p *pushing) look(ctx context.Context) error {
 	return nil
 }
 
-// alreadyLive: the same commit was pushed twice at once, or a tag names what
-// runs. There is nothing to do and nothing for git to move.
+// alreadyLive handles a push of the commit that is live: the same commit was pushed twice at once, or a tag names it.
+// There is nothing to deploy and no ref for git to move.
 func (p *pushing) alreadyLive(ctx context.Context) error {
 	live, err := p.cfg.Ledger.Release(ctx, p.app.Name, p.app.Live)
 	if err != nil {
@@ -81,8 +81,7 @@ func (p *pushing) alreadyLive(ctx context.Context) error {
 	return nil
 }
 
-// useKept has the release boot the stored image of its commit, where there is
-// one.
+// useKept makes the release boot the stored image of its commit, if there is one.
 func (p *pushing) useKept(ctx context.Context, draft *core.Release) error {
 	kept, err := p.cfg.Ledger.Image(ctx, p.app.Name, draft.Commit)
 	switch {
@@ -101,7 +100,7 @@ func (p *pushing) useKept(ctx context.Context, draft *core.Release) error {
 	return nil
 }
 
-// imageOf is the version that r's image was built for.
+// imageOf returns the version that r's image was built for.
 func imageOf(r core.Release) int {
 	if r.ImageOf > 0 {
 		return r.ImageOf
@@ -109,7 +108,7 @@ func imageOf(r core.Release) int {
 	return r.Version
 }
 
-// sayMoved has git tell the client that a tag moved the deploy branch.
+// sayMoved makes git tell the client that a tag has moved the deploy branch.
 func (p *pushing) sayMoved() {
 	if p.want.trigger != core.ByTag {
 		return

@@ -11,16 +11,15 @@ import (
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
-// queue lets a limited number of turns hold it at a time, in the order of
-// their arrival. Each app has one with a limit of 1; builds of all apps share
-// another.
+// queue lets a limited number of turns hold it at a time, in the order in which they come. Each app has a queue with a
+// limit of 1; the builds of all apps share another queue.
 type queue struct {
 	limit int
 
 	mu      sync.Mutex
 	holders []*turn
 	line    []*turn
-	closed  error // why nobody may join any more; nil: everybody may
+	closed  error // why no turn may join any more; nil: every turn may
 }
 
 // turn is one piece of work in a queue.
@@ -28,23 +27,23 @@ type turn struct {
 	app     string
 	by      string // who asked for it
 	what    string // "a push of 1234567"
-	replace bool   // it takes the place of older turns that allow it
-	yields  bool   // a newer turn may take its place until it is fixed
-	hint    string // for those whose place it takes
+	replace bool   // it takes the place of older turns that yield
+	yields  bool   // until it is fixed, a newer turn may take its place
+	hint    string // what those should do whose place this turn takes
 	cancel  context.CancelCauseFunc
 
-	// Guarded by the queue that the turn is in.
-	since time.Time // in the line, then as a holder
+	// The lock of the queue guards the fields below.
+	since time.Time // when it joined the line, then when it became a holder
 	fixed bool
 	ready chan struct{} // closed when it holds the queue
-	moved chan struct{} // has a token when those before it have changed
+	moved chan struct{} // has a token when the turns before it have changed
 }
 
 func (t *turn) title() string { return t.what + " by " + t.by }
 
-// waiting is what a turn in the line is told.
+// waiting is what somebody whose turn waits in the line learns.
 type waiting struct {
-	position int // 1: the next
+	position int // in the line; 1: the next turn
 	holders  []QueueEntry
 }
 
@@ -53,12 +52,12 @@ type QueueEntry struct {
 	App      string
 	By       string
 	What     string
-	Since    time.Time // of its work, or of its wait
-	Position int       // in the line; 0: it holds the app
+	Since    time.Time // when its work began, or its wait
+	Position int       // in the line; 0: it holds the queue
 }
 
-// join waits until t holds the queue. told is called when t must wait, and
-// each time that its place changes. The end of ctx takes t out of the line.
+// join waits until t holds the queue. It calls told when t must wait, and each time that its place may have changed.
+// The end of ctx takes t out of the line.
 func (q *queue) join(ctx context.Context, t *turn, told func(waiting)) error {
 	if err := q.enter(t); err != nil {
 		return err
@@ -83,7 +82,7 @@ func (q *queue) join(ctx context.Context, t *turn, told func(waiting)) error {
 	}
 }
 
-// enter puts t in the line, and ends what it replaces.
+// enter puts t into the line, and cancels the turns that it replaces.
 func (q *queue) enter(t *turn) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -98,8 +97,7 @@ func (q *queue) enter(t *turn) error {
 				old.cancel(why)
 			}
 		}
-		// Those that wait are out of it at once: none of them may still be
-		// handed the queue.
+		// Turns that wait leave the line at once: none of them may still be handed the queue.
 		q.line = slices.DeleteFunc(q.line, func(o *turn) bool { return o.yields })
 	}
 	q.line = append(q.line, t)
@@ -107,7 +105,7 @@ func (q *queue) enter(t *turn) error {
 	return nil
 }
 
-// try takes a free queue for t, or reports that it is not free.
+// try takes the queue for t if it is free, and reports whether it did.
 func (q *queue) try(t *turn) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -119,7 +117,7 @@ func (q *queue) try(t *turn) bool {
 	return true
 }
 
-// leave ends the turn, in the line or as a holder. It may be called twice.
+// leave ends a turn that waits in the line or holds the queue. It may be called twice.
 func (q *queue) leave(t *turn) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -129,7 +127,7 @@ func (q *queue) leave(t *turn) {
 	q.advance()
 }
 
-// advance hands the queue on. The caller holds its lock.
+// advance hands the queue to the turns that come next. The caller holds the lock.
 func (q *queue) advance() {
 	for len(q.line) > 0 && len(q.holders) < max(q.limit, 1) {
 		t := q.line[0]
@@ -146,7 +144,7 @@ func (q *queue) advance() {
 	}
 }
 
-// fix makes t irreplaceable, or reports that it has been replaced already.
+// fix makes t irreplaceable, or returns why ctx has ended: t may have been replaced already.
 func (q *queue) fix(ctx context.Context, t *turn) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -157,7 +155,7 @@ func (q *queue) fix(ctx context.Context, t *turn) error {
 	return nil
 }
 
-// close ends every turn that waits, and refuses all that come later.
+// close cancels every turn that waits, and refuses every turn that comes later.
 func (q *queue) close(why error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -168,7 +166,7 @@ func (q *queue) close(why error) {
 	q.line = nil
 }
 
-// cancelAll ends every turn that still can be, and reports how many.
+// cancelAll cancels every turn that can still be cancelled, and returns how many there were.
 func (q *queue) cancelAll(why error) int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -192,7 +190,7 @@ func (q *queue) place(t *turn) waiting {
 	return w
 }
 
-// entries are the holders, then the line.
+// entries returns the holders, then the line.
 func (q *queue) entries() []QueueEntry {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -210,7 +208,7 @@ func (t *turn) entry(position int) QueueEntry {
 	return QueueEntry{App: t.app, By: t.by, What: t.what, Since: t.since, Position: position}
 }
 
-// String names a holder to those who wait for it.
+// String describes a holder to those who wait for it.
 func (e QueueEntry) String() string {
 	return fmt.Sprintf("%s by %s, for %s now", e.What, e.By, units.Took(time.Since(e.Since)))
 }

@@ -12,30 +12,28 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
-// maxSettle is how long git has to move its refs once it knows the verdict.
+// maxSettle is how long git has to move its refs after it knows the verdict.
 const maxSettle = 30 * time.Second
 
-// Outcome is what a push came to.
+// Outcome is the result of a push.
 type Outcome struct {
 	Verdicts []core.Verdict `json:"verdicts"`
-	Summary  string         `json:"summary,omitempty"` // for people, in push form; printed once git has moved its refs
+	Summary  string         `json:"summary,omitempty"` // for people, in push form; printed after git has moved its refs
 
 	settle func()
 }
 
-// Settle says that git has moved its refs, or never will. Until then the app
-// is held: nobody may find its branch beside what is live, and repair it
-// under git's feet; but not for long, since a client that was suspended keeps
-// its git from ending. It may be called more than once.
+// Settle says that git has moved its refs, or never will. Until then nobody else gets the app's turn: they could find a
+// branch that differs from what is live, and repair it while git is about to move it. The turn ends after maxSettle at
+// the latest, because a client that was suspended keeps its git from ending. Settle may be called more than once.
 func (o Outcome) Settle() {
 	if o.settle != nil {
 		o.settle()
 	}
 }
 
-// Receive judges the refs of a push and deploys what is to be deployed,
-// with progress on w. It returns when the release is live or has failed; the
-// caller must Settle the outcome.
+// Receive judges the refs of a push and deploys what must be deployed, with progress on w. It returns when the release
+// is live or has failed. The caller must Settle the outcome.
 func (d *Deployer) Receive(p core.Push, w io.Writer) Outcome {
 	done, err := d.cfg.Work.Begin()
 	if err != nil {
@@ -97,7 +95,7 @@ func (d *Deployer) refuseAll(p core.Push, err error) Outcome {
 	return out
 }
 
-// explain prints what a failure means to the pusher and returns the reason for git's reject line. Causes that are not
+// explain prints what a failure means for the pusher, and returns the reason for git's reject line. Causes that are not
 // the pusher's are logged in full.
 func (d *Deployer) explain(app string, err error, r *progress.Report) string {
 	rej := disk.Full(err)

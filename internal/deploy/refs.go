@@ -9,7 +9,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// FailInterrupted ends the deployments of a gitd that is no more. It is called once, at the start.
+// FailInterrupted marks the deployments that an earlier gitd did not finish as failed. It is called once, at the start.
 func (d *Deployer) FailInterrupted(ctx context.Context) error {
 	unfinished, err := d.cfg.Ledger.Unfinished(ctx)
 	if err != nil {
@@ -29,7 +29,7 @@ func (d *Deployer) FailInterrupted(ctx context.Context) error {
 	return nil
 }
 
-// RepairAllRefs is RepairRefs for every app, before the first push.
+// RepairAllRefs does what RepairRefs does, for every app. It is called before the first push.
 func (d *Deployer) RepairAllRefs(ctx context.Context) error {
 	apps, err := d.cfg.Ledger.Apps(ctx)
 	if err != nil {
@@ -51,8 +51,9 @@ func (d *Deployer) RepairAllRefs(ctx context.Context) error {
 	return nil
 }
 
-// RepairRefs points the deploy branch of app at its live release, as a push that was cut off after the swap leaves it
-// behind. While a deployment of app runs it does nothing: that deployment's git is about to move the branch.
+// RepairRefs points the deploy branch of app at its live release: a push that was cut off after the swap leaves the
+// branch behind. It does nothing while a deployment of app runs, because that deployment's git is about to move the
+// branch.
 func (d *Deployer) RepairRefs(ctx context.Context, app string) {
 	t := &turn{app: app, by: "gitd", what: "the repair of its refs"}
 	lane := d.lane(app)

@@ -13,7 +13,7 @@ import (
 // rollback is a deployment that goes back to an older release.
 type rollback struct{ *deployment }
 
-// target finds what to roll back to, and refuses before anything is touched.
+// target finds the release to roll back to, or refuses before anything is changed.
 func (r rollback) target(ctx context.Context, version int) (core.Release, error) {
 	if err := r.unlocked(); err != nil {
 		return core.Release{}, err
@@ -39,7 +39,7 @@ func (r rollback) target(ctx context.Context, version int) (core.Release, error)
 	return target, nil
 }
 
-// chosen is the release with this version, if it can be rolled back to.
+// chosen returns the release with this version, if it can be rolled back to.
 func (r rollback) chosen(ctx context.Context, version int) (core.Release, error) {
 	chosen, err := r.cfg.Ledger.Release(ctx, r.app.Name, version)
 	switch {
@@ -55,7 +55,7 @@ func (r rollback) chosen(ctx context.Context, version int) (core.Release, error)
 	return chosen, nil
 }
 
-// previous is the newest release that was live before the live one and has another image.
+// previous returns the newest release that was live before the live one and has another image.
 func (r rollback) previous(ctx context.Context, _ int) (core.Release, error) {
 	list, err := r.cfg.Ledger.Releases(ctx, r.app.Name, 0)
 	if err != nil {

@@ -71,17 +71,17 @@ type Config struct {
 	BuildLogs BuildLogs
 	Volumes   apps.VolumeFiles
 	Log       *slog.Logger
-	Observe   func(core.Transition) // told of each moment of a deployment or a machine; nil: nobody
+	Observe   func(core.Transition) // called at each moment of a deployment or a machine; nil: nothing is called
 
-	Domain   string                  // below which each app has its own name
+	Domain   string                  // each app has its own name below this domain
 	URL      func(app string) string // where people find an app
 	Defaults core.Resources          // for releases that ask for none
 	Limits   fleet.Limits
-	Keep     int // images of each app that was live are kept; the live one and the one before always are
-	Builds   int // side by side, of all apps; 0: as many as there are cores
+	Keep     int // how many images that were live are kept of each app; the live one and the one before it always are
+	Builds   int // how many run side by side, of all apps; 0: as many as there are cores
 }
 
-// Engine is the core of a running gitd. What is done to apps is done through its rooms.
+// Engine is the core of a running gitd. Everything that is done to apps is done through its rooms.
 type Engine struct {
 	*deploy.Deployer
 	*apps.Apps
@@ -119,8 +119,8 @@ func New(cfg Config) *Engine {
 	return e
 }
 
-// Start makes everything agree with the ledger: what the last gitd began is ended or failed, branches point at what is
-// live, machines are adopted, started or stopped. Call it once, before the first push.
+// Start makes everything agree with the ledger: what the last gitd began is finished or marked as failed, branches
+// point at what is live, machines are adopted, started or stopped. Call it once, before the first push.
 func (e *Engine) Start(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		e.Volumes.Recover, e.FailInterrupted, e.Apps.Reconcile, e.RepairAllRefs, e.Fleet.Reconcile,
@@ -133,10 +133,11 @@ func (e *Engine) Start(ctx context.Context) error {
 	return nil
 }
 
-// Close ends running deployments as failed and waits for them. Machines keep running: the next process adopts them.
+// Close ends running deployments, which fail, and waits for them. Machines keep running: the next process adopts them.
 func (e *Engine) Close() { e.work.Close() }
 
-// Halt is Close, and stops every machine. Live releases stay live in the ledger, so the next process starts them again.
+// Halt does what Close does, and stops every machine. Live releases stay live in the ledger, so the next process starts
+// them again.
 func (e *Engine) Halt(ctx context.Context) {
 	e.Close()
 	e.HaltAll(ctx)

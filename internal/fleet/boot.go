@@ -15,12 +15,12 @@ import (
 // guestPort is where an app must listen in its machine.
 const guestPort = 8080
 
-// bootTries is how often a machine is started that ends before anything of the app has run: a kernel that panics in
+// bootTries is how often a machine is started if it ends before anything of the app has run. A kernel that panics in
 // its first second, as emulated kernels do on a busy host, says nothing about the release.
 const bootTries = 3
 
-// Boot starts a machine of rel and waits until it is healthy. When it is not, the reader of r sees the machine's last
-// lines, and the machine is gone. The machine serves nothing yet.
+// Boot starts a machine of rel and waits until it is healthy. If it does not become healthy, the reader of r sees the
+// machine's last lines, and the machine is gone. The machine serves no requests yet.
 func (f *Fleet) Boot(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*Instance, error) {
 	return f.booter.boot(ctx, spec, rel, r)
 }
@@ -28,7 +28,8 @@ func (f *Fleet) Boot(ctx context.Context, spec core.MachineSpec, rel core.Releas
 // booter brings one machine up. It keeps no state.
 type booter struct{ cfg Config }
 
-// boot is Fleet.Boot. With an error, the instance is what is left of the last machine; nil: there was none.
+// boot does the work of Fleet.Boot. With an error, it also returns what is left of the last machine; nil if there was
+// none.
 func (b booter) boot(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*Instance, error) {
 	r.Step("Booting v%d: %s, %d CPU", rel.Version, units.Bytes(int64(spec.MemoryMiB)<<20), spec.CPUs)
 	for try := 1; ; try++ {
@@ -44,8 +45,8 @@ func (b booter) boot(ctx context.Context, spec core.MachineSpec, rel core.Releas
 	}
 }
 
-// bootOnce is one try. With an error, the machine is gone, and the instance is what is left of it; nil: there was
-// none.
+// bootOnce makes one attempt. With an error, the machine is gone, and bootOnce also returns what is left of it; nil if
+// there was none.
 func (b booter) bootOnce(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*Instance, error) {
 	inst := newInstance(rel, b.cfg.Output)
 	inst.named(core.Machine{ID: spec.ID, App: rel.App, Release: rel.Version})
@@ -64,7 +65,7 @@ func (b booter) bootOnce(ctx context.Context, spec core.MachineSpec, rel core.Re
 	return inst, nil
 }
 
-// stop ends a machine and has the ledger forget it. A failure is logged too: Reconcile removes what is left.
+// stop ends a machine and removes it from the ledger. A failure is logged here too: Reconcile removes what is left.
 func (b booter) stop(ctx context.Context, id string, grace time.Duration) error {
 	if err := b.cfg.Driver.Stop(ctx, id, grace); err != nil {
 		b.cfg.Log.Error("machine does not stop", "machine", id, "error", err)
@@ -77,11 +78,12 @@ func (b booter) stop(ctx context.Context, id string, grace time.Duration) error 
 	return nil
 }
 
-// healthy waits for the guest's own word that the app listens, then for a good answer. A probe from outside would
-// prove nothing before that: in user-mode networking the host side accepts before the guest listens.
+// healthy waits until the guest itself reports that the app listens, and then for a good answer. A probe from outside
+// would prove nothing before that report: in user-mode networking the host side accepts connections before the guest
+// listens.
 //
-// The machine has its time until init runs, and the app has its own from then on: a slow host must not take from the
-// time that an app is given.
+// There is one limit until init runs, and another one for the app from then on: a slow host must not use up the time of
+// the app.
 func (b booter) healthy(ctx context.Context, inst *Instance, r *progress.Report) error {
 	late := core.Reject(fmt.Sprintf("the machine did not boot within %s", b.cfg.Limits.Boot),
 		"this is the server's fault: its operator finds more in gitd's log")
@@ -105,8 +107,8 @@ func (b booter) healthy(ctx context.Context, inst *Instance, r *progress.Report)
 	return b.probe(ctx, booted.Add(limit), inst, r)
 }
 
-// probe waits for a good answer of a candidate that listens. A check that counts attempts, and no time, has the time
-// that those take.
+// probe waits for a good answer of a candidate that listens. If the check counts attempts and sets no time, they may
+// take up to probeMost.
 func (b booter) probe(ctx context.Context, until time.Time, inst *Instance, r *progress.Report) error {
 	check := inst.release.Manifest.Health
 	if check.Attempts > 0 && check.Timeout == 0 {
@@ -129,7 +131,7 @@ func (b booter) probe(ctx context.Context, until time.Time, inst *Instance, r *p
 	}
 }
 
-// await waits for an event of a candidate, for its end, or for the end of its time, for which the answer is late.
+// await waits for an event of a candidate, for its end, or for limit. It returns late if limit is over first.
 func (i *Instance) await(ctx context.Context, limit time.Duration, event <-chan struct{}, late *core.Rejection) error {
 	bound, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

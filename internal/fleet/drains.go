@@ -9,7 +9,7 @@ import (
 type drains struct {
 	mu   sync.Mutex
 	n    int
-	none chan struct{} // closed when n is 0 again; nil while it is
+	none chan struct{} // closed when n becomes 0 again; nil while n is 0
 }
 
 func (d *drains) add() {
@@ -30,7 +30,8 @@ func (d *drains) done() {
 	}
 }
 
-// wait returns when none runs any more, or why ctx ended. told is called if there is anything to wait for.
+// wait returns when no replaced machine of the app runs any more, or with the reason why ctx ended. It calls told if
+// there is anything to wait for.
 func (d *drains) wait(ctx context.Context, told func()) error {
 	d.mu.Lock()
 	none := d.none

@@ -1,8 +1,8 @@
-// Package fleet is what runs: which machine serves each app, and what is done when a machine ends.
+// Package fleet is what runs: which machine serves each app, and what happens when a machine ends.
 //
-// It owns the machines, from their boot to their stop, the health of a candidate, the traffic that goes to them, their
-// replacement when they are lost, and what is known of each app's condition. It does not own which release is live
-// (packages deploy and ledger), how a machine runs (Driver) or how requests reach it (Router).
+// It owns the machines from their boot to their stop, the health of a candidate, the traffic that goes to them, their
+// replacement when they are lost, and what is known about the condition of each app. It does not own which release is
+// live (packages deploy and ledger), how a machine runs (Driver) or how requests reach it (Router).
 package fleet
 
 import (
@@ -31,7 +31,7 @@ type Config struct {
 	Work   *background.Work
 	Log    *slog.Logger
 
-	Observe func(core.Transition) // told of each moment of a machine; nil: nobody
+	Observe func(core.Transition) // called at each moment of a machine; nil: nothing is called
 
 	Host     func(app string) string // the name an app is served under
 	Defaults core.Resources          // for releases that ask for none
@@ -42,7 +42,7 @@ type Config struct {
 type Limits struct {
 	Boot  time.Duration // to boot, and again for its app to answer
 	Drain time.Duration // for the requests that still run when it has been replaced
-	Hold  time.Duration // for requests while an app that cannot run twice is replaced
+	Hold  time.Duration // for requests that wait while an app that cannot run twice is replaced
 	Grace time.Duration // between SIGTERM and SIGKILL
 }
 
@@ -84,7 +84,7 @@ func (f *Fleet) allKeepers() []*keeper {
 	return slices.Collect(maps.Values(f.keepers))
 }
 
-// Stage waits until the caller alone may change which machine serves app. A revival that is at it is broken off.
+// Stage waits until the caller alone may change which machine serves app. If a revival is at work, it is interrupted.
 // release must be called.
 func (f *Fleet) Stage(ctx context.Context, app string) (release func(), err error) {
 	return f.keeper(app).stage.take(ctx)
@@ -93,10 +93,10 @@ func (f *Fleet) Stage(ctx context.Context, app string) (release func(), err erro
 // Serving reports whether a machine serves app.
 func (f *Fleet) Serving(app string) bool { return f.keeper(app).current() != nil }
 
-// Down makes the front door say why nothing serves app. starting: a machine is on its way.
+// Down makes the front door answer with the reason why nothing serves app. starting says that a machine is on its way.
 func (f *Fleet) Down(app, reason string, starting bool) { f.keeper(app).goDown(reason, starting) }
 
-// Start boots app's live release and returns when it serves. If it does not come up, it is tried again in the
+// Start boots app's live release and returns when it serves. If it does not start, further attempts follow in the
 // background. The caller holds the stage.
 func (f *Fleet) Start(ctx context.Context, app string, r *progress.Report) error {
 	k := f.keeper(app)
@@ -109,7 +109,7 @@ func (f *Fleet) Start(ctx context.Context, app string, r *progress.Report) error
 	return err
 }
 
-// Halt ends what serves app, and says why to those who ask for it. The caller holds the stage.
+// Halt stops the machine that serves app, and lets the front door say why. The caller holds the stage.
 func (f *Fleet) Halt(ctx context.Context, app, why string) error {
 	k := f.keeper(app)
 	inst := k.current()
@@ -121,8 +121,8 @@ func (f *Fleet) Halt(ctx context.Context, app, why string) error {
 	return f.booter.stop(ctx, inst.ID(), f.cfg.Limits.Grace)
 }
 
-// HaltAll stops every machine. Live releases stay live in the ledger, so the next process starts them again. The
-// fleet's work has ended.
+// HaltAll stops every machine. Live releases stay live in the ledger, so the next process starts them again. It must be
+// called after the fleet's background work has ended.
 func (f *Fleet) HaltAll(ctx context.Context) {
 	var all sync.WaitGroup
 	for _, k := range f.allKeepers() {
@@ -138,7 +138,8 @@ func (f *Fleet) HaltAll(ctx context.Context) {
 	all.Wait()
 }
 
-// Rename has what serves from be known as to. The caller holds the stage of from.
+// Rename moves what is known of an app, and its traffic, from its old name to its new one. The caller holds the stage
+// of from.
 func (f *Fleet) Rename(from, to string) {
 	k := f.keeper(from)
 	f.mu.Lock()
@@ -153,7 +154,7 @@ func (f *Fleet) Rename(from, to string) {
 	f.cfg.Router.Remove(from)
 }
 
-// Forget drops what is known of an app that was destroyed: an app that gets its name later has no part in its losses.
+// Forget drops what is known of an app that was destroyed: an app that gets its name later does not inherit its losses.
 func (f *Fleet) Forget(app string) {
 	f.keeper(app).end()
 	f.mu.Lock()
@@ -162,7 +163,7 @@ func (f *Fleet) Forget(app string) {
 	f.cfg.Router.Remove(app)
 }
 
-// Drained waits until no machine of app that was replaced runs any more. told is called if that takes a wait.
+// Drained waits until no replaced machine of app runs any more. It calls told if it has to wait.
 func (f *Fleet) Drained(ctx context.Context, app string, told func()) error {
 	return f.keeper(app).drains.wait(ctx, told)
 }

@@ -34,7 +34,7 @@ func (oneApp) Volumes(context.Context, string) ([]core.Volume, error) { return n
 func (oneApp) Record(context.Context, core.Entry) error               { return nil }
 func (oneApp) DeleteMachine(context.Context, string) error            { return nil }
 
-// noRoom is a driver that boots nothing and counts how often it was asked to.
+// noRoom is a driver that boots nothing and counts how often it was asked to boot.
 type noRoom struct {
 	Driver
 	asked atomic.Int32

@@ -15,8 +15,8 @@ import (
 
 const (
 	probeTimeout = 10 * time.Second       // one answer
-	probeEvery   = 300 * time.Millisecond // between two probes; the first follows the guest's own event
-	probeMost    = 15 * time.Minute       // all probes of a check that counts attempts and no time
+	probeEvery   = 300 * time.Millisecond // between two probes; the first one follows the guest's own report
+	probeMost    = 15 * time.Minute       // for all probes of a check that counts attempts and sets no time
 )
 
 // prober asks a candidate for its health-check path.
@@ -26,7 +26,7 @@ type prober struct {
 	host   string // Host header: the name the app will be served under
 }
 
-// newProber fills in what h leaves open.
+// newProber makes a prober, with defaults for what h leaves open.
 func newProber(host string, h core.Health) *prober {
 	h.Path = cmp.Or(h.Path, "/")
 	h.Interval = cmp.Or(h.Interval, probeEvery)
@@ -46,9 +46,8 @@ func newProber(host string, h core.Health) *prober {
 	}
 }
 
-// untilHealthy probes addr until it gives any answer below 500. It gives up
-// after the attempts that the check allows, when ctx ends, or at once when
-// the machine does. Each probe is told to the pusher.
+// untilHealthy probes addr until it gives any answer below 500. It gives up after the attempts that the check allows,
+// when ctx ends, or at once when the machine ends. The pusher sees each probe.
 func (p *prober) untilHealthy(ctx context.Context, addr string, ended <-chan struct{}, r *progress.Report) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -10,17 +10,18 @@ import (
 )
 
 const (
-	// tailLines is how much of a machine's output is kept for a failure report.
+	// tailLines is how many lines of a machine's output are kept for a failure report.
 	tailLines = 30
-	// loopExits in succession, none after a run of settled, are a crash loop.
+	// loopExits is how many ends of the app in succession are a crash loop. An app that has run for longer than settled
+	// begins a new count.
 	loopExits = 3
-	// Each end of an app is told of, but no guest can have the ledger written
-	// faster than its own init would start the app again.
+	// The first maxTold ends of an app are all reported, and then at most one each tellEvery: no guest can have the
+	// ledger written faster than its own init would start the app again.
 	maxTold   = 10
 	tellEvery = time.Second
 )
 
-// Instance is the fleet's view of one machine: where its events arrive, and the last lines that it said.
+// Instance is the fleet's view of one machine: it receives the machine's events and keeps its last lines.
 type Instance struct {
 	release core.Release // as it was at the boot; the app may be renamed since
 	out     Output
@@ -37,19 +38,18 @@ type Instance struct {
 	boot    string    // the guest's own account of its boot
 	over    bool      // EventGone or EventHung has come
 	up      time.Time // since when the app listens; zero: it does not
-	exits   int       // of the app in succession
-	crashes int       // of the app in all
-	told    time.Time // when one of them was told of last
+	exits   int       // ends of the app in succession
+	crashes int       // ends of the app in all
+	told    time.Time // when an end was last reported
 	stats   *core.Stats
 	times   *core.BootTimes
 	hooks   hooks
 }
 
-// hooks are called when a machine that serves has news, each in a goroutine
-// of its own.
+// hooks are called when a machine that serves has news, each call in a goroutine of its own.
 type hooks struct {
 	gone    func(reason string)              // once
-	crashed func(how string, succession int) // the app ended; the guest starts it again
+	crashed func(how string, succession int) // the app ended, and the guest starts it again
 }
 
 // newInstance makes an Instance for one machine of r.
@@ -60,7 +60,7 @@ func newInstance(r core.Release, out Output) *Instance {
 	}
 }
 
-// watch is the instance's Watch: it only notes and forwards.
+// watch is the instance's core.Watch: it only notes and forwards.
 func (i *Instance) watch(e core.Event) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -91,8 +91,8 @@ func (i *Instance) watch(e core.Event) {
 	}
 }
 
-// exited notes the end of the app's process. Before it has ever listened that
-// is the machine's end; later the guest starts it again.
+// exited notes the end of the app's process. If the app has never listened, that is the end of the machine too;
+// otherwise the guest starts the app again.
 func (i *Instance) exited(e core.Event) {
 	i.say(e, "the app ended: "+e.Detail)
 	if !latch.Closed(i.listening) {
@@ -123,7 +123,7 @@ func (i *Instance) finish(why string) {
 	}
 }
 
-// end notes the first reason: an exit says more than the power-off after it.
+// end notes the first reason only: an exit says more than the power-off that follows it.
 func (i *Instance) end(why string) {
 	if i.why == "" {
 		i.why = why
@@ -160,8 +160,7 @@ func (i *Instance) reason() string {
 	return i.why
 }
 
-// startDetail says how long the start took once the kernel ran, as far as it
-// is known.
+// startDetail says how long the start took after the kernel ran, as far as that is known.
 func (i *Instance) startDetail() string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -203,8 +202,7 @@ func (i *Instance) renamed(app string) {
 	i.app, i.machine.App = app, app
 }
 
-// on has h called from now on. If the machine has ended already, gone is
-// called at once.
+// on installs h. If the machine has ended already, gone is called at once.
 func (i *Instance) on(h hooks) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -214,15 +212,15 @@ func (i *Instance) on(h hooks) {
 	}
 }
 
-// Machine is the machine as it is known now.
+// Machine returns the machine as it is known now.
 func (i *Instance) Machine() core.Machine {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	return i.machine
 }
 
-// ID is the machine's.
+// ID returns the machine's ID.
 func (i *Instance) ID() string { return i.Machine().ID }
 
-// Addr is the host:port at which the host reaches the app.
+// Addr returns the host:port at which the host reaches the app.
 func (i *Instance) Addr() string { return i.Machine().Addr }

@@ -8,7 +8,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/background"
 )
 
-// keeper is the one owner of what serves an app: who may change it (stage), which machine it is, and how often
+// keeper is the only owner of what serves an app: who may change that (stage), which machine it is, and how often
 // machines were lost.
 type keeper struct {
 	f       *Fleet
@@ -20,15 +20,15 @@ type keeper struct {
 	app      string
 	serving  *Instance // nil: none
 	losses   int       // machines lost in succession, none of which served for long
-	since    time.Time // of the state that reason tells of
-	reason   string    // why nothing serves; empty: something does, or nothing shall
+	since    time.Time // when the app came into the state that reason describes
+	reason   string    // why nothing serves; empty: a machine serves, or the app is new
 	starting bool      // nothing serves yet, and a machine is on its way
-	last     []string  // the last lines of the machine that was lost
+	last     []string  // the last lines of the machine that was lost last
 	replaced int       // machines that took a lost one's place, since gitd's start
 	over     bool      // the app was destroyed: nothing is booted for it any more
 }
 
-// end keeps a revival that sleeps from booting the next app of that name.
+// end makes a sleeping revival stop, so that it does not boot the next app of that name.
 func (k *keeper) end() {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -47,7 +47,8 @@ func (k *keeper) name() string {
 	return k.app
 }
 
-// renamed gives the keeper, and what serves its app, another name. It returns what serves, or why nothing does.
+// renamed gives the keeper, and the machine that serves its app, another name. It returns that machine, or the reason
+// why there is none.
 func (k *keeper) renamed(to string) (serving *Instance, reason string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -94,14 +95,14 @@ func (k *keeper) down(reason string, starting bool) {
 	k.reason, k.starting = reason, starting
 }
 
-// goDown notes why nothing serves the app, and has the front door say it.
+// goDown notes why nothing serves the app, and makes the front door say it.
 func (k *keeper) goDown(reason string, starting bool) {
 	k.down(reason, starting)
 	k.f.cfg.Router.Down(k.name(), reason)
 }
 
-// countLoss counts a machine that ended by itself and returns how long to wait before the next one is booted: not at
-// all if the machine had served for a while.
+// countLoss counts a machine that ended by itself and returns how long to wait before the next one is booted. There is
+// no wait for a first loss, nor for a machine that had served for longer than settled.
 func (k *keeper) countLoss(inst *Instance) time.Duration {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -117,7 +118,8 @@ func (k *keeper) countLoss(inst *Instance) time.Duration {
 	return background.Pause(k.losses - 1)
 }
 
-// didNotStart counts a machine that was to take a lost one's place. inst is what is left of it, if there was one.
+// didNotStart counts a machine that was to take the place of a lost one and did not start. inst is what is left of it;
+// nil if there was none.
 func (k *keeper) didNotStart(ctx context.Context, inst *Instance) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -128,7 +130,7 @@ func (k *keeper) didNotStart(ctx context.Context, inst *Instance) {
 	k.last = inst.lastLines()
 }
 
-// calm forgets the losses: a new release has been deployed.
+// calm forgets the losses: somebody has deployed or started the app.
 func (k *keeper) calm() {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -7,8 +7,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// Ledger is what the fleet reads and writes of the durable truth. Each method is one transaction that is on disk
-// when it returns. Look-ups of what is not there return core.ErrNotFound.
+// Ledger is what the fleet reads and writes of the durable truth. Each method is one transaction, which is on disk when
+// the method returns. Look-ups of what is not there return core.ErrNotFound.
 type Ledger interface {
 	App(ctx context.Context, name string) (core.App, error)
 	// Apps are sorted by name.
@@ -25,9 +25,9 @@ type Ledger interface {
 	SaveMachine(ctx context.Context, m core.Machine) error
 	DeleteMachine(ctx context.Context, id string) error
 
-	// Vars are the variables of app; none is an empty map.
+	// Vars are the variables of app; an empty map if there are none.
 	Vars(ctx context.Context, app string) (map[string]string, error)
-	// Resources are those that were set for app by hand; zero fields are not set.
+	// Resources are those that somebody has set for app; zero fields are not set.
 	Resources(ctx context.Context, app string) (core.Resources, error)
 	// Volumes are those of app, by name.
 	Volumes(ctx context.Context, app string) ([]core.Volume, error)
@@ -38,12 +38,11 @@ type Driver interface {
 	// Boot creates the machine and hands the guest its start message. It
 	// returns as soon as the VM runs; what happens next goes to w.
 	Boot(ctx context.Context, spec core.MachineSpec, w core.Watch) (core.Machine, error)
-	// Adopt attaches w to a machine that was started by an earlier process.
-	// A guest that already listens reports EventListening again.
-	// ErrNotFound: no such machine runs.
+	// Adopt attaches w to a machine that an earlier process started. A guest that already listens reports
+	// EventListening again. Adopt returns core.ErrNotFound if no such machine runs.
 	Adopt(ctx context.Context, id string, w core.Watch) (core.Machine, error)
-	// Stop asks the app to end, waits up to grace, then destroys the machine.
-	// When it returns nil the machine is gone; an unknown id is no error.
+	// Stop asks the app to end, waits up to grace, then destroys the machine. When it returns nil, the machine is gone.
+	// An unknown id is no error.
 	Stop(ctx context.Context, id string, grace time.Duration) error
 	// List returns the running machines that are marked as ours.
 	List(ctx context.Context) ([]core.Machine, error)
@@ -55,10 +54,9 @@ type Router interface {
 	// until no request runs on the backend that was replaced, or ctx ends;
 	// it is never nil.
 	Switch(app, addr string) (drain func(ctx context.Context))
-	// Hold keeps new requests for app waiting, each for no longer than limit,
-	// until the next Switch, which lets them go to the new machine, or until
-	// Down or Remove, which answer them. The returned drain waits for what
-	// runs on the backend that served app, as that of Switch does.
+	// Hold makes new requests for app wait, each for no longer than limit, until the next Switch, which sends them to
+	// the new machine, or until Down or Remove, which answer them. The returned drain waits for the requests that run
+	// on the backend that served app, as that of Switch does.
 	Hold(app string, limit time.Duration) (drain func(ctx context.Context))
 	// Down makes the front door answer 503 for app, with reason.
 	Down(app, reason string)

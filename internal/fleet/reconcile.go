@@ -8,8 +8,8 @@ import (
 )
 
 // Reconcile makes what runs agree with the ledger: machines of live releases are adopted, missing ones are started in
-// the background, and machines of ours that the ledger does not want are stopped. Call it once, before anything is
-// deployed and after interrupted deployments were failed.
+// the background, and machines of ours that the ledger does not want are stopped. Call it once, after interrupted
+// deployments were marked as failed and before anything is deployed.
 func (f *Fleet) Reconcile(ctx context.Context) error {
 	s, err := f.survey(ctx)
 	if err != nil {
@@ -31,12 +31,12 @@ func (f *Fleet) Reconcile(ctx context.Context) error {
 	return nil
 }
 
-// survey is what the ledger knows and what runs, read at once: one query for all apps, however many there are.
+// survey is what the ledger knows and what runs, read with one query for each kind, however many apps there are.
 type survey struct {
 	apps     []core.App
 	lives    map[string]core.Release   // by app
 	known    map[string][]core.Machine // by app
-	found    map[string]core.Machine   // by id; what is adopted is taken out
+	found    map[string]core.Machine   // by id; a machine that is adopted is taken out
 	draining []core.Release
 }
 
@@ -55,7 +55,7 @@ func (f *Fleet) survey(ctx context.Context) (*survey, error) {
 	return s, nil
 }
 
-// read takes what the ledger knows.
+// read reads what the ledger knows.
 func (s *survey) read(ctx context.Context, ledger Ledger) (err error) {
 	if s.apps, err = ledger.Apps(ctx); err != nil {
 		return err
@@ -83,7 +83,7 @@ func (s *survey) read(ctx context.Context, ledger Ledger) (err error) {
 	return err
 }
 
-// settle brings one app in line, and reports whether its machine is missing.
+// settle brings one app into line, and reports whether its machine is missing.
 func (f *Fleet) settle(ctx context.Context, app core.App, s *survey) (missing bool) {
 	k := f.keeper(app.Name)
 	live, ok := s.lives[app.Name]
@@ -100,7 +100,7 @@ func (f *Fleet) settle(ctx context.Context, app core.App, s *survey) (missing bo
 }
 
 // adopt takes over the machine of the app's live release, if the ledger knows one and it runs, and removes it from
-// what was found.
+// s.found.
 func (k *keeper) adopt(ctx context.Context, live core.Release, s *survey) bool {
 	log := k.f.cfg.Log
 	for _, m := range s.known[live.App] {
@@ -114,7 +114,7 @@ func (k *keeper) adopt(ctx context.Context, live core.Release, s *survey) bool {
 			log.Warn("machine cannot be adopted", "app", live.App, "machine", m.ID, "error", err)
 			continue
 		}
-		// The driver knows the names that the machine was started with.
+		// The driver knows the names that the machine had when it was started.
 		got.App, got.Release, got.Started = m.App, m.Release, m.Started
 		inst.adopted(got)
 		delete(s.found, m.ID)
@@ -125,7 +125,7 @@ func (k *keeper) adopt(ctx context.Context, live core.Release, s *survey) bool {
 	return false
 }
 
-// removeStray stops what is ours and not wanted, and forgets machines that no longer run.
+// removeStray stops the machines of ours that nobody wants, and removes machines that no longer run from the ledger.
 func (f *Fleet) removeStray(ctx context.Context, s *survey) {
 	for id, m := range s.found {
 		f.cfg.Log.Warn("machine that the ledger does not want", "machine", id, "app", m.App, "release", m.Release)

@@ -2,15 +2,15 @@ package fleet
 
 import "sync"
 
-// revival sees to it that one revival of an app runs at a time. The zero value is ready to use.
+// revival makes sure that only one revival of an app runs at a time. The zero value is ready to use.
 type revival struct {
 	mu    sync.Mutex
 	runs  bool
-	again bool // the one that runs shall look once more before it ends
+	again bool // the revival that runs must look once more before it ends
 }
 
-// begin reports whether the caller shall revive the app. Otherwise a revival runs already, and it will look again
-// before it ends.
+// begin reports whether the caller must revive the app. If not, a revival runs already, and it looks again before it
+// ends.
 func (r *revival) begin() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -22,7 +22,7 @@ func (r *revival) begin() bool {
 	return true
 }
 
-// end reports whether the revival is over: nobody has asked for another look meanwhile.
+// end reports whether the revival is over. It is not over if another look was asked for in the meantime.
 func (r *revival) end() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

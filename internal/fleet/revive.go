@@ -12,11 +12,11 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
-// settled is how long a machine must have served for its end to be news and not part of a crash loop.
+// settled is how long a machine, or an app in it, must have run so that its end does not count as part of a crash loop.
 const settled = time.Minute
 
-// lost handles the end of a machine that nobody asked to end, or its silence. If the machine served its app, the app
-// is down until another machine of the release is healthy.
+// lost handles a machine that is silent, or that ended although nobody asked it to. If it served its app, the app is
+// down until another machine of the release is healthy.
 func (k *keeper) lost(inst *Instance, reason string) {
 	f, life := k.f, k.f.cfg.Work.Context()
 	if life.Err() != nil || !k.unserve(inst) {
@@ -32,7 +32,7 @@ func (k *keeper) lost(inst *Instance, reason string) {
 	k.revive(wait)
 }
 
-// crashed notes that an app ended in its machine, whose init starts it again.
+// crashed notes that an app has ended in its machine, where init starts it again.
 func (k *keeper) crashed(inst *Instance, how string, succession int) {
 	life := k.f.cfg.Work.Context()
 	if life.Err() != nil || k.current() != inst {
@@ -43,8 +43,8 @@ func (k *keeper) crashed(inst *Instance, how string, succession int) {
 		fmt.Sprintf("%s: %s; number %d in succession", inst.ID(), progress.OneLine(how), succession))
 }
 
-// revive boots the live release of the app in the background, again and again with growing pauses, until something
-// serves the app or nothing shall.
+// revive boots the live release of the app in the background, again and again with growing pauses, until a machine
+// serves the app, or the app is stopped or destroyed.
 func (k *keeper) revive(wait time.Duration) {
 	if !k.revival.begin() {
 		return
@@ -70,7 +70,7 @@ func (k *keeper) tryRevival(ctx context.Context, wait time.Duration) {
 		case err == nil || ctx.Err() != nil:
 			return
 		case errors.Is(err, errYielded):
-			// Whoever wanted the stage has it now: look again after that.
+			// Somebody else wanted the stage and has it now: look again after that.
 			wait, n = 0, 0
 		default:
 			wait = background.Pause(n + 1)
@@ -79,7 +79,8 @@ func (k *keeper) tryRevival(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// notRevived tells everyone who may look that a revival failed, and when the next one is.
+// notRevived notes in the log, in the audit and at the front door that a revival failed, and when the next attempt
+// comes.
 func (k *keeper) notRevived(ctx context.Context, err error, wait time.Duration) {
 	why := progress.OneLine(disk.Rejected(err).Error())
 	k.f.cfg.Log.Error("app does not come back", "app", k.name(), "error", err, "next_try", wait.String())
@@ -87,7 +88,7 @@ func (k *keeper) notRevived(ctx context.Context, err error, wait time.Duration) 
 	k.goDown(fmt.Sprintf("it does not start: %s; next try in %s", why, wait), true)
 }
 
-// reviveOnce is one try, in one of the places that there are for machines that start side by side.
+// reviveOnce makes one attempt, and takes one of the places for machines that start side by side.
 func (k *keeper) reviveOnce(ctx context.Context) error {
 	select {
 	case k.f.boots <- struct{}{}:
@@ -109,8 +110,8 @@ func (k *keeper) reviveOnce(ctx context.Context) error {
 	return nil
 }
 
-// bootLive starts the live release of the app, unless something serves it or nothing shall. The caller holds the
-// stage.
+// bootLive starts the live release of the app, unless a machine serves it already, or the app is stopped, destroyed or
+// has no live release. The caller holds the stage.
 func (k *keeper) bootLive(ctx context.Context, r *progress.Report) error {
 	if k.current() != nil || k.ended() {
 		return nil

@@ -10,8 +10,9 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
-// Serve sends app's traffic to candidate, which the ledger has as live. What served before drains in the background
-// and stops, and before, the release that was live (0: none), is retired with it. The caller holds the stage.
+// Serve sends app's traffic to candidate, whose release the ledger has as live. The machine that served until now
+// drains in the background and stops; then its release, which has the version before (0: there was none), is retired.
+// The caller holds the stage.
 func (f *Fleet) Serve(app string, candidate *Instance, before int) {
 	k := f.keeper(app)
 	k.calm()
@@ -26,8 +27,8 @@ func (f *Fleet) Serve(app string, candidate *Instance, before int) {
 	}
 }
 
-// StopFirst stops what serves app, with its requests held until the next Serve, because its volume belongs to one
-// machine at a time. The caller holds the stage, and must Restore if nothing takes the machine's place.
+// StopFirst stops the machine that serves app, because its volume belongs to one machine at a time. Requests wait until
+// the next Serve. The caller holds the stage, and must call Restore if no other machine takes its place.
 func (f *Fleet) StopFirst(ctx context.Context, app string, r *progress.Report) error {
 	k := f.keeper(app)
 	// A machine that was replaced earlier may still have the volume.
@@ -50,8 +51,8 @@ func (f *Fleet) StopFirst(ctx context.Context, app string, r *progress.Report) e
 	return nil
 }
 
-// Restore brings app's live release, which has this version, back after StopFirst. It is tried again in the
-// background if it does not start.
+// Restore starts app's live release, which has this version, again after StopFirst. If it does not start, further
+// attempts follow in the background.
 func (f *Fleet) Restore(ctx context.Context, app string, version int, r *progress.Report) {
 	k := f.keeper(app)
 	r.Warn("v%d is started again", version)
@@ -65,17 +66,18 @@ func (f *Fleet) Restore(ctx context.Context, app string, version int, r *progres
 	r.Detail("v%d serves again", version)
 }
 
-// hold has the front door keep new requests until the next Switch or Down, and waits for those that run.
+// hold makes the front door keep new requests until the next Switch or Down, and waits for the requests that run.
 func (k *keeper) hold(ctx context.Context) {
 	limits := k.f.cfg.Limits
 	drain := k.f.cfg.Router.Hold(k.name(), limits.Hold)
-	// A request that never ends, as a WebSocket is one, must not use up the time of those that wait.
+	// A request that never ends, such as a WebSocket, must not use up the time of the requests that wait.
 	bound, cancel := context.WithTimeout(ctx, min(limits.Drain, limits.Hold/3))
 	defer cancel()
 	drain(bound)
 }
 
-// front sends the app's traffic to inst, and returns what served it before and the wait for its requests.
+// front sends the app's traffic to inst. It returns the machine that served the app before, and a function that waits
+// for its requests.
 func (k *keeper) front(inst *Instance) (old *Instance, drain func(context.Context)) {
 	old = k.serve(inst)
 	drain = k.f.cfg.Router.Switch(k.name(), inst.Addr())
@@ -86,8 +88,8 @@ func (k *keeper) front(inst *Instance) (old *Instance, drain func(context.Contex
 	return old, drain
 }
 
-// retire drains a replaced machine, if there is one, stops it, and then the release is over. When gitd ends
-// meanwhile, the rest is left to the next process.
+// retire drains and stops a replaced machine, if there is one, and then marks its release as retired. If gitd ends in
+// the meantime, the next process does the rest.
 func (k *keeper) retire(ctx context.Context, version int, old *Instance, drain func(context.Context)) {
 	if old != nil {
 		bound, cancel := context.WithTimeout(ctx, k.f.cfg.Limits.Drain)
@@ -110,7 +112,7 @@ func (k *keeper) retire(ctx context.Context, version int, old *Instance, drain f
 	}
 }
 
-// retired ends the life of a release that drained.
+// retired marks a draining release as retired.
 func (f *Fleet) retired(app string, version int) {
 	f.cfg.Work.Retry(f.cfg.Log, "the end of a release", func(ctx context.Context) error {
 		r, err := f.cfg.Ledger.Release(ctx, app, version)

@@ -75,8 +75,8 @@ func (b booter) attach(ctx context.Context, s *core.MachineSpec) error {
 	return nil
 }
 
-// environment is all that the app finds in process.env. Config goes before what the repository says, and before
-// neither goes what gitd promises.
+// environment returns everything that the app finds in process.env. Config overrides what the repository says, and the
+// variables that gitd promises (PORT, NODEOS_…) override both.
 func (b booter) environment(ctx context.Context, rel core.Release) (map[string]string, error) {
 	vars, err := b.cfg.Ledger.Vars(ctx, rel.App)
 	if err != nil {
@@ -94,7 +94,7 @@ func (b booter) environment(ctx context.Context, rel core.Release) (map[string]s
 	return env, nil
 }
 
-// expand fills $NAME and ${NAME} in a start command. The builder lets plain variables pass and nothing else.
+// expand replaces $NAME and ${NAME} in a start command. Package nodeapp lets only plain variables pass.
 func expand(start []string, env map[string]string) []string {
 	args := make([]string, len(start))
 	for i, a := range start {
@@ -103,7 +103,7 @@ func expand(start []string, env map[string]string) []string {
 	return args
 }
 
-// machineID is unique: a release can be booted more than once.
+// machineID makes an ID that is unique, because a release can be booted more than once.
 func machineID(rel core.Release) (string, error) {
 	var b [3]byte
 	if _, err := rand.Read(b[:]); err != nil {

@@ -6,18 +6,18 @@ import (
 	"sync"
 )
 
-// errYielded: a revival was broken off for somebody who does more.
+// errYielded says that a revival was interrupted because somebody else wanted the stage.
 var errYielded = errors.New("it made way for another change of the app")
 
-// stage is held by whoever changes which machine serves an app: a swap for
-// its last moment, a start or a stop. It is apart from the queue, so that a
-// machine that was lost during a long build is replaced during that build.
+// stage is held by whoever changes which machine serves an app: a swap during its last moment, a start, a stop or a
+// revival. It is not the queue of deployments, so that a machine which is lost during a long build is replaced during
+// that build.
 type stage struct {
 	slot chan struct{} // holds one token while the stage is free
 
 	mu     sync.Mutex
-	wanted int                // who waits in take
-	cancel context.CancelFunc // ends the revival that has the stage; nil: none has
+	wanted int                // how many callers wait in take
+	cancel context.CancelFunc // ends the revival that has the stage; nil: no revival has it
 }
 
 func newStage() *stage {
@@ -26,7 +26,7 @@ func newStage() *stage {
 	return s
 }
 
-// take waits for the stage. A revival that has it is broken off.
+// take waits for the stage. If a revival has it, the revival is interrupted.
 func (s *stage) take(ctx context.Context) (release func(), err error) {
 	s.want(1)
 	defer s.want(-1)
@@ -47,8 +47,8 @@ func (s *stage) want(n int) {
 	}
 }
 
-// lend gives the stage to a revival. The context it returns ends when
-// somebody else wants the stage; then release is due soon.
+// lend gives the stage to a revival. The returned context ends when somebody else wants the stage; the revival must
+// then call release soon.
 func (s *stage) lend(ctx context.Context) (lent context.Context, release func(), err error) {
 	select {
 	case <-s.slot:

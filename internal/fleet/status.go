@@ -7,12 +7,12 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// Condition is how an app is.
+// Condition is the condition that an app is in.
 type Condition string
 
 // The conditions of an app.
 const (
-	Empty     Condition = "empty"      // nothing was deployed yet
+	Empty     Condition = "empty"      // nothing has been deployed yet
 	Running   Condition = "running"    // its machine serves
 	Starting  Condition = "starting"   // a machine is on its way
 	Stopped   Condition = "stopped"    // somebody stopped it
@@ -24,18 +24,18 @@ const (
 type AppStatus struct {
 	App       string
 	State     Condition
-	Reason    string      // why it does not run; empty when it does
+	Reason    string      // why it does not run; empty if it runs
 	Release   int         // of the machine; without one, the live release; 0: none
 	Machine   string      // id; empty: none serves
 	Addr      string      // host:port of the machine
 	Since     time.Time   // since when it is in this state
-	Restarts  int         // of the app in its machine, and of machines that took a lost one's place
-	LastLines []string    // of a crash loop: what it said last, the oldest first
-	Stats     *core.Stats // the machine's latest; nil: none has come
+	Restarts  int         // how often the app was started again in its machine, and lost machines were replaced
+	LastLines []string    // what the app said last, the oldest line first; set if it is down or in a crash loop
+	Stats     *core.Stats // the latest of the machine; nil: none has come
 	Boot      *core.BootTimes
 }
 
-// Status says how an app is. For an unknown one the state is Empty.
+// Status says how an app is. For an unknown app the state is Empty, and the error is core.ErrNotFound.
 func (f *Fleet) Status(ctx context.Context, app string) (AppStatus, error) {
 	a, err := f.cfg.Ledger.App(ctx, app)
 	if err != nil {
@@ -44,7 +44,7 @@ func (f *Fleet) Status(ctx context.Context, app string) (AppStatus, error) {
 	return f.keeper(app).status(a), nil
 }
 
-// Statuses are those of all apps, by name.
+// Statuses returns the status of all apps, by name.
 func (f *Fleet) Statuses(ctx context.Context) ([]AppStatus, error) {
 	apps, err := f.cfg.Ledger.Apps(ctx)
 	if err != nil {
@@ -80,7 +80,7 @@ func (k *keeper) status(a core.App) AppStatus {
 	return s
 }
 
-// describe adds what the machine says of itself.
+// describe adds what is known of the machine that serves.
 func (i *Instance) describe(s *AppStatus) {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -58,7 +58,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestReaderSkips: whatever stands before a message, the message is read.
+// TestReaderSkips: a message is read, whatever stands before it.
 func TestReaderSkips(t *testing.T) {
 	const good = `{"v":1,"kind":"listening"}` + "\n"
 	for _, tt := range []struct {
@@ -113,7 +113,7 @@ func TestReaderLimits(t *testing.T) {
 	}
 }
 
-// TestReaderKeepsTornMessage: what is not ended by a newline is no message.
+// TestReaderKeepsTornMessage: a line without a newline at its end is no message.
 func TestReaderKeepsTornMessage(t *testing.T) {
 	r := NewReader(strings.NewReader(`{"v":1,"kind":"listening"}`))
 	if m, err := r.Read(); !errors.Is(err, io.EOF) {
@@ -153,8 +153,7 @@ func TestWriterIsWholeUnderConcurrency(t *testing.T) {
 	}
 }
 
-// FuzzReader: the reader survives any bytes, says only complete messages, and
-// what it says can be sent again.
+// FuzzReader: the reader survives any bytes, returns only complete messages, and what it returns can be encoded again.
 func FuzzReader(f *testing.F) {
 	for _, m := range samples() {
 		b, err := Encode(m)

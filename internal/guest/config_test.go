@@ -8,8 +8,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// TestFullConfigReachesTheGuest: all that CheckVars lets pass fits into one
-// message, whatever its bytes become in it, with room for everything else.
+// TestFullConfigReachesTheGuest: the largest config that CheckVars lets pass fits into one message, however its bytes
+// are escaped there, with room for everything else.
 func TestFullConfigReachesTheGuest(t *testing.T) {
 	for name, unit := range map[string]string{"plain": "x", "escaped": "<", "control": "\x01", "two bytes": "ä", "separator": "\u2028", "newlines": "\n"} {
 		vars := map[string]string{}

@@ -1,15 +1,15 @@
 package guest
 
-// What a machine is made of: gitd builds it so, and nodeos-init finds it so.
+// What a machine is made of, as gitd builds it and as nodeos-init expects it.
 const (
 	// AppUID is the user and the group that the app runs as. The layers and the volumes belong to it, so that the app
 	// can write beside its own files.
 	AppUID = 1000
 
-	Node       = "/usr/bin/node" // the only program of a machine but init
+	Node       = "/usr/bin/node" // the only program of a machine besides init
 	AppDir     = "/app"          // where the app's files are
 	LayersDir  = "/layers"       // where init mounts the layers that AppDir is made of
-	ModulesDir = "/modules"      // of a stock kernel's initramfs: modules, and below ModuleOrder the order to load them
+	ModulesDir = "/modules"      // in the initramfs of a stock kernel: its modules, and the file ModuleOrder
 
 	// ModuleOrder is a file that names the modules in ModulesDir, one a line, in the order of loading.
 	ModuleOrder = ModulesDir + "/order"

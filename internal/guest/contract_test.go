@@ -27,14 +27,14 @@ func TestLongestVolumeIsFound(t *testing.T) {
 	}
 }
 
-// What both sides agree on, as it would stand in a source that has a copy of it.
+// Patterns that find a copy of the contract in another source file.
 var (
 	copied      = regexp.MustCompile(`Serial: *"(?:base|app|deps|vol)\b|"vol-|"/(app|layers|modules)[/"]|"/?usr/bin/node"|[:=]1000:1000|(?i:[ug]id|owner)\w* += 1000\b`)
-	copiedDisks = regexp.MustCompile(`"(base|app|deps)"`) // words that elsewhere mean something else too
+	copiedDisks = regexp.MustCompile(`"(base|app|deps)"`) // these words mean something else too, outside of nodeos-init
 )
 
-// TestContractStandsOnce: whoever builds, boots or is a machine takes what both sides must agree on from this package.
-// A copy of it, which could be changed alone, fails.
+// TestContractStandsOnce: the packages that build or boot a machine, and nodeos-init, take what both sides must agree
+// on from this package. The test fails for a copy of it, because a copy could be changed alone.
 func TestContractStandsOnce(t *testing.T) {
 	uses := map[string]bool{}
 	for dir, files := range sources(t) {
@@ -61,7 +61,7 @@ func TestContractStandsOnce(t *testing.T) {
 
 var contract = regexp.MustCompile(`\bguest\.(AppUID|Node|AppDir|LayersDir|ModulesDir|ModuleOrder|Disk[A-Z]\w+|VolumeSerial|Max(Serial|Disks|Volumes))\b`)
 
-// sources are the project's Go files but tests and this package, by their folder.
+// sources returns the project's Go files by their folder, without tests and without this package.
 func sources(t *testing.T) map[string][]string {
 	t.Helper()
 	out, err := exec.CommandContext(t.Context(), "go", "list", "-m", "-f", "{{.Dir}}").Output()

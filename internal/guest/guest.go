@@ -14,11 +14,10 @@ const Port = "org.nodeos.ctl.0"
 
 // Version of the messages. Each side skips a message of another version.
 //
-// It changes only when a message changes its meaning. New kinds and fields do
-// not change it: either side ignores those that it does not know, and does not
-// expect what the other has not announced (Booted.BeatMillis, Log.Seq). So a
-// machine that an older gitd has booted is understood by a newer one; one of
-// another version answers nothing, is found hung, and replaced.
+// It changes only when a message changes its meaning. New kinds and fields do not change it: either side ignores those
+// that it does not know, and does not expect what the other has not announced (Booted.BeatMillis, Log.Seq). So a newer
+// gitd understands a machine that an older one has booted. A machine with another version gives no answer that gitd
+// understands: gitd finds it hung and replaces it.
 const Version = 1
 
 // BeatPeriod is how often a guest shows that it is alive, and StatsPeriod how
@@ -43,7 +42,7 @@ const (
 	KindHello Kind = "hello" // the host has (re)connected: report your state, and what was not acknowledged
 	KindStart Kind = "start" // start the app; once
 	KindStop  Kind = "stop"  // end the app, then power off
-	KindTime  Kind = "time"  // the host's clock: your own is off
+	KindTime  Kind = "time"  // the host's clock: the guest's is wrong
 	KindAck   Kind = "ack"   // lines up to this one have arrived
 )
 
@@ -102,8 +101,8 @@ type Network struct {
 	Address6 string   `json:"address6,omitempty"`
 	Gateway6 string   `json:"gateway6,omitempty"`
 	DNS      []string `json:"dns,omitempty"`
-	// Closed are IPv4 prefixes to which the guest opens no connections, DNS to
-	// the servers above excepted: where the host's own services would answer.
+	// Closed are IPv4 prefixes where the host's own services would answer. The guest opens no connections to them,
+	// except for DNS to the servers above.
 	Closed []string `json:"closed,omitempty"`
 }
 
@@ -117,8 +116,8 @@ type Clock struct {
 	UnixNano int64 `json:"unix_nano"`
 }
 
-// Ack names the last line that has arrived: it and those before it need not be
-// kept for another host.
+// Ack names the last line that has arrived. The guest need not keep it, or the lines before it, for the next gitd that
+// connects.
 type Ack struct {
 	Seq uint64 `json:"seq"`
 }
@@ -131,8 +130,7 @@ type Booted struct {
 	BeatMillis   int    `json:"beat_ms,omitempty"` // the period of its beats; 0: it sends none
 }
 
-// Listening tells where the time went after that, in milliseconds since the
-// kernel started.
+// Listening tells where the time after Booted went, in milliseconds since the kernel started.
 type Listening struct {
 	StartMillis  int `json:"start_ms"`          // until the app's program was started
 	CodeMillis   int `json:"code_ms,omitempty"` // until it opened the first file of the app; 0: not seen
@@ -156,11 +154,10 @@ type Log struct {
 	Dropped  int    `json:"dropped,omitempty"` // lines lost before this one
 }
 
-// Stats is what the machine uses. Sizes are in bytes; the app is all processes
-// but init and the kernel's own.
+// Stats is what the machine uses. Sizes are in bytes. The app is all processes except init and the kernel's own.
 type Stats struct {
 	MemoryTotal  int64   `json:"memory_total"`
-	MemoryUsed   int64   `json:"memory_used"` // total without what is available
+	MemoryUsed   int64   `json:"memory_used"` // total minus what is available
 	AppRSS       int64   `json:"app_rss"`
 	InitRSS      int64   `json:"init_rss"` // of init itself
 	CPUMillis    int64   `json:"cpu_ms"`   // processor time of the app since its start

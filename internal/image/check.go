@@ -7,9 +7,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// Check says which file of m's image is missing or has another size, or nil
-// when the image can be booted without a build. It reads no contents: see
-// Verify for that.
+// Check returns an error for a file of m's image that is missing or has another size, or nil if the image can be booted
+// without a build. It reads no contents: Layers.Verify does that for a layer.
 func Check(d core.StateDir, m core.Manifest) error {
 	for _, p := range []string{d.Kernel(m.Base), d.Root(m.Base)} {
 		if _, err := os.Stat(p); err != nil {
@@ -24,7 +23,7 @@ func Check(d core.StateDir, m core.Manifest) error {
 	return CheckLayer(d, m.App)
 }
 
-// CheckLayer says that the file of l is missing or has another size, or nil.
+// CheckLayer returns an error if the file of l is missing or has another size.
 func CheckLayer(d core.StateDir, l core.Layer) error {
 	info, err := os.Stat(d.Layer(l.Digest))
 	if err != nil {
@@ -36,7 +35,7 @@ func CheckLayer(d core.StateDir, l core.Layer) error {
 	return nil
 }
 
-// Bootable reports whether r has an image that is there, so that it can be booted without a build.
+// Bootable reports whether the image of r exists, so that r can be booted without a build.
 func Bootable(d core.StateDir, r core.Release) bool {
 	return !r.Manifest.Empty() && Check(d, r.Manifest) == nil
 }

@@ -11,28 +11,28 @@ import (
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
-// Ledger is what collections read of the durable truth, and what pins a release.
+// Ledger is what collections read of the durable truth, and the method that pins a release.
 type Ledger interface {
 	// Apps are sorted by name.
 	Apps(ctx context.Context) ([]core.App, error)
 	Release(ctx context.Context, app string, version int) (core.Release, error)
 	// Images are the releases of all apps that have an image and have not failed, by app, the newest first.
 	Images(ctx context.Context) ([]core.Release, error)
-	// PinRelease sets or ends Pinned, which no other method stores.
+	// PinRelease sets or clears Pinned, which no other method stores.
 	PinRelease(ctx context.Context, app string, version int, pinned bool) error
 }
 
 // Files are where images are kept.
 type Files interface {
-	// Sweep removes what sweep does not keep, through its Drop where that is somebody's to hold, and returns how many
-	// bytes became free. What it cannot remove does not end it.
+	// Sweep removes what sweep does not keep, and returns how many bytes became free. It uses sweep.Drop for everything
+	// that a deployment may hold. If it cannot remove something, it goes on with the rest.
 	Sweep(ctx context.Context, sweep *Sweep) (freed int64, err error)
 }
 
 // Repos are the repositories that images were built from.
 type Repos interface {
-	// Tidy packs app's repository and prunes what no branch and none of commits reaches, if there is enough to be worth
-	// it. It waits for pushes that run, and gives up when the next one comes.
+	// Tidy packs app's repository and removes the objects that no branch and none of commits reaches, if there are
+	// enough of them to be worth it. It waits for pushes that run, and gives up when the next push comes.
 	Tidy(ctx context.Context, app string, commits []string) error
 }
 
@@ -46,11 +46,11 @@ type CollectorConfig struct {
 	Trail  *audit.Trail
 	Work   *background.Work
 	Log    *slog.Logger
-	Keep   int // images of each app that was live are kept; the live one and the one before always are
+	Keep   int // how many images that were live are kept of each app; the live one and the one before it always are
 }
 
 // Collector removes what no release needs any more. It runs one collection at a time, and remembers what it was asked
-// for meanwhile. Its methods are safe for concurrent use.
+// for in the meantime. Its methods are safe for concurrent use.
 type Collector struct {
 	cfg CollectorConfig
 
@@ -63,8 +63,8 @@ type Collector struct {
 func NewCollector(cfg CollectorConfig) *Collector { return &Collector{cfg: cfg} }
 
 // Soon begins a collection in the background: of images that no release needs any more, and of what is loose or
-// unreachable in the repository of app (which may be empty). A collection that fails is logged; the next one does its
-// work.
+// unreachable in the repository of app (which may be empty). If a collection fails, that is logged, and the next one
+// does its work.
 func (c *Collector) Soon(app string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -77,7 +77,7 @@ func (c *Collector) Soon(app string) {
 	}
 }
 
-// run makes collections until none is wanted.
+// run makes collections until no more are wanted.
 func (c *Collector) run(ctx context.Context) {
 	for {
 		c.mu.Lock()
@@ -95,8 +95,8 @@ func (c *Collector) run(ctx context.Context) {
 	}
 }
 
-// collect is one collection. The ledger is read after the sweep has begun; see Shelf. What is removed too late, because
-// gitd ended or a file was in use, the next one finds again: nothing is noted in between.
+// collect makes one collection. It reads the ledger after the sweep has begun; see Shelf. Nothing is noted in between:
+// what one collection does not remove, because gitd ended or a file was in use, the next one finds again.
 func (c *Collector) collect(ctx context.Context, apps map[string]bool) error {
 	sweep := c.cfg.Shelf.Sweep()
 	defer sweep.End()

@@ -8,9 +8,9 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// retained are the releases of one app, given with the newest first, whose images are kept: the live one and all that
-// are on their way from or to it, the one before it, the pinned, and those of the last n images that were live. Several
-// releases of one image (a restart, new config) count once.
+// retained returns the releases whose images are kept, from the releases of one app with the newest first: the live one
+// and all that are on their way from or to live, the one before it, the pinned ones, and those of the last n images
+// that were live. Several releases of one image (a restart, new config) count once.
 func retained(list []core.Release, n int) []core.Release {
 	var kept []core.Release
 	seen := map[string]bool{}
@@ -30,7 +30,7 @@ func retained(list []core.Release, n int) []core.Release {
 	return kept
 }
 
-// PinRelease keeps the image of a release whatever comes after it, or ends that.
+// PinRelease keeps the image of a release, however many releases follow, or ends that.
 func (c *Collector) PinRelease(ctx context.Context, by core.Actor, app string, version int, pinned bool) error {
 	hold := c.cfg.Shelf.Hold()
 	defer hold.Release()

@@ -9,9 +9,8 @@ import (
 )
 
 func TestRetained(t *testing.T) {
-	// Each release is written as its state's first letter (l live, d draining,
-	// r retired, f failed, b booting, u building and not built yet), the name
-	// of its image, and ! if it is pinned; the newest first.
+	// Each release is written as the first letter of its state (l live, d draining, r retired, f failed, b booting, u
+	// building and not built yet), the name of its image, and ! if it is pinned. The newest comes first.
 	tests := []struct {
 		name     string
 		n        int

@@ -2,49 +2,44 @@ package image
 
 import "sync"
 
-// AppCache is the name by which what is kept for an app's next build is known
-// to a Shelf.
+// AppCache is the name by which a Shelf knows what is kept for the next build of app.
 func AppCache(app string) string { return "cache of " + app }
 
-// Shelf guards the files of images, which are named by layer digests and base
-// ids, between two who know nothing of each other: deployments, which find or
-// make a file long before the ledger names it, and collections, which remove
-// what the ledger does not name.
+// Shelf guards the files of images, which are named by layer digests and base ids, between two parties that know
+// nothing of each other: deployments, which find or make a file long before the ledger names it, and collections, which
+// remove what the ledger does not name.
 //
-// The rules: a deployment holds a name before it looks whether the file is
-// there, and lets go of it after the ledger names the file, or is not going
-// to. A collection begins before it reads the ledger, and removes a file only
-// through Drop.
+// The rules: a deployment holds a name before it looks whether the file is there, and releases the name after the
+// ledger names the file, or after it is certain that it will not. A collection begins before it reads the ledger, and
+// removes a file only through Drop.
 //
-// Why no file is lost that a deployment found or made: at the moment of Drop,
-// the deployment has either not yet held the name; then Hold waits for Drop's
-// removal, the deployment finds nothing, and makes the file again. Or it
-// holds the name; then Drop does nothing. Or it has let go of it since the
-// collection began; then Drop does nothing either, because such names are
-// remembered until the collection ends. Or it let go before the collection
-// began; then the ledger was written before it was read, so what was read
-// names the file.
+// Why no file is lost that a deployment found or made: at the moment of Drop there are four cases. The deployment does
+// not hold the name yet: then Take waits for Drop's removal, the deployment finds nothing, and makes the file again.
+// The deployment holds the name: then Drop does nothing. The deployment has released the name since the collection
+// began: then Drop does nothing either, because such names are remembered until the collection ends. The deployment
+// released the name before the collection began: then the ledger was written before it was read, so what was read names
+// the file.
 //
 // The zero value is ready to use. A deployment waits for one removal at most.
 type Shelf struct {
-	sweeping sync.Mutex // held by the collection that runs
+	sweeping sync.Mutex // locked by the collection that runs
 
 	mu   sync.Mutex
-	held map[string]int  // by how many
-	late map[string]bool // let go of since the running collection began; nil: none runs
+	held map[string]int  // how many hold each name
+	late map[string]bool // released since the running collection began; nil: none runs
 }
 
-// Hold is what one deployment needs of a Shelf. A nil Hold, for builds whose
-// files nobody collects, guards nothing.
+// Hold is the names that one deployment holds on a Shelf. A nil Hold, for builds whose files nobody collects, guards
+// nothing.
 type Hold struct {
 	shelf *Shelf
 	names []string // guarded by shelf.mu
 }
 
-// Hold begins with nothing held.
+// Hold makes a Hold that holds nothing yet.
 func (s *Shelf) Hold() *Hold { return &Hold{shelf: s} }
 
-// Take holds names until Release. Empty names are left out.
+// Take holds names until Release. Empty names are ignored.
 func (h *Hold) Take(names ...string) {
 	if h == nil {
 		return
@@ -62,7 +57,7 @@ func (h *Hold) Take(names ...string) {
 	}
 }
 
-// Release lets go of everything.
+// Release releases all names.
 func (h *Hold) Release() {
 	if h == nil {
 		return
@@ -86,8 +81,7 @@ type Sweep struct {
 	keep  map[string]bool
 }
 
-// Sweep begins a collection, after the end of the one before. End must be
-// called.
+// Sweep begins a collection, after the one before it has ended. End must be called.
 func (s *Shelf) Sweep() *Sweep {
 	s.sweeping.Lock()
 	s.mu.Lock()
@@ -96,7 +90,7 @@ func (s *Shelf) Sweep() *Sweep {
 	return &Sweep{shelf: s, keep: map[string]bool{}}
 }
 
-// Keep adds names that the ledger needs, read after the collection began.
+// Keep adds names that the ledger needs. They must be read after the collection began.
 func (w *Sweep) Keep(names ...string) {
 	for _, n := range names {
 		w.keep[n] = true
@@ -106,8 +100,7 @@ func (w *Sweep) Keep(names ...string) {
 // Kept reports whether name was given to Keep.
 func (w *Sweep) Kept(name string) bool { return w.keep[name] }
 
-// Drop calls remove for the file of name, unless the ledger or a deployment
-// needs it.
+// Drop calls remove for the file called name, unless the ledger or a deployment needs it.
 func (w *Sweep) Drop(name string, remove func() error) (dropped bool, err error) {
 	w.shelf.mu.Lock()
 	defer w.shelf.mu.Unlock()

@@ -73,9 +73,8 @@ func TestShelf(t *testing.T) {
 	}
 }
 
-// TestShelfRace: builders make and find the same few files over and over and
-// note them in a ledger that keeps only the last ones, while a collector runs
-// without pause. Whatever the ledger names must be there, at every look.
+// TestShelfRace: builders make and find the same few files over and over and note them in a ledger that keeps only the
+// last ones, while a collector runs without pause. Whatever the ledger names must exist, each time the test looks.
 func TestShelfRace(t *testing.T) {
 	const enough = 3000
 	w := &shelfWorld{files: map[string]bool{}}
@@ -99,11 +98,10 @@ func TestShelfRace(t *testing.T) {
 	builders.Wait()
 }
 
-// shelfNames is large enough that most names are needed by nobody.
+// shelfNames is how many files there may be: so many that nobody needs most of them.
 const shelfNames = 20
 
-// shelfWorld has its own small locks, each held for one step only, as a file
-// system and a database do.
+// shelfWorld is a file system and a ledger with small locks of their own, each held for one step only.
 type shelfWorld struct {
 	shelf image.Shelf
 
@@ -130,7 +128,7 @@ func (w *shelfWorld) deploy(builder int, name string) {
 	w.ledgerMu.Unlock()
 }
 
-// check looks whether all that the ledger names is there.
+// check checks that every file exists that the ledger names.
 func (w *shelfWorld) check(t *testing.T) {
 	w.ledgerMu.Lock()
 	defer w.ledgerMu.Unlock()
@@ -147,7 +145,7 @@ func (w *shelfWorld) has(name string) bool {
 	return w.files[name]
 }
 
-// collect returns how many files have been dropped so far.
+// collect makes one collection and returns how many files have been dropped so far.
 func (w *shelfWorld) collect(t *testing.T) int {
 	sweep := w.shelf.Sweep()
 	defer sweep.End()

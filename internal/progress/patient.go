@@ -12,9 +12,8 @@ const (
 	lastSend  = 5 * time.Second // for a client to take what is left at the end
 )
 
-// Patient passes on what is written to it without ever making the writer
-// wait. A client that was suspended in the middle of a push takes nothing
-// more: it must hold up neither the build nor those who wait for the app.
+// Patient passes on what is written to it without ever making the writer wait. A client that was suspended in the
+// middle of a push reads nothing more: it must not delay the build, nor the pushes that wait for the app.
 type Patient struct {
 	w io.Writer
 
@@ -23,7 +22,7 @@ type Patient struct {
 	lost   int           // bytes that did not fit
 	more   chan struct{} // has a token when there is something to send
 	over   bool
-	done   chan struct{} // closed when all is sent after end
+	done   chan struct{} // closed when everything was sent after End
 }
 
 // NewPatient writes to w; nil discards.

@@ -22,8 +22,8 @@ func (s *stuck) Write(p []byte) (int, error) {
 	return s.Buffer.Write(p)
 }
 
-// TestStuckClient: a client that takes nothing, such as a suspended one, does
-// not hold up who writes to it, and costs no more than a bounded memory.
+// TestStuckClient: a client that takes nothing, such as a suspended one, does not delay the writer, and costs no more
+// than a bounded amount of memory.
 func TestStuckClient(t *testing.T) {
 	s := &stuck{letGo: make(chan struct{})}
 	p := NewPatient(s)
@@ -45,7 +45,7 @@ func TestStuckClient(t *testing.T) {
 	}
 }
 
-// TestAllIsSent: what was written before end has arrived after it, in order.
+// TestAllIsSent: what was written before End has arrived when End returns, in order.
 func TestAllIsSent(t *testing.T) {
 	var b bytes.Buffer
 	p := NewPatient(&b)

@@ -16,9 +16,8 @@ func OneLine(s string) string {
 	return strings.ToValidUTF8(s, "")
 }
 
-// Printable drops control characters, escape sequences included: lines come
-// from npm, from build scripts and from guests, and end in somebody's
-// terminal.
+// Printable drops control characters and escape sequences: lines come from npm, from build scripts and from guests, and
+// end in somebody's terminal.
 func Printable(s string) string {
 	s = stripCSI(s)
 	return strings.Map(func(c rune) rune {

@@ -10,9 +10,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// Report writes what a deployment does to the pusher, in Heroku's form, and
-// keeps the time of each phase. Its methods are safe for concurrent use and
-// never fail: a pusher who is gone must not stop a deployment.
+// Report tells the pusher what a deployment does, in Heroku's form, and keeps the time of each phase. Its methods are
+// safe for concurrent use and never fail: a pusher who has gone must not stop a deployment.
 type Report struct {
 	mu    sync.Mutex
 	w     io.Writer
@@ -45,8 +44,7 @@ func (r *Report) Warn(format string, args ...any) { r.line(" !     ", format, ar
 // Done prints a result: "=====> v4 is live at …".
 func (r *Report) Done(format string, args ...any) { r.line("=====> ", format, args) }
 
-// Lap ends a phase: the time since the last Lap belongs to name. A name that
-// comes again is added up.
+// Lap ends a phase: the time since the last Lap belongs to name. If a name comes again, its times are added up.
 func (r *Report) Lap(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -62,7 +60,7 @@ func (r *Report) Lap(name string) {
 	r.steps = append(r.steps, core.Step{Name: name, Took: took})
 }
 
-// OnMoment has tell called by each At from here on. It comes before the first.
+// OnMoment makes every later call of At call tell. It must be called before the first At.
 func (r *Report) OnMoment(tell func(m core.Moment)) { r.tell = tell }
 
 // At tells of a moment of the work that the report is about. It prints nothing.
@@ -81,7 +79,7 @@ func (r *Report) Since(t time.Time) {
 	}
 }
 
-// Keep has w get everything from here on too, until endKeep.
+// Keep copies the lines from here on to w too, until EndKeep or TakeKept. Text that is passed on by Pass is not copied.
 func (r *Report) Keep(w io.WriteCloser) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,8 +92,8 @@ func (r *Report) EndKeep() {
 	}
 }
 
-// TakeKept ends keep and leaves it to the caller to close what was written
-// to; nil when nothing was.
+// TakeKept ends Keep without closing the writer, and returns it: the caller must close it. It returns nil if there is
+// none.
 func (r *Report) TakeKept() io.WriteCloser {
 	r.mu.Lock()
 	defer r.mu.Unlock()

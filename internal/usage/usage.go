@@ -12,13 +12,13 @@ import (
 	"github.com/nodeos-dev/gitd/internal/image"
 )
 
-// Ledger is what is asked of the durable truth.
+// Ledger is what the Meter reads of the durable truth.
 type Ledger interface {
 	// Apps are sorted by name.
 	Apps(ctx context.Context) ([]core.App, error)
 	// Images are the releases of all apps that have an image and have not failed.
 	Images(ctx context.Context) ([]core.Release, error)
-	// Volumes with an empty app are all, by app.
+	// Volumes are those of app; an empty app means those of all apps, by app.
 	Volumes(ctx context.Context, app string) ([]core.Volume, error)
 }
 
@@ -27,28 +27,28 @@ type Usage struct {
 	Apps     []App
 	Shared   int64 // layers that several apps use
 	Bases    int64
-	Cache    int64 // Node, npm and what else builds of all apps share
-	Builds   int64 // what runs, or was left behind
+	Cache    int64 // Node, npm and what else the builds of all apps share
+	Builds   int64 // folders of builds that run, or that were left behind
 	Machines int64 // consoles and sockets
 	Ledger   int64
-	Stray    int64 // layers that no release needs: the next collection removes them
+	Stray    int64 // layers that no release needs; the next collection removes them
 	Size     int64 // of the file system
-	Free     int64 // for gitd
+	Free     int64 // free for gitd
 }
 
 // App is what one app takes.
 type App struct {
 	App        string
-	Images     int   // that are kept
-	Layers     int64 // that no other app uses
-	Shared     int64 // that others use too; counted for each of them
+	Images     int   // how many are kept
+	Layers     int64 // those that no other app uses
+	Shared     int64 // layers that other apps use too; they count for each app
 	Repository int64
 	Cache      int64 // npm's, and installed dependencies
 	Volumes    int64
 	Logs       int64
 }
 
-// Total is what would become free with the app.
+// Total returns how many bytes would become free without the app.
 func (u App) Total() int64 { return u.Layers + u.Repository + u.Cache + u.Volumes + u.Logs }
 
 // Meter reads the state folder. Its methods are safe for concurrent use.
@@ -57,7 +57,7 @@ type Meter struct {
 	Ledger Ledger
 }
 
-// Usage adds up what is on the disk. It reads folders, so it takes time where there are many files; ctx ends it.
+// Usage adds up what is on the disk. It reads folders, so it takes time if there are many files; ctx ends it.
 func (m Meter) Usage(ctx context.Context) (Usage, error) {
 	apps, err := m.Ledger.Apps(ctx)
 	if err != nil {
@@ -86,7 +86,7 @@ func (m Meter) Usage(ctx context.Context) (Usage, error) {
 	return u, err
 }
 
-// shared is what belongs to no single app.
+// shared adds up what belongs to no single app.
 func (m Meter) shared(users map[string]map[string]bool) Usage {
 	s := m.State
 	u := Usage{
@@ -100,7 +100,7 @@ func (m Meter) shared(users map[string]map[string]bool) Usage {
 	return u
 }
 
-// volumes adds up each app's disks, which have holes where nothing was written.
+// volumes adds up each app's disks. Where nothing was written to a disk, it takes no room.
 func (m Meter) volumes(all []core.Volume) map[string]int64 {
 	use := map[string]int64{}
 	for _, v := range all {
@@ -120,7 +120,7 @@ func (m Meter) keptImages(images []core.Release) map[string]int {
 	return kept
 }
 
-// layerUsers are the apps of each layer, by its digest.
+// layerUsers returns the apps that use each layer, by its digest.
 func layerUsers(images []core.Release) map[string]map[string]bool {
 	users := map[string]map[string]bool{}
 	for _, r := range images {
@@ -134,7 +134,7 @@ func layerUsers(images []core.Release) map[string]map[string]bool {
 	return users
 }
 
-// layers adds up those that several apps use, and those that none does.
+// layers adds up the layers that several apps use, and those that no app uses.
 func (u *Usage) layers(s core.StateDir, users map[string]map[string]bool) {
 	files, err := os.ReadDir(s.Layers())
 	if err != nil {

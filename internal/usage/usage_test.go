@@ -10,7 +10,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// counted is a ledger that has many apps with many releases each, and counts what it is asked.
+// counted is a ledger that has many apps with many releases each, and counts how often it is asked for what.
 type counted struct {
 	apps, releases int
 	asked          map[string]int
@@ -44,8 +44,8 @@ func (c counted) Volumes(_ context.Context, app string) ([]core.Volume, error) {
 	return []core.Volume{{ID: "v", App: "app0"}}, nil
 }
 
-// TestOnePass: du looked at every image again for each app, and left the volumes out where the ledger came in a
-// wrapper, because it tried whether the ledger happened to know volumes too.
+// TestOnePass: du used to look at every image again for each app. It also left out the volumes if the ledger was inside
+// of a wrapper, because it tested whether the ledger happened to know volumes.
 func TestOnePass(t *testing.T) {
 	state := core.StateDir(t.TempDir())
 	write := func(path, text string) {

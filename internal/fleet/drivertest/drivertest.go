@@ -34,14 +34,11 @@ const (
 	LastWords = "cannot find the database"
 )
 
-// limit bounds each wait. A machine boots in seconds, emulated and on a busy
-// host too.
+// limit bounds each wait. A machine boots in seconds, even emulated and on a busy host.
 const limit = 2 * time.Minute
 
-// Run runs the suite. Each call of open must return a new driver on the same
-// state, as a new process of gitd would make it; a driver that is an
-// io.Closer is closed before the next one is opened. spec must have an ID of
-// its own at each call.
+// Run runs the suite. Each call of open must return a new driver on the same state, as a new process of gitd would make
+// it. A driver that is an io.Closer is closed before the next one is opened. Each call of spec must return another ID.
 func Run(t *testing.T, open func(t *testing.T) fleet.Driver, spec func(t *testing.T) core.MachineSpec) {
 	for name, test := range map[string]func(*suite){
 		"Life":         (*suite).life,
@@ -121,7 +118,7 @@ func (s *suite) life() {
 	s.stop(m.ID, 5*time.Second) // again: no error
 }
 
-// times: a boot says where its time went.
+// times checks that a boot says where its time went.
 func (s *suite) times(e core.Event, kind core.EventKind) {
 	s.Helper()
 	if e.Boot == nil || e.Boot.Kernel <= 0 || e.Boot.Total() > limit || (kind == core.EventListening) != (e.Boot.App > 0) {
@@ -129,7 +126,7 @@ func (s *suite) times(e core.Event, kind core.EventKind) {
 	}
 }
 
-// stats: an adopted machine says at once what it uses.
+// stats checks the figures that an adopted machine sends at once.
 func (s *suite) stats(e core.Event) {
 	s.Helper()
 	u := e.Stats
@@ -139,7 +136,7 @@ func (s *suite) stats(e core.Event) {
 	}
 }
 
-// appThatExits: the last words arrive, and come before the news of the end.
+// appThatExits checks that the last words of an app arrive, and that they arrive before the news of its end.
 func (s *suite) appThatExits() {
 	w := newWatcher(s.T)
 	spec := s.mode(Exit)
@@ -171,7 +168,7 @@ func (s *suite) unknown() {
 	s.stop("nobody-v1-abc", time.Second)
 }
 
-// stopAtOnce: a machine can be ended while it boots.
+// stopAtOnce checks that a machine can be stopped while it boots.
 func (s *suite) stopAtOnce() {
 	w := newWatcher(s.T)
 	spec := s.mode(Serve)

@@ -49,8 +49,7 @@ func (w *watcher) find(kind core.EventKind) (e core.Event, ok bool, more <-chan 
 	return core.Event{}, false, w.more
 }
 
-// await waits for the first event of a kind. An end that was not waited for
-// fails the test at once.
+// await waits for the first event of a kind. The test fails at once if the machine ends before.
 func (w *watcher) await(kind core.EventKind) core.Event {
 	w.t.Helper()
 	late := time.After(limit)

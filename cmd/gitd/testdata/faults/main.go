@@ -1,6 +1,6 @@
-// This file takes the place of cmd/gitd/main.go in the gitd that the fault tests run (go build -overlay): the product
-// has nothing of it. Each transition is handed over to the test, and whoever made it goes on when the test says so. A
-// fault can be made exactly between one step of a deployment and the next.
+// This file takes the place of cmd/gitd/main.go in the gitd that the fault tests run (go build -overlay). The product
+// contains nothing of it. Each transition is sent to the test, and gitd goes on when the test lets it. So a fault can
+// be made exactly between one step of a deployment and the next.
 package main
 
 import (
@@ -24,7 +24,7 @@ func main() {
 	os.Exit(code)
 }
 
-// handOver sends one transition and waits for the test to hang up.
+// handOver sends one transition and waits until the test closes the connection.
 func handOver(socket string, x core.Transition) {
 	c, err := net.Dial("unix", socket)
 	if err != nil {
@@ -32,6 +32,6 @@ func handOver(socket string, x core.Transition) {
 	}
 	defer c.Close()
 	if json.NewEncoder(c).Encode(x) == nil {
-		c.Read(make([]byte, 1)) // it ends when the test hangs up
+		c.Read(make([]byte, 1)) // this returns when the test closes the connection
 	}
 }

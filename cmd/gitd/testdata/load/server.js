@@ -8,20 +8,20 @@ const release = process.env.NODEOS_RELEASE;
 
 app.get('/', (req, res) => res.send(release + '\n'));
 
-// An answer that takes a while: half of it at once, half after MS.
+// An answer that takes a while: one half of it comes at once, the other half after MS milliseconds.
 app.get('/slow', (req, res) => {
   res.write(release + ' begins\n');
   setTimeout(() => res.end(release + ' ends\n'), Number(req.query.ms));
 });
 
-// An upload is answered with its SHA-256.
+// The answer to an upload is its SHA-256.
 app.post('/upload', (req, res) => {
   const hash = crypto.createHash('sha256');
   req.on('data', (part) => hash.update(part));
   req.on('end', () => res.send(hash.digest('hex') + '\n'));
 });
 
-// N events, one each MS.
+// N events, one every MS milliseconds.
 app.get('/events', (req, res) => {
   let left = Number(req.query.n);
   res.set('content-type', 'text/event-stream');

@@ -1,6 +1,5 @@
-// This file is added to the nodeos-init of TestLostMachines (go build
-// -overlay): an app that makes the file /tmp/panic ends process 1, upon which
-// every kernel panics. The product has nothing of it.
+// This file is added to the nodeos-init of TestLostMachines (go build -overlay). If the app makes the file /tmp/panic,
+// process 1 ends, and then every kernel panics. The product contains nothing of it.
 package main
 
 import (

@@ -1,8 +1,7 @@
-// This file is added to the gitd of the scale test (go build -overlay): a
-// thousand machines of libvirt's own test driver beside those of QEMU. They
-// exist, are listed, found and destroyed as any domain; what the test driver
-// does not have is the guest behind the control channel, so they listen from
-// the start. What is booted anew is booted by QEMU.
+// This file is added to the gitd of the scale test (go build -overlay): a thousand machines of libvirt's own test
+// driver beside those of QEMU. They exist, and are listed, found and destroyed as any domain is. The test driver has no
+// guest behind the control channel, so these machines listen from the start. Machines that gitd boots are booted by
+// QEMU.
 package main
 
 import (
@@ -23,7 +22,7 @@ type scaled struct {
 	conn *libvirt.Connect
 }
 
-// scaledDriver takes the domains from the file that GITD_TEST_MACHINES names.
+// scaledDriver adds the domains from the file that GITD_TEST_MACHINES names.
 func scaledDriver(d fleet.Driver) fleet.Driver {
 	file := os.Getenv("GITD_TEST_MACHINES")
 	if file == "" {
@@ -36,8 +35,8 @@ func scaledDriver(d fleet.Driver) fleet.Driver {
 	return &scaled{Driver: d, conn: conn}
 }
 
-// machine reads what the test wrote: the app and release are in the name,
-// and the description is the address.
+// machine reads what the test has written: the app and the release are in the name of the domain, the address is its
+// description.
 func machine(dom *libvirt.Domain) (core.Machine, error) {
 	id, err := dom.GetName()
 	if err != nil {

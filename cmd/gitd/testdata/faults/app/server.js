@@ -8,7 +8,7 @@ const answer = JSON.stringify({ release, commit, mark, ws: typeof ws.WebSocketSe
 
 const server = http.createServer((req, res) => {
   res.flushHeaders();
-  // /slow?MS holds the machine in its drain.
+  // /slow?MS keeps the machine from ending its drain.
   const [path, ms] = req.url.split('?');
   setTimeout(() => res.end(answer), path === '/slow' ? Number(ms) : 0);
 });
