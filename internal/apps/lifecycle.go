@@ -76,6 +76,9 @@ func (s *Apps) DestroyApp(_ context.Context, by core.Actor, app string, w io.Wri
 		if err := s.checkNoVolumes(ctx, app); err != nil {
 			return err
 		}
+		if err := t.Fix(ctx); err != nil {
+			return err
+		}
 		if err := s.setStopped(ctx, app, true); err != nil {
 			return err
 		}

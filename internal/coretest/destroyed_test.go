@@ -1,6 +1,7 @@
 package coretest
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -26,22 +27,42 @@ func TestNewAppOfAnOldName(t *testing.T) {
 	}
 }
 
-// TestPushThatWaitedForADestruction: after an app was destroyed, a rollback of it says that it is gone, and an app that
-// gets its name later can be deployed.
-func TestPushThatWaitedForADestruction(t *testing.T) {
+// TestWaitForADestruction: whoever waits for the turn of an app while it is destroyed is told that it is gone, and an app
+// that gets its name later begins with an empty queue.
+func TestWaitForADestruction(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))
-	if err := w.core.DestroyApp(t.Context(), ada, "shop", nil); err != nil {
+	drained := make(chan struct{})
+	w.router.mu.Lock()
+	w.router.drain = func(context.Context) { <-drained }
+	w.router.mu.Unlock()
+	if reject, out := w.push(commit(1), commit(2)); reject != "" {
+		t.Fatalf("%s\n%s", reject, out)
+	}
+	var said syncBuffer
+	destroyed, refused := make(chan error, 1), make(chan error, 1)
+	go func() { destroyed <- w.core.DestroyApp(t.Context(), ada, "shop", &said) }()
+	w.eventually("the destruction waits for the old machine", func() bool {
+		return strings.Contains(said.String(), "waiting for a machine that was replaced to stop")
+	})
+	var waits syncBuffer
+	go func() { refused <- w.core.Rollback(t.Context(), ada, "shop", 0, &waits) }()
+	w.eventually("a rollback waits", func() bool { return strings.Contains(waits.String(), "number 1 in the queue") })
+	close(drained)
+	if err := <-destroyed; err != nil {
 		t.Fatal(err)
 	}
-	if err := w.core.Rollback(t.Context(), ada, "shop", 0, nil); err == nil || !strings.Contains(err.Error(), `no app "shop"`) {
-		t.Errorf("a rollback of an app that is gone: %v", err)
+	if err := <-refused; err == nil || !strings.Contains(err.Error(), `there is no app "shop" any more`) {
+		t.Errorf("the rollback that waited: %v", err)
 	}
 	if _, err := w.core.EnsureApp(t.Context(), ada, "shop"); err != nil {
 		t.Fatal(err)
 	}
-	if reject, out := w.push(none, commit(2)); reject != "" {
+	if reject, out := w.push(none, commit(3)); reject != "" {
 		t.Errorf("%s\n%s", reject, out)
+	}
+	if q := w.core.QueueOf("shop"); len(q) != 0 {
+		t.Errorf("the new app's queue: %+v", q)
 	}
 }
 
