@@ -88,7 +88,7 @@ arm64: export GOARCH := arm64
 arm64: export CC := aarch64-linux-gnu-gcc
 arm64: setup
 	CGO_ENABLED=1 go vet ./...
-	CGO_ENABLED=1 go build -o bin/arm64/ ./cmd/gitd ./cmd/bench-boot
+	CGO_ENABLED=1 go build -ldflags '-X main.linkedVersion=$(VERSION)' -o bin/arm64/ ./cmd/gitd ./cmd/bench-boot
 	scripts/build-init bin/arm64/nodeos-init
 
 ## test-faults: break pushes on purpose, phase by phase; FAULTS=all is the whole table
