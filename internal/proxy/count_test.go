@@ -3,7 +3,9 @@ package proxy
 import (
 	"context"
 	"net/http"
+	"runtime"
 	"testing"
+	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 )
@@ -34,6 +36,7 @@ func TestCounts(t *testing.T) {
 	ctx, leave := context.WithCancel(t.Context())
 	left := asks(t, f.request(t, "GET", "shop.localhost", "/hang", nil).WithContext(ctx))
 	<-arrived
+	awaitActive(t, f, 1) // a client has its answer before the request is counted out
 	if got := f.Counts("shop"); got.Active != 1 || got.Requests != 6 {
 		t.Errorf("while one runs: %+v", got)
 	}
@@ -49,15 +52,21 @@ func TestCounts(t *testing.T) {
 	<-left
 	// The request whose client has left ends when its handler returns.
 	want := core.Counts{Requests: 7, Answers: [6]int64{1, 0, 2, 1, 1, 2}}
-	for f.Counts("shop").Active > 0 {
-		if t.Context().Err() != nil {
-			break
-		}
-	}
+	awaitActive(t, f, 0)
 	if got := f.Counts("shop"); got != want {
 		t.Errorf("at the end: %+v, want %+v", got, want)
 	}
 	if f.app(t, "shop", h); f.Counts("shop") != want {
 		t.Error("another machine starts from zero")
+	}
+}
+
+// awaitActive waits until so many requests of shop run.
+func awaitActive(t *testing.T, f *front, n int) {
+	t.Helper()
+	for start := time.Now(); f.Counts("shop").Active != n; runtime.Gosched() {
+		if time.Since(start) > 30*time.Second {
+			t.Fatalf("not %d requests run, but %+v", n, f.Counts("shop"))
+		}
 	}
 }
