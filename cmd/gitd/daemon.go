@@ -99,6 +99,10 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	if err := d.trades(ctx, o); err != nil {
 		return nil, err
 	}
+	capacity := d.driver.Capacity()
+	if err := core.CheckFits(o.defaults(), capacity); err != nil {
+		return nil, o.refused("memory", err)
+	}
 	build, err := o.builder(log)
 	if err != nil {
 		return nil, err
@@ -108,7 +112,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 		State: state, Ledger: d.ledger, Volumes: volume.Open(state), Builder: build, Images: build, Driver: d.driver,
 		Router: d.front, Repos: d.repos, Output: d.logs, BuildLogs: d.builds,
 		Log: slog.New(zerolog.NewSlogHandler(log)), Observe: observe,
-		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Limits: o.limits(), Keep: o.keep, Builds: o.parallel,
+		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Capacity: capacity, Limits: o.limits(), Keep: o.keep, Builds: o.parallel,
 	})
 	return d, d.doors(o, stop)
 }

@@ -88,8 +88,12 @@ func TestScripts(t *testing.T) {
 }
 
 // condition answers [minimal]: is the minimal kernel compiled, so that the
-// warm base has it?
+// warm base has it? And [kvm]: does the processor virtualise?
 func condition(name string) (bool, error) {
+	if name == "kvm" {
+		text, err := os.ReadFile("/proc/cpuinfo")
+		return regexp.MustCompile(`(?m)^flags.* (vmx|svm)( |$)`).Match(text), err
+	}
 	if name != "minimal" {
 		return false, fmt.Errorf("unknown condition %q", name)
 	}
