@@ -159,6 +159,7 @@ func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 	if err != nil {
 		return err
 	}
+	d.svc.HostKeys = server.Fingerprints(key)
 	d.door = server.New(server.Config{
 		HostKey: key, Authorities: d.authorities, Services: d.svc, Pushes: d.desk, Git: d.repos,
 		Core: d.core, Log: d.log,
@@ -214,7 +215,8 @@ func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 	}
 	d.log.Info().
 		Str("ssh", d.l.ssh.Addr().String()).Str("http", d.l.http.Addr().String()).
-		Str("socket", d.l.socket.Addr().String()).Str("accel", d.driver.Accel()).Msg("ready")
+		Str("socket", d.l.socket.Addr().String()).Str("accel", d.driver.Accel()).
+		Strs("host_keys", d.svc.HostKeys).Msg("ready")
 	if err := d.claim(ctx, out); err != nil {
 		return err
 	}
