@@ -99,6 +99,10 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	if err := d.trades(ctx, o); err != nil {
 		return nil, err
 	}
+	capacity := d.driver.Capacity()
+	if err := core.CheckFits(o.defaults(), capacity); err != nil {
+		return nil, o.refused("memory", err)
+	}
 	build, err := o.builder(log)
 	if err != nil {
 		return nil, err
@@ -108,7 +112,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 		State: state, Ledger: d.ledger, Volumes: volume.Open(state), Builder: build, Images: build, Driver: d.driver,
 		Router: d.front, Repos: d.repos, Output: d.logs, BuildLogs: d.builds,
 		Log: slog.New(zerolog.NewSlogHandler(log)), Observe: observe,
-		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Limits: o.limits(), Keep: o.keep, Builds: o.parallel,
+		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Capacity: capacity, Limits: o.limits(), Keep: o.keep, Builds: o.parallel,
 	})
 	return d, d.doors(o, stop)
 }
@@ -155,6 +159,7 @@ func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 	if err != nil {
 		return err
 	}
+	d.svc.HostKeys = server.Fingerprints(key)
 	d.door = server.New(server.Config{
 		HostKey: key, Authorities: d.authorities, Services: d.svc, Pushes: d.desk, Git: d.repos,
 		Core: d.core, Log: d.log,
@@ -209,7 +214,8 @@ func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 	}
 	d.log.Info().
 		Str("ssh", d.l.ssh.Addr().String()).Str("http", d.l.http.Addr().String()).
-		Str("socket", d.l.socket.Addr().String()).Str("accel", d.driver.Accel()).Msg("ready")
+		Str("socket", d.l.socket.Addr().String()).Str("accel", d.driver.Accel()).
+		Strs("host_keys", d.svc.HostKeys).Msg("ready")
 	if err := d.claim(ctx, out); err != nil {
 		return err
 	}

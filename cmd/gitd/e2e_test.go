@@ -86,11 +86,15 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition answers two questions of scripts. [root]: are the tests run by root? [minimal]: is the minimal kernel
-// compiled, so that the warm base has it?
+// condition answers three questions of scripts. [root]: are the tests run by root? [minimal]: is the minimal kernel
+// compiled, so that the warm base has it? [kvm]: does the processor virtualise?
 func condition(name string) (bool, error) {
 	if name == "root" {
 		return os.Geteuid() == 0, nil
+	}
+	if name == "kvm" {
+		text, err := os.ReadFile("/proc/cpuinfo")
+		return regexp.MustCompile(`(?m)^flags.* (vmx|svm)( |$)`).Match(text), err
 	}
 	if name != "minimal" {
 		return false, fmt.Errorf("unknown condition %q", name)

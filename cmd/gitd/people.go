@@ -84,9 +84,11 @@ func (d *daemon) claim(ctx context.Context, out io.Writer) error {
 		return err
 	}
 	line := d.here.SSH(server.ClaimUser + code)
-	d.log.Warn().Str("command", line).Time("until", i.Expires).Msg("nobody can log in yet: run the command to become administrator")
+	d.log.Warn().Str("command", line).Strs("host_keys", d.svc.HostKeys).Time("until", i.Expires).Msg("nobody can log in yet: run the command to become administrator")
 	fmt.Fprintf(out, "\nNobody can log in yet. Whoever runs this once, within %s, becomes administrator:\n\n  %s\n\n"+
-		"(With your name behind it, you are called that; else %q.)\n\n", d.claimFor, line, "admin")
+		"(With your name behind it, you are called that; else %q.)\n\n"+
+		"ssh asks whether the host key is the right one. It is:\n\n  %s\n\n",
+		d.claimFor, line, "admin", strings.Join(d.svc.HostKeys, "\n  "))
 	d.claimEnd = time.AfterFunc(d.claimFor, func() { d.unclaimed(context.WithoutCancel(ctx)) })
 	return nil
 }

@@ -97,6 +97,9 @@ func (h *host) forward(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
+// variable is the annotation of a flag that was set from its variable: the variable's name.
+const variable = "variable"
+
 // fromEnvironment sets each flag that was not given from its environment variable: --ssh from GITD_SSH, --boot-timeout
 // from GITD_BOOT_TIMEOUT.
 func fromEnvironment(flags *pflag.FlagSet) error {
@@ -109,7 +112,9 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 		}
 		if err := flags.Set(f.Name, value); err != nil {
 			wrong = append(wrong, fmt.Errorf("%s=%q: %w", name, value, err))
+			return
 		}
+		f.Annotations = map[string][]string{variable: {name}}
 	})
 	return errors.Join(wrong...)
 }

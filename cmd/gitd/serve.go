@@ -41,12 +41,28 @@ type options struct {
 	stopGrace  time.Duration
 	buildLimit time.Duration
 	logLevel   string
+	flags      *pflag.FlagSet // that these came from
 }
 
 func (h *host) serve() *cobra.Command {
 	var o options
 	cmd := &cobra.Command{Use: "serve", Short: "run the daemon", Args: cobra.NoArgs}
-	f := cmd.Flags()
+	o.serveFlags(cmd.Flags())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		o.state = h.state
+		log, err := logger(h.err, o.logLevel)
+		if err != nil {
+			return err
+		}
+		if err := o.check(cmd.Flags()); err != nil {
+			return err
+		}
+		return o.run(cmd.Context(), log, h.err)
+	}
+	return cmd
+}
+
+func (o *options) serveFlags(f *pflag.FlagSet) {
 	o.builderFlags(f)
 	f.StringVar(&o.ssh, "ssh", ":2222", "address of the SSH door")
 	f.StringVar(&o.http, "http", ":8080", "address of the HTTP front door")
@@ -62,15 +78,6 @@ func (h *host) serve() *cobra.Command {
 	f.IntVar(&o.keep, "keep", 5, "images of each app that are kept for rollbacks; the live one and the one before always are")
 	f.DurationVar(&o.stopGrace, "stop-grace", 10*time.Second, "between SIGTERM and SIGKILL for an app")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		o.state = h.state
-		log, err := logger(h.err, o.logLevel)
-		if err != nil {
-			return err
-		}
-		return o.run(cmd.Context(), log, h.err)
-	}
-	return cmd
 }
 
 // builderFlags adds the flags of every command that builds.

@@ -35,6 +35,8 @@ type Config struct {
 
 	URL    func(app string) string // where people find an app
 	Domain string                  // each app has its own name below this domain
+
+	Capacity core.Resources // of the host that machines run on; zero fields are not known
 }
 
 // Apps changes apps. Its methods are safe for concurrent use.

@@ -1,6 +1,7 @@
 package apps
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"maps"
@@ -98,7 +99,7 @@ func (s *Apps) storeConfig(ctx context.Context, by core.Actor, app string, c Con
 // SetResources sets what the machine of app gets, and deploys a release with it. If that fails, the resources are as
 // they were before.
 func (s *Apps) SetResources(_ context.Context, by core.Actor, app string, r core.Resources, w io.Writer) error {
-	if err := core.CheckResources(r); err != nil {
+	if err := cmp.Or(core.CheckResources(r), core.CheckFits(r, s.cfg.Capacity)); err != nil {
 		return err
 	}
 	store := func(ctx context.Context, by core.Actor, r core.Resources) error {

@@ -138,6 +138,11 @@ func TestLinesToType(t *testing.T) {
 			t.Errorf("%s: no %q in\n%s", words, want, out.String())
 		}
 	}
+	for _, cmd := range tree() { // without a door, as on the host
+		if strings.Contains(cmd.Example, "@HOST") {
+			t.Errorf("%s shows a line that nobody can type: %s", cmd.Name(), cmd.Example)
+		}
+	}
 }
 
 // maker is a core that makes every app.

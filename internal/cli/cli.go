@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/foreign"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/progress"
@@ -35,7 +36,7 @@ func Run(ctx context.Context, s Services, c Caller, args []string) int {
 // Execute runs args in the tree below root and turns its error into words
 // and an exit code, in this one place.
 func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) int {
-	root.SetArgs(args)
+	root.SetArgs(foreign.Rewrite(args))
 	root.SetIn(c.In)
 	root.SetOut(c.Out)
 	root.SetErr(c.Err)
@@ -51,7 +52,7 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 		return int(silent)
 	}
 	if isUnknown(err) {
-		err = unknown(cmd, args, err)
+		err = unknown(cmd, err)
 	}
 	for l := range strings.SplitSeq(errorText(err), "\n") {
 		fmt.Fprintf(c.Err, " !     %s\n", progress.Printable(l))
@@ -85,7 +86,7 @@ func help() *cobra.Command {
 		RunE: func(cmd *cobra.Command, a []string) error {
 			about, _, err := cmd.Root().Find(a)
 			if err != nil {
-				return misuse(cmd, err)
+				return unknown(cmd.Root(), err)
 			}
 			return about.Help()
 		},
@@ -108,30 +109,16 @@ func misuse(cmd *cobra.Command, err error) error {
 	return &usageError{err.Error() + "\nusage: " + cmd.UseLine() + "; `" + cmd.Root().Name() + " help` lists the commands"}
 }
 
-// isUnknown recognises cobra's own error, which has no type.
-func isUnknown(err error) bool { return strings.HasPrefix(err.Error(), "unknown command") }
-
-// unknown answers a command that does not exist here: with what a user of
-// Dokku or Heroku means by it, or with commands that are spelled like it.
-func unknown(cmd *cobra.Command, args []string, err error) error {
-	for _, word := range args {
-		if strings.HasPrefix(word, "-") {
-			continue
-		}
-		if hint := hintFor(word); hint != "" {
-			return &usageError{fmt.Sprintf("there is no %s here\n%s", word, hint)}
-		}
-		break // the first word is the command
-	}
-	return misuse(cmd, err)
-}
-
 // args checks the positional arguments and answers with the usage line.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
-		if err := check(cmd, args); err != nil {
+		switch err := check(cmd, args); {
+		case err == nil:
+			return nil
+		case isUnknown(err):
+			return unknown(cmd, err)
+		default:
 			return misuse(cmd, err)
 		}
-		return nil
 	}
 }

@@ -26,7 +26,7 @@ func TestExitCodes(t *testing.T) {
 		{"help", exitOK, ""},
 		{"help nope", exitUsage, `unknown command "nope"`},
 		{"- x", exitUsage, "unknown command"},
-		{"ps:scale web=2", exitUsage, "make it larger: resource APP"},
+		{"ps:scale web=2", exitUsage, "make it larger: `resource APP"},
 		{"run bash", exitUsage, "has no shell"},
 		{"config:set", exitUsage, "usage: gitd config:set APP NAME=VALUE..."},
 		{"config:set shop hunter2", exitUsage, "word 1 is not NAME=VALUE"},
@@ -42,7 +42,24 @@ func TestExitCodes(t *testing.T) {
 		{"apps:create Shop", exitFailed, "invalid app name"},
 		{"apps:create shop", exitFailed, "users:grant sam shop deploy"},
 		{"aps", exitUsage, `unknown command "aps"`},
-		{"apps extra", exitUsage, "usage: gitd apps"},
+		{"apps extra", exitUsage, "apps takes no argument \"extra\"\n !     usage: gitd apps"},
+		{"help apps extra", exitUsage, "usage: gitd help"},
+		{"logz shop", exitUsage, "Did you mean this? logs\n"},
+		{"apps:creat", exitUsage, "Did you mean this? apps:create\n"},
+		{"apps:nope", exitUsage, "Did you mean this? apps:create, apps:destroy"},
+		{"logs -a shop", exitFailed, `there is no app "shop"`},
+		{"logs --app=shop --tail", exitFailed, `there is no app "shop"`},
+		{"--app shop logs", exitFailed, `there is no app "shop"`},
+		{"--app shop run bash", exitUsage, "has no shell"},
+		{"config:set A=1 -a shop", exitFailed, `there is no app "shop"`},
+		{"apps:rename store --app shop", exitFailed, `there is no app "shop"`},
+		{"logs shop -a shop", exitUsage, "usage: gitd logs APP"},
+		{"apps -a shop", exitUsage, "unknown shorthand flag"},
+		{"releases:output shop", exitFailed, `there is no app "shop"`},
+		{"releases:output", exitUsage, "usage: gitd logs APP"},
+		{"help releases:output", exitOK, ""},
+		{"apps:help", exitOK, ""},
+		{"--version", exitOK, ""},
 		{"apps --nope", exitUsage, "usage: gitd apps"},
 		{"releases", exitUsage, "usage: gitd releases APP"},
 		{"logs a b", exitUsage, "usage: gitd logs APP [-t] [-n N]"},
@@ -58,6 +75,9 @@ func TestExitCodes(t *testing.T) {
 			code := Run(context.Background(), Services{Version: "v1"}, c, strings.Fields(tt.line))
 			if code != tt.code || !strings.Contains(msg.String(), tt.says) {
 				t.Errorf("exit %d, %q; want %d, %q", code, msg.String(), tt.code, tt.says)
+			}
+			if n := strings.Count(msg.String(), "usage: "); n > 1 || n == 1 != (tt.code == exitUsage && !strings.Contains(msg.String(), "there is no ")) {
+				t.Errorf("says the usage %d times:\n%s", n, msg.String())
 			}
 			if tt.code == exitOK && msg.Len() > 0 {
 				t.Errorf("says %q", msg.String())

@@ -54,10 +54,13 @@ func AddCommands(root *cobra.Command, s Services, c Caller) {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, cmd := range g.commands {
 			cmd.GroupID = g.id
+			nameApp(cmd)
 			root.AddCommand(cmd)
 		}
 	}
 	addAliases(root)
+	root.Version = s.Version
+	root.SetVersionTemplate("gitd {{.Version}}\n")
 }
 
 func (c appCommands) commands() []*cobra.Command {
@@ -67,7 +70,7 @@ func (c appCommands) commands() []*cobra.Command {
 }
 
 func (c configCommands) commands() []*cobra.Command {
-	return []*cobra.Command{c.config(), c.configGet(), c.configSet(), c.configUnset(), c.configImport()}
+	return []*cobra.Command{c.config(), c.configGet(), c.configSet(), c.configUnset(), c.configImport(), c.configExport()}
 }
 
 func (c settingCommands) commands() []*cobra.Command {
@@ -87,7 +90,7 @@ func (c runCommands) commands() []*cobra.Command {
 func (c peopleCommands) commands() []*cobra.Command {
 	return []*cobra.Command{
 		c.users(), c.usersInvite(), c.usersGrant(), c.usersRevoke(), c.usersRename(), c.usersRemove(), c.usersAdd(),
-		c.keys(), c.keysAdd(), c.keysRemove(), c.events(),
+		c.keys(), c.keysAdd(), c.keysRemove(), c.whoami(), c.events(),
 	}
 }
 

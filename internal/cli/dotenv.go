@@ -15,7 +15,11 @@ import (
 // pa$Word becomes "paord") and quotes the file in its errors, envparse knows no
 // value of several lines.
 var assignment = regexp.MustCompile("^[ \t]*(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)[ \t]*=[ \t]*" +
-	"('[^']*'|\"(?:\\\\.|[^\"\\\\])*\"|`[^`]*`|[^#'\"`\r\n][^#\r\n]*)?[ \t]*(?:#[^\r\n]*)?(?:\r?\n|$)")
+	"('(?:[^']|'\\\\'')*'|\"(?:\\\\.|[^\"\\\\])*\"|`[^`]*`|[^#'\"`\r\n][^#\r\n]*)?[ \t]*(?:#[^\r\n]*)?(?:\r?\n|$)")
+
+// shellQuote is a single quote within single quotes, as a shell writes it.
+// dotenv cannot write one there; config:export does.
+const shellQuote = `'\''`
 
 // blankLine is a line without an entry.
 var blankLine = regexp.MustCompile("^[ \t]*(?:#[^\r\n]*)?(?:\r?\n|$)")
@@ -48,7 +52,10 @@ func unquote(v string) string {
 	}
 	quote, v := v[0], v[1:len(v)-1]
 	v = strings.ReplaceAll(v, "\r\n", "\n")
-	if quote == '"' {
+	switch quote {
+	case '\'':
+		v = strings.ReplaceAll(v, shellQuote, "'")
+	case '"':
 		v = strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\"`, `"`, `\\`, `\`).Replace(v)
 	}
 	return v

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"maps"
+	"os/exec"
 	"strings"
 	"testing"
 )
@@ -22,6 +23,7 @@ func TestParseDotenv(t *testing.T) {
 		{"KEY=\"-----BEGIN-----\nabc=\n-----END-----\n\"\nB=2", map[string]string{"KEY": "-----BEGIN-----\nabc=\n-----END-----\n", "B": "2"}},
 		{"KEY='a\r\nb'\n", map[string]string{"KEY": "a\nb"}},
 		{`A="x\ny\\n\"z\" \t"`, map[string]string{"A": "x\ny\\n\"z\" \\t"}},
+		{`A='it'\''s'`, map[string]string{"A": "it's"}},
 		{`A='x\ny'`, map[string]string{"A": `x\ny`}},
 		{"A=`it's \"quoted\"`", map[string]string{"A": `it's "quoted"`}},
 		{`JSON={"a":"b"}`, map[string]string{"JSON": `{"a":"b"}`}},
@@ -56,10 +58,35 @@ func FuzzParseDotenv(f *testing.F) {
 		if err != nil && !strings.HasPrefix(err.Error(), "line ") {
 			t.Errorf("%q: %v", text, err)
 		}
-		for name := range vars {
+		again, err := parseDotenv(formatDotenv(vars))
+		for name, value := range vars {
+			if strings.ReplaceAll(value, "\r\n", "\n") != again[name] {
+				t.Errorf("%q exported and imported is %q, %v", value, again[name], err)
+			}
 			if !assignment.MatchString(name + "=") {
 				t.Errorf("%q has the name %q", text, name)
 			}
 		}
 	})
+}
+
+// exported are values that someone could set to have a shell run them.
+var exported = map[string]string{
+	"A": "it's", "B": "'", "C": "''\\''", "D": "$(touch /tmp/x) `id` ${HOME}", "E": "two\nlines\n", "F": `a"b\n\`, "G": "", "H": " #no comment ", "I": "é\t!",
+}
+
+// TestExportIsImported: what config:export prints, config:import and a shell
+// read as it was.
+func TestExportIsImported(t *testing.T) {
+	text := formatDotenv(exported)
+	got, err := parseDotenv(text)
+	if err != nil || !maps.Equal(got, exported) {
+		t.Errorf("imported: %q, %v\nfrom\n%s", got, err, text)
+	}
+	for name, want := range exported {
+		said, err := exec.Command("sh", "-euc", text+"\nprintf %s \"$"+name+"\"").Output()
+		if err != nil || string(said) != want {
+			t.Errorf("a shell reads %s as %q, %v; want %q", name, said, err, want)
+		}
+	}
 }

@@ -30,7 +30,7 @@ func FuzzCommandLine(f *testing.F) {
 	for _, s := range []string{
 		"apps --json", "logs -n 5 shop", "keys:add x --admin=maybe", "help apps", "-- --", "--state=/etc apps", "__complete a",
 		"config shop", "config:get shop TOKEN", "config:set shop A=hunter2-correct-horse", "config:set shop hunter2-correct-horse",
-		"config:import shop", "config:unset shop TOKEN --no-restart", "resource shop --memory 256M --cpus 2", "releases shop -n -1",
+		"config:import shop", "config:export shop", "config:export -a shop", "whoami", "config:unset shop TOKEN --no-restart", "resource shop --memory 256M --cpus 2", "releases shop -n -1",
 		"rollback shop v1", "domains:add shop www.example.org", "ps shop --boot", "apps:destroy shop --confirm shop",
 		"apps:lock shop why", "status --json", "overview", "users", "logs shop --build --release v1", "-", "apps:list", "run bash", "volumes shop",
 		"volumes:create shop data --size 1G --mount /data", "volumes:create data", "volumes:remove shop data --confirm data",
@@ -66,7 +66,7 @@ func FuzzCommandLine(f *testing.F) {
 func mayBeTold(words []string, c Caller) bool {
 	isSet := slices.Contains(words, "config:set") || slices.Contains(words, "config:import")
 	asks := slices.ContainsFunc(words, func(w string) bool {
-		return w == "config" || w == "config:get" || w == "config:show" || w == "config:list"
+		return w == "config" || w == "config:get" || w == "config:show" || w == "config:list" || w == "config:export"
 	})
 	return !isSet && (strings.Contains(strings.Join(words, " "), fuzzSecret) || asks && c.May("shop", core.RoleDeploy))
 }

@@ -1,58 +1,65 @@
 package cli
 
-import "github.com/spf13/cobra"
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
 
-// aliases are commands of Dokku and Heroku that go by another name here, and
-// do what is meant.
-var aliases = map[string][]string{
-	"apps":           {"apps:list"},
-	"apps:info":      {"apps:report"},
-	"apps:destroy":   {"apps:delete"},
-	"config":         {"config:show", "config:list"},
-	"logs":           {"logs:show"},
-	"ps":             {"ps:report", "ps:show", "dynos"},
-	"ps:restart":     {"restart"},
-	"releases":       {"releases:list"},
-	"rollback":       {"releases:rollback"},
-	"resource":       {"resource:limit", "resource:report"},
-	"domains":        {"domains:report", "domains:list"},
-	"domains:remove": {"domains:rm"},
-	"volumes":        {"volumes:list", "storage:list"},
-	"volumes:create": {"volumes:add"},
-	"volumes:remove": {"volumes:rm", "volumes:destroy"},
-	"keys":           {"ssh-keys:list", "keys:list"},
-	"keys:add":       {"ssh-keys:add"},
-	"keys:remove":    {"ssh-keys:remove", "keys:rm"},
-	"users":          {"users:list"},
-	"builds:cancel":  {"builds:stop"},
-}
+	"github.com/spf13/cobra"
 
-// hintFor says what to do instead of a command of Dokku or Heroku that has no
-// counterpart here; empty: nothing is known of it.
-func hintFor(name string) string {
-	switch name {
-	case "ps:scale", "ps:resize", "ps:type":
-		return "an app is one machine here; make it larger: resource APP --memory 512M --cpus 2"
-	case "run", "enter", "ps:exec", "bash", "sh", "shell", "console":
-		return "a machine has no shell and runs the app alone; look into it with logs APP and ps APP"
-	case "git:sync", "git:from-image", "git:from-archive", "builds:create":
-		return "a release is made by git push, or by rollback APP"
-	case "addons", "addons:create", "plugin:install":
-		return "there are no add-ons; give the app the address of a service: config:set APP DATABASE_URL=…"
-	case "proxy:ports", "ports", "ports:add", "proxy:ports-set":
-		return "an app listens on $PORT; the front door leads APP.DOMAIN there"
-	case "maintenance:on", "maintenance:off":
-		return "ps:stop APP and ps:start APP stop and start it"
-	case "storage:mount", "storage:create":
-		return "a disk that stays: volumes:create APP NAME --size 1G --mount /data"
-	default:
-		return ""
-	}
-}
+	"github.com/nodeos-dev/gitd/internal/cli/foreign"
+)
 
 // addAliases gives the commands of root their names in Dokku and Heroku.
 func addAliases(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
-		cmd.Aliases = aliases[cmd.Name()]
+		cmd.Aliases = foreign.Aliases(cmd.Name())
 	}
+}
+
+const unknownCommand = "unknown command "
+
+// isUnknown recognises cobra's own error, which has no type. What was answered
+// with the usage already is not answered again.
+func isUnknown(err error) bool {
+	_, answered := errors.AsType[*usageError](err)
+	return !answered && strings.HasPrefix(err.Error(), unknownCommand)
+}
+
+// unknown answers a command that does not exist below cmd: with what a user of
+// Dokku or Heroku means by it, or with commands that are spelled like it.
+func unknown(cmd *cobra.Command, err error) error {
+	root := cmd.Root()
+	quoted, _ := strconv.QuotedPrefix(strings.TrimPrefix(err.Error(), unknownCommand))
+	word, wrong := strconv.Unquote(quoted)
+	switch {
+	case wrong != nil: // cobra words its error in another way than it did
+		return misuse(cmd, err)
+	case cmd != root: // cobra's words for an argument of a command that takes none
+		return misuse(cmd, fmt.Errorf("%s takes no argument %s", cmd.Name(), quoted))
+	}
+	if hint := foreign.Hint(word); hint != "" {
+		return &usageError{fmt.Sprintf("there is no %s here\n%s", word, hint)}
+	}
+	said := unknownCommand + quoted
+	if list := similar(root, word); len(list) > 0 {
+		said += "\nDid you mean this? " + strings.Join(list, ", ")
+	}
+	return misuse(root, errors.New(said))
+}
+
+// similar are the commands that are spelled like word. Two letters of a short
+// word are most of it: `tags` is not `logs`, and `ls` is not `du`.
+func similar(root *cobra.Command, word string) []string {
+	root.SuggestionsMinimumDistance = min(len(word)/3, 2)
+	list := root.SuggestionsFor(word)
+	if family, _, ok := strings.Cut(word, ":"); ok && len(list) == 0 {
+		for _, cmd := range root.Commands() {
+			if strings.HasPrefix(cmd.Name(), family+":") {
+				list = append(list, cmd.Name())
+			}
+		}
+	}
+	return list
 }

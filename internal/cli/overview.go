@@ -16,9 +16,13 @@ const OverviewName = "overview"
 
 func (c runCommands) overview() *cobra.Command {
 	line := c.Door.SSH("nodeos", "-t")
+	example := line
+	if c.Door == (Door{}) { // on the host, where help is printed without asking the daemon
+		example = OverviewName
+	}
 	cmd := &cobra.Command{
 		Use: OverviewName, Short: "watch your apps in this terminal: arrow keys, enter for an app's log, q leaves",
-		Example: line, Args: args(cobra.NoArgs),
+		Example: example, Args: args(cobra.NoArgs),
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if c.Terminal == nil {

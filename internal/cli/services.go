@@ -26,6 +26,7 @@ type Services struct {
 	URL      func(app string) string
 	Defaults core.Resources // of a machine for which nothing is set
 	Status   func() (HostStatus, error)
+	HostKeys []string // the fingerprints of the SSH door's keys, as ssh shows them
 	Version  string
 	Halt     func() // begins to stop the machines and the daemon
 }

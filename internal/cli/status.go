@@ -41,6 +41,7 @@ type statusRow struct {
 	BuildLimit      int        `json:"build_limit"`
 	Builds          []queueRow `json:"builds"`
 	Queue           []queueRow `json:"queue"`
+	HostKeys        []string   `json:"host_keys"` // fingerprints
 }
 
 // queueRow is one piece of work. Position 0 runs, 1 is the next.
@@ -89,7 +90,7 @@ func (c hostCommands) statusRow(ctx context.Context) (statusRow, error) {
 	row := statusRow{
 		Version: c.Version, Accel: h.Accel, Kernel: h.Kernel, Started: h.Started, CPUs: h.CPUs,
 		MemoryTotal: h.MemoryTotal, MemoryAvailable: h.MemoryAvailable, DiskTotal: h.DiskTotal, DiskFree: h.DiskFree,
-		Apps: len(all), BuildLimit: o.BuildLimit, Builds: queueRows(o.Builds), Queue: queueRows(o.Queue),
+		Apps: len(all), BuildLimit: o.BuildLimit, Builds: queueRows(o.Builds), Queue: queueRows(o.Queue), HostKeys: c.HostKeys,
 	}
 	for _, s := range all {
 		if s.Machine != "" {
@@ -112,6 +113,9 @@ func (s statusRow) cells() [][]string {
 		{"apps", strconv.Itoa(s.Apps)},
 		{"machines", fmt.Sprintf("%d, using %s", s.Machines, units.Bytes(s.MachineMemory))},
 		{"builds", fmt.Sprintf("%d of %d at a time", len(s.Builds), s.BuildLimit)},
+	}
+	for _, k := range s.HostKeys {
+		rows = append(rows, []string{"host key", k})
 	}
 	for _, q := range s.Queue {
 		rows = append(rows, []string{"queue", q.String()})

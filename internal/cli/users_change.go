@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,6 +53,7 @@ func (c peopleCommands) invite(cmd *cobra.Command, i people.Invitation) error {
 	// The line alone goes to standard output: `gitd users:invite … | mail`.
 	fmt.Fprintf(c.Err, "Send this line to %s (%s). It works once, until %s:\n", i.Name, i.Rights(), i.Expires.UTC().Format("2006-01-02 15:04 UTC"))
 	_, err = fmt.Fprintln(c.Out, c.Door.SSH("join-"+code))
+	fmt.Fprintf(c.Err, "ssh will ask %s whether the host key is the right one. It is %s.\n", i.Name, strings.Join(c.HostKeys, " or "))
 	return err
 }
 

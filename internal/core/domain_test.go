@@ -25,3 +25,24 @@ func TestCheckHost(t *testing.T) {
 		t.Error("gitd's own domain is accepted")
 	}
 }
+
+// TestCheckDomain: `--domain bad_domain!` was taken, and no app could be reached.
+func TestCheckDomain(t *testing.T) {
+	fits := strings.Repeat(strings.Repeat("a", 51)+".", 4) + "abcd"
+	for _, domain := range []string{"localhost", "example.org", "apps.example.org", "xn--bcher-kva.example", "10.example.org", "lan", fits} {
+		if err := CheckDomain(domain); err != nil {
+			t.Errorf("%s: %v", domain, err)
+		}
+	}
+	for _, domain := range []string{
+		"", "bad_domain!", "Example.org", "example.org.", ".example.org", "a..b", "-a.org", "example.org:80", "http://example.org",
+		"*.example.org", "10.0.0.1", "1", "::1", "bücher.example", "a\n", fits + "a",
+	} {
+		if err := CheckDomain(domain); err == nil {
+			t.Errorf("%q is accepted", domain)
+		}
+	}
+	if err := CheckName(strings.Repeat("a", longestName+1)); err == nil || CheckName(strings.Repeat("a", longestName)) != nil {
+		t.Errorf("an app's name has at most %d bytes here, and elsewhere in CheckName", longestName)
+	}
+}

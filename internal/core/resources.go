@@ -26,6 +26,27 @@ func CheckResources(r Resources) error {
 	return nil
 }
 
+// CheckFits says why a host cannot give r to one machine, or nil. Fields of host that are zero are not known.
+func CheckFits(r, host Resources) error {
+	var tooMuch string
+	switch {
+	case host.CPUs > 0 && r.CPUs > host.CPUs:
+		tooMuch = fmt.Sprintf("%d CPUs", r.CPUs)
+	case host.MemoryMiB > 0 && r.MemoryMiB > host.MemoryMiB:
+		tooMuch = r.memory() + " of memory"
+	default:
+		return nil
+	}
+	return Reject(tooMuch+" is more than the host has", fmt.Sprintf("the host has %s and %s", count(host.CPUs, "CPU"), host.memory()))
+}
+
+func count(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
 // Or returns r, with the fields that are not set taken from def.
 func (r Resources) Or(def Resources) Resources {
 	if r.MemoryMiB == 0 {

@@ -27,8 +27,8 @@ func TestNewAppOfAnOldName(t *testing.T) {
 	}
 }
 
-// TestWaitForADestruction: whoever waits for the turn of an app while it is destroyed is told that it is gone, and an app
-// that gets its name later begins with an empty queue.
+// TestWaitForADestruction: whoever waits for the turn of an app while it is destroyed is told that it is gone, and an
+// app that gets its name later begins with an empty queue.
 func TestWaitForADestruction(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))

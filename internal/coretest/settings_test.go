@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/apps"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/engine"
 	"github.com/nodeos-dev/gitd/internal/image"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
@@ -202,5 +204,24 @@ func TestDomainsReachTheFrontDoor(t *testing.T) {
 	check("removed", "store")
 	if err := w.core.RemoveDomain(ctx, ada, "store", "www.example.org"); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("removed twice: %v", err)
+	}
+}
+
+// TestResourcesOfTheHost: `resource shop --cpus 64` was taken on a host with two.
+func TestResourcesOfTheHost(t *testing.T) {
+	w := newWorld(t)
+	w.close()
+	w.openWith(func(c *engine.Config) { c.Capacity = core.Resources{MemoryMiB: 4096, CPUs: 2} })
+	if reject, out := w.push(none, commit(1)); reject != "" {
+		t.Fatalf("%s:\n%s", reject, out)
+	}
+	for _, r := range []core.Resources{{CPUs: 64}, {MemoryMiB: 8192}} {
+		err := w.core.SetResources(t.Context(), core.Actor{Name: "ada"}, "shop", r, io.Discard)
+		if set, _ := w.ledger.Resources(t.Context(), "shop"); err == nil || !strings.Contains(err.Error(), "more than the host has") || set != (core.Resources{}) {
+			t.Errorf("%s: %v; set is %+v", r, err, set)
+		}
+	}
+	if err := w.core.SetResources(t.Context(), core.Actor{Name: "ada"}, "shop", core.Resources{CPUs: 2}, io.Discard); err != nil {
+		t.Error(err)
 	}
 }

@@ -76,6 +76,7 @@ type Config struct {
 	Domain   string                  // each app has its own name below this domain
 	URL      func(app string) string // where people find an app
 	Defaults core.Resources          // for releases that ask for none
+	Capacity core.Resources          // of the host that machines run on; zero fields are not known
 	Limits   fleet.Limits
 	Keep     int // how many images that were live are kept of each app; the live one and the one before it always are
 	Builds   int // how many run side by side, of all apps; 0: as many as there are cores
@@ -114,6 +115,7 @@ func New(cfg Config) *Engine {
 	changes := apps.Config{
 		State: cfg.State, Ledger: cfg.Ledger, Deployer: e.Deployer, Fleet: e.Fleet, Names: cfg.Router, Repos: cfg.Repos,
 		Output: cfg.Output, BuildLogs: cfg.BuildLogs, Trail: trail, Log: cfg.Log, URL: cfg.URL, Domain: cfg.Domain,
+		Capacity: cfg.Capacity,
 	}
 	e.Apps, e.Volumes = apps.New(changes), apps.NewVolumes(changes, cfg.Volumes)
 	return e

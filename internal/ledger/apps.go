@@ -111,5 +111,5 @@ func notFound(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return core.ErrNotFound
 	}
-	return err
+	return withErrno(err)
 }

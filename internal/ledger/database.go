@@ -85,13 +85,13 @@ func (db *database) Close() error {
 func (db *database) change(ctx context.Context, what string, f func(ctx context.Context, tx *sql.Tx) error) error {
 	conn, err := db.writer.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("ledger: %s: %w", what, err)
+		return fmt.Errorf("ledger: %s: %w", what, withErrno(err))
 	}
 	defer conn.Close()
 	ctx = context.WithoutCancel(ctx)
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("ledger: %s: %w", what, err)
+		return fmt.Errorf("ledger: %s: %w", what, withErrno(err))
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
 	if err := f(ctx, tx); err != nil {

@@ -49,6 +49,42 @@ func TestFullDisk(t *testing.T) {
 	}
 }
 
+// TestFullDiskAtTheStart: gitd that was started on a full disk said "disk I/O error (4874)", SQLite's code for shared
+// memory that cannot grow. So does a reader, which makes that memory when it is the first.
+func TestFullDiskAtTheStart(t *testing.T) {
+	for _, room := range []int64{0, 4096, 16 << 10, 40 << 10} {
+		t.Run(fmt.Sprint(room), func(t *testing.T) {
+			dir := t.TempDir()
+			if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=2m"); err != nil {
+				t.Skipf("mounting a small file system needs root: %v", err)
+			}
+			t.Cleanup(func() { syscall.Unmount(dir, 0) }) //nolint:errcheck // the test has ended
+			path := filepath.Join(dir, "gitd.db")
+			l, err := ledger.Open(t.Context(), path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := l.CreateApp(t.Context(), "shop"); err != nil {
+				t.Fatal(err)
+			}
+			if err := l.Close(); err != nil {
+				t.Fatal(err)
+			}
+			fill(t, dir)
+			if info, err := os.Stat(filepath.Join(dir, "ballast")); err != nil || os.Truncate(filepath.Join(dir, "ballast"), info.Size()-room) != nil {
+				t.Fatal(err)
+			}
+			if l, err = ledger.Open(t.Context(), path); err == nil {
+				_, err = l.CreateApp(t.Context(), "blog")
+				l.Close()
+			}
+			if !errors.Is(err, syscall.ENOSPC) {
+				t.Errorf("with %d bytes: %v", room, err)
+			}
+		})
+	}
+}
+
 // fill leaves no room in dir.
 func fill(t *testing.T, dir string) {
 	t.Helper()

@@ -50,7 +50,7 @@ func Open(ctx context.Context, path string) (*Ledger, error) {
 	db := &database{}
 	l, err := open(ctx, db, path)
 	if err != nil {
-		return nil, errors.Join(openError(path, err), db.Close())
+		return nil, errors.Join(openError(path, withErrnoAt(path, err)), db.Close())
 	}
 	return l, nil
 }

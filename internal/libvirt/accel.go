@@ -6,6 +6,8 @@ import (
 	"net/url"
 	"os"
 	"slices"
+
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 const (
@@ -33,15 +35,15 @@ func (h host) choose(want string) (accel, why string, err error) {
 		}
 		return accelKVM, "", nil
 	case accelKVM:
-		// Only libvirt's word counts here: what the host's files say is a guess, and somebody has asked for KVM.
-		if !slices.Contains(h.offered, accelKVM) {
-			return "", "", fmt.Errorf("KVM was asked for and cannot be used: %s; use --accel auto", why)
+		// Where a sign is missing, gitd starts and each boot fails, or hangs until its time is up.
+		if why != "" {
+			return "", "", core.Reject("KVM was asked for and cannot be used: "+why, "let gitd choose: --accel auto; or emulate: --accel qemu")
 		}
 		return accelKVM, "", nil
 	case accelQEMU:
 		return accelQEMU, "it was asked for", nil
 	default:
-		return "", "", fmt.Errorf("accelerator %q is unknown: use auto, kvm or qemu", want)
+		return "", "", core.Reject(fmt.Sprintf("the accelerator %q is unknown", want), "use --accel auto, kvm or qemu")
 	}
 }
 

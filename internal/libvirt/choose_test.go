@@ -36,7 +36,10 @@ func TestChooseAccel(t *testing.T) {
 		{"remote, offered", host{both, false, nil, denied, pc}, "auto", "kvm", ""},
 		{"remote, not offered", host{emulation, false, nil, nil, pc}, "auto", "qemu", "does not offer"},
 		{"emulation asked for", host{both, true, []byte(intel), nil, pc}, "qemu", "qemu", "asked for"},
-		{"KVM asked for against the signs", host{both, true, []byte(none), nil, pc}, "kvm", "kvm", ""},
+		{"KVM asked for, and there", host{both, true, []byte(intel), nil, pc}, "kvm", "kvm", ""},
+		{"KVM asked for against the signs", host{both, true, []byte(none), nil, pc}, "kvm", "", "neither vmx nor svm"},
+		{"KVM asked for, device denied", host{both, true, []byte(intel), denied, pc}, "kvm", "", "permission denied"},
+		{"KVM asked for of a remote libvirt", host{both, false, nil, denied, pc}, "kvm", "kvm", ""},
 		{"KVM asked for, not offered", host{emulation, true, []byte(intel), nil, pc}, "kvm", "", "cannot be used"},
 		{"nonsense", host{both, true, []byte(intel), nil, pc}, "xen", "", "unknown"},
 		{"on ARM", host{both, true, nil, nil, platforms["arm64"]}, "auto", "kvm", ""},
@@ -109,6 +112,15 @@ func TestEmbedRoot(t *testing.T) {
 	}
 	if _, err := embedRoot(embedURI(longest + "x")); err == nil || !strings.Contains(err.Error(), "shorter --state") {
 		t.Errorf("a path that is too long: %v", err)
+	}
+	if err := CheckState("", longest); err != nil {
+		t.Error(err)
+	}
+	if err := CheckState("", longest+"x"); err == nil || !strings.Contains(err.Error(), "shorter --state") {
+		t.Errorf("a path that is too long: %v", err)
+	}
+	if err := CheckState("qemu:///system", longest+"x"); err != nil {
+		t.Errorf("QEMU's sockets are elsewhere: %v", err)
 	}
 	if sock := filepath.Join(channelDir(string(longest)+"/libvirt"), strings.Repeat("0", 16)); len(sock) > socketPath {
 		t.Errorf("the channel's socket has a path of %d bytes", len(sock))

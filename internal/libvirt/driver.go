@@ -148,6 +148,16 @@ func (d *Driver) watchConnection() {
 // Accel is how machines run: "kvm" or "qemu" (emulation).
 func (d *Driver) Accel() string { return d.accel }
 
+// Capacity is what the host has on which machines run; zero fields are not known.
+func (d *Driver) Capacity() core.Resources {
+	info, err := d.conn.GetNodeInfo()
+	if err != nil {
+		d.log.Debug().Err(err).Msg("libvirt does not say what its host has")
+		return core.Resources{}
+	}
+	return core.Resources{MemoryMiB: int(info.Memory >> 10), CPUs: int(info.Cpus)}
+}
+
 // Close stops watching the machines and closes the connection to libvirt. The machines go on.
 func (d *Driver) Close() error {
 	d.letGo()

@@ -44,6 +44,15 @@ func embedURI(state core.StateDir) string {
 	return (&url.URL{Scheme: "qemu", Path: "/embed", RawQuery: "root=" + url.QueryEscape(state.Libvirt())}).String()
 }
 
+// CheckState says why no driver can run with this URI on a state folder, before anything is made there; or nil.
+func CheckState(uri string, state core.StateDir) error {
+	if uri != "" {
+		return nil // its libvirt has a place of its own
+	}
+	_, err := embedRoot(embedURI(state))
+	return err
+}
+
 // embedRoot returns the folder of an embedded driver's files.
 func embedRoot(uri string) (string, error) {
 	u, err := url.Parse(uri)

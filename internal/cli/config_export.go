@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/nodeos-dev/gitd/internal/core"
+)
+
+func (c configCommands) configExport() *cobra.Command {
+	cmd := &cobra.Command{
+		Use: "config:export APP", Short: "print the config of an app as a .env file, with its values",
+		Long: "Print the config of an app as a .env file, with its values. config:import reads it, and so does a shell,\n" +
+			"to which nothing in a value means anything.",
+		Example: "config:export shop\nconfig:export shop > .env", Args: args(cobra.ExactArgs(1)),
+	}
+	cmd.RunE = func(cmd *cobra.Command, a []string) error {
+		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+			return err
+		}
+		vars, err := c.Settings.Vars(cmd.Context(), a[0])
+		if err != nil {
+			return err
+		}
+		text := formatDotenv(vars)
+		if c.Terminal != nil {
+			text = printableLines(text)
+		}
+		_, err = fmt.Fprint(c.Out, text)
+		return err
+	}
+	return cmd
+}
+
+// formatDotenv is what parseDotenv reads: one entry a variable, sorted. Values
+// stand in single quotes, in which a shell changes nothing.
+func formatDotenv(vars map[string]string) string {
+	var b strings.Builder
+	for _, name := range sortedKeys(vars) {
+		fmt.Fprintf(&b, "%s='%s'\n", name, strings.ReplaceAll(vars[name], "'", shellQuote))
+	}
+	return b.String()
+}

@@ -1,0 +1,125 @@
+package foreign
+
+// aliases are other names of our commands, by command.
+var aliases = map[string]string{
+	"apps":           "apps:list list",
+	"apps:create":    "create",
+	"apps:destroy":   "apps:delete destroy",
+	"apps:info":      "apps:report apps:exists apps:show info",
+	"apps:lock":      "lock",
+	"apps:rename":    "rename",
+	"apps:unlock":    "unlock",
+	"builds:cancel":  "builds:stop",
+	"config":         "config:show config:list",
+	"config:set":     "config:add",
+	"config:unset":   "config:remove",
+	"domains":        "domains:report domains:list",
+	"domains:remove": "domains:rm",
+	"events":         "events:list activity",
+	"keys":           "ssh-keys ssh-keys:list keys:list",
+	"keys:add":       "ssh-keys:add",
+	"keys:remove":    "ssh-keys:remove keys:rm",
+	"logs":           "logs:show",
+	"ps":             "ps:report ps:show ps:inspect dynos",
+	"ps:restart":     "restart dyno:restart",
+	"ps:start":       "start",
+	"ps:stop":        "stop kill ps:kill dyno:stop dyno:kill",
+	"releases":       "releases:list builds builds:list",
+	"resource":       "resource:limit resource:report",
+	"rollback":       "releases:rollback",
+	"users":          "users:list access members",
+	"version":        "version:info",
+	"volumes":        "volumes:list storage storage:list storage:report storage:list-entries",
+	"volumes:create": "volumes:add",
+	"volumes:remove": "volumes:rm volumes:destroy",
+	"whoami":         "auth:whoami id",
+}
+
+// rewrites are commands that are ours with a flag.
+var rewrites = map[string][]string{
+	"releases:output": {"logs", "--build"},
+	"builds:output":   {"logs", "--build"},
+}
+
+const (
+	noShell   = "a machine has no shell and runs the app alone; look into it with `logs APP` and `ps APP`"
+	noAddons  = "there are no add-ons; give the app the address of a service: `config:set APP DATABASE_URL=…`; a disk that stays: `volumes:create APP data --mount /data`"
+	ownDoor   = "the front door is gitd's own and has no settings for each app; `domains APP` lists its host names, `domains:add APP HOST` adds one"
+	noTLS     = "the front door speaks HTTP; put a proxy that has the certificates (Caddy, nginx) before it, and let the app have the name: `domains:add APP HOST`"
+	byPush    = "a release is made by git push, or by `rollback APP`; `releases APP` lists them"
+	noImages  = "there are no containers and no registry: git push builds the image of a machine; `releases APP` lists the images that are kept"
+	oneScale  = "an app is one machine here; make it larger: `resource APP --memory 512M --cpus 2`"
+	theBuild  = "there are no buildpacks: gitd builds Node.js apps. engines.node in package.json chooses Node, scripts.build runs before the app is packed"
+	checkHint = "an app is checked before it gets traffic, by \"nodeos\": {\"healthcheck\": {\"path\": \"/healthz\"}} in its package.json; `ps APP` shows how it runs"
+	noTeams   = "there are no teams: a role on an app is all; `users` lists who has which, `users:grant NAME APP ROLE` gives one"
+	noLogin   = "who you are is your SSH key; `whoami` shows it, and `keys:add NAME < key.pub` adds one"
+	noDrains  = "the log of an app is kept here and sent nowhere: `logs APP -t` follows it, and can be piped over SSH"
+	noConfig  = "there is nothing to set for it here; `config APP` shows what the app is given, `resource APP` what its machine gets"
+	hostOnly  = "that is done on gitd's host, by whoever installed it; `status` shows how the host is, `version` which gitd runs"
+	noCron    = "nothing runs on a schedule here: let the app do it (setInterval), or call its address from a cron elsewhere"
+	onePipe   = "there are no pipelines: an app for each stage, and git push to each; `apps:create APP-staging` makes one"
+	noHooks   = "gitd calls nobody when something happens; `events APP` lists what happened, git push waits for its result"
+	backups   = "gitd makes no backups: `halt`, copy the state folder (--state) and, apart from it, gitd.db.key, and start gitd again"
+	aliveDisk = "a disk that stays: `volumes:create APP NAME --size 1G --mount /data`; `volumes APP` lists what there is"
+)
+
+// hints are by commands; a name that ends in a colon is a family: it and all that begin so.
+var hints = []struct{ names, text string }{
+	{"ps:scale ps:resize ps:type ps:autoscale: scale resize dyno:scale dyno:resize dyno:type autoscale:", oneScale},
+	{"ps:set ps:copy ps:wait ps:retire", noConfig},
+	{"ps:rebuild ps:rebuildall rebuild releases:retry builds:create", "an image is built once for a commit: push a new one (git commit --allow-empty) to build again; `ps:restart APP` boots a new machine"},
+	{"ps:restore", "gitd brings all machines back when it starts; `ps:start APP` starts an app that was stopped"},
+	{"ps:exec ps:forward ps:socks run: enter exec bash sh zsh shell console repl rake ssh su sudo attach inside env printenv node npm npx top htop", noShell},
+	{"cd cat pwd cp mv rm vi vim nano less tail grep find git df uname ps:top echo exit quit logout", "there is no shell here; `help` lists the commands, and your own shell is where ssh was typed"},
+	{"ls ll dir", "`apps` lists your apps, `volumes APP` the disks of one"},
+	{"scp sftp sftp: rsync tar tar: certs-import", "no files are copied to a machine: they come with git push; " + aliveDisk},
+
+	{"open apps:open dashboard url urls apps:url", "`apps:info APP` shows the address of an app"},
+	{"apps:clone apps:copy fork apps:fork", "an app comes from a repository: push the same one to another name, and `config:import NEW < .env` with `config:export APP`"},
+	{"apps:locked", "`apps:info APP` shows who locked an app, and why"},
+	{"apps:set apps:stacks: apps:favorites: apps:diff apps:errors stack: stacks:", noConfig},
+	{"apps:join apps:leave apps:transfer join leave transfer sharing: access: members: orgs: teams: spaces: enterprise: collaborators:", noTeams},
+	{"trusted-ips: acl:", "the front door lets everyone in; who may push and type commands: `users`"},
+
+	{"config:keys config:bundle", "`config APP` lists names and values, `config:export APP` prints them as a .env file"},
+	{"config:clear", "`config:unset APP NAME...` takes variables away; `config APP` lists them"},
+	{"config:edit", "`config:export APP > .env`, edit the file, and `config:import APP < .env`"},
+	{"features: labs: app-json: docker-options: resource:reserve resource:reserve-clear", noConfig},
+	{"resource:limit-clear", "`resource APP --memory default --cpus default` takes back what was set"},
+
+	{"git:sync git:from-image git:from-archive git:load-image deploy: release: builds:prune builds:info builds:set builds:report releases:info tar:in", byPush},
+	{"git: git:clone git:remote git:initialize", "`apps:create APP` prints the line to push with; the branch is the one that is pushed first, main or master"},
+	{"tags tag tags:", "git push nodeos TAG deploys a tag, and is the way back to it; `releases APP` lists what was deployed"},
+	{"logs:failed", "`logs APP --build` prints what the last deployment said; `releases APP` says why one failed"},
+	{"logs:set logs:report logs:vector-logs logs:vector-start logs:vector-stop drains: log-drains:", noDrains},
+
+	{"domains:set domains:clear domains:update domains:info domains:wait", "`domains:add APP HOST` and `domains:remove APP HOST` change the host names of an app; `domains APP` lists them"},
+	{"domains:enable domains:disable domains:reset domains:setup domains:add-global domains:remove-global domains:set-global domains:clear-global",
+		"every app is served at APP.DOMAIN, and DOMAIN is the flag --domain of gitd serve; `domains APP` lists an app's names"},
+	{"nginx: caddy: traefik: haproxy: openresty: proxy: redirect: http-auth: routing:", ownDoor},
+	{"ports: proxy:ports proxy:ports-add proxy:ports-set proxy:ports-remove proxy:ports-clear", "an app listens on $PORT; the front door leads APP.DOMAIN there: `domains APP`"},
+	{"certs: letsencrypt: ssl: tls:", noTLS},
+	{"maintenance: maintenance:on maintenance:off", "`ps:stop APP` and `ps:start APP` stop and start an app"},
+	{"network: scheduler: scheduler-docker-local: scheduler-k3s: cluster: regions", "each app is a virtual machine of its own on this host; nothing is scheduled or connected. `ps APP` shows it"},
+
+	{"storage:mount storage:unmount storage:create storage:ensure-directory storage:destroy storage:", aliveDisk},
+	{"backup: backups: restore", backups},
+	{"buildpacks: builder: builder-dockerfile: builder-herokuish: builder-lambda: builder-nixpacks: builder-null: builder-pack: builder-railpack: herokuish:", theBuild},
+	{"registry: container: image: images docker docker:", noImages},
+	{"checks: health: healthcheck: healthchecks:", checkHint},
+	{"cron: scheduler:add clock:", noCron},
+	{"repo: cleanup gc", "gitd tidies repositories, caches and images itself; `du` shows what takes room"},
+	{"addons: plugin:install data: pg: psql postgres: mysql: mariadb: mongo: redis: rabbitmq: memcached: elasticsearch: couchdb: rethinkdb: clickhouse: nats: solr: " +
+		"typesense: meilisearch: omnisci: graphite: pushpin: kafka: sql:", noAddons},
+	{"plugin: plugins: mcp: update upgrade autocomplete: telemetry: trace: events:on events:off commands which search base", hostOnly},
+	{"usage: usage:addons billing", "`ps APP` shows what an app uses, `du` what takes room on the host"},
+
+	{"login auth: auth:login auth:logout auth:token 2fa: twofactor: authorizations: accounts: clients: sessions: git:auth git:auth-status git:credentials git:public-key " +
+		"git:generate-deploy-key git:allow-host", noLogin},
+	{"keys:clear", "`keys` lists your keys, `keys:remove FINGERPRINT` ends one"},
+	{"access:add members:add sharing:add", "`users:invite NAME --app APP --role deploy` prints the line that lets somebody in; `users:grant NAME APP ROLE` gives a role to who is there"},
+	{"access:remove access:update members:remove members:set sharing:remove", "`users:revoke NAME APP` takes a role away, `users:grant NAME APP ROLE` gives another"},
+	{"pipelines: reviewapps: ci:", onePipe},
+	{"webhooks: notifications:", noHooks},
+	{"local: local:run local:start", "on your own machine, npm start runs the app; PORT names its port"},
+}
