@@ -6,7 +6,13 @@ type Commit struct {
 	Subject string // first line of its message, printable
 }
 
-// RefMove is a branch that is ready to move. One of the two must be called,
+// RefChange is what is to become of the refs of an app.
+type RefChange struct {
+	Branch, Commit string    // a branch and where it goes, from wherever it is; empty: no branch moves
+	Tags           []Command // each from Old to New
+}
+
+// RefMove is a RefChange that is ready to be made. One of the two must be called,
 // once.
 type RefMove interface {
 	Commit() error // takes no room on the disk

@@ -30,7 +30,8 @@ type Verdict struct {
 	// Store asks git itself to move the ref, when it is that of a shallow push.
 	// Without it git stores nothing: the core has moved the ref, or none moves.
 	Store bool `json:"store,omitempty"`
-	// Moved tells the client that another ref was moved in its place.
+	// Moved tells the client what was moved, where that is not what it asked for: another ref, or the ref from a value
+	// that the client was not shown.
 	Moved *Command `json:"moved,omitempty"`
 }
 
