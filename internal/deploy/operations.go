@@ -31,6 +31,12 @@ func (t *Turn) Redeploy(ctx context.Context, why core.Trigger) error {
 // Unlocked refuses a change of a locked app.
 func (t *Turn) Unlocked() error { return t.d.unlocked() }
 
+// HasTags reports whether a tag is stored for the app.
+func (t *Turn) HasTags(ctx context.Context) (bool, error) {
+	tags, err := t.d.cfg.Repos.Tags(ctx, t.App.Name)
+	return len(tags) > 0, err
+}
+
 // Operate runs work when app's turn for it has come, with progress on w. It is not tied to the caller's connection,
 // as a push is not tied to its client's. what names the work to those who wait; replaces has it take the place of
 // deployments that wait, build or boot.
