@@ -91,6 +91,41 @@ func (s *Apps) DestroyApp(_ context.Context, by core.Actor, app string, w io.Wri
 	})
 }
 
+// DiscardApp removes app if nothing was deployed to it and nobody set anything for it, as after a first push that
+// failed, and reports whether it did.
+func (s *Apps) DiscardApp(ctx context.Context, by core.Actor, app string) (gone bool, err error) {
+	err = s.cfg.Deployer.Operate(by, app, "its removal", false, nil, func(ctx context.Context, t *deploy.Turn) error {
+		if tagged, err := t.HasTags(ctx); tagged || err != nil {
+			return err
+		}
+		release, err := s.cfg.Fleet.Stage(ctx, app)
+		if err != nil {
+			return err
+		}
+		defer release()
+		if gone, err = s.cfg.Ledger.DeleteBareApp(ctx, app); !gone || err != nil {
+			return err
+		}
+		s.forget(ctx, by, app)
+		return s.removeFiles(ctx, app)
+	})
+	return gone, err
+}
+
+// forget has everything that keeps app in memory know that it is gone.
+func (s *Apps) forget(ctx context.Context, by core.Actor, app string) {
+	s.cfg.Fleet.Forget(app)
+	s.cfg.Deployer.Forget(app)
+	s.cfg.Trail.Note(ctx, app, by.Name, "app.destroy", "")
+}
+
+func (s *Apps) removeFiles(ctx context.Context, app string) (err error) {
+	for _, files := range s.files() {
+		err = errors.Join(err, files.Remove(ctx, app))
+	}
+	return err
+}
+
 // destroy removes an app that is marked as stopped. The caller holds its stage.
 func (s *Apps) destroy(ctx context.Context, by core.Actor, t *deploy.Turn) error {
 	app := t.App.Name
@@ -103,18 +138,13 @@ func (s *Apps) destroy(ctx context.Context, by core.Actor, t *deploy.Turn) error
 		return err
 	}
 	t.Report.Step("Removing its repository and its output")
-	for _, files := range s.files() {
-		err = errors.Join(err, files.Remove(ctx, app))
-	}
-	if err != nil {
+	if err := s.removeFiles(ctx, app); err != nil {
 		return err
 	}
 	if err := s.cfg.Ledger.DeleteApp(ctx, app); err != nil {
 		return err
 	}
-	s.cfg.Fleet.Forget(app)
-	s.cfg.Deployer.Forget(app)
-	s.cfg.Trail.Note(ctx, app, by.Name, "app.destroy", "")
+	s.forget(ctx, by, app)
 	return nil
 }
 

@@ -22,6 +22,9 @@ type Ledger interface {
 	RenameApp(ctx context.Context, from, to string) error
 	// DeleteApp removes an app with everything that belongs to it except the audit.
 	DeleteApp(ctx context.Context, name string) error
+	// DeleteBareApp is DeleteApp for one that has no release but failed ones and nothing that somebody set for it: no
+	// lock, config, resources, domains, volumes, roles, deploy keys or invitations. It reports whether it was one.
+	DeleteBareApp(ctx context.Context, name string) (deleted bool, err error)
 
 	Settings
 	VolumeTable

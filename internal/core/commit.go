@@ -6,7 +6,14 @@ type Commit struct {
 	Subject string // first line of its message, printable
 }
 
-// RefMove is the move of a branch that is ready to be done. Exactly one of its methods must be called, once.
+// RefChange is what is to become of the refs of an app.
+type RefChange struct {
+	Branch, Commit string    // a branch and where it goes, from wherever it is; empty: no branch moves
+	Tags           []Command // each from Old to New
+}
+
+// RefMove is a RefChange that is ready to be made. One of the two must be called,
+// once.
 type RefMove interface {
 	Commit() error // needs no room on the disk
 	Abort()

@@ -30,7 +30,8 @@ type Verdict struct {
 	// Store asks git itself to move the ref, which only a shallow push needs. Without it git moves nothing: the core
 	// has moved the ref, or no ref moves.
 	Store bool `json:"store,omitempty"`
-	// Moved tells the client that another ref was moved in its place.
+	// Moved tells the client what was moved, where that is not what it asked for: another ref, or the ref from a value
+	// that the client was not shown.
 	Moved *Command `json:"moved,omitempty"`
 }
 

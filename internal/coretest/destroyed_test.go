@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nodeos-dev/gitd/internal/apps"
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
@@ -66,8 +67,45 @@ func TestWaitForADestruction(t *testing.T) {
 	}
 }
 
-// TestFirstPushThatFails: the SSH door used to make the app of a first push without the core. If that push failed, the
-// front door answered 404 for the app, but 503 for an app made by apps:create. Now there is one way to make an app.
+// TestDiscardApp: the app of a first push that came to nothing goes again, with the name free; one that has something
+// does not.
+func TestDiscardApp(t *testing.T) {
+	w := newWorld(t)
+	discard := func(want bool) {
+		t.Helper()
+		gone, err := w.core.DiscardApp(t.Context(), ada, "shop")
+		if err != nil || gone != want {
+			t.Errorf("removed: %v, %v; want %v", gone, err, want)
+		}
+	}
+	w.driver.bootErr = errors.New("no host has room")
+	w.push(none, commit(1))
+	if err := w.core.SetConfig(t.Context(), ada, "shop", apps.ConfigChange{Set: map[string]string{"A": "1"}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	discard(false)
+	if err := w.core.SetConfig(t.Context(), ada, "shop", apps.ConfigChange{Unset: []string{"A"}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	w.tags["refs/tags/v1"] = commit(1)
+	discard(false)
+	clear(w.tags)
+	discard(true)
+	if _, err := w.ledger.App(t.Context(), "shop"); !errors.Is(err, core.ErrNotFound) {
+		t.Errorf("the app is there: %v", err)
+	}
+	if _, down := w.router.target("shop"); down != "removed" {
+		t.Errorf("the front door still says %q", down)
+	}
+	w.driver.bootErr = nil
+	if reject, out := w.push(none, commit(2)); reject != "" {
+		t.Errorf("%s\n%s", reject, out)
+	}
+	discard(false)
+}
+
+// TestFirstPushThatFails: the SSH door made the app behind the core's back, so the front door said 404 of it, but 503
+// of one that apps:create had made. There is one way to make an app now.
 func TestFirstPushThatFails(t *testing.T) {
 	w := newWorld(t)
 	made, err := w.core.EnsureApp(t.Context(), ada, "shop")

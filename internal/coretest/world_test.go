@@ -46,9 +46,10 @@ type world struct {
 	build  func(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error)
 	mu     sync.Mutex
 	points map[string]string // branch → commit, as the repository has it
-	noMove error             // why no branch can move; nil: branches can move
-	keep   int               // how many images are kept of an app
-	damage error             // what Verify returns
+	tags   map[string]string // full name → object, as the repository has it
+	noMove error             // why no branch can move
+	keep   int               // images of an app
+	damage error             // what Verify says
 	swept  chan struct{}     // gets a token when a collection has looked at the layers
 	core   *engine.Engine
 	limit  int // how many builds run side by side; 0: the default
@@ -56,7 +57,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	w := &world{t: t, state: core.StateDir(memoryDir(t)), points: map[string]string{}}
+	w := &world{t: t, state: core.StateDir(memoryDir(t)), points: map[string]string{}, tags: map[string]string{}}
 	if err := w.state.Create(); err != nil {
 		t.Fatal(err)
 	}
@@ -246,17 +247,37 @@ func (w *world) Point(_ context.Context, _, branch, commit string) error {
 	return nil
 }
 
-func (w *world) Prepare(_ context.Context, _, branch, commit string) (core.RefMove, error) {
-	return fakeMove{w, branch, commit}, w.noMove
+func (w *world) Tags(context.Context, string) (map[string]string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return maps.Clone(w.tags), nil
+}
+
+func (w *world) Prepare(_ context.Context, _ string, c core.RefChange) (core.RefMove, error) {
+	return fakeMove{w, c}, w.noMove
 }
 
 type fakeMove struct {
-	w              *world
-	branch, commit string
+	w *world
+	core.RefChange
 }
 
-func (m fakeMove) Commit() error { return m.w.Point(context.Background(), "", m.branch, m.commit) }
-func (fakeMove) Abort()          {}
+func (m fakeMove) Commit() error {
+	m.w.mu.Lock()
+	defer m.w.mu.Unlock()
+	if m.Branch != "" {
+		m.w.points[m.Branch] = m.RefChange.Commit
+	}
+	for _, c := range m.Tags {
+		m.w.tags[c.Ref] = c.New
+		if core.Zero(c.New) {
+			delete(m.w.tags, c.Ref)
+		}
+	}
+	return nil
+}
+
+func (fakeMove) Abort() {}
 
 func (w *world) Remove(context.Context, string) error { return nil }
 

@@ -30,6 +30,9 @@ type deployment struct {
 	branch  string   // becomes the app's deploy branch; empty: the deploy branch does not change
 	shallow bool     // git itself moves the branch
 	release core.Release
+
+	tags       []core.Command // stored with the deploy branch
+	tagsStored bool
 }
 
 // deploymentOf makes a deployment for app, on behalf of by.

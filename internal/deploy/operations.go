@@ -34,9 +34,15 @@ func (t *Turn) Fix(ctx context.Context) error { return t.d.lane.fix(ctx, t.d.tur
 // Unlocked returns an error if the app is locked.
 func (t *Turn) Unlocked() error { return t.d.unlocked() }
 
-// Operate runs work when app's turn for it has come, with progress on w. The work goes on if the caller's connection
-// ends, as a push does. what names the work to those who wait. With replaces, the work takes the place of deployments
-// that wait, build or boot.
+// HasTags reports whether a tag is stored for the app.
+func (t *Turn) HasTags(ctx context.Context) (bool, error) {
+	tags, err := t.d.cfg.Repos.Tags(ctx, t.App.Name)
+	return len(tags) > 0, err
+}
+
+// Operate runs work when app's turn for it has come, with progress on w. It is not tied to the caller's connection,
+// as a push is not tied to its client's. what names the work to those who wait; replaces has it take the place of
+// deployments that wait, build or boot.
 func (d *Deployer) Operate(
 	by core.Actor, app, what string, replaces bool, w io.Writer, work func(context.Context, *Turn) error,
 ) error {

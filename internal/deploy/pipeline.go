@@ -155,7 +155,8 @@ func (d *deployment) promote(ctx context.Context, candidate *fleet.Instance) err
 	var move core.RefMove = core.NoMove{}
 	var err error
 	if !d.shallow {
-		if move, err = d.cfg.Repos.Prepare(ctx, d.app.Name, d.app.Branch, d.release.Commit); err != nil {
+		change := core.RefChange{Branch: d.app.Branch, Commit: d.release.Commit, Tags: d.tags}
+		if move, err = d.cfg.Repos.Prepare(ctx, d.app.Name, change); err != nil {
 			return err
 		}
 	}
@@ -168,9 +169,11 @@ func (d *deployment) promote(ctx context.Context, candidate *fleet.Instance) err
 	}
 	d.release.State = core.Live
 	d.moved()
-	if err := move.Commit(); err != nil { // RepairRefs does it again
+	err = move.Commit()
+	if err != nil { // RepairRefs does it again
 		d.cfg.Log.Error("branch not moved to what is live", "app", d.app.Name, "error", err)
 	}
+	d.tagsStored = err == nil && !d.shallow
 	return nil
 }
 

@@ -62,9 +62,11 @@ type Repos interface {
 	Commit(ctx context.Context, app, object string) (core.Commit, error)
 	// Point sets branch of app's repository to commit, and HEAD to branch.
 	Point(ctx context.Context, app, branch, commit string) error
-	// Prepare prepares what Point does, and keeps others from moving the branch until then. Whatever can fail, above
-	// all for want of room on the disk, fails here. The caller must end the move.
-	Prepare(ctx context.Context, app, branch, commit string) (core.RefMove, error)
+	// Tags are the tags that are stored: the object of each full name.
+	Tags(ctx context.Context, app string) (map[string]string, error)
+	// Prepare gets ready for a change of refs, all or none, and keeps others from moving them meanwhile: what can fail,
+	// for want of room above all, fails here. The caller ends the move.
+	Prepare(ctx context.Context, app string, c core.RefChange) (core.RefMove, error)
 }
 
 // BuildLogs keeps what each deployment printed, bounded.

@@ -11,7 +11,8 @@ import (
 type intent struct {
 	deploy   *core.Command // the one command that deploys; nil: nothing to do
 	trigger  core.Trigger
-	branch   string // the app's deploy branch; a first push sets it
+	branch   string         // the app's deploy branch; set by a first push
+	tags     []core.Command // to be stored, moved or deleted; Old is what the client believes
 	verdicts map[string]core.Verdict
 }
 
@@ -24,22 +25,29 @@ const (
 // deploy branch, which is empty before the first deployment.
 func judge(p core.Push, branch string) intent {
 	in := intent{branch: branch, verdicts: map[string]core.Verdict{}}
-	var tagged []core.Command
+	named := map[string]int{}
+	for _, c := range p.Commands {
+		named[c.Ref]++
+	}
 	for _, c := range p.Commands {
 		switch {
+		case named[c.Ref] > 1:
+			in.reject(c, "%s is named twice in this push", short(c.Ref))
+		case core.CheckRefName(c.Ref) != nil:
+			in.reject(c, "%v", core.CheckRefName(c.Ref))
+		case strings.HasPrefix(c.Ref, tags):
+			in.judgeTag(c, p.Shallow)
 		case core.Zero(c.New):
 			in.reject(c, "gitd keeps what it deployed: deleting %s is refused", short(c.Ref))
 		case strings.HasPrefix(c.Ref, heads):
 			in.judgeBranch(c, p.Shallow)
-		case strings.HasPrefix(c.Ref, tags) && p.Shallow:
-			in.reject(c, "a tag cannot be deployed from a shallow clone: git fetch --unshallow, then push again")
-		case strings.HasPrefix(c.Ref, tags):
-			tagged = append(tagged, c)
 		default:
 			in.reject(c, "only branches and tags can be pushed")
 		}
 	}
-	in.judgeTags(tagged)
+	if len(p.Commands) == 1 && len(in.tags) == 1 && !core.Zero(in.tags[0].New) {
+		in.deploy, in.trigger = &in.tags[0], core.ByTag
+	}
 	if p.Atomic {
 		in.allOrNone(p)
 	}
@@ -57,15 +65,23 @@ func (in *intent) allOrNone(p core.Push) {
 		return
 	}
 	in.deploy = nil
+	in.rejectOthers(p, "atomic push: another ref was refused")
+}
+
+// rejectOthers refuses every ref that is not refused yet.
+func (in *intent) rejectOthers(p core.Push, reason string) {
 	for _, c := range p.Commands {
 		if in.verdicts[c.Ref].Reject == "" {
-			in.reject(c, "atomic push: another ref was refused")
+			in.reject(c, "%s", reason)
 		}
 	}
 }
 
 func (in *intent) reject(c core.Command, format string, args ...any) {
 	in.verdicts[c.Ref] = core.Verdict{Ref: c.Ref, Reject: fmt.Sprintf(format, args...)}
+	if in.deploy != nil && in.deploy.Ref == c.Ref {
+		in.deploy = nil
+	}
 }
 
 // judgeBranch accepts the deploy branch and refuses all other branches. Until an app has a deploy branch, it accepts
@@ -87,28 +103,22 @@ func (in *intent) judgeBranch(c core.Command, shallow bool) {
 	}
 }
 
-// judgeTags decides about tags. One tag alone deploys what it names. Several tags, or a tag beside a branch, are
-// labels. A label is accepted and not stored: if it were stored, git would answer a later push of it, which is the
-// rollback, with "Everything up-to-date".
-func (in *intent) judgeTags(tagged []core.Command) {
-	alone := len(tagged) == 1 && in.deploy == nil && len(in.verdicts) == 0
-	for _, c := range tagged {
-		if alone {
-			in.deploy, in.trigger = &c, core.ByTag
-		}
-		in.verdicts[c.Ref] = core.Verdict{Ref: c.Ref}
+// judgeTag: a tag is stored, and one that is pushed alone is a deployment of what it names besides.
+func (in *intent) judgeTag(c core.Command, shallow bool) {
+	if shallow && !core.Zero(c.New) {
+		in.reject(c, "a tag cannot be pushed from a shallow clone: git fetch --unshallow, then push again")
+		return
 	}
+	in.tags = append(in.tags, c)
+	in.verdicts[c.Ref] = core.Verdict{Ref: c.Ref}
 }
 
-// labels counts the accepted tags that deploy nothing.
-func (in *intent) labels() int {
-	n := 0
-	for ref, v := range in.verdicts {
-		if strings.HasPrefix(ref, tags) && v.Reject == "" && (in.deploy == nil || in.deploy.Ref != ref) {
-			n++
-		}
+// what names the push to those who wait for it.
+func (in *intent) what() string {
+	if in.deploy == nil {
+		return "a push of tags"
 	}
-	return n
+	return fmt.Sprintf("a push of %.7s", in.deploy.New)
 }
 
 // list returns the verdicts in the order of the push's commands.

@@ -38,8 +38,13 @@ func TestJudge(t *testing.T) {
 			rejects: map[string]string{heads + "x/main": "only main"}},
 		{name: "deletion of main", branch: "main", commands: []core.Command{{Ref: heads + "main", Old: aaa, New: none}},
 			rejects: map[string]string{heads + "main": "deleting main is refused"}},
-		{name: "deletion of a tag", branch: "main", commands: []core.Command{{Ref: tags + "v1", Old: aaa, New: none}},
-			rejects: map[string]string{tags + "v1": "deleting v1"}},
+		{name: "deletion of a tag", branch: "main", commands: []core.Command{{Ref: tags + "v1", Old: aaa, New: none}}},
+		{name: "deletion of a tag beside another", branch: "main",
+			commands: []core.Command{{Ref: tags + "v1", Old: aaa, New: none}, tag("v2")}},
+		{name: "a name that git would not store", branch: "main", commands: []core.Command{tag("v1\ndelete refs/heads/main"), tag("v2")},
+			rejects: map[string]string{tags + "v1\ndelete refs/heads/main": "no such name"}},
+		{name: "one ref twice", branch: "main", commands: []core.Command{branch("main"), branch("main")},
+			rejects: map[string]string{heads + "main": "named twice"}},
 		{name: "one tag", branch: "main", commands: []core.Command{tag("v1")}, deploys: tags + "v1", trigger: core.ByTag},
 		{name: "one tag, first push", commands: []core.Command{tag("v1")}, deploys: tags + "v1", trigger: core.ByTag},
 		{name: "two tags are labels", branch: "main", commands: []core.Command{tag("v1"), tag("v2")}},
@@ -95,7 +100,7 @@ func checkVerdicts(t *testing.T, p core.Push, in intent, rejects map[string]stri
 			t.Errorf("%s: rejected with %q, want %q", v.Ref, v.Reject, want)
 		}
 		if v.Store && !strings.HasPrefix(v.Ref, heads) {
-			t.Errorf("%s would be stored: a later push of it would be up-to-date", v.Ref)
+			t.Errorf("%s would be stored by git, and not with the branch", v.Ref)
 		}
 	}
 }

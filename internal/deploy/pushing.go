@@ -20,7 +20,43 @@ type pushing struct {
 	verdict *core.Verdict // of the ref that deploys, if it differs from what judge said; nil: it does not
 }
 
-// deployPush deploys the push, or finds that there is nothing to do. It is called after enter.
+// work does what the push wants, and reports whether a release is live by it. The caller has entered.
+func (p *pushing) work(ctx context.Context) (live bool) {
+	if err := p.readTags(ctx); err != nil {
+		p.want.rejectOthers(p.push, p.explain(p.push.App, because(ctx, err), p.report))
+		return false
+	}
+	if c := p.want.deploy; c != nil {
+		err := p.deployPush(ctx)
+		if live = err == nil; !live {
+			err = because(ctx, err)
+		}
+		p.judged(c.Ref, err)
+	}
+	// The push may have been replaced: its tags are stored all the same.
+	if err := p.storeTags(p.cfg.Work.Context()); err != nil {
+		reason := p.explain(p.push.App, err, p.report)
+		for _, c := range p.acceptedTags() {
+			p.want.reject(c, "%s", reason)
+		}
+	}
+	return live
+}
+
+// judged notes what became of the ref that deploys.
+func (p *pushing) judged(ref string, err error) {
+	switch {
+	case err != nil:
+		p.want.verdicts[ref] = core.Verdict{Ref: ref, Reject: p.explain(p.push.App, err, p.report)}
+		if p.push.Atomic {
+			p.want.rejectOthers(p.push, "atomic push: another ref was refused")
+		}
+	case p.verdict != nil:
+		p.want.verdicts[ref] = *p.verdict
+	}
+}
+
+// deployPush deploys, or finds that there is nothing to do. The caller has entered.
 func (p *pushing) deployPush(ctx context.Context) error {
 	if err := p.unlocked(); err != nil {
 		return err
@@ -41,7 +77,7 @@ func (p *pushing) deployPush(ctx context.Context) error {
 			return err
 		}
 	}
-	p.branch, p.shallow = p.want.branch, p.push.Shallow
+	p.branch, p.shallow, p.tags = p.want.branch, p.push.Shallow, p.acceptedTags()
 	if err := p.deployment.run(ctx, draft); err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package deploy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"time"
 
@@ -51,36 +50,27 @@ func (d *Deployer) Receive(p core.Push, w io.Writer) Outcome {
 		return d.refuseAll(p, err)
 	}
 	in := judge(p, app.Branch)
-	if n := in.labels(); n > 0 {
-		r.Detail("%d tag(s) noted; a tag deploys when it is pushed alone", n)
-	}
-	if in.deploy == nil {
+	if in.deploy == nil && len(in.tags) == 0 {
 		return Outcome{Verdicts: in.list(p)}
 	}
 	return d.receive(p, &in, r)
 }
 
 func (d *Deployer) receive(p core.Push, in *intent, r *progress.Report) Outcome {
-	what := fmt.Sprintf("a push of %.7s", in.deploy.New)
-	job := &pushing{deployment: d.deploymentOf(p.By, p.App, what, r).replacing(), push: p, want: in}
-	job.turn.hint = "only the newest push is deployed; when it is live, git pull, and push again if yours is not in it"
+	job := &pushing{deployment: d.deploymentOf(p.By, p.App, in.what(), r), push: p, want: in}
+	if in.deploy != nil {
+		job.replacing()
+		job.turn.hint = "only the newest push is deployed; when it is live, git pull, and push again if yours is not in it"
+	}
 	defer r.EndKeep()
 	ctx, leave, err := job.enter()
-	if err == nil {
-		if err = job.deployPush(ctx); err != nil {
-			err = because(ctx, err)
-		}
-	}
 	if err != nil {
-		if leave != nil {
-			leave()
-		}
-		reason := d.explain(p.App, err, r)
-		in.verdicts[in.deploy.Ref] = core.Verdict{Ref: in.deploy.Ref, Reject: reason}
+		in.rejectOthers(p, d.explain(p.App, err, r))
 		return Outcome{Verdicts: in.list(p)}
 	}
-	if job.verdict != nil {
-		in.verdicts[in.deploy.Ref] = *job.verdict
+	if !job.work(ctx) {
+		leave()
+		return Outcome{Verdicts: in.list(p)}
 	}
 	time.AfterFunc(maxSettle, leave)
 	return Outcome{Verdicts: in.list(p), Summary: job.summary(), settle: leave}

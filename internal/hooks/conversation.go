@@ -124,14 +124,21 @@ func report(v core.Verdict) []string {
 	case v.Store:
 		return []string{"ok " + v.Ref, "option fall-through"}
 	case v.Moved != nil:
-		return []string{
-			"ok " + v.Ref,
-			"option refname " + v.Moved.Ref,
-			"option old-oid " + v.Moved.Old,
-			"option new-oid " + v.Moved.New,
-			"option forced-update",
-		}
+		return append([]string{"ok " + v.Ref}, moved(v)...)
 	default:
 		return []string{"ok " + v.Ref}
 	}
+}
+
+// moved are the options that say what was moved in place of a verdict's ref, or from where.
+func moved(v core.Verdict) []string {
+	var lines []string
+	if v.Moved.Ref != v.Ref {
+		lines = append(lines, "option refname "+v.Moved.Ref)
+	}
+	lines = append(lines, "option old-oid "+v.Moved.Old, "option new-oid "+v.Moved.New)
+	if v.Moved.Old != v.Moved.New {
+		lines = append(lines, "option forced-update")
+	}
+	return lines
 }

@@ -67,7 +67,11 @@ func TestConverse(t *testing.T) {
 			[]string{"ng refs/heads/main build failed: npm ci exited 1"}},
 		{"moved", deploy.Outcome{Verdicts: []core.Verdict{{Ref: "refs/tags/v1", Moved: &core.Command{Ref: "refs/heads/main", Old: bbb, New: aaa}}}}, nil,
 			[]string{"ok refs/tags/v1", "option refname refs/heads/main", "option old-oid " + bbb, "option new-oid " + aaa, "option forced-update"}},
-		{"noted", deploy.Outcome{Verdicts: []core.Verdict{{Ref: "refs/tags/v1"}}}, nil, []string{"ok refs/tags/v1"}},
+		{"moved from elsewhere", deploy.Outcome{Verdicts: []core.Verdict{{Ref: "refs/tags/v1", Moved: &core.Command{Ref: "refs/tags/v1", Old: bbb, New: aaa}}}}, nil,
+			[]string{"ok refs/tags/v1", "option old-oid " + bbb, "option new-oid " + aaa, "option forced-update"}},
+		{"was there", deploy.Outcome{Verdicts: []core.Verdict{{Ref: "refs/tags/v1", Moved: &core.Command{Ref: "refs/tags/v1", Old: aaa, New: aaa}}}}, nil,
+			[]string{"ok refs/tags/v1", "option old-oid " + aaa, "option new-oid " + aaa}},
+		{"accepted", deploy.Outcome{Verdicts: []core.Verdict{{Ref: "refs/tags/v1"}}}, nil, []string{"ok refs/tags/v1"}},
 		{"no daemon", deploy.Outcome{}, errors.New("gitd went away: EOF"), []string{"ng refs/heads/main gitd went away; push again"}},
 	}
 	for _, tt := range tests {

@@ -90,6 +90,28 @@ func (t appTable) DeleteApp(ctx context.Context, name string) error {
 	})
 }
 
+// DeleteBareApp forgets an app that nothing was deployed to and nobody set anything for, and reports whether it did.
+// Its releases that failed go with it.
+func (t appTable) DeleteBareApp(ctx context.Context, name string) (deleted bool, err error) {
+	err = t.db.change(ctx, fmt.Sprintf("delete app %q if it is bare", name), func(ctx context.Context, tx *sql.Tx) error {
+		err := mustAffect(tx.ExecContext(ctx, `DELETE FROM apps WHERE name = ?1 AND lock_by = ''
+			AND NOT EXISTS (SELECT 1 FROM releases WHERE app = ?1 AND state <> 'failed')
+			AND NOT EXISTS (SELECT 1 FROM vars WHERE app = ?1)
+			AND NOT EXISTS (SELECT 1 FROM overrides WHERE app = ?1)
+			AND NOT EXISTS (SELECT 1 FROM domains WHERE app = ?1)
+			AND NOT EXISTS (SELECT 1 FROM volumes WHERE app = ?1)
+			AND NOT EXISTS (SELECT 1 FROM grants WHERE app = ?1)
+			AND NOT EXISTS (SELECT 1 FROM keys WHERE only_app = ?1)
+			AND NOT EXISTS (SELECT 1 FROM invitations WHERE app = ?1)`, name))
+		if errors.Is(err, core.ErrNotFound) {
+			return nil
+		}
+		deleted = err == nil
+		return err
+	})
+	return deleted, err
+}
+
 func findApp(ctx context.Context, q querier, name string) (core.App, error) {
 	a, err := scanApp(q.QueryRowContext(ctx, selectApps+`WHERE name = ?`, name))
 	if err != nil {

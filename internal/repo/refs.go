@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -52,18 +53,77 @@ func (r *Repos) setHead(ctx context.Context, dir, branch string, is bool) error 
 	return r.run(ctx, dir, "symbolic-ref", "HEAD", "refs/heads/"+branch)
 }
 
-// Prepare implements deploy.Repos with a transaction of git. The new value is then on the disk, in the lock file of the
-// branch, and to commit is to rename this file. If gitd ends before that, git notices and removes the lock. Git cannot
-// move HEAD in the transaction, so HEAD is set before it: it names the app's branch, whether that moves or not.
-func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (core.RefMove, error) {
-	dir := r.state.Repo(app)
-	head, at := stands(dir, branch, commit)
-	if err := r.setHead(ctx, dir, branch, head); err != nil {
-		return nil, disk.ExplainBySpace(err, dir)
+// Tags implements deploy.Repos.
+func (r *Repos) Tags(_ context.Context, app string) (map[string]string, error) {
+	g, err := git.PlainOpen(r.state.Repo(app))
+	if err != nil {
+		return nil, fmt.Errorf("repository of %s: %w", app, err)
 	}
-	if at {
+	refs, err := g.References()
+	if err != nil {
+		return nil, err
+	}
+	tags := map[string]string{}
+	err = refs.ForEach(func(ref *plumbing.Reference) error {
+		if ref.Name().IsTag() {
+			tags[ref.Name().String()] = ref.Hash().String()
+		}
+		return nil
+	})
+	return tags, err
+}
+
+// Prepare implements deploy.Repos with a transaction of git's: the new values
+// are on the disk, in the locks of the refs, and to commit is to rename them. A
+// git that loses us takes the locks away. HEAD, which git cannot move in it, is
+// set before: a branch is the same app's whether it moves or not.
+func (r *Repos) Prepare(ctx context.Context, app string, c core.RefChange) (core.RefMove, error) {
+	dir := r.state.Repo(app)
+	updates, err := tagUpdates(c.Tags)
+	if err != nil {
+		return nil, err
+	}
+	if c.Branch != "" {
+		head, at := stands(dir, c.Branch, c.Commit)
+		if err := r.setHead(ctx, dir, c.Branch, head); err != nil {
+			return nil, disk.ExplainBySpace(err, dir)
+		}
+		if !at {
+			updates = append(updates, "update refs/heads/"+c.Branch+" "+c.Commit)
+		}
+	}
+	if len(updates) == 0 {
 		return core.NoMove{}, nil
 	}
+	m, err := r.prepare(ctx, dir, updates)
+	if err != nil {
+		return nil, disk.ExplainBySpace(err, dir) // git says "couldn't write" and not why
+	}
+	return m, nil
+}
+
+// tagUpdates are commands for git update-ref. The names were checked when the
+// push was judged; they are checked again where a line break in one would be
+// another command.
+func tagUpdates(tags []core.Command) ([]string, error) {
+	var lines []string
+	for _, c := range tags {
+		err := core.CheckRefName(c.Ref)
+		if err = errors.Join(err, core.CheckObjectName(c.Old), core.CheckObjectName(c.New)); err != nil {
+			return nil, fmt.Errorf("%.80q: %w", c.Ref, err)
+		}
+		if core.Zero(c.New) {
+			lines = append(lines, "delete "+c.Ref+" "+c.Old)
+		} else {
+			lines = append(lines, "update "+c.Ref+" "+c.New+" "+c.Old)
+		}
+	}
+	return lines, nil
+}
+
+// prepare begins a transaction of updates, which are commands for git
+// update-ref, and returns it when git has all the locks.
+func (r *Repos) prepare(ctx context.Context, dir string, updates []string) (*move, error) {
 	m := &move{}
 	// The process is not tied to ctx: once the move is prepared, only the caller ends it.
 	m.cmd = exec.Command(r.git, "update-ref", "--stdin")
@@ -81,9 +141,8 @@ func (r *Repos) Prepare(ctx context.Context, app, branch, commit string) (core.R
 	defer context.AfterFunc(ctx, func() {
 		syscall.Kill(-m.cmd.Process.Pid, syscall.SIGTERM) //nolint:errcheck // it may have ended; upon this one git takes its lock away
 	})()
-	if err := m.tell("start", "update refs/heads/"+branch+" "+commit, "prepare"); err != nil {
-		err = errors.Join(fmt.Errorf("make %s ready to move: %w", branch, err), m.end())
-		return nil, disk.ExplainBySpace(err, dir) // git says "couldn't write" and not why
+	if err := m.tell(slices.Concat([]string{"start"}, updates, []string{"prepare"})...); err != nil {
+		return nil, errors.Join(fmt.Errorf("make refs ready to move: %w", err), m.end())
 	}
 	return m, nil
 }
@@ -96,13 +155,13 @@ type move struct {
 	said bytes.Buffer // what git has printed on its standard error
 }
 
-// tell sends commands to git and waits for its answer to each, except to updates, which git does not answer.
+// tell gives commands to git, and waits for its answer to each but updates and deletions.
 func (m *move) tell(commands ...string) error {
 	if _, err := io.WriteString(m.in, strings.Join(commands, "\n")+"\n"); err != nil {
 		return err
 	}
 	for _, c := range commands {
-		if strings.HasPrefix(c, "update ") {
+		if strings.HasPrefix(c, "update ") || strings.HasPrefix(c, "delete ") {
 			continue
 		}
 		answer, err := m.out.ReadString('\n')

@@ -2,6 +2,7 @@ package repo
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -141,7 +142,7 @@ func TestPrepare(t *testing.T) {
 	a, b := commitIn(t, dir, "a"), commitIn(t, dir, "b")
 	prepare := func(id string) core.RefMove {
 		t.Helper()
-		m, err := r.Prepare(t.Context(), "shop", "master", id)
+		m, err := r.Prepare(t.Context(), "shop", core.RefChange{Branch: "master", Commit: id})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -158,7 +159,7 @@ func TestPrepare(t *testing.T) {
 	}
 	m := prepare(a)
 	at(b)
-	if other, err := r.Prepare(t.Context(), "shop", "master", a); err == nil {
+	if other, err := r.Prepare(t.Context(), "shop", core.RefChange{Branch: "master", Commit: a}); err == nil {
 		other.Abort()
 		t.Error("two moves at once")
 	}
@@ -175,12 +176,61 @@ func TestPrepare(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(dir, "refs/heads/*.lock")); err != nil || len(left) > 0 {
 		t.Errorf("left over: %v, %v", left, err)
 	}
-	if _, err := r.Prepare(t.Context(), "shop", "master", strings.Repeat("1", 40)); err == nil {
+	if _, err := r.Prepare(t.Context(), "shop", core.RefChange{Branch: "master", Commit: strings.Repeat("1", 40)}); err == nil {
 		t.Error("a commit that is not there")
 	}
 }
 
-// TestEnsureKeepsTheHouse: a repository that exists gets today's settings, and its content stays.
+// TestPrepareTags: tags move with the branch or not at all, from where they are, also when they are packed.
+func TestPrepareTags(t *testing.T) {
+	r, state := newRepos(t)
+	dir := state.Repo("shop")
+	none := string(zeros)
+	a, b := commitIn(t, dir, "a"), commitIn(t, dir, "b")
+	change := func(c core.RefChange) error {
+		t.Helper()
+		m, err := r.Prepare(t.Context(), "shop", c)
+		if err != nil {
+			return err
+		}
+		return m.Commit()
+	}
+	tags := func(want string) {
+		t.Helper()
+		have, err := r.Tags(t.Context(), "shop")
+		if got := fmt.Sprint(have); err != nil || got != want {
+			t.Errorf("tags are %s, %v; want %s", got, err, want)
+		}
+	}
+	first := core.RefChange{Branch: "main", Commit: a, Tags: []core.Command{
+		{Ref: "refs/tags/v1", Old: none, New: a}, {Ref: "refs/tags/x/v2", Old: none, New: b}}}
+	if err := change(first); err != nil {
+		t.Fatal(err)
+	}
+	tags("map[refs/tags/v1:" + a + " refs/tags/x/v2:" + b + "]")
+	runGit(t, dir, "pack-refs", "--all")
+	tags("map[refs/tags/v1:" + a + " refs/tags/x/v2:" + b + "]")
+	for name, c := range map[string]core.Command{
+		"from elsewhere": {Ref: "refs/tags/v1", Old: b, New: b},
+		"in the way":     {Ref: "refs/tags/v1/x", Old: none, New: b},
+		"no such object": {Ref: "refs/tags/v3", Old: none, New: strings.Repeat("1", 40)},
+		"not a name":     {Ref: "refs/tags/v3\ndelete refs/tags/v1", Old: none, New: b},
+	} {
+		if err := change(core.RefChange{Branch: "main", Commit: b, Tags: []core.Command{c}}); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if got := runGit(t, dir, "rev-parse", "main"); got != a {
+		t.Errorf("main moved to %s without the tags", got)
+	}
+	if err := change(core.RefChange{Tags: []core.Command{{Ref: "refs/tags/v1", Old: a, New: none}}}); err != nil {
+		t.Fatal(err)
+	}
+	tags("map[refs/tags/x/v2:" + b + "]")
+}
+
+// TestEnsureKeepsTheHouse: a repository that was made before gets today's
+// settings, and its content stays.
 func TestEnsureKeepsTheHouse(t *testing.T) {
 	r, state := newRepos(t)
 	dir := state.Repo("shop")

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // unfinished are the places in a repository where objects are while they are received.
@@ -25,7 +26,26 @@ func (r *Repos) sweepAll() error {
 		return err
 	}
 	for _, dir := range repos {
-		err = errors.Join(err, removeAll(dir, unfinished), removeAll(dir, locks))
+		err = errors.Join(err, removeAll(dir, unfinished), removeAll(dir, locks), unlockTags(dir))
+	}
+	return err
+}
+
+// unlockTags removes the locks of tags, whose names may have folders.
+func unlockTags(dir string) error {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	err = fs.WalkDir(root.FS(), "refs/tags", func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || !strings.HasSuffix(path, ".lock") {
+			return err
+		}
+		return root.Remove(path)
+	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 )
 
@@ -16,7 +17,7 @@ func TestKilledReceivePackLeavesNothing(t *testing.T) {
 	dir := state.Repo("shop")
 	litter := func() []string {
 		var found []string
-		for _, p := range append(unfinished, locks...) {
+		for _, p := range slices.Concat(unfinished, locks, []string{"refs/tags/*/*.lock"}) {
 			list, err := filepath.Glob(filepath.Join(dir, p))
 			if err != nil {
 				t.Fatal(err)
@@ -56,6 +57,7 @@ func TestKilledReceivePackLeavesNothing(t *testing.T) {
 
 	drop("objects/tmp_objdir-incoming-GhIjKl/pack/tmp_pack_2")
 	drop("refs/heads/main.lock")
+	drop("refs/tags/a/b.lock")
 	drop("config.lock")
 	again, err := Open(state)
 	if err != nil {

@@ -54,6 +54,9 @@ func (r *Repos) Serve(c Call) (code int, err error) {
 		return 1, err
 	}
 	cmd.Stdout = &lenient{w: c.Out}
+	if c.Service == ReceivePack {
+		cmd.Stdout = &unseen{w: cmd.Stdout}
+	}
 	cmd.Stderr = &lenient{w: c.Err}
 	if err := cmd.Start(); err != nil {
 		return 1, fmt.Errorf("git %s: %w", c.Service, err)

@@ -41,6 +41,8 @@ type Git interface {
 type Core interface {
 	// EnsureApp makes app unless it is there.
 	EnsureApp(ctx context.Context, by core.Actor, app string) (made bool, err error)
+	// DiscardApp removes app if nothing was deployed to it and nobody set anything for it.
+	DiscardApp(ctx context.Context, by core.Actor, app string) (gone bool, err error)
 	RepairRefs(ctx context.Context, app string)
 }
 
@@ -65,6 +67,7 @@ type Server struct {
 	cfg    Config
 	ssh    *ssh.Server
 	limits *limits
+	pushes pushes
 
 	mu    sync.Mutex
 	links map[*link]bool // those that are logged in

@@ -36,7 +36,13 @@ func (s *Server) transport(sess ssh.Session, who core.Actor, words []string) int
 		Protocol: variable(sess.Environ(), gitProtocol),
 		In:       sess, Out: sess, Err: sess.Stderr(),
 	}
-	if err := s.prepare(sess.Context(), call, who); err != nil {
+	if err := allowed(call, who); err != nil {
+		r.Warn("%v", err)
+		return 1
+	}
+	end, err := s.prepare(sess.Context(), call, who)
+	defer end(func() { s.discard(r, who, app) })
+	if err != nil {
 		r.Warn("%v", err)
 		return 1
 	}
@@ -53,41 +59,61 @@ func (s *Server) transport(sess ssh.Session, who core.Actor, words []string) int
 	return code
 }
 
-// prepare makes the app on its first push, and brings its refs to what the
-// ledger says before git advertises them.
-func (s *Server) prepare(ctx context.Context, c repo.Call, who core.Actor) error {
+// allowed says why who may not do c. The role comes before the name: see
+// cli.NoApp.
+func allowed(c repo.Call, who core.Actor) error {
 	need := core.RoleView
 	if c.Service == repo.ReceivePack {
 		need = core.RoleDeploy
 	}
-	// The role comes before the name: see cli.NoApp.
 	if !who.May(c.App, core.RoleView) {
 		return cli.NoApp(c.App)
 	}
-	if err := cli.Allowed(who, c.App, need); err != nil {
-		return err
-	}
-	if err := s.find(ctx, c, who); err != nil {
-		return err
-	}
-	if err := s.cfg.Git.Ensure(ctx, c.App); err != nil {
-		return err
-	}
-	s.cfg.Core.RepairRefs(ctx, c.App)
-	return nil
+	return cli.Allowed(who, c.App, need)
 }
 
-// find makes sure that the app is there: a push makes it.
-func (s *Server) find(ctx context.Context, c repo.Call, who core.Actor) error {
+// prepare makes the app on its first push, and brings its refs to what the
+// ledger says before git advertises them. end is never nil: see pushes.begin.
+func (s *Server) prepare(ctx context.Context, c repo.Call, who core.Actor) (end func(discard func()), err error) {
+	end = func(func()) {}
 	if c.Service == repo.ReceivePack {
-		_, err := s.cfg.Core.EnsureApp(ctx, who, c.App)
+		end, err = s.pushes.begin(c.App, func() (made bool, err error) {
+			if made, err = s.cfg.Core.EnsureApp(ctx, who, c.App); err == nil {
+				err = s.cfg.Git.Ensure(ctx, c.App)
+			}
+			return made, err
+		})
+	} else {
+		err = s.find(ctx, c.App)
+	}
+	if err == nil {
+		s.cfg.Core.RepairRefs(ctx, c.App)
+	}
+	return end, err
+}
+
+// find makes sure that an app which is to be read is there.
+func (s *Server) find(ctx context.Context, app string) error {
+	_, err := s.cfg.Services.Ledger.App(ctx, app)
+	if errors.Is(err, core.ErrNotFound) {
+		return cli.NoApp(app)
+	}
+	if err != nil {
 		return err
 	}
-	_, err := s.cfg.Services.Ledger.App(ctx, c.App)
-	if errors.Is(err, core.ErrNotFound) {
-		return cli.NoApp(c.App)
+	return s.cfg.Git.Ensure(ctx, app)
+}
+
+// discard removes an app that a push has made and nothing was deployed to. It
+// is not tied to the client, who may be gone.
+func (s *Server) discard(r *progress.Report, who core.Actor, app string) {
+	gone, err := s.cfg.Core.DiscardApp(context.Background(), who, app)
+	if err != nil {
+		s.cfg.Log.Error().Err(err).Str("app", app).Msg("an app that nothing was deployed to is not removed")
 	}
-	return err
+	if gone {
+		r.Detail("the app %s was not kept, since nothing was deployed; `apps:create %s` makes it without a push", app, app)
+	}
 }
 
 // appName reads the app from "git-receive-pack '/shop.git'".

@@ -31,6 +31,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"change of an app", changeApp},
 		{"rename", rename},
 		{"delete", remove},
+		{"delete what is bare", removeBare},
 		{"promote", promote},
 		{"a failed promotion changes nothing", failedPromotion},
 		{"image", image},

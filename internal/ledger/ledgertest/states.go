@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/people"
 )
 
 // all are the states of a release.
@@ -170,5 +171,54 @@ func remove(t *testing.T, s Store) {
 	same(t, got(s.Vars(ctx, "shop"))(t), map[string]string{})
 	if lives := got(s.Lives(ctx))(t); len(lives) != 2 || lives[0].App != "blog" || lives[1].App != "shop" {
 		t.Errorf("live releases: %+v", lives)
+	}
+}
+
+// removeBare: whatever somebody has set for an app, or deployed to it, keeps it. A release that failed does not.
+func removeBare(t *testing.T, s Store) {
+	ctx := t.Context()
+	must(t, s.AddKey(ctx, key("bob", "SHA256:bob"), false, ofOwner))
+	for app, set := range map[string]func(app string) error{
+		"live":      func(app string) error { live(t, s, app, Commit("a")); return nil },
+		"deploying": func(app string) error { _, err := s.AddRelease(ctx, Draft(app, Commit("a"))); return err },
+		"config":    func(app string) error { return s.SetVars(ctx, app, map[string]string{"A": "1"}, nil) },
+		"resources": func(app string) error { return s.SetResources(ctx, app, core.Resources{CPUs: 1}) },
+		"domain":    func(app string) error { return s.AddDomain(ctx, app, "example.org") },
+		"role": func(app string) error {
+			return s.Grant(ctx, people.Grant{User: "bob", App: app, Role: core.RoleView}, entry)
+		},
+		"volume": func(app string) error {
+			return s.AddVolume(ctx, core.Volume{ID: "v", App: app, Name: "data", Mount: "/data", Size: 1 << 30, Created: instant(time.Now())})
+		},
+		"deploykey": func(app string) error {
+			k := key("bob", "SHA256:deploy")
+			k.Limit = core.Limit{App: app, Role: core.RoleDeploy}
+			return s.AddKey(ctx, k, false, ofOwner)
+		},
+		"invitation": func(app string) error {
+			i := invite("sam", "code")
+			i.App, i.Role = app, core.RoleView
+			return s.Invite(ctx, i, entry)
+		},
+		"lock": func(app string) error {
+			return s.ChangeApp(ctx, app, func(a *core.App) error { a.Lock = core.Lock{By: "bob", Since: time.Now()}; return nil })
+		},
+	} {
+		got(s.CreateApp(ctx, app))(t)
+		must(t, set(app))
+		if got(s.DeleteBareApp(ctx, app))(t) {
+			t.Errorf("%s: the app is deleted", app)
+		}
+		got(s.App(ctx, app))(t)
+	}
+	got(s.CreateApp(ctx, "shop"))(t)
+	r := got(s.AddRelease(ctx, Draft("shop", Commit("a"))))(t)
+	r.State = core.Failed
+	must(t, s.SaveRelease(ctx, r))
+	if !got(s.DeleteBareApp(ctx, "shop"))(t) {
+		t.Error("an app with nothing but a release that failed is kept")
+	}
+	if got(s.DeleteBareApp(ctx, "shop"))(t) {
+		t.Error("an app that is gone is deleted again")
 	}
 }

@@ -36,6 +36,9 @@ type Apps interface {
 	RenameApp(ctx context.Context, from, to string) error
 	// DeleteApp forgets an app with all that belongs to it but the audit.
 	DeleteApp(ctx context.Context, name string) error
+	// DeleteBareApp is DeleteApp for one that has no release but failed ones and nothing that somebody set for it: no
+	// lock, config, resources, domains, volumes, roles, deploy keys or invitations. It reports whether it was one.
+	DeleteBareApp(ctx context.Context, name string) (deleted bool, err error)
 }
 
 // Releases is the table of the releases.
