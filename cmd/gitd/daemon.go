@@ -226,6 +226,7 @@ func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 		},
 		func(ctx context.Context) error { return d.door.Serve(ctx, d.l.ssh) },
 		func(ctx context.Context) error { return d.front.Serve(ctx, d.l.http) },
+		func(ctx context.Context) error { return d.ledger.Tend(ctx, slog.New(zerolog.NewSlogHandler(d.log))) },
 	)
 }
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"sync/atomic"
 	"time"
 
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
@@ -27,9 +28,14 @@ type database struct {
 	// sleep-and-retry.
 	writer *sql.DB
 	reader *sql.DB
+
+	path    string
+	changes atomic.Int64  // how many there were
+	changed chan struct{} // has a token when the log may hold something
 }
 
 func (db *database) open(ctx context.Context, path string) error {
+	db.path, db.changed = path, make(chan struct{}, 1)
 	var err error
 	if db.writer, err = connect(path, 1, nil); err != nil {
 		return err
@@ -100,5 +106,6 @@ func (db *database) change(ctx context.Context, what string, f func(ctx context.
 	if err := tx.Commit(); err != nil {
 		return fmt.Errorf("ledger: %s: %w", what, withErrno(err))
 	}
+	db.touch()
 	return nil
 }
