@@ -14,6 +14,10 @@ import (
 	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
+// leaveScreen undoes what the overview did to a terminal, when the daemon was killed and cannot: it leaves the other
+// screen, and shows the cursor.
+const leaveScreen = "\x1b[?1049l\x1b[?25h"
+
 // terminal adds the terminal on standard output, if that is one, to a call,
 // and hands its keys to a command that draws on it. restore must be called.
 func (h *host) terminal(cmd *cobra.Command, call *control.Call, streams *control.Streams) (restore func()) {

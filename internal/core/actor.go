@@ -38,6 +38,19 @@ func (a Actor) Role(app string) Role {
 	}
 }
 
+// MayDeploy reports whether there is an app that a may push to, or make by a first push.
+func (a Actor) MayDeploy() bool {
+	if a.Limit != (Limit{}) {
+		return a.Limit.Role >= RoleDeploy
+	}
+	for app := range a.Grants {
+		if a.May(app, RoleDeploy) {
+			return true
+		}
+	}
+	return a.Admin
+}
+
 // Covers reports whether a may all that b may: what b began, a may go on
 // with.
 func (a Actor) Covers(b Actor) bool {
