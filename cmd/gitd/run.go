@@ -89,6 +89,9 @@ func (h *host) forward(cmd *cobra.Command, args []string) error {
 	defer h.terminal(cmd, &call, &streams)()
 	code, err := control.Do(cmd.Context(), core.StateDir(h.state).Socket(), call, streams)
 	if err != nil && cmd.Context().Err() == nil {
+		if streams.Resized != nil {
+			fmt.Fprint(h.out, leaveScreen)
+		}
 		return err
 	}
 	if code != 0 {

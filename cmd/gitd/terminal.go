@@ -14,6 +14,10 @@ import (
 	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
+// leaveScreen undoes what the overview did to a terminal, when the daemon was killed and cannot: it leaves the other
+// screen, and shows the cursor.
+const leaveScreen = "\x1b[?1049l\x1b[?25h"
+
 // terminal adds the terminal on standard output, if it is one, to a call. If the command draws on the terminal, it gets
 // the keys too. The caller must call restore.
 func (h *host) terminal(cmd *cobra.Command, call *control.Call, streams *control.Streams) (restore func()) {

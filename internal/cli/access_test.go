@@ -145,6 +145,28 @@ func TestLinesToType(t *testing.T) {
 	}
 }
 
+// TestWhoSeesNoApp: those who may push are told how, and nobody else.
+func TestWhoSeesNoApp(t *testing.T) {
+	const invites, refers = "git push ssh://nodeos@door.example:2200/", "users:grant sam APP view"
+	for name, tt := range map[string]struct {
+		who   core.Actor
+		want  string
+		wrong string
+	}{
+		"an administrator": {core.Actor{Name: "sam", Admin: true}, invites + "APP main", "users:grant"},
+		"no role":          {core.Actor{Name: "sam"}, refers, "git push"},
+		"may view":         {core.Actor{Name: "sam", Grants: map[string]core.Role{"shop": core.RoleView}}, refers, "git push"},
+		"may deploy":       {core.Actor{Name: "sam", Grants: map[string]core.Role{"blog": core.RoleView, "shop": core.RoleDeploy}}, invites + "shop main", "users:grant"},
+		"a deploy key":     {core.Actor{Name: "sam", Admin: true, Limit: core.Limit{App: "shop", Role: core.RoleDeploy}}, invites + "shop main", "users:grant"},
+		"a key that views": {core.Actor{Name: "sam", Admin: true, Limit: core.Limit{App: "shop", Role: core.RoleView}}, refers, "git push"},
+	} {
+		c := cli.Caller{Actor: tt.who, Door: cli.Door{Host: "door.example", Port: "2200"}}
+		if got := cli.NoApps(c); !strings.Contains(got, tt.want) || strings.Contains(got, tt.wrong) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
 // maker is a core that makes every app.
 type maker struct{ cli.Core }
 

@@ -3,12 +3,16 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/overview"
+	"github.com/nodeos-dev/gitd/internal/terminal"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // OverviewName is the command that draws on its caller's terminal.
@@ -21,7 +25,7 @@ func (c runCommands) overview() *cobra.Command {
 		example = OverviewName
 	}
 	cmd := &cobra.Command{
-		Use: OverviewName, Short: "watch your apps in this terminal: arrow keys, enter for an app's log, q leaves",
+		Use: OverviewName, Short: "watch your apps in this terminal: arrow keys, enter for an app's log, ? for all keys, q leaves",
 		Example: example, Args: args(cobra.NoArgs),
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -29,10 +33,28 @@ func (c runCommands) overview() *cobra.Command {
 			return core.Reject("the overview needs a terminal", "ask ssh for one: "+line+"; or list with `apps`")
 		}
 		return overview.Show(cmd.Context(), overviewSource{appCommands(c)}, overview.Screen{
-			Window: *c.Terminal, In: c.In, Out: c.Out, Remote: c.Door.Remote("APP"),
+			Window: *c.Terminal, In: c.In, Out: c.Out, Empty: NoApps(c.Caller),
 		})
 	}
 	return cmd
+}
+
+// NoApps is what somebody who sees no app is told: those who may push read how, and nobody else.
+func NoApps(c Caller) string {
+	app := "APP"
+	for _, name := range sortedKeys(c.Grants) {
+		if c.May(name, core.RoleDeploy) {
+			app = name
+			break
+		}
+	}
+	if c.Limit != (core.Limit{}) {
+		app = c.Limit.App
+	}
+	if !c.MayDeploy() {
+		return "You see no app. An administrator can let you see one: users:grant " + c.Name + " APP view"
+	}
+	return "No app yet. The first push makes one: git push " + c.Door.Remote(app) + " main"
 }
 
 // overviewSource shows what the caller may see. Its errors are in the words
@@ -45,18 +67,47 @@ func (s overviewSource) Rows(ctx context.Context) ([]overview.Row, error) {
 	if err != nil {
 		return nil, errors.New(errorText(err))
 	}
+	queue := map[string][]deploy.QueueEntry{}
+	for _, e := range s.apps.Core.Overview().Queue {
+		queue[e.App] = append(queue[e.App], e)
+	}
 	rows := []overview.Row{}
 	for _, a := range apps {
 		status, err := s.apps.Core.Status(ctx, a.Name)
 		if err != nil {
 			return nil, errors.New(errorText(err))
 		}
-		rows = append(rows, overview.Row{
-			App: a.Name, State: a.State, Release: status.Release, Machine: status.Machine, Stats: status.Stats,
+		row := overview.Row{
+			App: a.Name, State: a.State, Release: status.Release, Machine: status.Machine, Stats: status.Stats, URL: a.URL,
 			Requests: s.apps.Counts(a.Name).Requests, Deployed: a.Deployed, At: time.Now(), CPU: -1,
-		})
+		}
+		if row.Step, row.Deploying, err = s.deployment(ctx, a.Name, queue[a.Name]); err != nil {
+			return nil, errors.New(errorText(err))
+		}
+		rows = append(rows, row)
 	}
 	return rows, nil
+}
+
+// deployment says what happens to an app at the moment, in short and at length; nothing: both are empty.
+func (s overviewSource) deployment(ctx context.Context, app string, queue []deploy.QueueEntry) (step, text string, err error) {
+	if len(queue) == 0 {
+		return "", "", nil
+	}
+	first := queue[0] // holds the app, or is the next to
+	step = "working"
+	newest, err := s.apps.Ledger.Releases(ctx, app, 1)
+	if err != nil {
+		return "", "", err
+	}
+	if len(newest) > 0 && newest[0].Finished.IsZero() && newest[0].State != core.Live {
+		step = terminal.Version(newest[0].Version) + " " + string(newest[0].State)
+	}
+	text = fmt.Sprintf("%s by %s, for %s", first.What, first.By, units.Took(time.Since(first.Since)))
+	if more := len(queue) - 1; more > 0 {
+		text += fmt.Sprintf("; %d more in the queue", more)
+	}
+	return step, text, nil
 }
 
 // Log implements overview.Source.

@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 )
 
 // Call names what the daemon is to do.
@@ -74,17 +75,36 @@ func Listen(path string) (net.Listener, error) {
 	return l, nil
 }
 
-// Serve answers calls until l is closed.
+// farewell bounds how long Serve waits, at its end, for calls to say that they end too.
+const farewell = time.Second
+
+// Serve answers calls until l is closed. Then it gives those that run a moment
+// for their last words: one that drew on a terminal restores it.
 func Serve(ctx context.Context, l net.Listener, h Handler) error {
+	var calls sync.WaitGroup
 	for {
 		conn, err := l.Accept()
 		if err != nil {
+			await(&calls, farewell)
 			if errors.Is(err, net.ErrClosed) {
 				return nil
 			}
 			return err
 		}
-		go serve(ctx, conn, h)
+		calls.Go(func() { serve(ctx, conn, h) })
+	}
+}
+
+// await waits for calls, for a time at most.
+func await(calls *sync.WaitGroup, limit time.Duration) {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		calls.Wait()
+	}()
+	select {
+	case <-over:
+	case <-time.After(limit):
 	}
 }
 

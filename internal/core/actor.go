@@ -36,6 +36,19 @@ func (a Actor) Role(app string) Role {
 	}
 }
 
+// MayDeploy reports whether there is an app that a may push to, or make by a first push.
+func (a Actor) MayDeploy() bool {
+	if a.Limit != (Limit{}) {
+		return a.Limit.Role >= RoleDeploy
+	}
+	for app := range a.Grants {
+		if a.May(app, RoleDeploy) {
+			return true
+		}
+	}
+	return a.Admin
+}
+
 // Covers reports whether a may do everything that b may do, so that a may continue what b began.
 func (a Actor) Covers(b Actor) bool {
 	if a.Name != b.Name || b.Admin && !a.Admin {

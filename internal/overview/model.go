@@ -15,10 +15,10 @@ import (
 // model is the overview: the apps, and over them the log of one. Its methods
 // are bubbletea's; nothing in them waits.
 type model struct {
-	ctx    context.Context
-	from   Source
-	size   terminal.Size
-	remote string
+	ctx   context.Context
+	from  Source
+	size  terminal.Size
+	empty string
 
 	rows   []Row
 	asked  bool // whether rows were read at least once
@@ -26,10 +26,11 @@ type model struct {
 	cursor int
 	first  int // row at the top
 	log    *logPane
+	help   bool // the keys are shown, over everything else
 }
 
 func newModel(ctx context.Context, from Source, s Screen) *model {
-	return &model{ctx: ctx, from: from, size: s.Window.Size, remote: s.Remote}
+	return &model{ctx: ctx, from: from, size: s.Window.Size, empty: s.Empty}
 }
 
 type rowsMsg struct {
@@ -96,6 +97,10 @@ func (m *model) press(key string) tea.Cmd {
 		m.closeLog()
 		return tea.Quit
 	}
+	if m.help || key == "?" {
+		m.help = !m.help // whatever is pressed, there is nothing else to do there
+		return tea.ClearScreen
+	}
 	if m.log != nil {
 		if key == "q" || key == "esc" || key == "left" || key == "backspace" {
 			m.closeLog()
@@ -145,9 +150,14 @@ func (m *model) closeLog() {
 
 // View implements tea.Model.
 func (m *model) View() tea.View {
-	lines := m.appLines()
-	if m.log != nil {
+	var lines []string
+	switch {
+	case m.help:
+		lines = keyLines(m.size)
+	case m.log != nil:
 		lines = m.log.lines(m.size)
+	default:
+		lines = m.appLines()
 	}
 	for i, l := range lines {
 		lines[i] = terminal.Cut(l, m.size.Width)
@@ -158,7 +168,7 @@ func (m *model) View() tea.View {
 }
 
 func (m *model) appLines() []string {
-	title := fmt.Sprintf(" gitd: %d apps    ↑ ↓ enter: log    q: leave", len(m.rows))
+	title := fmt.Sprintf(" gitd: %d apps    ↑ ↓ enter: log    ?: keys    q: leave", len(m.rows))
 	lines := []string{terminal.Reverse(terminal.Pad(title, m.size.Width))}
 	switch {
 	case m.err != nil:
@@ -166,8 +176,13 @@ func (m *model) appLines() []string {
 	case !m.asked:
 		return lines
 	case len(m.rows) == 0:
-		return append(lines, "", " No app yet. The first push makes one: git push "+m.remote+" main")
+		return append(lines, "", " "+m.empty)
 	}
+	return m.detail(m.table(lines))
+}
+
+// table adds the rows that there is room for.
+func (m *model) table(lines []string) []string {
 	cells := [][]string{header()}
 	for _, r := range m.rows {
 		cells = append(cells, r.cells())
@@ -175,7 +190,7 @@ func (m *model) appLines() []string {
 	widths := terminal.Columns(cells)
 	terminal.Fit(widths, m.size.Width-1)
 	lines = append(lines, " "+terminal.Bold(plainLine(cells[0], widths)))
-	room := max(1, m.size.Height-len(lines))
+	room := max(1, m.size.Height-len(lines)-1)
 	m.first = max(0, max(m.cursor-room+1, min(m.first, m.cursor)))
 	for i := m.first; i < min(len(m.rows), m.first+room); i++ {
 		line := " " + plainLine(cells[i+1], widths)
@@ -185,6 +200,16 @@ func (m *model) appLines() []string {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// detail adds, in the last line of the screen, what the table has no room for
+// of the chosen app.
+func (m *model) detail(lines []string) []string {
+	for len(lines) < m.size.Height-1 {
+		lines = append(lines, "")
+	}
+	r := m.rows[m.cursor]
+	return append(lines, terminal.Dim(progress.Printable(strings.TrimRight(fmt.Sprintf(" %s: %s  %s", r.App, r.URL, r.Deploying), " "))))
 }
 
 func plainLine(row []string, widths []int) string {

@@ -38,6 +38,7 @@ func apps(n int) []Row {
 		rows = append(rows, Row{
 			App: fmt.Sprintf("app%02d", i), State: "running", Release: i + 1, CPU: -1, Requests: 1234,
 			Stats: &core.Stats{MemoryUsed: 90 << 20, MemoryTotal: 128 << 20},
+			URL:   fmt.Sprintf("http://app%02d.localhost/", i),
 		})
 	}
 	return rows
@@ -55,7 +56,7 @@ func press(s *model, keys ...string) tea.Cmd {
 }
 
 func started(from *shelf, size terminal.Size) *model {
-	s := newModel(context.Background(), from, Screen{Window: terminal.Window{Size: size}, Remote: "ssh://nodeos@h:22/APP"})
+	s := newModel(context.Background(), from, Screen{Window: terminal.Window{Size: size}, Empty: "No app yet. The first push makes one: git push ssh://nodeos@h:22/APP main"})
 	s.Update(s.read())
 	return s
 }
@@ -75,6 +76,53 @@ func TestScreenShowsTheApps(t *testing.T) {
 		if got := seen(started(from, terminal.Size{Width: 80, Height: 24})); !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
+	}
+}
+
+// TestScreenShowsDeployments: a deployment is seen while it runs, and where the app is.
+func TestScreenShowsDeployments(t *testing.T) {
+	from := &shelf{rows: apps(2)}
+	s := started(from, terminal.Size{Width: 80, Height: 24})
+	if got := seen(s); !strings.HasSuffix(got, "\n app00: http://app00.localhost/") {
+		t.Errorf("no address in the last line of\n%s", got)
+	}
+	from.rows = apps(2)
+	from.rows[1].Step, from.rows[1].Deploying = "v3 booting", "a push by ada\x1b[2J, 1 waits"
+	s.Update(s.read())
+	press(s, "down")
+	got := seen(s)
+	for _, want := range []string{"  v3 booting", "\n app01: http://app01.localhost/  a push by ada", ", 1 waits"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	from.rows = apps(2)
+	s.Update(s.read())
+	if got := seen(s); strings.Contains(got, "booting") || strings.Contains(got, "push") {
+		t.Errorf("it is over:\n%s", got)
+	}
+}
+
+// TestScreenShowsItsKeys: `?` shows what can be pressed, over the apps and over a log, and any key goes back.
+func TestScreenShowsItsKeys(t *testing.T) {
+	from := &shelf{rows: apps(2), logs: make(chan core.Line, 1)}
+	s := started(from, terminal.Size{Width: 80, Height: 24})
+	if got := seen(s); !strings.Contains(got, "?: keys") {
+		t.Errorf("nothing leads to the keys in\n%s", got)
+	}
+	for _, back := range []string{"q", "?", "esc", "x"} {
+		press(s, "?")
+		if got := seen(s); !strings.Contains(got, "enter, →, l") || strings.Contains(got, "app01") {
+			t.Errorf("no keys in\n%s", got)
+		}
+		press(s, back)
+		if got := seen(s); !strings.Contains(got, "app01") {
+			t.Errorf("%s does not lead back:\n%s", back, got)
+		}
+	}
+	press(s, "enter", "?", "q")
+	if got := seen(s); !strings.Contains(got, "log of app00") {
+		t.Errorf("the keys do not lead back to the log:\n%s", got)
 	}
 }
 
@@ -213,6 +261,36 @@ func TestWatch(t *testing.T) {
 	}
 	if strings.LastIndex(text, "\x1b[?25h") < strings.LastIndex(text, "\x1b[?25l") {
 		t.Error("the cursor stays hidden")
+	}
+}
+
+// TestWatchEndsWithGitd: when gitd stopped, the terminal was left as it was, in its other screen and without a cursor.
+func TestWatchEndsWithGitd(t *testing.T) {
+	for _, why := range []error{nil, errors.New("your role was taken away")} {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		in, _ := io.Pipe()
+		out := &watched{more: make(chan struct{}, 1)}
+		screen := Screen{In: in, Out: out, Window: terminal.Window{Size: terminal.Size{Width: 80, Height: 24}}}
+		done := make(chan error, 1)
+		go func() { done <- Show(ctx, &shelf{rows: apps(2)}, screen) }()
+		out.until(t, "app01")
+		cancel(why)
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(time.Minute):
+			t.Fatal("it goes on")
+		}
+		text, want := out.String(), "gitd is stopping"
+		if why != nil {
+			want = why.Error()
+		}
+		restored, last := strings.LastIndex(text, "\x1b[?1049l"), strings.LastIndex(text, " !     the overview ends: "+want+"\r\n")
+		if restored < strings.LastIndex(text, "\x1b[?1049h") || last < restored {
+			t.Errorf("the terminal is not as it was, or nothing says why: %q", text)
+		}
 	}
 }
 

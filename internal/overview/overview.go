@@ -7,6 +7,7 @@ package overview
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/charmbracelet/colorprofile"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
@@ -34,25 +36,39 @@ type Screen struct {
 	Window terminal.Window
 	In     io.Reader // the reader's keys
 	Out    io.Writer
-	Remote string // what an app is pushed to, for a reader without any
+	Empty  string // what a reader without any app is told
 }
 
-// Show shows from until its reader leaves.
+// Show shows from until its reader leaves or ctx ends. Then the terminal is as it was before, and the last line on it
+// says why it ended; nobody reads that line where ctx ended because the reader has gone.
 func Show(ctx context.Context, from Source, s Screen) error {
-	ctx, cancel := context.WithCancel(ctx)
+	inner, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	p := tea.NewProgram(newModel(ctx, from, s),
-		tea.WithContext(ctx), tea.WithInput(s.In), tea.WithOutput(s.Out),
+	p := tea.NewProgram(newModel(inner, from, s),
+		tea.WithInput(s.In), tea.WithOutput(s.Out),
 		tea.WithWindowSize(s.Window.Width, s.Window.Height),
 		// The daemon's own signals and environment are not the reader's.
 		tea.WithoutSignalHandler(), tea.WithEnvironment([]string{"TERM=xterm-256color"}), tea.WithColorProfile(colorprofile.ANSI),
 	)
-	go passSizes(ctx, s.Window.Resized, p)
+	defer context.AfterFunc(ctx, func() {
+		cancel() // what the program waits for
+		p.Quit() // unlike a kill, this restores the screen
+	})()
+	go passSizes(inner, s.Window.Resized, p)
 	_, err := p.Run()
-	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
-		return nil // the reader has gone
+	if ctx.Err() != nil {
+		fmt.Fprintf(s.Out, " !     the overview ends: %s\r\n", reason(ctx))
+		return nil
 	}
 	return err
+}
+
+// reason says why ctx ended: what ends it without a reason is the end of gitd.
+func reason(ctx context.Context) string {
+	if why := context.Cause(ctx); !errors.Is(why, context.Canceled) {
+		return progress.Printable(why.Error())
+	}
+	return "gitd is stopping"
 }
 
 // passSizes tells p of each new size of its window until ctx ends.

@@ -13,16 +13,19 @@ import (
 
 // Row is one app on the screen.
 type Row struct {
-	App      string
-	State    string
-	Release  int
-	Machine  string
-	Stats    *core.Stats // nil: not known
-	Requests int64       // since gitd's start
-	Deployed time.Time
-	At       time.Time // when this was looked at
-	CPU      float64   // share of one processor since the look before; below 0: not known
-	Rate     float64   // requests a second since then
+	App       string
+	State     string
+	Release   int
+	Machine   string
+	URL       string      // where the app is served
+	Step      string      // of its deployment, with the version: "v3 booting"; empty: there is none
+	Deploying string      // that deployment in words, and how many wait; empty: there is none
+	Stats     *core.Stats // nil: not known
+	Requests  int64       // since gitd's start
+	Deployed  time.Time
+	At        time.Time // when this was looked at
+	CPU       float64   // share of one processor since the look before; below 0: not known
+	Rate      float64   // requests a second since then
 }
 
 // compare works out what happened since the look before.
@@ -52,5 +55,9 @@ func (r Row) cells() []string {
 	if r.CPU >= 0 {
 		cpu = fmt.Sprintf("%.0f%%", 100*r.CPU)
 	}
-	return []string{r.App, r.State, terminal.Version(r.Release), memory, cpu, fmt.Sprintf("%.1f", r.Rate), humanize.Comma(r.Requests), terminal.Ago(r.Deployed)}
+	deployed := terminal.Ago(r.Deployed)
+	if r.Step != "" {
+		deployed = r.Step
+	}
+	return []string{r.App, r.State, terminal.Version(r.Release), memory, cpu, fmt.Sprintf("%.1f", r.Rate), humanize.Comma(r.Requests), deployed}
 }

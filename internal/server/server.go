@@ -68,6 +68,7 @@ type Server struct {
 	ssh    *ssh.Server
 	limits *limits
 	pushes pushes
+	ending *ending
 
 	mu    sync.Mutex
 	links map[*link]bool // those that are logged in
@@ -75,7 +76,7 @@ type Server struct {
 
 // New makes a Server.
 func New(cfg Config) *Server {
-	s := &Server{cfg: cfg, limits: newLimits(), links: map[*link]bool{}}
+	s := &Server{cfg: cfg, limits: newLimits(), ending: newEnding(), links: map[*link]bool{}}
 	s.ssh = &ssh.Server{
 		Handler:                    s.session,
 		HostSigners:                []ssh.Signer{cfg.HostKey},
@@ -96,7 +97,10 @@ func New(cfg Config) *Server {
 // Serve accepts connections until ctx ends. Sessions that run then are cut;
 // deployments they started belong to the core and are not.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	stop := context.AfterFunc(ctx, func() { s.ssh.Close() })
+	stop := context.AfterFunc(ctx, func() {
+		s.ending.tell()
+		s.ssh.Close()
+	})
 	defer stop()
 	if err := s.ssh.Serve(l); err != nil && !errors.Is(err, ssh.ErrServerClosed) && ctx.Err() == nil {
 		return fmt.Errorf("ssh: %w", err)
@@ -151,12 +155,16 @@ func (s *Server) session(sess ssh.Session) {
 // is the overview.
 func (s *Server) command(sess ssh.Session, who core.Actor, words []string, log zerolog.Logger) {
 	c := caller(sess, who, s.door(sess.LocalAddr()))
-	ctx, end := context.WithCancel(sess.Context())
-	defer end() // after the exit code was sent: see Recheck
+	ctx, end, done := s.ending.command(sess.Context())
+	defer done() // after the exit code was sent: see Recheck
 	code := 0
 	switch {
 	case len(words) == 0 && c.Terminal == nil:
-		progress.NewReport(c.Err).Warn("there is no shell here, %s. Deploy with `git push`, or run one of these commands:", who.Name)
+		can := "Run"
+		if who.MayDeploy() {
+			can = "Deploy with `git push`, or run"
+		}
+		progress.NewReport(c.Err).Warn("there is no shell here, %s. %s one of these commands:", who.Name, can)
 		words, code = []string{"help"}, 2
 	case len(words) == 0:
 		words = []string{cli.OverviewName}

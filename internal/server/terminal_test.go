@@ -19,6 +19,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/cli"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/fleet"
 	"github.com/nodeos-dev/gitd/internal/ledger"
 	"github.com/nodeos-dev/gitd/internal/people"
@@ -42,6 +43,8 @@ func (r running) Statuses(ctx context.Context) ([]fleet.AppStatus, error) {
 	}
 	return all, nil
 }
+
+func (running) Overview() deploy.Overview { return deploy.Overview{} }
 
 // talking has one line of output, and no end.
 type talking struct{ cli.Logs }

@@ -1,0 +1,54 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+// farewell bounds how long the door's end waits for its commands: they are told, and have only to say so.
+const farewell = 2 * time.Second
+
+// errStopping ends the commands of a door that closes.
+var errStopping = errors.New("gitd is stopping")
+
+// ending tells the commands that run that the door closes, and waits for their last words: a connection that is cut
+// leaves a terminal with whatever was drawn on it.
+type ending struct {
+	begun   context.Context
+	begin   context.CancelCauseFunc
+	running sync.RWMutex // read-locked by each command
+}
+
+func newEnding() *ending {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	return &ending{begun: ctx, begin: cancel}
+}
+
+// command counts a command in, until done. Its context ends with ctx, with the door, and with the command.
+func (e *ending) command(ctx context.Context) (inner context.Context, cancel context.CancelFunc, done func()) {
+	inner, end := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(e.begun, func() { end(context.Cause(e.begun)) })
+	e.running.RLock()
+	return inner, func() { end(nil) }, func() {
+		stop()
+		end(nil)
+		e.running.RUnlock()
+	}
+}
+
+// tell ends the commands and waits for them, a moment at most.
+func (e *ending) tell() {
+	e.begin(errStopping)
+	all := make(chan struct{})
+	go func() {
+		defer close(all)
+		e.running.Lock()
+		defer e.running.Unlock()
+	}()
+	select {
+	case <-all:
+	case <-time.After(farewell):
+	}
+}
