@@ -20,34 +20,47 @@ import (
 // longestSocket is the longest path of a unix socket that Linux takes, in bytes.
 const longestSocket = 107
 
+// checked is what was found out about a flag; nil: it can work.
+type checked struct {
+	flag string
+	err  error
+}
+
 // check refuses flags of `gitd serve` that cannot work, before anything is made or changed. What only the running parts
 // know (does KVM work, what does the host have) they refuse themselves, also at the start.
 func (o *options) check(flags *pflag.FlagSet) error {
-	o.flags = flags
-	for _, c := range []struct {
-		flag string
-		err  error
-	}{
-		{"state", o.checkState()},
-		{"ssh", checkAddress(o.ssh, ":2222")},
-		{"http", checkAddress(o.http, ":8080")},
-		{"domain", core.CheckDomain(o.domain)},
-		{"memory", o.checkMemory()},
-		{"keep", notBelowZero(o.keep)},
-		{"builds", notBelowZero(o.parallel)},
-		{"boot-timeout", checkDuration(o.bootLimit)},
-		{"drain-timeout", checkDuration(o.drainLimit)},
-		{"hold-timeout", checkDuration(o.holdLimit)},
-		{"stop-grace", checkDuration(o.stopGrace)},
-		{"build-timeout", checkDuration(o.buildLimit)},
-		{"claim-expires", checkDuration(o.people.claimFor)},
-		{"login-timeout", checkDuration(o.people.loginTimeout)},
-		{"idle-timeout", checkDuration(o.people.idleTimeout)},
-		{"libvirt", checkURL(o.libvirt, "qemu:///system")},
+	return o.firstWrong(flags, append(o.builderChecks(),
+		checked{"state", o.checkState()},
+		checked{"ssh", checkAddress(o.ssh, ":2222")},
+		checked{"http", checkAddress(o.http, ":8080")},
+		checked{"domain", core.CheckDomain(o.domain)},
+		checked{"memory", o.checkMemory()},
+		checked{"keep", notBelowZero(o.keep)},
+		checked{"builds", notBelowZero(o.parallel)},
+		checked{"boot-timeout", checkDuration(o.bootLimit)},
+		checked{"drain-timeout", checkDuration(o.drainLimit)},
+		checked{"hold-timeout", checkDuration(o.holdLimit)},
+		checked{"stop-grace", checkDuration(o.stopGrace)},
+		checked{"claim-expires", checkDuration(o.people.claimFor)},
+		checked{"login-timeout", checkDuration(o.people.loginTimeout)},
+		checked{"idle-timeout", checkDuration(o.people.idleTimeout)},
+		checked{"libvirt", checkURL(o.libvirt, "qemu:///system")},
+		checked{"ssh-host", checkSSHHost(o.people.sshHost)},
+	))
+}
+
+// builderChecks are those of the flags of every command that builds.
+func (o *options) builderChecks() []checked {
+	return []checked{
 		{"registry", checkURL(o.registry, "https://npm.example.org/", "http", "https")},
-		{"ssh-host", checkSSHHost(o.people.sshHost)},
 		{"kernel", o.checkKernel()},
-	} {
+		{"build-timeout", checkDuration(o.buildLimit)},
+	}
+}
+
+func (o *options) firstWrong(flags *pflag.FlagSet, all []checked) error {
+	o.flags = flags
+	for _, c := range all {
 		if c.err != nil {
 			return o.refused(c.flag, c.err)
 		}

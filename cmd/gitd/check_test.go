@@ -55,6 +55,24 @@ func TestFlagsAreChecked(t *testing.T) {
 	}
 }
 
+// TestBuildersFlagsAreChecked: what builds without the daemon checks its flags too, and says the usage once.
+func TestBuildersFlagsAreChecked(t *testing.T) {
+	for line, want := range map[string]string{
+		"base:build --registry npm.example.org": "--registry npm.example.org: that is no such URL",
+		"base:build --build-timeout 0":          "--build-timeout 0s: a time must",
+		"base:build extra":                      "base:build takes no argument \"extra\"\n !     usage: gitd base:build",
+		"base:files a b":                        "usage: gitd base:files [ID]",
+		"serve extra":                           "serve takes no argument \"extra\"\n !     usage: gitd serve",
+	} {
+		var out bytes.Buffer
+		words := append([]string{"gitd", "--state", t.TempDir()}, strings.Fields(line)...)
+		if code := run(t.Context(), words, strings.NewReader(""), &out, &out); code == 0 || !strings.Contains(out.String(), want) ||
+			strings.Count(out.String(), "usage: ") > 1 {
+			t.Errorf("%s: exit %d, no %q in\n%s", line, code, want, out.String())
+		}
+	}
+}
+
 // TestVariablesAreChecked: what was given by a variable is named so.
 func TestVariablesAreChecked(t *testing.T) {
 	t.Setenv("GITD_MEMORY", "1")

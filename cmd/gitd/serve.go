@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nodeos-dev/gitd/internal/base"
+	"github.com/nodeos-dev/gitd/internal/cli"
 )
 
 // options are the flags of `gitd serve`.
@@ -46,7 +47,7 @@ type options struct {
 
 func (h *host) serve() *cobra.Command {
 	var o options
-	cmd := &cobra.Command{Use: "serve", Short: "run the daemon", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "serve", Short: "run the daemon", Args: cli.Args(cobra.NoArgs)}
 	o.serveFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.state = h.state

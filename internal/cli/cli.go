@@ -109,6 +109,10 @@ func misuse(cmd *cobra.Command, err error) error {
 	return &usageError{err.Error() + "\nusage: " + cmd.UseLine() + "; `" + cmd.Root().Name() + " help` lists the commands"}
 }
 
+// Args is for the commands of a host's tree that are not in this package: it
+// checks the positional arguments and answers with the usage line.
+func Args(check cobra.PositionalArgs) cobra.PositionalArgs { return args(check) }
+
 // args checks the positional arguments and answers with the usage line.
 func args(check cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
