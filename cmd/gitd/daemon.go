@@ -221,8 +221,13 @@ func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 	}
 	return all(ctx,
 		func(ctx context.Context) error {
-			defer context.AfterFunc(ctx, func() { d.l.socket.Close() })()
-			return control.Serve(ctx, d.l.socket, d.call)
+			calls, end := context.WithCancelCause(context.WithoutCancel(ctx))
+			defer end(nil)
+			defer context.AfterFunc(ctx, func() {
+				end(server.ErrStopping)
+				d.l.socket.Close()
+			})()
+			return control.Serve(calls, d.l.socket, d.call)
 		},
 		func(ctx context.Context) error { return d.door.Serve(ctx, d.l.ssh) },
 		func(ctx context.Context) error { return d.front.Serve(ctx, d.l.http) },

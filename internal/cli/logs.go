@@ -94,6 +94,9 @@ func (c runCommands) followLog(ctx context.Context, app string, release, num int
 			return err
 		}
 	}
+	if why := context.Cause(ctx); why != nil && !errors.Is(why, context.Canceled) {
+		return why // what was followed goes on, and cannot be
+	}
 	return nil
 }
 

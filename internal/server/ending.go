@@ -10,8 +10,8 @@ import (
 // farewell bounds how long the door's end waits for its commands: they are told, and have only to say so.
 const farewell = 2 * time.Second
 
-// errStopping ends the commands of a door that closes.
-var errStopping = errors.New("gitd is stopping")
+// ErrStopping is why the commands of a door that closes end.
+var ErrStopping = errors.New("gitd is stopping")
 
 // ending tells the commands that run that the door closes, and waits for their last words: a connection that is cut
 // leaves a terminal with whatever was drawn on it.
@@ -40,7 +40,7 @@ func (e *ending) command(ctx context.Context) (inner context.Context, cancel con
 
 // tell ends the commands and waits for them, a moment at most.
 func (e *ending) tell() {
-	e.begin(errStopping)
+	e.begin(ErrStopping)
 	all := make(chan struct{})
 	go func() {
 		defer close(all)

@@ -11,7 +11,7 @@ func TestEnding(t *testing.T) {
 	e := newEnding()
 	over, _, done := e.command(t.Context())
 	done()
-	if over.Err() == nil || errors.Is(context.Cause(over), errStopping) {
+	if over.Err() == nil || errors.Is(context.Cause(over), ErrStopping) {
 		t.Errorf("a command that is over: %v", context.Cause(over))
 	}
 	running, _, done := e.command(t.Context())
@@ -27,7 +27,7 @@ func TestEnding(t *testing.T) {
 	default:
 		t.Error("the door did not wait")
 	}
-	if !errors.Is(context.Cause(running), errStopping) {
+	if !errors.Is(context.Cause(running), ErrStopping) {
 		t.Errorf("it ended because of %v", context.Cause(running))
 	}
 	late, _, done := e.command(t.Context())
