@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"runtime"
@@ -30,8 +31,9 @@ type Config struct {
 	Log       *slog.Logger
 	Observe   func(core.Transition) // told of each step, before anyone can see its effect; nil: nobody
 
-	URL    func(app string) string // where people find an app
-	Builds int                     // side by side, of all apps; 0: as many as there are cores
+	Label  func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
+	URL    func(app string) string               // where people find an app
+	Builds int                                   // side by side, of all apps; 0: as many as there are cores
 }
 
 // Deployer takes releases from a push or a command to live or to failed: it alone moves their state up to live. Its
