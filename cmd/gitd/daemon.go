@@ -121,7 +121,7 @@ func (d *daemon) trades(ctx context.Context, o *options) (err error) {
 	if d.authorities, err = server.ReadAuthorities(o.people.trustedCA); err != nil {
 		return err
 	}
-	if d.ledger, err = ledger.Open(ctx, state.Ledger()); err != nil {
+	if d.ledger, err = openLedger(ctx, state); err != nil {
 		return err
 	}
 	d.people = people.NewService(d.ledger)
