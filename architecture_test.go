@@ -59,6 +59,7 @@ var mayImport = map[string][]string{
 	"internal/builder": {"internal/base", "internal/core", "internal/disk", "internal/guest", "internal/image",
 		"internal/nodeapp", "internal/progress", "internal/units"},
 	"internal/libvirt": {"internal/core", "internal/guest", "internal/latch", "internal/units", "templates"},
+	"internal/label":   {"internal/core", "internal/image"},
 	"internal/ledger":  {"internal/core", "internal/disk", "internal/people"},
 	"internal/proxy":   {"internal/core"},
 	"internal/repo":    {"internal/core", "internal/disk", "internal/progress"},
@@ -79,7 +80,7 @@ var mayImport = map[string][]string{
 		"internal/libvirt", "internal/progress", "internal/units", "templates"},
 	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cli", "internal/control",
 		"internal/core", "internal/disk", "internal/engine", "internal/fleet", "internal/hooks", "internal/image",
-		"internal/ledger", "internal/libvirt", "internal/people", "internal/progress", "internal/proxy",
+		"internal/label", "internal/ledger", "internal/libvirt", "internal/people", "internal/progress", "internal/proxy",
 		"internal/repo", "internal/server", "internal/terminal", "internal/volume"},
 }
 

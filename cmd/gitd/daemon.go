@@ -24,6 +24,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/fleet"
 	"github.com/nodeos-dev/gitd/internal/hooks"
 	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/label"
 	"github.com/nodeos-dev/gitd/internal/ledger"
 	"github.com/nodeos-dev/gitd/internal/libvirt"
 	"github.com/nodeos-dev/gitd/internal/people"
@@ -108,11 +109,14 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 		return nil, err
 	}
 	state := core.StateDir(o.state)
+	slogger := slog.New(zerolog.NewSlogHandler(log))
 	d.core = engine.New(engine.Config{
 		State: state, Ledger: d.ledger, Volumes: volume.Open(state), Builder: build, Images: build, Driver: d.driver,
 		Router: d.front, Repos: d.repos, Output: d.logs, BuildLogs: d.builds,
 		Log: slog.New(zerolog.NewSlogHandler(log)), Observe: observe,
 		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Capacity: capacity, Limits: o.limits(), Keep: o.keep, Builds: o.parallel,
+		Labels: label.New(state, d.ledger, slogger), Log: slogger, Observe: observe,
+		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Limits: o.limits(), Keep: o.keep, Builds: o.parallel,
 	})
 	return d, d.doors(o, stop)
 }
@@ -123,7 +127,7 @@ func (d *daemon) trades(ctx context.Context, o *options) (err error) {
 	if d.authorities, err = server.ReadAuthorities(o.people.trustedCA); err != nil {
 		return err
 	}
-	if d.ledger, err = ledger.Open(ctx, state.Ledger()); err != nil {
+	if d.ledger, err = openLedger(ctx, state); err != nil {
 		return err
 	}
 	d.people = people.NewService(d.ledger)

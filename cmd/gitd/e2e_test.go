@@ -70,6 +70,7 @@ func TestScripts(t *testing.T) {
 			"logged":    cmdLogged,
 			"badlogins": cmdBadLogins,
 			"kill9":     cmdKill9,
+			"folded":    cmdFolded,
 			"halt":      cmdHalt,
 			"waitlog":   cmdWaitLog,
 			"copyapp":   cmdCopyApp,

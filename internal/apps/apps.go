@@ -37,6 +37,9 @@ type Config struct {
 	Domain string                  // each app has its own name below this domain
 
 	Capacity core.Resources // of the host that machines run on; zero fields are not known
+	Label  func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
+	URL    func(app string) string               // where people find an app
+	Domain string                                // below which each app has its own name
 }
 
 // Apps changes apps. Its methods are safe for concurrent use.
@@ -86,6 +89,7 @@ func (s *Apps) LockApp(ctx context.Context, by core.Actor, app, reason string) e
 		return nil
 	})
 	if err == nil {
+		s.cfg.Label(ctx, app)
 		s.cfg.Trail.Note(ctx, app, by.Name, "app.lock", reason)
 	}
 	return disk.Rejected(err)
@@ -101,6 +105,7 @@ func (s *Apps) UnlockApp(ctx context.Context, by core.Actor, app string) error {
 		return nil
 	})
 	if err == nil {
+		s.cfg.Label(ctx, app)
 		s.cfg.Trail.Note(ctx, app, by.Name, "app.unlock", "")
 	}
 	return disk.Rejected(err)

@@ -198,7 +198,9 @@ func (s *Apps) moveFiles(ctx context.Context, from, to string) (err error) {
 	if err != nil {
 		return err
 	}
-	return s.cfg.Ledger.ChangeApp(ctx, to, func(a *core.App) error { a.FormerName = ""; return nil })
+	err = s.cfg.Ledger.ChangeApp(ctx, to, func(a *core.App) error { a.FormerName = ""; return nil })
+	s.cfg.Label(ctx, to)
+	return err
 }
 
 func (s *Apps) files() []Files { return []Files{s.cfg.Repos, s.cfg.Output, s.cfg.BuildLogs} }

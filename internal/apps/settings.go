@@ -164,6 +164,7 @@ func (s *Apps) AddDomain(ctx context.Context, by core.Actor, app, host string) e
 	if err := s.cfg.Ledger.AddDomain(ctx, app, host); err != nil {
 		return disk.Rejected(err)
 	}
+	s.cfg.Label(ctx, app)
 	s.cfg.Trail.Note(ctx, app, by.Name, "domain.add", host)
 	return s.serveNames(ctx, app)
 }
@@ -173,6 +174,7 @@ func (s *Apps) RemoveDomain(ctx context.Context, by core.Actor, app, host string
 	if err := s.cfg.Ledger.RemoveDomain(ctx, app, host); err != nil {
 		return disk.Rejected(err)
 	}
+	s.cfg.Label(ctx, app)
 	s.cfg.Trail.Note(ctx, app, by.Name, "domain.remove", host)
 	return s.serveNames(ctx, app)
 }

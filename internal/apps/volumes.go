@@ -82,6 +82,7 @@ func (s *Volumes) CreateVolume(ctx context.Context, by core.Actor, app, name str
 	if err != nil {
 		return disk.Rejected(err)
 	}
+	s.cfg.Label(ctx, app)
 	s.cfg.Trail.Note(ctx, app, by.Name, "volume.create", fmt.Sprintf("%s, %s at %s", name, units.Bytes(size), mount))
 	r := progress.NewReport(w)
 	r.Step("Volume %s of %s: %s, empty, at %s", name, app, units.Bytes(size), mount)

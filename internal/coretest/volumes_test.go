@@ -171,7 +171,7 @@ func TestVolumeRefused(t *testing.T) {
 	if err := w.core.CreateVolume(ctx, host, "nope", "data", core.MinVolume, "/data", nil); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("an unknown app: %v", err)
 	}
-	if files, err := os.ReadDir(w.state.Volumes()); err != nil || len(files) != 1 {
+	if files, err := os.ReadDir(w.state.Volumes()); err != nil || len(files) != 2 { // the volume and its label
 		t.Errorf("%d files, %v", len(files), err)
 	}
 }

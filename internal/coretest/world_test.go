@@ -24,6 +24,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/engine"
 	"github.com/nodeos-dev/gitd/internal/fleet"
 	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/label"
 	"github.com/nodeos-dev/gitd/internal/ledger"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/volume"
@@ -94,7 +95,9 @@ func (w *world) openWith(change func(c *engine.Config)) {
 	}
 	w.ledger, w.router = l, &fakeRouter{onSwitch: func() {}, to: map[string]string{}, down: map[string]string{}, names: map[string][]string{}}
 	cfg := engine.Config{
-		State: w.state, Ledger: l, Volumes: volume.Open(w.state), Builder: w, Images: w, Keep: w.keep, Driver: w.driver,
+		State: w.state, Ledger: l, Volumes: volume.Open(w.state),
+		Labels:  label.New(w.state, l, slog.New(slog.DiscardHandler)),
+		Builder: w, Images: w, Keep: w.keep, Driver: w.driver,
 		Router: w.router, Repos: w, Output: discard{}, BuildLogs: w.builds,
 		Log:      slog.New(slog.DiscardHandler),
 		Domain:   "localhost",

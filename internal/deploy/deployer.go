@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"context"
 	"log/slog"
 	"maps"
 	"runtime"
@@ -32,6 +33,9 @@ type Config struct {
 
 	URL    func(app string) string // where people find an app
 	Builds int                     // how many run side by side, of all apps; 0: as many as there are cores
+	Label  func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
+	URL    func(app string) string               // where people find an app
+	Builds int                                   // side by side, of all apps; 0: as many as there are cores
 }
 
 // Deployer takes releases from a push or a command to live or to failed. Nothing else moves the state of a release up

@@ -72,6 +72,7 @@ func (d *Deployer) operate(
 		if err = work(ctx, j); err != nil {
 			err = because(ctx, err)
 		}
+		d.cfg.Label(context.WithoutCancel(ctx), app)
 	}
 	if errors.Is(err, context.Canceled) {
 		return errStopping

@@ -146,6 +146,7 @@ func (d *deployment) goLive(ctx context.Context, candidate *fleet.Instance) erro
 	d.cfg.Log.Info("release is live", "app", d.app.Name, "release", d.release.Version,
 		"commit", d.release.Commit, "pusher", d.by.Name, "steps", d.times())
 	d.observe(core.AtServed)
+	d.cfg.Label(context.WithoutCancel(ctx), d.app.Name)
 	return nil
 }
 

@@ -58,6 +58,13 @@ type Router interface {
 	apps.Names
 }
 
+// Labels write what the ledger knows of an app into the app's folders.
+type Labels interface {
+	Write(ctx context.Context, app string)
+	// WriteAll is called once, at the start.
+	WriteAll(ctx context.Context)
+}
+
 // Config is what an Engine works with. Every field is required unless it says something else.
 type Config struct {
 	State     core.StateDir
@@ -70,6 +77,7 @@ type Config struct {
 	Output    Output
 	BuildLogs BuildLogs
 	Volumes   apps.VolumeFiles
+	Labels    Labels
 	Log       *slog.Logger
 	Observe   func(core.Transition) // called at each moment of a deployment or a machine; nil: nothing is called
 
@@ -91,31 +99,34 @@ type Engine struct {
 	*image.Collector
 	usage.Meter
 
-	work *background.Work
+	labels Labels
+	work   *background.Work
 }
 
 // New puts an Engine together. Call Start before anything else.
 func New(cfg Config) *Engine {
-	e := &Engine{work: background.New(), Meter: usage.Meter{State: cfg.State, Ledger: cfg.Ledger}}
+	e := &Engine{work: background.New(), labels: cfg.Labels, Meter: usage.Meter{State: cfg.State, Ledger: cfg.Ledger}}
 	trail, shelf := audit.New(cfg.Ledger, cfg.Log), &image.Shelf{}
 	e.Collector = image.NewCollector(image.CollectorConfig{
 		State: cfg.State, Ledger: cfg.Ledger, Files: cfg.Images, Repos: cfg.Repos, Shelf: shelf, Trail: trail,
-		Work: e.work, Log: cfg.Log, Keep: cfg.Keep,
+		Work: e.work, Log: cfg.Log, Label: cfg.Labels.Write, Keep: cfg.Keep,
 	})
 	e.Fleet = fleet.New(fleet.Config{
 		State: cfg.State, Ledger: cfg.Ledger, Driver: cfg.Driver, Router: cfg.Router, Output: cfg.Output, Trail: trail,
-		Work: e.work, Log: cfg.Log, Observe: cfg.Observe,
+		Work: e.work, Log: cfg.Log, Observe: cfg.Observe, Label: cfg.Labels.Write,
 		Host: func(app string) string { return app + "." + cfg.Domain }, Defaults: cfg.Defaults, Limits: cfg.Limits,
 	})
 	e.Deployer = deploy.New(deploy.Config{
 		State: cfg.State, Ledger: cfg.Ledger, Builder: cfg.Builder, Images: cfg.Images, Fleet: e.Fleet, Repos: cfg.Repos,
 		BuildLogs: cfg.BuildLogs, Shelf: shelf, Collector: e.Collector, Trail: trail, Work: e.work, Log: cfg.Log,
-		Observe: cfg.Observe, URL: cfg.URL, Builds: cfg.Builds,
+		Observe: cfg.Observe, Label: cfg.Labels.Write, URL: cfg.URL, Builds: cfg.Builds,
 	})
 	changes := apps.Config{
 		State: cfg.State, Ledger: cfg.Ledger, Deployer: e.Deployer, Fleet: e.Fleet, Names: cfg.Router, Repos: cfg.Repos,
 		Output: cfg.Output, BuildLogs: cfg.BuildLogs, Trail: trail, Log: cfg.Log, URL: cfg.URL, Domain: cfg.Domain,
 		Capacity: cfg.Capacity,
+		Output: cfg.Output, BuildLogs: cfg.BuildLogs, Trail: trail, Log: cfg.Log,
+		Label: cfg.Labels.Write, URL: cfg.URL, Domain: cfg.Domain,
 	}
 	e.Apps, e.Volumes = apps.New(changes), apps.NewVolumes(changes, cfg.Volumes)
 	return e
@@ -131,6 +142,7 @@ func (e *Engine) Start(ctx context.Context) error {
 			return err
 		}
 	}
+	e.work.Go(e.labels.WriteAll)
 	e.Soon("")
 	return nil
 }

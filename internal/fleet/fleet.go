@@ -32,6 +32,8 @@ type Config struct {
 	Log    *slog.Logger
 
 	Observe func(core.Transition) // called at each moment of a machine; nil: nothing is called
+	Observe func(core.Transition)                 // told of each moment of a machine; nil: nobody
+	Label   func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
 
 	Host     func(app string) string // the name an app is served under
 	Defaults core.Resources          // for releases that ask for none

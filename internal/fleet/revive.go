@@ -139,6 +139,7 @@ func (k *keeper) bootLive(ctx context.Context, r *progress.Report) error {
 		return err
 	}
 	k.front(inst)
+	f.cfg.Label(ctx, a.Name)
 	f.cfg.Trail.Note(ctx, a.Name, "gitd", "machine.started", inst.ID())
 	f.cfg.Log.Info("machine started", "app", a.Name, "release", rel.Version, "machine", inst.ID())
 	f.observe(core.AtStarted, inst, "")

@@ -47,6 +47,9 @@ type CollectorConfig struct {
 	Work   *background.Work
 	Log    *slog.Logger
 	Keep   int // how many images that were live are kept of each app; the live one and the one before it always are
+	Keep   int // images of each app that was live are kept; the live one and the one before always are
+
+	Label func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
 }
 
 // Collector removes what no release needs any more. It runs one collection at a time, and remembers what it was asked

@@ -48,6 +48,7 @@ func (c *Collector) PinRelease(ctx context.Context, by core.Actor, app string, v
 	if err := c.cfg.Ledger.PinRelease(ctx, app, version, pinned); err != nil {
 		return err
 	}
+	c.cfg.Label(ctx, app)
 	action := map[bool]string{true: "release.pin", false: "release.unpin"}[pinned]
 	c.cfg.Trail.Note(ctx, app, by.Name, action, fmt.Sprintf("v%d", version))
 	if !pinned {

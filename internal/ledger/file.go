@@ -53,8 +53,12 @@ func checkFile(path string) error {
 func openError(path string, err error) error {
 	var s *sqlite.Error
 	if errors.Is(err, errDamaged) || errors.As(err, &s) && isDamage(s.Code()) {
-		return fmt.Errorf("the ledger %s is damaged: %w; restore it from a backup together with its -wal file, "+
-			"or move both away to start an empty one (repositories and images are kept)", path, err)
+		if !errors.Is(err, errDamaged) {
+			err = fmt.Errorf("%w: %w", errDamaged, err)
+		}
+		return fmt.Errorf("the ledger %s is damaged: %w; with gitd stopped, `gitd ledger:restore` puts back its newest "+
+			"copy, and `gitd ledger:adopt` makes a ledger without people and config from what the folders of the apps "+
+			"tell; both put this one aside", path, err)
 	}
 	return fmt.Errorf("ledger %s: %w", path, err)
 }

@@ -40,7 +40,7 @@ func TestDamage(t *testing.T) {
 				l.Close()
 				t.Fatal("opened")
 			}
-			for _, want := range []string{path, "is damaged", "restore it from a backup"} {
+			for _, want := range []string{path, "is damaged", "`gitd ledger:restore`", "`gitd ledger:adopt`"} {
 				if !strings.Contains(err.Error(), want) {
 					t.Errorf("%q does not say %q", err, want)
 				}

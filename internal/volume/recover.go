@@ -3,7 +3,9 @@ package volume
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 )
@@ -34,7 +36,18 @@ func (s *Store) Recover(known []core.Volume) (strays []string, missing []core.Vo
 		}
 	}
 	slices.Sort(strays)
-	return strays, missing, nil
+	return strays, missing, s.dropLabels(func(id string) bool { return byID[id] || files[id] != nil })
+}
+
+// dropLabels removes the labels of volumes that are gone.
+func (s *Store) dropLabels(there func(id string) bool) error {
+	labels, err := filepath.Glob(core.LabelFiles(s.state).Volume("*"))
+	for _, path := range labels {
+		if !there(strings.TrimSuffix(filepath.Base(path), ".json")) {
+			err = errors.Join(err, remove(path))
+		}
+	}
+	return err
 }
 
 // recoverNew completes creations whose volume is in the ledger, and undoes the others.

@@ -109,6 +109,7 @@ func (s *Store) Remove(v core.Volume, forget func() error) error {
 	if err := forget(); err != nil {
 		return errors.Join(err, putBack(path))
 	}
+	remove(core.LabelFiles(s.state).Volume(v.ID)) //nolint:errcheck // what stays, the next Recover removes
 	s.unmark(path + markRemoved)
 	return nil
 }
