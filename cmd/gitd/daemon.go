@@ -214,6 +214,7 @@ func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 	if err := d.claim(ctx, out); err != nil {
 		return err
 	}
+	defer context.AfterFunc(ctx, d.core.Close)() // while the doors can still say why a push ends
 	return all(ctx,
 		func(ctx context.Context) error {
 			defer context.AfterFunc(ctx, func() { d.l.socket.Close() })()

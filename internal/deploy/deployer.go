@@ -85,8 +85,11 @@ func (d *Deployer) Forget(app string) {
 	q.close(noApp(app))
 }
 
-// errStopping is the answer to whoever comes too late.
-var errStopping = core.Reject("gitd is stopping; try again when it is back", "")
+// Answers to whoever comes too late, and to those whose work gitd's end breaks off.
+var (
+	errStopping     = core.Reject("gitd is stopping; try again when it is back", "")
+	errPushStopping = core.Reject("gitd is stopping; push again when it is back", "nothing has changed: what was live stays live")
+)
 
 // QueueOf are the turns of an app's deployments: the one that has the app, then those that wait.
 func (d *Deployer) QueueOf(app string) []QueueEntry { return d.lane(app).entries() }

@@ -68,6 +68,7 @@ type Server struct {
 	ssh    *ssh.Server
 	limits *limits
 	pushes pushes
+	git    inFlight // sessions of git
 
 	mu    sync.Mutex
 	links map[*link]bool // those that are logged in
@@ -93,12 +94,22 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// Serve accepts connections until ctx ends. Sessions that run then are cut;
-// deployments they started belong to the core and are not.
+// farewell is how long pushes have, when gitd stops, to tell their clients
+// what became of them.
+const farewell = 10 * time.Second
+
+// Serve accepts connections until ctx ends. Sessions that run then are cut,
+// those of git once they have told their clients why they end. Deployments
+// belong to the core, which ends them.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	stop := context.AfterFunc(ctx, func() { s.ssh.Close() })
+	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
-	if err := s.ssh.Serve(l); err != nil && !errors.Is(err, ssh.ErrServerClosed) && ctx.Err() == nil {
+	err := s.ssh.Serve(l)
+	if ctx.Err() != nil {
+		s.git.wait(farewell)
+	}
+	s.ssh.Close()
+	if err != nil && !errors.Is(err, ssh.ErrServerClosed) && ctx.Err() == nil {
 		return fmt.Errorf("ssh: %w", err)
 	}
 	return nil
@@ -138,6 +149,7 @@ func (s *Server) session(sess ssh.Session) {
 	}
 	log := s.cfg.Log.With().Str("who", who.Name).Str("from", sess.RemoteAddr().String()).Logger()
 	if len(words) > 0 && (words[0] == receivePack || words[0] == uploadPack) {
+		defer s.git.begin()()
 		start := time.Now()
 		code := s.transport(sess, who, words)
 		log.Info().Strs("command", words).Int("exit", code).Dur("took_ms", time.Since(start)).Msg("git session")
