@@ -155,8 +155,12 @@ func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 	if err != nil {
 		return err
 	}
+	others, err := server.OtherHostKeys(state.HostKey())
+	if err != nil {
+		return err
+	}
 	d.door = server.New(server.Config{
-		HostKey: key, Authorities: d.authorities, Services: d.svc, Pushes: d.desk, Git: d.repos,
+		HostKey: key, OtherKeys: others, Authorities: d.authorities, Services: d.svc, Pushes: d.desk, Git: d.repos,
 		Core: d.core, Log: d.log,
 		Public: o.public(d.l.ssh.Addr()), LoginTimeout: o.people.loginTimeout, IdleTimeout: o.people.idleTimeout,
 	})

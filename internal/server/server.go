@@ -49,8 +49,9 @@ type Core interface {
 // Config is what a Server works with. All fields are required, unless their
 // comments say otherwise.
 type Config struct {
-	HostKey     gossh.Signer
-	Authorities Authorities // for certificates; may be empty
+	HostKey     gossh.Signer   // the one that clients should take
+	OtherKeys   []gossh.Signer // for those that do not know its kind; may be empty
+	Authorities Authorities    // for certificates; may be empty
 	Services    cli.Services
 	Pushes      Pushes
 	Git         Git
@@ -79,7 +80,7 @@ func New(cfg Config) *Server {
 	s := &Server{cfg: cfg, limits: newLimits(), links: map[*link]bool{}}
 	s.ssh = &ssh.Server{
 		Handler:                    s.session,
-		HostSigners:                []ssh.Signer{cfg.HostKey},
+		HostSigners:                hostSigners(cfg),
 		Version:                    "gitd",
 		KeyboardInteractiveHandler: s.refuseAll, // without any handler, gliderlabs/ssh lets everyone in
 		ServerConfigCallback:       s.config,
@@ -92,6 +93,15 @@ func New(cfg Config) *Server {
 	}
 	cfg.Services.People.OnChange(s.Recheck)
 	return s
+}
+
+// hostSigners are in the order in which the server offers them.
+func hostSigners(cfg Config) []ssh.Signer {
+	signers := []ssh.Signer{cfg.HostKey}
+	for _, k := range cfg.OtherKeys {
+		signers = append(signers, k)
+	}
+	return signers
 }
 
 // farewell is how long pushes have, when gitd stops, to tell their clients
@@ -154,6 +164,11 @@ func (s *Server) session(sess ssh.Session) {
 		code := s.transport(sess, who, words)
 		log.Info().Strs("command", words).Int("exit", code).Dur("took_ms", time.Since(start)).Msg("git session")
 		exit(sess, code)
+		return
+	}
+	if len(words) > 0 && words[0] == archive {
+		refuseArchive(sess, words, s.door(sess.LocalAddr()))
+		exit(sess, 1)
 		return
 	}
 	s.command(sess, who, words, log)
