@@ -164,8 +164,12 @@ func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 		return err
 	}
 	d.svc.HostKeys = server.Fingerprints(key)
+	others, err := server.OtherHostKeys(state.HostKey())
+	if err != nil {
+		return err
+	}
 	d.door = server.New(server.Config{
-		HostKey: key, Authorities: d.authorities, Services: d.svc, Pushes: d.desk, Git: d.repos,
+		HostKey: key, OtherKeys: others, Authorities: d.authorities, Services: d.svc, Pushes: d.desk, Git: d.repos,
 		Core: d.core, Log: d.log,
 		Public: o.public(d.l.ssh.Addr()), LoginTimeout: o.people.loginTimeout, IdleTimeout: o.people.idleTimeout,
 	})
@@ -223,6 +227,7 @@ func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 	if err := d.claim(ctx, out); err != nil {
 		return err
 	}
+	defer context.AfterFunc(ctx, d.core.Close)() // while the doors can still say why a push ends
 	return all(ctx,
 		func(ctx context.Context) error {
 			calls, end := context.WithCancelCause(context.WithoutCancel(ctx))

@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// MaxCommands bounds the refs of one push: `git push --tags` of a large
+// repository is fine, a stream without end is not.
+const MaxCommands = 10_000
+
 // Push is one git push, as the server's git received it. Its objects are
 // already in the repository.
 type Push struct {
@@ -12,8 +16,9 @@ type Push struct {
 	By       Actor
 	Started  time.Time
 	Commands []Command
-	Shallow  bool // the client's history is cut off
-	Atomic   bool // all refs move, or none
+	Shallow  bool     // the client's history is cut off
+	Atomic   bool     // all refs move, or none
+	Options  []string // of git push -o; what the client wrote
 }
 
 // Command asks for one ref to move.

@@ -90,6 +90,11 @@ func (d *Deployer) Forget(app string) {
 	q.close(noApp(app))
 }
 
+// Answers to whoever comes too late, and to those whose work gitd's end breaks off.
+var (
+	errStopping     = core.Reject("gitd is stopping; try again when it is back", "")
+	errPushStopping = core.Reject("gitd is stopping; push again when it is back", "nothing has changed: what was live stays live")
+)
 // errStopping is the answer to a push or a command that comes while gitd is stopping.
 var errStopping = core.Reject("gitd is stopping; try again when it is back", "")
 

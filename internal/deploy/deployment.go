@@ -25,6 +25,8 @@ type deployment struct {
 	by     core.Actor
 	report *progress.Report
 	files  *image.Hold // of the image's files, until the ledger says what became of the release
+	ended  error       // what gitd's end means to whoever asked for this
+	files  *image.Hold // of the image's files, until the ledger has what became of the release
 
 	app     core.App // as it was when the deployment's turn came
 	branch  string   // becomes the app's deploy branch; empty: the deploy branch does not change
@@ -38,7 +40,7 @@ type deployment struct {
 // deploymentOf makes a deployment for app, on behalf of by.
 func (d *Deployer) deploymentOf(by core.Actor, app, what string, r *progress.Report) *deployment {
 	j := &deployment{
-		Deployer: d, lane: d.lane(app), by: by, report: r, files: d.cfg.Shelf.Hold(),
+		Deployer: d, lane: d.lane(app), by: by, report: r, ended: errStopping, files: d.cfg.Shelf.Hold(),
 		turn: &turn{app: app, by: by.Name, what: what},
 	}
 	r.OnMoment(j.observe)
@@ -171,13 +173,21 @@ func (d *deployment) times() string {
 	return strings.Join(append(parts, "total "+units.Took(total)), " · ")
 }
 
+// because replaces the error of a work that was broken off by the reason for that. A plain end of the context is that
+// of gitd, and means stopped.
+func because(ctx context.Context, err, stopped error) error {
+	switch {
+	case ctx.Err() == nil:
+		return err
+	case errors.Is(context.Cause(ctx), context.Canceled):
+		return stopped
 // because returns the reason why ctx ended, if it has ended, and else err: work that was interrupted fails with errors
 // that do not say why.
 func because(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return err
+	return context.Cause(ctx)
 }
 
 func oneLine(err error) string { return progress.OneLine(err.Error()) }

@@ -70,7 +70,7 @@ func (d *Deployer) operate(
 	if err == nil {
 		defer leave()
 		if err = work(ctx, j); err != nil {
-			err = because(ctx, err)
+			err = because(ctx, err, errStopping)
 		}
 		d.cfg.Label(context.WithoutCancel(ctx), app)
 	}

@@ -26,7 +26,7 @@ func (d *deployment) run(ctx context.Context, draft core.Release) error {
 	d.cfg.Log.Info("deployment started", "app", draft.App, "release", d.release.Version,
 		"commit", draft.Commit, "pusher", draft.Pusher, "trigger", string(draft.Trigger))
 	if err := d.bringUp(ctx); err != nil {
-		err = disk.Rejected(because(ctx, err))
+		err = disk.Rejected(because(ctx, err, d.ended))
 		d.fail(err)
 		return err
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // intent is what a push asks for, after its refs have been judged.
@@ -97,9 +98,9 @@ func (in *intent) judgeBranch(c core.Command, shallow bool) {
 		in.deploy, in.trigger = &cmd, core.ByPush
 		in.verdicts[c.Ref] = core.Verdict{Ref: c.Ref, Store: shallow}
 	case in.branch == "":
-		in.reject(c, "only main deploys; to deploy this branch: git push REMOTE %s:main", name)
+		in.reject(c, "only main deploys; to deploy this branch: git push REMOTE <local>:main")
 	default:
-		in.reject(c, "only %s deploys here; to deploy this branch: git push REMOTE %s:%s", in.branch, name, in.branch)
+		in.reject(c, "only %s deploys here; to deploy this branch: git push REMOTE <local>:%s", in.branch, in.branch)
 	}
 }
 
@@ -137,4 +138,17 @@ func short(ref string) string {
 		}
 	}
 	return ref
+}
+
+// maxIgnored is how many push options are named; the others are counted.
+const maxIgnored = 5
+
+// sayIgnored tells the pusher of options that mean nothing here, which are all of them so far.
+func sayIgnored(options []string, r *progress.Report) {
+	for _, o := range options[:min(len(options), maxIgnored)] {
+		r.Warn("the push option %q means nothing here, and is ignored", progress.Shorten(progress.OneLine(o)))
+	}
+	if more := len(options) - maxIgnored; more > 0 {
+		r.Warn("%d more push options are ignored", more)
+	}
 }

@@ -29,7 +29,7 @@ func TestJudge(t *testing.T) {
 		{name: "first push of main", commands: []core.Command{branch("main")}, deploys: heads + "main", trigger: core.ByPush},
 		{name: "first push of master", commands: []core.Command{branch("master")}, deploys: heads + "master", trigger: core.ByPush},
 		{name: "first push of another branch", commands: []core.Command{branch("dev")},
-			rejects: map[string]string{heads + "dev": "git push REMOTE dev:main"}},
+			rejects: map[string]string{heads + "dev": "git push REMOTE <local>:main"}},
 		{name: "master after main", branch: "main", commands: []core.Command{branch("master")},
 			rejects: map[string]string{heads + "master": "only main deploys here"}},
 		{name: "main beside a feature", branch: "main", commands: []core.Command{branch("main"), branch("dev")},

@@ -23,13 +23,13 @@ type pushing struct {
 // work does what the push wants, and reports whether a release is live by it. The caller has entered.
 func (p *pushing) work(ctx context.Context) (live bool) {
 	if err := p.readTags(ctx); err != nil {
-		p.want.rejectOthers(p.push, p.explain(p.push.App, because(ctx, err), p.report))
+		p.want.rejectOthers(p.push, p.explain(p.push.App, because(ctx, err, p.ended), p.report))
 		return false
 	}
 	if c := p.want.deploy; c != nil {
 		err := p.deployPush(ctx)
 		if live = err == nil; !live {
-			err = because(ctx, err)
+			err = because(ctx, err, p.ended)
 		}
 		p.judged(c.Ref, err)
 	}

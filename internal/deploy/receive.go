@@ -36,7 +36,7 @@ func (o Outcome) Settle() {
 func (d *Deployer) Receive(p core.Push, w io.Writer) Outcome {
 	done, err := d.cfg.Work.Begin()
 	if err != nil {
-		return d.refuseAll(p, errStopping)
+		return d.refuseAll(p, errPushStopping)
 	}
 	defer done()
 	out := progress.NewPatient(w)
@@ -45,6 +45,7 @@ func (d *Deployer) Receive(p core.Push, w io.Writer) Outcome {
 	r.Since(p.Started)
 	r.Lap("receive")
 
+	sayIgnored(p.Options, r)
 	app, err := d.cfg.Ledger.App(d.cfg.Work.Context(), p.App)
 	if err != nil {
 		return d.refuseAll(p, err)
@@ -58,6 +59,7 @@ func (d *Deployer) Receive(p core.Push, w io.Writer) Outcome {
 
 func (d *Deployer) receive(p core.Push, in *intent, r *progress.Report) Outcome {
 	job := &pushing{deployment: d.deploymentOf(p.By, p.App, in.what(), r), push: p, want: in}
+	job.ended = errPushStopping
 	if in.deploy != nil {
 		job.replacing()
 		job.turn.hint = "only the newest push is deployed; when it is live, git pull, and push again if yours is not in it"
@@ -94,7 +96,7 @@ func (d *Deployer) explain(app string, err error, r *progress.Report) string {
 		d.cfg.Log.Error("the disk is full", "app", app, "error", err)
 	case errors.As(err, &rej):
 	case errors.Is(err, context.Canceled):
-		rej = errStopping
+		rej = errPushStopping
 	default:
 		d.cfg.Log.Error("deployment failed", "app", app, "error", err)
 		rej = core.Reject(err.Error(), "")

@@ -35,6 +35,7 @@ type request struct {
 	Commands []core.Command `json:"commands"`
 	Shallow  bool           `json:"shallow"`
 	Atomic   bool           `json:"atomic"`
+	Options  []string       `json:"options,omitempty"`
 }
 
 // Install puts the hooks into dir, as symbolic links to the program gitd. gitd knows from the name by which it is
@@ -94,7 +95,7 @@ func Run(ctx context.Context, name string, in io.Reader, out, msg io.Writer) err
 // reason: git by itself would only say "fail to run proc-receive hook".
 func converse(in io.Reader, out io.Writer, shallow bool, ask func([]byte) ([]byte, error)) error {
 	scan := pktline.NewScanner(in)
-	atomic, err := greet(scan, pktline.NewEncoder(out))
+	talk, err := greet(scan, pktline.NewEncoder(out))
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,13 @@ func converse(in io.Reader, out io.Writer, shallow bool, ask func([]byte) ([]byt
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(request{Commands: cmds, Shallow: shallow, Atomic: atomic})
+	var options []string
+	if talk.options {
+		if options, err = section(scan, maxOptions); err != nil {
+			return err
+		}
+	}
+	body, err := json.Marshal(request{Commands: cmds, Shallow: shallow, Atomic: talk.atomic, Options: options})
 	if err != nil {
 		return err
 	}

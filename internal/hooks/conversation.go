@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
@@ -19,6 +18,9 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
+// maxOptions bounds the options of one push. The door lets fewer through; see
+// repo.opening.
+const maxOptions = 64 << 10
 // maxCommands is the most refs that one push may move. `git push --tags` of a large repository moves fewer; a stream
 // without end is refused.
 const maxCommands = 10_000
@@ -26,32 +28,51 @@ const maxCommands = 10_000
 // version is the protocol that the hook speaks with git. githooks(5) describes it under "proc-receive".
 const version = "version=1"
 
-// greet reads git's version line and answers it. It reports whether the push
-// is atomic; push options have no meaning here, so they are not asked for.
-func greet(in *pktline.Scanner, out *pktline.Encoder) (atomic bool, err error) {
+// conversation is what git has announced.
+type conversation struct {
+	atomic  bool // all refs move, or none
+	options bool // a section of push options follows the commands
+}
+
+// greet reads git's version line and answers it.
+func greet(in *pktline.Scanner, out *pktline.Encoder) (c conversation, err error) {
 	lines, err := section(in, 1)
 	if err != nil {
-		return false, err
+		return c, err
+	}
+	if len(lines) == 0 {
+		return c, errNothing
 	}
 	offered, capabilities, _ := strings.Cut(lines[0], "\x00")
 	if offered != version {
-		return false, fmt.Errorf("git speaks proc-receive %q, not %q: git 2.29 or later is needed", offered, version)
+		return c, fmt.Errorf("git speaks proc-receive %q, not %q: git 2.29 or later is needed", offered, version)
+	}
+	var wanted []string
+	known := map[string]*bool{"atomic": &c.atomic, "push-options": &c.options}
+	for name := range strings.FieldsSeq(capabilities) {
+		if flag := known[name]; flag != nil && !*flag {
+			*flag = true
+			wanted = append(wanted, name)
+		}
 	}
 	reply := version
-	if atomic = slices.Contains(strings.Fields(capabilities), "atomic"); atomic {
-		reply += "\x00atomic"
+	if len(wanted) > 0 {
+		reply += "\x00" + strings.Join(wanted, " ")
 	}
 	if err := out.EncodeString(reply + "\n"); err != nil {
-		return false, err
+		return c, err
 	}
-	return atomic, out.Flush()
+	return c, out.Flush()
 }
 
 // commands reads the refs that the push wants to move.
 func commands(in *pktline.Scanner) ([]core.Command, error) {
-	lines, err := section(in, maxCommands)
+	lines, err := section(in, core.MaxCommands)
 	if err != nil {
 		return nil, err
+	}
+	if len(lines) == 0 {
+		return nil, errNothing
 	}
 	list := make([]core.Command, 0, len(lines))
 	for _, l := range lines {
@@ -81,15 +102,14 @@ func checkNames(names ...string) error {
 	return nil
 }
 
+var errNothing = errors.New("git sent nothing")
+
 // section reads pkt-lines up to a flush. There must be at least one line, and at most limit.
 func section(in *pktline.Scanner, limit int) ([]string, error) {
 	var lines []string
 	for in.Scan() {
 		b := in.Bytes()
 		if len(b) == 0 {
-			if len(lines) == 0 {
-				return nil, errors.New("git sent nothing")
-			}
 			return lines, nil
 		}
 		if len(lines) == limit {

@@ -54,7 +54,7 @@ func heard(t testing.TB, out io.Reader) []string {
 }
 
 func TestConverse(t *testing.T) {
-	push := []string{"version=1\x00push-options atomic\n", "", none + " " + aaa + " refs/heads/main", ""}
+	push := []string{"version=1\x00push-options atomic\n", "", none + " " + aaa + " refs/heads/main", "", "ci.skip", "a=b c", ""}
 	tests := []struct {
 		name    string
 		outcome deploy.Outcome
@@ -88,10 +88,11 @@ func TestConverse(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if !asked.Shallow || !asked.Atomic || len(asked.Commands) != 1 || asked.Commands[0] != (core.Command{Ref: "refs/heads/main", Old: none, New: aaa}) {
+			if !asked.Shallow || !asked.Atomic || len(asked.Commands) != 1 || asked.Commands[0] != (core.Command{Ref: "refs/heads/main", Old: none, New: aaa}) ||
+				strings.Join(asked.Options, "|") != "ci.skip|a=b c" {
 				t.Errorf("the daemon was asked %+v", asked)
 			}
-			want := append([]string{"version=1\x00atomic", ""}, append(tt.want, "")...)
+			want := append([]string{"version=1\x00push-options atomic", ""}, append(tt.want, "")...)
 			if got := heard(t, &out); strings.Join(got, "|") != strings.Join(want, "|") {
 				t.Errorf("we said\n%q, want\n%q", got, want)
 			}
@@ -105,6 +106,7 @@ func TestConverseWithNonsense(t *testing.T) {
 		"only a flush":       {""},
 		"another version":    {"version=2", ""},
 		"no commands":        {"version=1", "", ""},
+		"options cut off":    {"version=1\x00push-options", "", none + " " + aaa + " refs/heads/main", "", "x"},
 		"cut off":            {"version=1", "", none + " " + aaa + " refs/heads/main"},
 		"not a command":      {"version=1", "", "hello", ""},
 		"a short name":       {"version=1", "", "0000 " + aaa + " refs/heads/main", ""},
@@ -142,6 +144,7 @@ func TestConverseWithSHA256(t *testing.T) {
 func FuzzConverse(f *testing.F) {
 	f.Add(say(f, "version=1\x00atomic", "", none+" "+aaa+" refs/heads/main", "").Bytes())
 	f.Add(say(f, "version=1", "", none+" "+aaa+" refs/tags/a b", aaa+" "+none+" refs/heads/x", "").Bytes())
+	f.Add(say(f, "version=1\x00push-options push-options", "", none+" "+aaa+" refs/heads/x", "", "a=b", "").Bytes())
 	f.Add([]byte("0000"))
 	f.Add([]byte("fffe"))
 	f.Fuzz(func(t *testing.T, in []byte) {

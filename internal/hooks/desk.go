@@ -99,7 +99,7 @@ func (d *Desk) receive(e *entry, s control.Streams) int {
 		return 1
 	}
 	p := e.push
-	p.Commands, p.Shallow, p.Atomic = req.Commands, req.Shallow, req.Atomic
+	p.Commands, p.Shallow, p.Atomic, p.Options = req.Commands, req.Shallow, req.Atomic, req.Options
 	outcome := d.core.Receive(p, s.Err)
 	d.mu.Lock()
 	e.outcome = outcome

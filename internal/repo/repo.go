@@ -55,6 +55,7 @@ func Open(state core.StateDir) (*Repos, error) {
 //   - procReceiveRefs: our hook gives the verdict for every ref
 //   - fsckObjects: objects come from anyone with a key
 //   - shallowUpdate: a shallow clone may push its branch
+//   - advertisePushOptions: without it, `git push -o` is fatal at the client
 //   - autogc: git must not start work of its own behind a push
 //   - hideRefs: refs below refs/gitd are gitd's own
 func (r *Repos) settings() []string {
@@ -65,6 +66,7 @@ func (r *Repos) settings() []string {
 		fmt.Sprintf("receive.maxInputSize=%d", maxInput),
 		"receive.shallowUpdate=true",
 		"receive.autogc=false",
+		"receive.advertisePushOptions=true",
 		"receive.denyCurrentBranch=ignore",
 		"transfer.hideRefs=refs/gitd",
 		"gc.auto=0",

@@ -1,6 +1,7 @@
 package repo
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
@@ -53,19 +54,41 @@ func (r *Repos) Serve(c Call) (code int, err error) {
 	if err != nil {
 		return 1, err
 	}
-	cmd.Stdout = &lenient{w: c.Out}
+	out := &lenient{w: c.Out}
+	cmd.Stdout = out
 	if c.Service == ReceivePack {
-		cmd.Stdout = &unseen{w: cmd.Stdout}
+		cmd.Stdout = &unseen{w: out}
 	}
 	cmd.Stderr = &lenient{w: c.Err}
 	if err := cmd.Start(); err != nil {
 		return 1, fmt.Errorf("git %s: %w", c.Service, err)
 	}
+	opened := make(chan *opening, 1)
 	go func() {
-		io.Copy(stdin, c.In) //nolint:errcheck // git sees the end of its input either way
-		stdin.Close()
+		defer stdin.Close()
+		io.Copy(stdin, c.input(opened)) //nolint:errcheck // git sees the end of its input either way
 	}()
-	return status(cmd.Wait())
+	code, err = status(cmd.Wait())
+	select {
+	case o := <-opened:
+		if o.refused() != nil {
+			return 1, errors.Join(err, o.refuse(out))
+		}
+	default: // nothing was pushed, or the client has gone
+	}
+	return code, err
+}
+
+// input is what git reads of the client. For a push, opened gets its opening
+// before any of it is read.
+func (c Call) input(opened chan<- *opening) io.Reader {
+	if c.Service != ReceivePack {
+		return c.In
+	}
+	in := bufio.NewReader(c.In)
+	o := readOpening(in)
+	opened <- o
+	return o.input(in)
 }
 
 func status(err error) (int, error) {

@@ -49,8 +49,9 @@ type Core interface {
 // Config is what a Server works with. All fields are required, unless their
 // comments say otherwise.
 type Config struct {
-	HostKey     gossh.Signer
-	Authorities Authorities // for certificates; may be empty
+	HostKey     gossh.Signer   // the one that clients should take
+	OtherKeys   []gossh.Signer // for those that do not know its kind; may be empty
+	Authorities Authorities    // for certificates; may be empty
 	Services    cli.Services
 	Pushes      Pushes
 	Git         Git
@@ -69,6 +70,7 @@ type Server struct {
 	limits *limits
 	pushes pushes
 	ending *ending
+	git    inFlight // sessions of git
 
 	mu    sync.Mutex
 	links map[*link]bool // those that are logged in
@@ -79,7 +81,7 @@ func New(cfg Config) *Server {
 	s := &Server{cfg: cfg, limits: newLimits(), ending: newEnding(), links: map[*link]bool{}}
 	s.ssh = &ssh.Server{
 		Handler:                    s.session,
-		HostSigners:                []ssh.Signer{cfg.HostKey},
+		HostSigners:                hostSigners(cfg),
 		Version:                    "gitd",
 		KeyboardInteractiveHandler: s.refuseAll, // without any handler, gliderlabs/ssh lets everyone in
 		ServerConfigCallback:       s.config,
@@ -94,15 +96,35 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// Serve accepts connections until ctx ends. Sessions that run then are cut;
-// deployments they started belong to the core and are not.
+// hostSigners are in the order in which the server offers them.
+func hostSigners(cfg Config) []ssh.Signer {
+	signers := []ssh.Signer{cfg.HostKey}
+	for _, k := range cfg.OtherKeys {
+		signers = append(signers, k)
+	}
+	return signers
+}
+
+// farewell is how long pushes have, when gitd stops, to tell their clients
+// what became of them.
+const farewell = 10 * time.Second
+
+// Serve accepts connections until ctx ends. Sessions that run then are cut,
+// those of git once they have told their clients why they end. Deployments
+// belong to the core, which ends them.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() {
 		s.ending.tell()
 		s.ssh.Close()
 	})
+	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
-	if err := s.ssh.Serve(l); err != nil && !errors.Is(err, ssh.ErrServerClosed) && ctx.Err() == nil {
+	err := s.ssh.Serve(l)
+	if ctx.Err() != nil {
+		s.git.wait(farewell)
+	}
+	s.ssh.Close()
+	if err != nil && !errors.Is(err, ssh.ErrServerClosed) && ctx.Err() == nil {
 		return fmt.Errorf("ssh: %w", err)
 	}
 	return nil
@@ -142,10 +164,16 @@ func (s *Server) session(sess ssh.Session) {
 	}
 	log := s.cfg.Log.With().Str("who", who.Name).Str("from", sess.RemoteAddr().String()).Logger()
 	if len(words) > 0 && (words[0] == receivePack || words[0] == uploadPack) {
+		defer s.git.begin()()
 		start := time.Now()
 		code := s.transport(sess, who, words)
 		log.Info().Strs("command", words).Int("exit", code).Dur("took_ms", time.Since(start)).Msg("git session")
 		exit(sess, code)
+		return
+	}
+	if len(words) > 0 && words[0] == archive {
+		refuseArchive(sess, words, s.door(sess.LocalAddr()))
+		exit(sess, 1)
 		return
 	}
 	s.command(sess, who, words, log)

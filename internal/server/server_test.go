@@ -9,6 +9,8 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/cli"
 	"github.com/nodeos-dev/gitd/internal/core"
+
+	gossh "golang.org/x/crypto/ssh"
 )
 
 func TestAppName(t *testing.T) {
@@ -69,6 +71,32 @@ func TestHostKeyIsKept(t *testing.T) {
 	}
 	if text, _ := os.ReadFile(path); string(text) != "damaged" {
 		t.Error("a damaged key was replaced")
+	}
+}
+
+// TestOtherHostKeys: each kind is made once, and is there at the next start.
+func TestOtherHostKeys(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "host_ed25519")
+	first, err := OtherHostKeys(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := OtherHostKeys(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{gossh.KeyAlgoECDSA256, gossh.KeyAlgoRSA} {
+		if got := first[i].PublicKey().Type(); got != want {
+			t.Errorf("key %d is of type %s, want %s", i, got, want)
+		}
+		if !bytes.Equal(first[i].PublicKey().Marshal(), again[i].PublicKey().Marshal()) {
+			t.Errorf("the second start has another %s", want)
+		}
+	}
+	for _, name := range []string{"host_ecdsa", "host_rsa"} {
+		if info, err := os.Stat(filepath.Join(filepath.Dir(path), name)); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }
 

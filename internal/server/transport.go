@@ -4,10 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 
 	"github.com/gliderlabs/ssh"
+	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 
 	"github.com/nodeos-dev/gitd/internal/cli"
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -19,6 +21,7 @@ import (
 const (
 	receivePack = "git-receive-pack"
 	uploadPack  = "git-upload-pack"
+	archive     = "git-upload-archive" // not served: see repo.Service
 	gitProtocol = "GIT_PROTOCOL"
 )
 
@@ -133,4 +136,15 @@ func variable(environ []string, name string) string {
 		}
 	}
 	return ""
+}
+
+// refuseArchive tells `git archive --remote` what is there instead, in the way
+// that makes git print it as the server's error.
+func refuseArchive(w io.Writer, words []string, door cli.Door) {
+	remote := door.Remote("APP")
+	if app, err := appName(words, door); err == nil {
+		remote = door.Remote(app)
+	}
+	text := fmt.Sprintf("ERR archives are not made here: git clone --depth 1 %s, then git archive in it", remote)
+	pktline.NewEncoder(w).EncodeString(text) //nolint:errcheck // the client has gone
 }
