@@ -113,10 +113,9 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	d.core = engine.New(engine.Config{
 		State: state, Ledger: d.ledger, Volumes: volume.Open(state), Builder: build, Images: build, Driver: d.driver,
 		Router: d.front, Repos: d.repos, Output: d.logs, BuildLogs: d.builds,
-		Log: slog.New(zerolog.NewSlogHandler(log)), Observe: observe,
-		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Capacity: capacity, Limits: o.limits(), Keep: o.keep, Builds: o.parallel,
 		Labels: label.New(state, d.ledger, slogger), Log: slogger, Observe: observe,
-		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Limits: o.limits(), Keep: o.keep, Builds: o.parallel,
+		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Capacity: capacity, Limits: o.limits(),
+		Keep: o.keep, Builds: o.parallel,
 	})
 	return d, d.doors(o, stop)
 }

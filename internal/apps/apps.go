@@ -33,13 +33,11 @@ type Config struct {
 	Trail     *audit.Trail
 	Log       *slog.Logger
 
-	URL    func(app string) string // where people find an app
-	Domain string                  // each app has its own name below this domain
-
-	Capacity core.Resources // of the host that machines run on; zero fields are not known
 	Label  func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
 	URL    func(app string) string               // where people find an app
-	Domain string                                // below which each app has its own name
+	Domain string                                // each app has its own name below this domain
+
+	Capacity core.Resources // of the host that machines run on; zero fields are not known
 }
 
 // Apps changes apps. Its methods are safe for concurrent use.

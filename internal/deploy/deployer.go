@@ -31,11 +31,9 @@ type Config struct {
 	Log       *slog.Logger
 	Observe   func(core.Transition) // called at each step, before anyone can see its effect; nil: nothing is called
 
-	URL    func(app string) string // where people find an app
-	Builds int                     // how many run side by side, of all apps; 0: as many as there are cores
 	Label  func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
 	URL    func(app string) string               // where people find an app
-	Builds int                                   // side by side, of all apps; 0: as many as there are cores
+	Builds int                                   // how many run side by side; 0: as many as there are cores
 }
 
 // Deployer takes releases from a push or a command to live or to failed. Nothing else moves the state of a release up
@@ -90,13 +88,11 @@ func (d *Deployer) Forget(app string) {
 	q.close(noApp(app))
 }
 
-// Answers to whoever comes too late, and to those whose work gitd's end breaks off.
+// Answers to pushes and commands that come while gitd is stopping, or that its end breaks off.
 var (
 	errStopping     = core.Reject("gitd is stopping; try again when it is back", "")
 	errPushStopping = core.Reject("gitd is stopping; push again when it is back", "nothing has changed: what was live stays live")
 )
-// errStopping is the answer to a push or a command that comes while gitd is stopping.
-var errStopping = core.Reject("gitd is stopping; try again when it is back", "")
 
 // QueueOf returns the turns of an app's deployments: the turn that has the app, then those that wait.
 func (d *Deployer) QueueOf(app string) []QueueEntry { return d.lane(app).entries() }

@@ -24,9 +24,8 @@ type deployment struct {
 	turn   *turn
 	by     core.Actor
 	report *progress.Report
-	files  *image.Hold // of the image's files, until the ledger says what became of the release
 	ended  error       // what gitd's end means to whoever asked for this
-	files  *image.Hold // of the image's files, until the ledger has what became of the release
+	files  *image.Hold // of the image's files, until the ledger says what became of the release
 
 	app     core.App // as it was when the deployment's turn came
 	branch  string   // becomes the app's deploy branch; empty: the deploy branch does not change
@@ -181,11 +180,6 @@ func because(ctx context.Context, err, stopped error) error {
 		return err
 	case errors.Is(context.Cause(ctx), context.Canceled):
 		return stopped
-// because returns the reason why ctx ended, if it has ended, and else err: work that was interrupted fails with errors
-// that do not say why.
-func because(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
 	}
 	return context.Cause(ctx)
 }

@@ -123,10 +123,8 @@ func New(cfg Config) *Engine {
 	})
 	changes := apps.Config{
 		State: cfg.State, Ledger: cfg.Ledger, Deployer: e.Deployer, Fleet: e.Fleet, Names: cfg.Router, Repos: cfg.Repos,
-		Output: cfg.Output, BuildLogs: cfg.BuildLogs, Trail: trail, Log: cfg.Log, URL: cfg.URL, Domain: cfg.Domain,
-		Capacity: cfg.Capacity,
-		Output: cfg.Output, BuildLogs: cfg.BuildLogs, Trail: trail, Log: cfg.Log,
-		Label: cfg.Labels.Write, URL: cfg.URL, Domain: cfg.Domain,
+		Output: cfg.Output, BuildLogs: cfg.BuildLogs, Trail: trail, Log: cfg.Log, Label: cfg.Labels.Write,
+		URL: cfg.URL, Domain: cfg.Domain, Capacity: cfg.Capacity,
 	}
 	e.Apps, e.Volumes = apps.New(changes), apps.NewVolumes(changes, cfg.Volumes)
 	return e

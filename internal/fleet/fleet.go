@@ -31,8 +31,7 @@ type Config struct {
 	Work   *background.Work
 	Log    *slog.Logger
 
-	Observe func(core.Transition) // called at each moment of a machine; nil: nothing is called
-	Observe func(core.Transition)                 // told of each moment of a machine; nil: nobody
+	Observe func(core.Transition)                 // called at each moment of a machine; nil: nothing is called
 	Label   func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
 
 	Host     func(app string) string // the name an app is served under

@@ -21,9 +21,6 @@ import (
 // maxOptions bounds the options of one push. The door lets fewer through; see
 // repo.opening.
 const maxOptions = 64 << 10
-// maxCommands is the most refs that one push may move. `git push --tags` of a large repository moves fewer; a stream
-// without end is refused.
-const maxCommands = 10_000
 
 // version is the protocol that the hook speaks with git. githooks(5) describes it under "proc-receive".
 const version = "version=1"

@@ -47,7 +47,6 @@ type CollectorConfig struct {
 	Work   *background.Work
 	Log    *slog.Logger
 	Keep   int // how many images that were live are kept of each app; the live one and the one before it always are
-	Keep   int // images of each app that was live are kept; the live one and the one before always are
 
 	Label func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
 }

@@ -105,23 +105,18 @@ func hostSigners(cfg Config) []ssh.Signer {
 	return signers
 }
 
-// farewell is how long pushes have, when gitd stops, to tell their clients
-// what became of them.
-const farewell = 10 * time.Second
+// gitFarewell is how long pushes have, when gitd stops, to tell their clients what became of them.
+const gitFarewell = 10 * time.Second
 
-// Serve accepts connections until ctx ends. Sessions that run then are cut,
-// those of git once they have told their clients why they end. Deployments
-// belong to the core, which ends them.
+// Serve accepts connections until ctx ends. Sessions that run then are told, have a moment to say why they end, and are
+// cut. Deployments belong to the core, which ends them.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	stop := context.AfterFunc(ctx, func() {
-		s.ending.tell()
-		s.ssh.Close()
-	})
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
 	err := s.ssh.Serve(l)
 	if ctx.Err() != nil {
-		s.git.wait(farewell)
+		s.ending.tell()
+		s.git.wait(gitFarewell)
 	}
 	s.ssh.Close()
 	if err != nil && !errors.Is(err, ssh.ErrServerClosed) && ctx.Err() == nil {
