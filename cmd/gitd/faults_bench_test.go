@@ -17,20 +17,22 @@ const smallDisk = "700m"
 // bench keeps one gitd for many cells, and takes a new one after a cell that
 // did not end well.
 type bench struct {
-	t       *testing.T
-	program string
-	small   bool
-	rig     *rig
-	n       int // commits so far
+	t        *testing.T
+	program  string
+	small    bool
+	unfolded bool // the ledger's log is never folded
+	rig      *rig
+	n        int // commits so far
 }
 
-// on chooses what the state is on.
-func (b *bench) on(small bool) {
-	if b.small != small && b.rig != nil {
+// on chooses what the state of a fault is on, and whether the ledger is tended.
+func (b *bench) on(f fault) {
+	unfolded := f.name == cutFault
+	if (b.small != f.small || b.unfolded != unfolded) && b.rig != nil {
 		b.rig.cleanup()
 		b.rig = nil
 	}
-	b.small = small
+	b.small, b.unfolded = f.small, unfolded
 }
 
 // open starts a gitd with one app that is live.
@@ -42,6 +44,9 @@ func (b *bench) open(t *testing.T) {
 	}
 	r := newRigOf(t, b.t, b.program, parent)
 	r.daemon = []string{"PATH=" + packer(r) + ":" + os.Getenv("PATH")}
+	if b.unfolded {
+		r.daemon = append(r.daemon, "GITD_TEST_UNFOLDED=1")
+	}
 	r.observed(b.t)
 	r.serve()
 	r.admit()
