@@ -70,6 +70,9 @@ func (l *listeners) close() {
 // observe is called at each transition of the core. It is nil in the product; the fault tests set it.
 var observe func(core.Transition)
 
+// tend folds and copies the ledger while gitd serves. The fault test that cuts the ledger's log takes it away.
+var tend = (*ledger.Ledger).Tend
+
 // daemon is everything that runs.
 type daemon struct {
 	l      *listeners
@@ -239,7 +242,7 @@ func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 		},
 		func(ctx context.Context) error { return d.door.Serve(ctx, d.l.ssh) },
 		func(ctx context.Context) error { return d.front.Serve(ctx, d.l.http) },
-		func(ctx context.Context) error { return d.ledger.Tend(ctx, slog.New(zerolog.NewSlogHandler(d.log))) },
+		func(ctx context.Context) error { return tend(d.ledger, ctx, slog.New(zerolog.NewSlogHandler(d.log))) },
 	)
 }
 

@@ -15,20 +15,22 @@ const smallDisk = "700m"
 
 // bench keeps one gitd for many cells, and starts a new one after a cell that has failed.
 type bench struct {
-	t       *testing.T
-	program string
-	small   bool
-	rig     *rig
-	n       int // commits so far
+	t        *testing.T
+	program  string
+	small    bool
+	unfolded bool // the ledger's log is never folded
+	rig      *rig
+	n        int // commits so far
 }
 
-// on chooses the file system of the state, the small one or the usual one.
-func (b *bench) on(small bool) {
-	if b.small != small && b.rig != nil {
+// on chooses what the state of a fault is on, and whether the ledger is tended.
+func (b *bench) on(f fault) {
+	unfolded := f.name == cutFault
+	if (b.small != f.small || b.unfolded != unfolded) && b.rig != nil {
 		b.rig.cleanup()
 		b.rig = nil
 	}
-	b.small = small
+	b.small, b.unfolded = f.small, unfolded
 }
 
 // open starts a gitd with one app that is live.
@@ -40,6 +42,9 @@ func (b *bench) open(t *testing.T) {
 	}
 	r := newRigOf(t, b.t, b.program, parent)
 	r.daemon = []string{"PATH=" + packer(r) + ":" + os.Getenv("PATH")}
+	if b.unfolded {
+		r.daemon = append(r.daemon, "GITD_TEST_UNFOLDED=1")
+	}
 	r.observed(b.t)
 	r.serve()
 	r.admit()

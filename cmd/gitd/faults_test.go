@@ -34,6 +34,9 @@ var phases = []phase{
 // childFault needs a child process that does not end by itself.
 const childFault = "kill -9 the builder's child"
 
+// cutFault needs a ledger whose log is not folded, so that there is something to cut.
+const cutFault = "kill -9 gitd, last WAL frame cut"
+
 // fault is one way to break things.
 type fault struct {
 	name  string
@@ -50,7 +53,7 @@ var faults = []fault{
 		[]string{"plan", "npm", "pack", "built", "healthy", "retire"}, (*cell).killDaemon, false,
 	},
 	{
-		"kill -9 gitd, last WAL frame cut",
+		cutFault,
 		[]string{"booting", "promote"},
 		[]string{"plan", "npm", "build", "pack", "built", "healthy", "draining", "retire"}, (*cell).cutLog, false,
 	},
@@ -102,7 +105,7 @@ func TestFaults(t *testing.T) {
 	tab := faultTable{}
 	b := &bench{t: t, program: pausingGitd(t)}
 	for _, f := range faults {
-		b.on(f.small)
+		b.on(f)
 		for _, p := range phases {
 			if slices.Contains(f.ci, p.name) || form == "all" && slices.Contains(f.rest, p.name) {
 				t.Run(f.name+"/"+p.name, func(t *testing.T) {

@@ -35,7 +35,10 @@ func TestLostLedger(t *testing.T) {
 			[]string{"has lost what the folders beside it know: 1 repository, 1 volume", restore, adopt}},
 		"a newer release": {func(t *testing.T, s core.StateDir) { relabel(t, s, 2) },
 			[]string{"v2 of shop", restore, adopt}},
-		"an app and its volume": {func(t *testing.T, s core.StateDir) { change(t, s, forgetAll) },
+		"an app and its volume": {func(t *testing.T, s core.StateDir) {
+			relabel(t, s, 1)
+			change(t, s, forgetAll)
+		},
 			[]string{"the app shop, the volume data of shop", restore, adopt}},
 		"damaged": {func(t *testing.T, s core.StateDir) {
 			dropFiles(t, s.Ledger()+"-wal")
@@ -46,6 +49,16 @@ func TestLostLedger(t *testing.T) {
 			noError(t, os.RemoveAll(s.Repo("shop")))
 			dropFiles(t, s.Volume(lostVolume.ID), core.LabelFiles(s).Volume(lostVolume.ID))
 		}},
+		"an app to which nothing was deployed, half removed": {lose: func(t *testing.T, s core.StateDir) {
+			change(t, s, forgetAll)
+			dropFiles(t, s.Volume(lostVolume.ID), core.LabelFiles(s).Volume(lostVolume.ID))
+		}},
+		"a repository of an older gitd": {func(t *testing.T, s core.StateDir) {
+			change(t, s, forgetAll)
+			dropFiles(t, s.Volume(lostVolume.ID), core.LabelFiles(s).Volume(lostVolume.ID), core.LabelFiles(s).App("shop"))
+			putFile(t, filepath.Join(s.Repo("shop"), "HEAD"), "ref: refs/heads/main\n")
+			putFile(t, filepath.Join(s.Repo("shop"), "refs", "heads", "main"), "x")
+		}, []string{"the app shop", restore, adopt}},
 		"a fresh start": {lose: func(t *testing.T, s core.StateDir) {
 			noError(t, os.RemoveAll(string(s)))
 			noError(t, s.Create())

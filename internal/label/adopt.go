@@ -58,7 +58,7 @@ func missing(ctx context.Context, s Store, found Found, known map[string]core.Ap
 	for _, l := range found.Apps {
 		a, ok := known[l.App.Name]
 		if !ok {
-			if l.Newest() > 0 || len(known) == 0 {
+			if l.Newest() > 0 || len(known) == 0 && found.isBare(l) {
 				lost = append(lost, "the app "+l.App.Name)
 			}
 			continue

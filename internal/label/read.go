@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -18,6 +19,11 @@ type Found struct {
 	Volumes []core.Volume   // by id
 	Bare    []string        // repositories without a good label: of Apps, those of which only name and branch are known
 	Loose   []string        // files of volumes without a good label
+}
+
+// isBare reports whether something was pushed to the app, and no good label says what.
+func (f Found) isBare(l core.AppLabel) bool {
+	return slices.ContainsFunc(f.Bare, func(dir string) bool { return filepath.Base(dir) == l.App.Name+".git" })
 }
 
 // Read reads all labels below state.

@@ -6,18 +6,23 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"log/slog"
 	"net"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/ledger"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	if socket := os.Getenv("GITD_TEST_OBSERVER"); socket != "" {
 		observe = func(x core.Transition) { handOver(socket, x) }
+	}
+	if os.Getenv("GITD_TEST_UNFOLDED") != "" {
+		tend = func(_ *ledger.Ledger, ctx context.Context, _ *slog.Logger) error { <-ctx.Done(); return nil }
 	}
 	code := run(ctx, os.Args, os.Stdin, os.Stdout, os.Stderr)
 	stop()
