@@ -90,6 +90,7 @@ type daemon struct {
 	claimEnd    *time.Timer // nil: someone can log in
 	svc         cli.Services
 	halt        atomic.Bool // stop the machines too
+	onStop      onStop      // whether to, when nobody typed halt
 	grace       time.Duration
 }
 
@@ -202,25 +203,40 @@ func installHooks(state core.StateDir) error {
 	return hooks.Install(state.Hooks(), self)
 }
 
-// serve brings the machines in line with the ledger, opens the doors and
-// waits for ctx.
-func (d *daemon) serve(ctx context.Context, out io.Writer) error {
+// begin brings the machines in line with the ledger.
+func (d *daemon) begin(ctx context.Context, out io.Writer) error {
 	if err := d.core.Start(ctx); err != nil {
 		return err
 	}
 	d.log.Info().
 		Str("ssh", d.l.ssh.Addr().String()).Str("http", d.l.http.Addr().String()).
 		Str("socket", d.l.socket.Addr().String()).Str("accel", d.driver.Accel()).Msg("ready")
-	if err := d.claim(ctx, out); err != nil {
+	return d.claim(ctx, out)
+}
+
+// serve begins, opens the doors and waits for ctx.
+func (d *daemon) serve(ctx context.Context, out io.Writer) error {
+	if err := d.begin(ctx, out); err != nil {
+		if ctx.Err() != nil { // it was told to end before it had begun
+			d.end()
+		}
 		return err
 	}
+	front, closeFront := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeFront()
 	return all(ctx,
+		func(ctx context.Context) error {
+			<-ctx.Done()
+			defer closeFront() // the last of the doors: it says that gitd is stopping
+			d.end()
+			return nil
+		},
 		func(ctx context.Context) error {
 			defer context.AfterFunc(ctx, func() { d.l.socket.Close() })()
 			return control.Serve(ctx, d.l.socket, d.call)
 		},
 		func(ctx context.Context) error { return d.door.Serve(ctx, d.l.ssh) },
-		func(ctx context.Context) error { return d.front.Serve(ctx, d.l.http) },
+		func(context.Context) error { return d.front.Serve(front, d.l.http) },
 	)
 }
 
@@ -239,19 +255,29 @@ func (d *daemon) call(ctx context.Context, c control.Call, s control.Streams) in
 	}
 }
 
-// close ends deployments, the machines too if someone halted gitd, and the
-// trades in the reverse order of their making.
+// end stops the machines, if someone halted gitd or they would be killed
+// after it, and leaves them running otherwise.
+func (d *daemon) end() {
+	why := "gitd halt"
+	if !d.halt.Load() {
+		var halts bool
+		if why, halts = d.onStop.halts(); !halts {
+			return
+		}
+		d.halt.Store(true)
+	}
+	d.log.Info().Str("because", why).Dur("grace", d.grace).Msg("stopping the machines")
+	ctx, cancel := context.WithTimeout(context.Background(), d.grace+10*time.Second)
+	defer cancel()
+	d.core.Halt(ctx)
+}
+
+// close ends deployments, and the trades in the reverse order of their making.
 func (d *daemon) close() error {
 	if d.claimEnd != nil {
 		d.claimEnd.Stop()
 	}
-	if d.halt.Load() {
-		ctx, cancel := context.WithTimeout(context.Background(), d.grace+10*time.Second)
-		defer cancel()
-		d.core.Halt(ctx)
-	} else {
-		d.core.Close()
-	}
+	d.core.Close()
 	err := errors.Join(d.driver.Close(), d.logs.Close(), d.ledger.Close())
 	d.log.Info().Bool("machines_stopped", d.halt.Load()).Msg("stopped")
 	return err

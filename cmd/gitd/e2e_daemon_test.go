@@ -42,7 +42,8 @@ func daemonOf(ts *testscript.TestScript) *testDaemon {
 }
 
 // cmdServe starts gitd and waits until it is ready. A second serve takes the
-// addresses of the first. `serve -user` runs it as an ordinary user.
+// addresses of the first. `serve -user` runs it as an ordinary user, and
+// `serve -container` as a container's one program.
 func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("unsupported: ! serve")
@@ -55,7 +56,8 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 		return "127.0.0.1:0"
 	}
 	asUser := len(args) > 0 && args[0] == "-user"
-	if asUser {
+	contained := len(args) > 0 && args[0] == "-container"
+	if asUser || contained {
 		args = args[1:]
 	}
 	args = append([]string{"serve", "--log-level", "debug", "--ssh", addr("SSH_PORT"), "--http", addr("HTTP_PORT")}, args...)
@@ -64,6 +66,9 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if asUser {
 		ts.Check(d.becomeUser(cmd))
+	}
+	if contained {
+		inContainer(cmd)
 	}
 	ts.Setenv("GITD_STATE", d.state)
 	ts.Check(d.start(cmd))
@@ -190,11 +195,7 @@ func cmdKill9(ts *testscript.TestScript, neg bool, _ []string) {
 func cmdHalt(ts *testscript.TestScript, neg bool, _ []string) {
 	d := daemonOf(ts)
 	ts.Check(ts.Exec("gitd", "halt"))
-	select {
-	case <-d.ended:
-	case <-time.After(eventLimit):
-		ts.Fatalf("gitd does not end:\n%s", d.log())
-	}
+	d.awaitEnd(ts)
 }
 
 // cmdWaitLog waits until the daemon has logged a text.

@@ -72,6 +72,8 @@ func TestScripts(t *testing.T) {
 			"badlogins": cmdBadLogins,
 			"kill9":     cmdKill9,
 			"halt":      cmdHalt,
+			"term":      cmdTerm,
+			"ended":     cmdEnded,
 			"waitlog":   cmdWaitLog,
 			"copyapp":   cmdCopyApp,
 			"machines":  cmdMachines,
@@ -87,9 +89,12 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition answers [minimal]: is the minimal kernel compiled, so that the
-// warm base has it?
+// condition answers [root]: is this root? And [minimal]: is the minimal
+// kernel compiled, so that the warm base has it?
 func condition(name string) (bool, error) {
+	if name == "root" {
+		return os.Geteuid() == 0, nil
+	}
 	if name != "minimal" {
 		return false, fmt.Errorf("unknown condition %q", name)
 	}

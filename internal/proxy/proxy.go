@@ -102,7 +102,10 @@ func draining(old *backend) func(ctx context.Context) {
 
 // Down implements deploy.Router. Requests that run are left alone: the
 // machine may still be ending them.
-func (p *Proxy) Down(app, reason string) { p.table.set(app, route{reason: reason}) }
+func (p *Proxy) Down(app, reason string) {
+	p.table.set(app, route{reason: reason})
+	p.log.Debug().Str("app", app).Str("reason", reason).Msg("app is down")
+}
 
 // Remove implements deploy.Router.
 func (p *Proxy) Remove(app string) { p.table.remove(app) }
