@@ -35,16 +35,23 @@ import (
 
 // listeners are taken before anything else: a port in use, or a second gitd
 // on the same state, must be known before something is changed.
-type listeners struct{ socket, ssh, http net.Listener }
+type listeners struct {
+	socket, ssh, http net.Listener
+	release           func() // of the state folder
+}
 
-func (o *options) listen() (*listeners, error) {
+func (o *options) listen(ctx context.Context, log zerolog.Logger) (*listeners, error) {
 	state := core.StateDir(o.state)
 	if err := state.Create(); err != nil {
 		return nil, fmt.Errorf("state folder: %w; choose another with --state", err)
 	}
-	l := &listeners{}
-	var err error
+	release, err := holdState(ctx, state, log)
+	if err != nil {
+		return nil, err
+	}
+	l := &listeners{release: release}
 	if l.socket, err = control.Listen(state.Socket()); err != nil {
+		l.close()
 		return nil, err
 	}
 	if l.ssh, err = net.Listen("tcp", o.ssh); err != nil {
@@ -64,6 +71,7 @@ func (l *listeners) close() {
 			x.Close()
 		}
 	}
+	l.release()
 }
 
 // observe is told of each transition of the core. The product has none: the fault tests set it.

@@ -94,7 +94,7 @@ func (o *options) run(ctx context.Context, log zerolog.Logger, out io.Writer) (e
 	if err != nil {
 		return err
 	}
-	l, err := o.listen()
+	l, err := o.listen(ctx, log)
 	if err != nil {
 		return err
 	}

@@ -16,6 +16,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"time"
 )
 
 // Call names what the daemon is to do.
@@ -57,9 +58,8 @@ type Handler func(ctx context.Context, c Call, s Streams) int
 // Listen makes the socket at path with mode 0600. A socket that nobody
 // answers any more is replaced.
 func Listen(path string) (net.Listener, error) {
-	if conn, err := net.Dial("unix", path); err == nil {
-		conn.Close()
-		return nil, fmt.Errorf("another gitd serves this state folder: %s answers", path)
+	if held(path) {
+		return nil, fmt.Errorf("another gitd serves this state folder: %s is open", path)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -73,6 +73,24 @@ func Listen(path string) (net.Listener, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// hangUpLimit is how long a process that is ending has to close its socket.
+const hangUpLimit = time.Second
+
+// held reports whether a process listens at path. One that was killed a moment
+// ago seems to, until the kernel has closed its files and hangs up.
+func held(path string) bool {
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if err := conn.SetReadDeadline(time.Now().Add(hangUpLimit)); err != nil {
+		return true
+	}
+	_, err = conn.Read(make([]byte, 1))
+	return errors.Is(err, os.ErrDeadlineExceeded)
 }
 
 // Serve answers calls until l is closed.
