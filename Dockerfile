@@ -14,6 +14,8 @@ COPY scripts/setup /usr/local/lib/gitd/setup
 RUN /usr/local/lib/gitd/setup runtime && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb
 COPY scripts/docker-entrypoint /usr/local/bin/docker-entrypoint
 COPY --from=build /src/bin/gitd /src/bin/nodeos-init /usr/local/bin/
+# The machines are in this container, and end with it: their apps get SIGTERM first.
+ENV GITD_ON_STOP=halt
 VOLUME /var/lib/gitd
 EXPOSE 2222 8080
 ENTRYPOINT ["docker-entrypoint", "gitd", "serve"]

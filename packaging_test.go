@@ -57,7 +57,7 @@ func TestDockerInstallSteps(t *testing.T) {
 			inRoot(ctx, t, root, "sh", "-c", s.args)
 		case "COPY":
 			copyInto(t, root, built, strings.Fields(s.args))
-		case "VOLUME", "EXPOSE":
+		case "VOLUME", "EXPOSE", "ENV":
 		case "ENTRYPOINT":
 			if s.args != `["docker-entrypoint", "gitd", "serve"]` {
 				t.Errorf("ENTRYPOINT %s", s.args)

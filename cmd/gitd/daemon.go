@@ -36,16 +36,23 @@ import (
 
 // listeners are opened before anything else: if a port is in use, or a second gitd runs on the same state, that must be
 // known before anything is changed.
-type listeners struct{ socket, ssh, http net.Listener }
+type listeners struct {
+	socket, ssh, http net.Listener
+	release           func() // of the state folder
+}
 
-func (o *options) listen() (*listeners, error) {
+func (o *options) listen(ctx context.Context, log zerolog.Logger) (*listeners, error) {
 	state := core.StateDir(o.state)
 	if err := state.Create(); err != nil {
 		return nil, fmt.Errorf("state folder: %w; choose another with --state", err)
 	}
-	l := &listeners{}
-	var err error
+	release, err := holdState(ctx, state, log)
+	if err != nil {
+		return nil, err
+	}
+	l := &listeners{release: release}
 	if l.socket, err = control.Listen(state.Socket()); err != nil {
+		l.close()
 		return nil, err
 	}
 	if l.ssh, err = net.Listen("tcp", o.ssh); err != nil {
@@ -65,6 +72,7 @@ func (l *listeners) close() {
 			x.Close()
 		}
 	}
+	l.release()
 }
 
 // observe is called at each transition of the core. It is nil in the product; the fault tests set it.
@@ -94,6 +102,7 @@ type daemon struct {
 	claimEnd    *time.Timer // nil: somebody can log in
 	svc         cli.Services
 	halt        atomic.Bool // close must stop the machines too
+	onStop      onStop      // whether to stop them when nobody typed halt
 	grace       time.Duration
 }
 
@@ -217,8 +226,8 @@ func installHooks(state core.StateDir) error {
 	return hooks.Install(state.Hooks(), self)
 }
 
-// serve brings the machines into line with the ledger, opens the doors and waits for ctx.
-func (d *daemon) serve(ctx context.Context, out io.Writer) error {
+// begin brings the machines into line with the ledger.
+func (d *daemon) begin(ctx context.Context, out io.Writer) error {
 	if err := d.core.Start(ctx); err != nil {
 		return err
 	}
@@ -226,24 +235,43 @@ func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 		Str("ssh", d.l.ssh.Addr().String()).Str("http", d.l.http.Addr().String()).
 		Str("socket", d.l.socket.Addr().String()).Str("accel", d.driver.Accel()).
 		Strs("host_keys", d.svc.HostKeys).Msg("ready")
-	if err := d.claim(ctx, out); err != nil {
+	return d.claim(ctx, out)
+}
+
+// serve begins, opens the doors and waits for ctx.
+func (d *daemon) serve(ctx context.Context, out io.Writer) error {
+	if err := d.begin(ctx, out); err != nil {
+		if ctx.Err() != nil { // gitd was told to stop before it had begun
+			d.end()
+		}
 		return err
 	}
+	front, closeFront := context.WithCancel(context.WithoutCancel(ctx))
+	defer closeFront()
 	defer context.AfterFunc(ctx, d.core.Close)() // while the doors can still say why a push ends
 	return all(ctx,
 		func(ctx context.Context) error {
-			calls, end := context.WithCancelCause(context.WithoutCancel(ctx))
-			defer end(nil)
-			defer context.AfterFunc(ctx, func() {
-				end(server.ErrStopping)
-				d.l.socket.Close()
-			})()
-			return control.Serve(calls, d.l.socket, d.call)
+			<-ctx.Done()
+			defer closeFront() // the last of the doors: it says that gitd is stopping
+			d.end()
+			return nil
 		},
+		d.answer,
 		func(ctx context.Context) error { return d.door.Serve(ctx, d.l.ssh) },
-		func(ctx context.Context) error { return d.front.Serve(ctx, d.l.http) },
+		func(context.Context) error { return d.front.Serve(front, d.l.http) },
 		func(ctx context.Context) error { return tend(d.ledger, ctx, slog.New(zerolog.NewSlogHandler(d.log))) },
 	)
+}
+
+// answer serves the daemon's unix socket until ctx ends, and then lets the calls say why they end.
+func (d *daemon) answer(ctx context.Context) error {
+	calls, end := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer end(nil)
+	defer context.AfterFunc(ctx, func() {
+		end(server.ErrStopping)
+		d.l.socket.Close()
+	})()
+	return control.Serve(calls, d.l.socket, d.call)
 }
 
 // call answers the daemon's unix socket.
@@ -261,19 +289,29 @@ func (d *daemon) call(ctx context.Context, c control.Call, s control.Streams) in
 	}
 }
 
-// close ends the deployments, stops the machines if somebody halted gitd, and then closes the driver, the logs and the
-// ledger, in this order: the driver writes to the logs.
+// end stops the machines, if somebody halted gitd or they would be killed after it, and leaves them running otherwise.
+func (d *daemon) end() {
+	why := "gitd halt"
+	if !d.halt.Load() {
+		var halts bool
+		if why, halts = d.onStop.halts(); !halts {
+			return
+		}
+		d.halt.Store(true)
+	}
+	d.log.Info().Str("because", why).Dur("grace", d.grace).Msg("stopping the machines")
+	ctx, cancel := context.WithTimeout(context.Background(), d.grace+10*time.Second)
+	defer cancel()
+	d.core.Halt(ctx)
+}
+
+// close ends the deployments, and then closes the driver, the logs and the ledger, in this order: the driver writes to
+// the logs.
 func (d *daemon) close() error {
 	if d.claimEnd != nil {
 		d.claimEnd.Stop()
 	}
-	if d.halt.Load() {
-		ctx, cancel := context.WithTimeout(context.Background(), d.grace+10*time.Second)
-		defer cancel()
-		d.core.Halt(ctx)
-	} else {
-		d.core.Close()
-	}
+	d.core.Close()
 	err := errors.Join(d.driver.Close(), d.logs.Close(), d.ledger.Close())
 	d.log.Info().Bool("machines_stopped", d.halt.Load()).Msg("stopped")
 	return err

@@ -41,7 +41,7 @@ func daemonOf(ts *testscript.TestScript) *testDaemon {
 }
 
 // cmdServe starts gitd and waits until it is ready. A second serve uses the addresses of the first. `serve -user` runs
-// gitd as an ordinary user.
+// gitd as an ordinary user, and `serve -container` as the one program of a container.
 func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		ts.Fatalf("unsupported: ! serve")
@@ -54,7 +54,8 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 		return "127.0.0.1:0"
 	}
 	asUser := len(args) > 0 && args[0] == "-user"
-	if asUser {
+	contained := len(args) > 0 && args[0] == "-container"
+	if asUser || contained {
 		args = args[1:]
 	}
 	args = append([]string{"serve", "--log-level", "debug", "--ssh", addr("SSH_PORT"), "--http", addr("HTTP_PORT")}, args...)
@@ -63,6 +64,9 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if asUser {
 		ts.Check(d.becomeUser(cmd))
+	}
+	if contained {
+		inContainer(cmd)
 	}
 	ts.Setenv("GITD_STATE", d.state)
 	ts.Check(d.start(cmd))
@@ -188,11 +192,7 @@ func cmdKill9(ts *testscript.TestScript, neg bool, _ []string) {
 func cmdHalt(ts *testscript.TestScript, neg bool, _ []string) {
 	d := daemonOf(ts)
 	ts.Check(ts.Exec("gitd", "halt"))
-	select {
-	case <-d.ended:
-	case <-time.After(eventLimit):
-		ts.Fatalf("gitd does not end:\n%s", d.log())
-	}
+	d.awaitEnd(ts)
 }
 
 // cmdWaitLog waits until the daemon has logged a text.

@@ -72,6 +72,8 @@ func TestScripts(t *testing.T) {
 			"kill9":     cmdKill9,
 			"folded":    cmdFolded,
 			"halt":      cmdHalt,
+			"term":      cmdTerm,
+			"ended":     cmdEnded,
 			"waitlog":   cmdWaitLog,
 			"copyapp":   cmdCopyApp,
 			"machines":  cmdMachines,

@@ -40,6 +40,7 @@ type options struct {
 	holdLimit  time.Duration
 	parallel   int // how many builds run side by side
 	stopGrace  time.Duration
+	onStop     string
 	buildLimit time.Duration
 	logLevel   string
 	flags      *pflag.FlagSet // that these came from
@@ -78,6 +79,7 @@ func (o *options) serveFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.parallel, "builds", 0, "builds that run side by side; 0: as many as there are cores")
 	f.IntVar(&o.keep, "keep", 5, "images of each app that are kept for rollbacks; the live one and the one before always are")
 	f.DurationVar(&o.stopGrace, "stop-grace", 10*time.Second, "between SIGTERM and SIGKILL for an app")
+	f.StringVar(&o.onStop, "on-stop", stopAuto, "the machines, when gitd is told to end: keep, halt, or auto: halt if the host or the container ends too")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 }
 
@@ -96,7 +98,11 @@ func (o *options) builderFlags(f *pflag.FlagSet) {
 func (o *options) run(ctx context.Context, log zerolog.Logger, out io.Writer) (err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	l, err := o.listen()
+	end, err := newOnStop(o.onStop)
+	if err != nil {
+		return err
+	}
+	l, err := o.listen(ctx, log)
 	if err != nil {
 		return err
 	}
@@ -105,6 +111,7 @@ func (o *options) run(ctx context.Context, log zerolog.Logger, out io.Writer) (e
 	if err != nil {
 		return err
 	}
+	d.onStop = end
 	defer func() { err = errors.Join(err, d.close()) }()
 	return d.serve(ctx, out)
 }

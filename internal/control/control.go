@@ -57,9 +57,8 @@ type Handler func(ctx context.Context, c Call, s Streams) int
 
 // Listen makes the socket at path with mode 0600. A socket that no process answers any more is replaced.
 func Listen(path string) (net.Listener, error) {
-	if conn, err := net.Dial("unix", path); err == nil {
-		conn.Close()
-		return nil, fmt.Errorf("another gitd serves this state folder: %s answers", path)
+	if held(path) {
+		return nil, fmt.Errorf("another gitd serves this state folder: %s is open", path)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
@@ -77,6 +76,24 @@ func Listen(path string) (net.Listener, error) {
 
 // farewell bounds how long Serve waits, at its end, for calls to say that they end too.
 const farewell = time.Second
+
+// hangUpLimit is how long a process that is ending has to close its socket.
+const hangUpLimit = time.Second
+
+// held reports whether a process listens at path. One that was killed a moment
+// ago seems to, until the kernel has closed its files and hangs up.
+func held(path string) bool {
+	conn, err := net.Dial("unix", path)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	if err := conn.SetReadDeadline(time.Now().Add(hangUpLimit)); err != nil {
+		return true
+	}
+	_, err = conn.Read(make([]byte, 1))
+	return errors.Is(err, os.ErrDeadlineExceeded)
+}
 
 // Serve answers calls until l is closed. Then it gives those that run a moment
 // for their last words: one that drew on a terminal restores it.

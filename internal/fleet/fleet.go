@@ -122,18 +122,26 @@ func (f *Fleet) Halt(ctx context.Context, app, why string) error {
 	return f.booter.stop(ctx, inst.ID(), f.cfg.Limits.Grace)
 }
 
-// HaltAll stops every machine. Live releases stay live in the ledger, so the next process starts them again. It must be
-// called after the fleet's background work has ended.
+// HaltAll stops every machine, those too that were replaced and have not ended yet. Live releases stay live in the
+// ledger, so the next process starts them again. It must be called after the fleet's background work has ended.
 func (f *Fleet) HaltAll(ctx context.Context) {
-	var all sync.WaitGroup
+	ids := map[string]bool{}
 	for _, k := range f.allKeepers() {
-		inst := k.current()
-		if !k.unserve(inst) {
-			continue
+		if inst := k.halted(); inst != nil {
+			ids[inst.ID()] = true
 		}
+	}
+	running, err := f.cfg.Driver.List(ctx)
+	if err != nil {
+		f.cfg.Log.Error("machines cannot be listed; those that were replaced go on", "error", err)
+	}
+	for _, m := range running {
+		ids[m.ID] = true
+	}
+	var all sync.WaitGroup
+	for id := range ids {
 		all.Go(func() {
-			f.cfg.Router.Down(k.name(), "gitd is stopping")
-			f.booter.stop(ctx, inst.ID(), f.cfg.Limits.Grace) //nolint:errcheck // logged; the next start removes it
+			f.booter.stop(ctx, id, f.cfg.Limits.Grace) //nolint:errcheck // logged; the next start removes it
 		})
 	}
 	all.Wait()

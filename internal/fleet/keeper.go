@@ -79,6 +79,19 @@ func (k *keeper) unserve(inst *Instance) bool {
 	return true
 }
 
+// halted has the front door say that gitd is stopping, and returns what served the app, or nil. An app that is down
+// for a reason of its own keeps that reason.
+func (k *keeper) halted() *Instance {
+	k.mu.Lock()
+	inst, starting := k.serving, k.starting
+	k.serving = nil
+	k.mu.Unlock()
+	if inst != nil || starting {
+		k.goDown("gitd is stopping", false)
+	}
+	return inst
+}
+
 func (k *keeper) current() *Instance {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -75,6 +75,9 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	if d.conn, err = connect(ctx, uri); err != nil {
 		return nil, err
 	}
+	if err := d.takeOver(ctx, cfg.URI); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
 	if err := d.attach(uri, cfg.Accel); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}

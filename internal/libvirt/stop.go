@@ -39,6 +39,9 @@ func (d *Driver) Adopt(_ context.Context, id string, w core.Watch) (core.Machine
 
 // greet opens the channel of a machine that runs, and asks for its state.
 func (d *Driver) greet(dom *libvirt.Domain, m *machine) error {
+	if err := d.dropStaleLock(m.id); err != nil {
+		return err
+	}
 	c, err := openChannel(d.conn, dom)
 	if err != nil {
 		return err

@@ -97,7 +97,10 @@ func draining(old *backend) func(ctx context.Context) {
 }
 
 // Down implements fleet.Router. Requests that run go on: the machine may still answer them.
-func (p *Proxy) Down(app, reason string) { p.table.set(app, route{reason: reason}) }
+func (p *Proxy) Down(app, reason string) {
+	p.table.set(app, route{reason: reason})
+	p.log.Debug().Str("app", app).Str("reason", reason).Msg("app is down")
+}
 
 // Remove implements fleet.Router.
 func (p *Proxy) Remove(app string) { p.table.remove(app) }

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"github.com/nodeos-dev/gitd/internal/base/filelock"
+	"github.com/nodeos-dev/gitd/internal/control"
+	"github.com/nodeos-dev/gitd/internal/core"
+)
+
+// waitingLog reports the line that says that a gitd is waited for.
+type waitingLog struct{ seen chan struct{} }
+
+func (w waitingLog) Write(line []byte) (int, error) {
+	if bytes.Contains(line, []byte("another gitd has the state folder")) {
+		close(w.seen)
+	}
+	return len(line), nil
+}
+
+// TestHoldState: the gitd before is waited for while it ends; one that serves is named and left alone.
+func TestHoldState(t *testing.T) {
+	state := core.StateDir(t.TempDir())
+	if err := os.WriteFile(lockFile(state), []byte("4711\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before, err := filelock.Take(t.Context(), lockFile(state), func() { t.Error("nobody has it") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("ending", func(t *testing.T) {
+		log := waitingLog{make(chan struct{})}
+		go func() {
+			<-log.seen
+			before()
+		}()
+		if before, err = holdState(t.Context(), state, zerolog.New(log)); err != nil {
+			t.Fatal(err)
+		}
+		if got := lockHolder(lockFile(state)); got != fmt.Sprintf("process %d", os.Getpid()) {
+			t.Errorf("the lock is said to be of %s", got)
+		}
+	})
+	t.Run("told to end while it waits", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		log := waitingLog{make(chan struct{})}
+		go func() {
+			<-log.seen
+			cancel()
+		}()
+		if _, err := holdState(ctx, state, zerolog.New(log)); err == nil {
+			t.Error("two have the state folder")
+		}
+	})
+	t.Run("killed, and not yet gone", func(t *testing.T) {
+		l, err := net.Listen("unix", state.Socket()) // takes connections, and nobody answers
+		if err != nil {
+			t.Fatal(err)
+		}
+		log := waitingLog{make(chan struct{})}
+		go func() {
+			<-log.seen
+			l.Close()
+			before()
+		}()
+		if before, err = holdState(t.Context(), state, zerolog.New(log)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	t.Run("serving", func(t *testing.T) {
+		l, err := control.Listen(state.Socket())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go control.Serve(t.Context(), l, func(context.Context, control.Call, control.Streams) int { return 0 }) //nolint:errcheck // ends with l
+		_, err = holdState(t.Context(), state, zerolog.Nop())
+		want := fmt.Sprintf("another gitd, process %d, serves this state folder", os.Getpid())
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	})
+	before()
+}

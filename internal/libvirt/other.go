@@ -1,0 +1,128 @@
+package libvirt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nodeos-dev/gitd/internal/core"
+)
+
+// usedFile has the URI of the driver that ran machines of this state folder last, as it was given to gitd.
+func (f machineFiles) usedFile() string { return filepath.Join(f.state.Libvirt(), "uri") }
+
+// takeOver refuses to begin where machines of this state folder run on another driver: this one does not see them,
+// would start their apps a second time, and two QEMUs would write to one volume. given is the URI as it was given to
+// gitd, which is remembered when nothing is in the way.
+func (d *Driver) takeOver(ctx context.Context, given string) error {
+	before, err := os.ReadFile(d.usedFile())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	used := strings.TrimSuffix(string(before), "\n")
+	if err == nil && used == given {
+		return nil
+	}
+	others, err := others(ctx, d, used)
+	if err != nil {
+		return err
+	}
+	if len(others) > 0 {
+		return fmt.Errorf("machines of this state folder still run on another libvirt driver than %s, and have their volumes: %s. "+
+			"Stop them with it first: `gitd serve --state %[3]s --libvirt %[4]s`, and once it is ready `gitd halt --state %[3]s`; "+
+			"then start this one again", driverName(given), strings.Join(others, ", "), shellWord(d.owner), shellWord(used))
+	}
+	if err := os.WriteFile(d.usedFile(), []byte(given+"\n"), 0o600); err != nil {
+		d.log.Warn().Err(err).Msg("which libvirt driver is used is not remembered; the next start looks for other machines again")
+	}
+	return nil
+}
+
+// others are the machines of d's state folder that run elsewhere: on this host, by its processes, and on the host that
+// was used before, by its libvirt.
+func others(ctx context.Context, d *Driver, used string) ([]string, error) {
+	running, err := runningQEMUs(d.owner)
+	if err != nil {
+		return nil, err
+	}
+	known, err := d.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	strange := slices.DeleteFunc(running, func(id string) bool {
+		return slices.ContainsFunc(known, func(m core.Machine) bool { return m.ID == id })
+	})
+	if isLocal(used) {
+		return strange, nil
+	}
+	remote, err := remoteMachines(ctx, d, used)
+	return append(strange, remote...), err
+}
+
+// remoteMachines asks the libvirt of another host for machines of d's state folder.
+func remoteMachines(ctx context.Context, d *Driver, uri string) (ids []string, err error) {
+	conn, err := connect(ctx, uri)
+	if err != nil {
+		return nil, fmt.Errorf("machines of this state folder may still run where they did before: %w; "+
+			"if that host is gone for good, remove %s", err, d.usedFile())
+	}
+	there := &Driver{conn: conn, owner: d.owner, log: d.log}
+	machines, err := there.List(ctx)
+	for _, m := range machines {
+		ids = append(ids, m.ID)
+	}
+	_, closeErr := conn.Close()
+	return ids, errors.Join(err, closeErr)
+}
+
+// runningQEMUs are the machines whose QEMU runs on this host with files of the state folder, whoever started it. A
+// process that has ended and was not reaped has no arguments any more, and is none.
+func runningQEMUs(state string) (ids []string, err error) {
+	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	for _, file := range all {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		if id := machineOf(text, state); id != "" {
+			ids = append(ids, id)
+		}
+	}
+	return ids, err
+}
+
+// machineOf reads the arguments of a QEMU that libvirt started: -name guest=ID,…, and -kernel with a file of the state
+// folder. Empty: it is no machine of this state folder.
+func machineOf(cmdline []byte, state string) (id string) {
+	ours := false
+	args := strings.Split(string(bytes.TrimSuffix(cmdline, []byte{0})), "\x00")
+	for i := 1; i < len(args); i++ {
+		switch args[i-1] {
+		case "-kernel":
+			ours = strings.HasPrefix(args[i], state+"/")
+		case "-name":
+			name, _, _ := strings.Cut(args[i], ",")
+			id, _ = strings.CutPrefix(name, "guest=")
+		}
+	}
+	if !ours || !machineID.MatchString(id) {
+		return ""
+	}
+	return id
+}
+
+// driverName is a URI as people read it.
+func driverName(uri string) string {
+	if uri == "" {
+		return "gitd's own"
+	}
+	return uri
+}
+
+// shellWord quotes what people are told to type.
+func shellWord(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
