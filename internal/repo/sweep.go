@@ -11,8 +11,9 @@ import (
 var unfinished = []string{"objects/tmp_objdir-*", "objects/incoming-*", "objects/pack/tmp_*"}
 
 // locks are files that a git holds while it changes a ref or a setting; the
-// next one refuses to work beside them.
-var locks = []string{"*.lock", "refs/heads/*.lock"}
+// next one refuses to work beside them. With them goes a label that was being
+// written.
+var locks = []string{"*.lock", "refs/heads/*.lock", ".gitd.json*"}
 
 // sweep removes what killed receive-packs of app left. git itself would after
 // two weeks at the earliest; that none is still writing only the app's gate

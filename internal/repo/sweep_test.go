@@ -58,6 +58,7 @@ func TestKilledReceivePackLeavesNothing(t *testing.T) {
 	drop("objects/tmp_objdir-incoming-GhIjKl/pack/tmp_pack_2")
 	drop("refs/heads/main.lock")
 	drop("config.lock")
+	drop(".gitd.json123")
 	again, err := Open(state)
 	if err != nil {
 		t.Fatal(err)
