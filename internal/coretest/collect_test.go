@@ -1,6 +1,7 @@
 package coretest
 
 import (
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -25,12 +26,15 @@ func (w *world) hasLayer(n int) bool {
 	return err == nil
 }
 
-// waitUntilGone waits for the collections that remove these layers.
+// waitUntilGone waits for the collections that remove these layers. An image whose release still drains when a collection
+// looks is removed by the next one, which may have been asked for already or not: it is asked for here.
 func (w *world) waitUntilGone(layers ...int) {
+	w.t.Helper()
 	for _, n := range layers {
-		for w.hasLayer(n) {
-			<-w.swept
-		}
+		w.eventually(fmt.Sprintf("layer %d is gone", n), func() bool {
+			w.core.Soon("")
+			return !w.hasLayer(n)
+		})
 	}
 }
 

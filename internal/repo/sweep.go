@@ -12,8 +12,8 @@ import (
 var unfinished = []string{"objects/tmp_objdir-*", "objects/incoming-*", "objects/pack/tmp_*"}
 
 // locks are files that a process of git holds while it changes a ref or a setting. While such a file is there, no other
-// process of git makes that change.
-var locks = []string{"*.lock", "refs/heads/*.lock"}
+// process of git makes that change. A label that was being written goes with them.
+var locks = []string{"*.lock", "refs/heads/*.lock", ".gitd.json*"}
 
 // sweep removes what killed receive-packs of app have left. Git itself would do so after two weeks at the earliest.
 // Only the app's gate calls it, because only the gate knows that no receive-pack is still writing.

@@ -59,6 +59,7 @@ func TestKilledReceivePackLeavesNothing(t *testing.T) {
 	drop("refs/heads/main.lock")
 	drop("refs/tags/a/b.lock")
 	drop("config.lock")
+	drop(".gitd.json123")
 	again, err := Open(state)
 	if err != nil {
 		t.Fatal(err)

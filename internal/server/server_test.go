@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
+	gossh "golang.org/x/crypto/ssh"
+
 	"github.com/nodeos-dev/gitd/internal/cli"
 	"github.com/nodeos-dev/gitd/internal/core"
-
-	gossh "golang.org/x/crypto/ssh"
 )
 
 func TestAppName(t *testing.T) {

@@ -39,7 +39,7 @@ func (s *Store) Recover(known []core.Volume) (strays []string, missing []core.Vo
 	return strays, missing, s.dropLabels(func(id string) bool { return byID[id] || files[id] != nil })
 }
 
-// dropLabels removes the labels of volumes that are gone.
+// dropLabels removes the labels of volumes that are gone, and those that were being written.
 func (s *Store) dropLabels(there func(id string) bool) error {
 	labels, err := filepath.Glob(core.LabelFiles(s.state).Volume("*"))
 	for _, path := range labels {
@@ -47,7 +47,11 @@ func (s *Store) dropLabels(there func(id string) bool) error {
 			err = errors.Join(err, remove(path))
 		}
 	}
-	return err
+	begun, globErr := filepath.Glob(filepath.Join(s.state.Volumes(), ".*.json*"))
+	for _, path := range begun {
+		err = errors.Join(err, remove(path))
+	}
+	return errors.Join(err, globErr)
 }
 
 // recoverNew completes creations whose volume is in the ledger, and undoes the others.

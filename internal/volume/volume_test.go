@@ -169,6 +169,15 @@ func TestRecover(t *testing.T) {
 		{"removal, after the ledger", func(t *testing.T, s *Store, v core.Volume) {
 			write(t, s.state.Volume(v.ID)+markRemoved)
 		}, false, []string{}, 0, 0},
+		{"removal, with its label", func(t *testing.T, s *Store, v core.Volume) {
+			write(t, s.state.Volume(v.ID)+markRemoved)
+			write(t, core.LabelFiles(s.state).Volume(v.ID))
+		}, false, []string{}, 0, 0},
+		{"a label, half written beside the one before", func(t *testing.T, s *Store, v core.Volume) {
+			write(t, s.state.Volume(v.ID))
+			write(t, core.LabelFiles(s.state).Volume(v.ID))
+			write(t, s.state.Volumes()+"/."+v.ID+".json123")
+		}, true, []string{"a.ext4", "a.json"}, 0, 0},
 		{"a mark beside another file", func(t *testing.T, s *Store, v core.Volume) {
 			write(t, s.state.Volume(v.ID))
 			write(t, s.state.Volume(v.ID)+markNew)
