@@ -51,6 +51,7 @@ type EventKind string
 const (
 	EventBooted    EventKind = "booted"    // init runs and has its disks. Detail: its time so far. Boot
 	EventListening EventKind = "listening" // the app accepts connections on Port. Boot
+	EventMisplaced EventKind = "misplaced" // the app has settled on another address than Port's; Detail: which
 	EventExited    EventKind = "exited"    // the app's process ended; Detail says how
 	EventLog       EventKind = "log"       // a line of output; Stream and Line
 	EventStats     EventKind = "stats"     // what the machine uses; Stats. Every few seconds

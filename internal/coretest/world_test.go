@@ -516,6 +516,12 @@ func TestFailureChangesNothing(t *testing.T) {
 				m.watch(core.Event{Kind: core.EventGone, Detail: "out of memory"})
 			}
 		}, "the app did not start: out of memory"},
+		{"listens for itself only", func(w *world) {
+			w.driver.app = func(m *fakeMachine) {
+				m.watch(core.Event{Kind: core.EventBooted})
+				m.watch(core.Event{Kind: core.EventMisplaced, Detail: "127.0.0.1:3000"})
+			}
+		}, "the app listens on 127.0.0.1:3000, where it cannot be reached, and not on port 8080"},
 		{"panic", func(w *world) {
 			w.driver.app = func(m *fakeMachine) { m.watch(core.Event{Kind: core.EventGone, Detail: "kernel panic"}) }
 		}, "the app did not start: kernel panic"},
@@ -584,6 +590,19 @@ func TestTagBootsTheKeptImage(t *testing.T) {
 	}
 	if reject, out := w.pushRef(tag); reject != "" || !strings.Contains(out, "v3 already runs this commit") {
 		t.Errorf("again: rejected %q:\n%s", reject, out)
+	}
+}
+
+// TestListensAfterAll: a guest that gave its app up, and sees it listen on its port after all, is believed.
+func TestListensAfterAll(t *testing.T) {
+	w := newWorld(t)
+	w.driver.app = func(m *fakeMachine) {
+		m.watch(core.Event{Kind: core.EventBooted})
+		m.watch(core.Event{Kind: core.EventListening})
+		m.watch(core.Event{Kind: core.EventMisplaced, Detail: "127.0.0.1:3000"})
+	}
+	if reject, out := w.push(none, commit(1)); reject != "" {
+		t.Errorf("rejected %q:\n%s", reject, out)
 	}
 }
 
