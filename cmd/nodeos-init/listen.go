@@ -22,22 +22,34 @@ const (
 	listenHint = 3 * time.Second
 )
 
-// awaitListening calls listening once, when something accepts connections from the host on port. It calls hint at most
-// once, if something listens where the host cannot reach it. It returns after listening, or when ctx ends.
-func awaitListening(ctx context.Context, port int, listening func(), hint func(text string)) {
-	began, hinted := time.Now(), false
+// listenNews is told of where an app listens, of each thing once at most.
+type listenNews struct {
+	listening func()                     // something accepts connections from the host on the port
+	hint      func(text string)          // something listens in vain
+	misplaced func(where netip.AddrPort) // that is all there will be: see settling
+}
+
+// awaitListening looks where the app listens until that is its port, or ctx
+// ends.
+func awaitListening(ctx context.Context, port int, tell listenNews) {
+	began, hinted, told := time.Now(), false, false
+	settling := settling{use: appUse}
 	for {
 		sockets := listeningSockets()
 		if reachable(sockets, port) {
 			if ctx.Err() == nil {
-				listening()
+				tell.listening()
 			}
 			return
 		}
 		waited := time.Since(began)
 		if text := advice(sockets, port); !hinted && waited > listenHint && text != "" {
-			hint(text)
+			tell.hint(text)
 			hinted = true
+		}
+		if where, sure := settling.look(time.Now(), sockets, port); sure && !told {
+			tell.misplaced(where)
+			told = true
 		}
 		pause := listenPoll
 		if waited > listenSlowFrom {

@@ -99,7 +99,9 @@ func TestAwaitListening(t *testing.T) {
 	}
 	defer l.Close()
 	called := 0
-	awaitListening(t.Context(), l.Addr().(*net.TCPAddr).Port, func() { called++ }, func(hint string) { t.Error(hint) })
+	awaitListening(t.Context(), l.Addr().(*net.TCPAddr).Port, listenNews{
+		listening: func() { called++ }, hint: func(hint string) { t.Error(hint) }, misplaced: func(w netip.AddrPort) { t.Error(w) },
+	})
 	if called != 1 {
 		t.Errorf("listening was called %d times", called)
 	}

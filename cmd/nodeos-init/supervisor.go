@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/netip"
 	"os"
 	"sync"
 	"time"
@@ -176,14 +177,18 @@ func (s *supervisor) startApp() (over bool) {
 	for i, stream := range []string{"stdout", "stderr"} {
 		r.output.Go(func() { capture(p.output[i], func(text string) { s.out.line(stream, text) }) })
 	}
-	go awaitListening(ctx, s.begin.Port,
-		func() {
+	go awaitListening(ctx, s.begin.Port, listenNews{
+		listening: func() {
 			select {
 			case s.listening <- r:
 			case <-ctx.Done():
 			}
 		},
-		func(hint string) { s.out.log("%s", hint) })
+		hint: func(text string) { s.out.log("%s", text) },
+		misplaced: func(where netip.AddrPort) {
+			s.out.put(guest.Message{Kind: guest.KindMisplaced, Misplaced: &guest.Misplaced{Address: where.String()}})
+		},
+	})
 	return false
 }
 

@@ -26,8 +26,8 @@ func (w *world) hasLayer(n int) bool {
 	return err == nil
 }
 
-// waitUntilGone waits for the collections that remove these layers. An image whose release still drains when a collection
-// looks is removed by the next one, which may have been asked for already or not: it is asked for here.
+// waitUntilGone waits for the collections that remove these layers. An image whose release still drains when a
+// collection looks is removed by the next one, which may have been asked for already or not: it is asked for here.
 func (w *world) waitUntilGone(layers ...int) {
 	w.t.Helper()
 	for _, n := range layers {

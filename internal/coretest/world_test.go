@@ -519,6 +519,12 @@ func TestFailureChangesNothing(t *testing.T) {
 				m.watch(core.Event{Kind: core.EventGone, Detail: "out of memory"})
 			}
 		}, "the app did not start: out of memory"},
+		{"listens for itself only", func(w *world) {
+			w.driver.app = func(m *fakeMachine) {
+				m.watch(core.Event{Kind: core.EventBooted})
+				m.watch(core.Event{Kind: core.EventMisplaced, Detail: "127.0.0.1:3000"})
+			}
+		}, "the app listens on 127.0.0.1:3000, where it cannot be reached, and not on port 8080"},
 		{"panic", func(w *world) {
 			w.driver.app = func(m *fakeMachine) { m.watch(core.Event{Kind: core.EventGone, Detail: "kernel panic"}) }
 		}, "the app did not start: kernel panic"},
@@ -590,8 +596,22 @@ func TestTagBootsTheKeptImage(t *testing.T) {
 	}
 }
 
-// TestRestart: a machine outlives gitd and is adopted; a machine that is gone is started; a machine that the ledger
-// does not want is stopped; an interrupted release is marked as failed.
+// TestListensAfterAll: a guest that gave its app up, and sees it listen on its port after all, is believed.
+func TestListensAfterAll(t *testing.T) {
+	w := newWorld(t)
+	w.driver.app = func(m *fakeMachine) {
+		m.watch(core.Event{Kind: core.EventBooted})
+		m.watch(core.Event{Kind: core.EventListening})
+		m.watch(core.Event{Kind: core.EventMisplaced, Detail: "127.0.0.1:3000"})
+	}
+	if reject, out := w.push(none, commit(1)); reject != "" {
+		t.Errorf("rejected %q:\n%s", reject, out)
+	}
+}
+
+// TestRestart: a machine outlives gitd and is adopted; one that is gone is
+// started; one that the ledger does not want is stopped; an interrupted
+// release is failed.
 func TestRestart(t *testing.T) {
 	w := newWorld(t)
 	w.push(none, commit(1))

@@ -140,12 +140,25 @@ func (i *Instance) await(ctx context.Context, limit time.Duration, event <-chan 
 		return nil
 	case <-i.ended:
 		return i.didNotStart()
+	case <-i.misplaced:
+		if latch.Closed(event) {
+			return nil
+		}
+		return i.listensElsewhere()
 	case <-bound.Done():
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		return late
 	}
+}
+
+// listensElsewhere is why a candidate is not waited for any longer: see docs/decisions/0063-wrong-port.md.
+func (i *Instance) listensElsewhere() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return core.Reject(fmt.Sprintf("the app listens on %s, where it cannot be reached, and not on port %d", i.where, guestPort),
+		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
 }
 
 func (i *Instance) didNotStart() error {

@@ -28,6 +28,7 @@ type Instance struct {
 
 	booted    chan struct{} // closed by EventBooted, or by the first EventListening
 	listening chan struct{} // closed by the first EventListening
+	misplaced chan struct{} // closed by EventMisplaced before listening
 	ended     chan struct{} // closed by EventGone, EventHung, or an exit before listening
 
 	mu      sync.Mutex
@@ -35,6 +36,7 @@ type Instance struct {
 	machine core.Machine
 	tail    []string
 	why     string    // why it ended
+	where   string    // the address at which the app listens in vain
 	boot    string    // the guest's own account of its boot
 	over    bool      // EventGone or EventHung has come
 	up      time.Time // since when the app listens; zero: it does not
@@ -56,7 +58,7 @@ type hooks struct {
 func newInstance(r core.Release, out Output) *Instance {
 	return &Instance{
 		release: r, out: out, app: r.App,
-		booted: make(chan struct{}), listening: make(chan struct{}), ended: make(chan struct{}),
+		booted: make(chan struct{}), listening: make(chan struct{}), misplaced: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 
@@ -77,6 +79,11 @@ func (i *Instance) watch(e core.Event) {
 		}
 		latch.Close(i.booted)
 		latch.Close(i.listening)
+	case core.EventMisplaced:
+		if !latch.Closed(i.misplaced) {
+			i.where = progress.Printable(e.Detail)
+		}
+		latch.Close(i.misplaced)
 	case core.EventExited:
 		i.exited(e)
 	case core.EventLog:

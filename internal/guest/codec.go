@@ -126,6 +126,8 @@ func (m Message) complete() bool {
 		return m.Stop != nil
 	case KindBooted:
 		return m.Booted != nil
+	case KindMisplaced:
+		return m.Misplaced != nil
 	case KindExited:
 		return m.Exited != nil
 	case KindLog:

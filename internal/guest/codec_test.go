@@ -23,6 +23,7 @@ func samples() []Message {
 		{Kind: KindStop, Stop: &Stop{GraceMillis: 10000}},
 		{Kind: KindBooted, Booted: &Booted{KernelMillis: 600, InitMillis: 700, Kernel: "6.1.0"}},
 		{Kind: KindListening},
+		{Kind: KindMisplaced, Misplaced: &Misplaced{Address: "127.0.0.1:3000"}},
 		{Kind: KindExited, Exited: &Exited{Code: -1, Signal: "SIGKILL", Reason: "ended by SIGKILL", Restarts: 2}},
 		{Kind: KindLog, Log: &Log{Stream: "stdout", Line: "hello \u2028 world", UnixNano: 5, Dropped: 3}},
 		{Kind: KindFailed, Failed: "no disk"},

@@ -50,6 +50,7 @@ const (
 const (
 	KindBooted    Kind = "booted"    // init runs, disks are mounted; sent at start and after hello
 	KindListening Kind = "listening" // the app accepts connections on its port
+	KindMisplaced Kind = "misplaced" // the app listens where the host cannot reach it, and has settled there
 	KindExited    Kind = "exited"    // the app's process ended
 	KindLog       Kind = "log"       // a line of output
 	KindBeat      Kind = "beat"      // init is alive; every BeatPeriod
@@ -68,6 +69,7 @@ type Message struct {
 	Ack       *Ack       `json:"ack,omitempty"`
 	Booted    *Booted    `json:"booted,omitempty"`
 	Listening *Listening `json:"listening,omitempty"` // nil: an older guest, or one that was asked again
+	Misplaced *Misplaced `json:"misplaced,omitempty"`
 	Exited    *Exited    `json:"exited,omitempty"`
 	Log       *Log       `json:"log,omitempty"`
 	Beat      *Clock     `json:"beat,omitempty"`
@@ -135,6 +137,11 @@ type Listening struct {
 	StartMillis  int `json:"start_ms"`          // until the app's program was started
 	CodeMillis   int `json:"code_ms,omitempty"` // until it opened the first file of the app; 0: not seen
 	ListenMillis int `json:"listen_ms"`         // until it accepted connections
+}
+
+// Misplaced tells where an app listens that does not listen on its port, or not for the host.
+type Misplaced struct {
+	Address string `json:"address"` // "127.0.0.1:3000"
 }
 
 // Exited tells how the app's process ended.

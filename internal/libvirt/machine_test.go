@@ -288,6 +288,8 @@ func FuzzMachine(f *testing.F) {
 		booted(5000), booted(math.MaxInt), line(1, "x"), line(math.MaxUint64, "\x1b[31m"),
 		{Kind: guest.KindListening, Listening: &guest.Listening{StartMillis: -1, CodeMillis: 1, ListenMillis: math.MaxInt}},
 		{Kind: guest.KindExited, Exited: &guest.Exited{Reason: "exit code 1"}},
+		{Kind: guest.KindMisplaced, Misplaced: &guest.Misplaced{Address: "127.0.0.1:3000"}},
+		{Kind: guest.KindMisplaced, Misplaced: &guest.Misplaced{Address: "[fe80::1%\x1b[31m]:3000"}},
 		{Kind: guest.KindBeat, Beat: &guest.Clock{UnixNano: math.MinInt64}},
 		{Kind: guest.KindStats, Stats: &guest.Stats{MemoryTotal: -1, CPUMillis: math.MaxInt64, Load: -1}},
 		{Kind: guest.KindFailed, Failed: "no disk"}, {Kind: guest.KindStart, Start: &guest.Start{}}, {Kind: "weather"},
@@ -321,7 +323,8 @@ func FuzzMachine(f *testing.F) {
 }
 
 func checkEvents(t *testing.T, events []core.Event, sent int) {
-	known := []core.EventKind{core.EventBooted, core.EventListening, core.EventExited, core.EventLog, core.EventStats}
+	known := []core.EventKind{core.EventBooted, core.EventListening, core.EventExited, core.EventLog, core.EventStats,
+		core.EventMisplaced}
 	last := len(events) - 1
 	// A line with a loss is two events, and no message is shorter than this.
 	if most := 2*(sent/len(`{"v":1,"kind":"x"}`)) + 1; len(events) > most {

@@ -3,6 +3,7 @@ package libvirt
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -20,6 +21,10 @@ func (m *machine) message(msg guest.Message) {
 		m.hasBooted(*msg.Booted)
 	case guest.KindListening:
 		m.event(core.Event{Kind: core.EventListening, Boot: m.boot.listening(msg.Listening)})
+	case guest.KindMisplaced:
+		if where, err := netip.ParseAddrPort(msg.Misplaced.Address); err == nil {
+			m.event(core.Event{Kind: core.EventMisplaced, Detail: netip.AddrPortFrom(where.Addr().WithZone(""), where.Port()).String()})
+		}
 	case guest.KindExited:
 		m.event(core.Event{Kind: core.EventExited, Detail: msg.Exited.Reason})
 	case guest.KindLog:
