@@ -37,10 +37,10 @@ func TestHoldState(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Run("ending", func(t *testing.T) {
-		log := waitingLog{make(chan struct{})}
+		log, holder := waitingLog{make(chan struct{})}, before
 		go func() {
 			<-log.seen
-			before()
+			holder()
 		}()
 		if before, err = holdState(t.Context(), state, zerolog.New(log)); err != nil {
 			t.Fatal(err)
@@ -65,11 +65,11 @@ func TestHoldState(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		log := waitingLog{make(chan struct{})}
+		log, holder := waitingLog{make(chan struct{})}, before
 		go func() {
 			<-log.seen
 			l.Close()
-			before()
+			holder()
 		}()
 		if before, err = holdState(t.Context(), state, zerolog.New(log)); err != nil {
 			t.Fatal(err)
