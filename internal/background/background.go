@@ -36,9 +36,6 @@ func New() *Work {
 // Context ends when Close is called.
 func (w *Work) Context() context.Context { return w.life }
 
-// Ending reports whether Close was called.
-func (w *Work) Ending() bool { return w.life.Err() != nil }
-
 // Begin counts a piece of work that Close waits for, or refuses it because the daemon is stopping.
 func (w *Work) Begin() (done func(), err error) {
 	w.mu.Lock()

@@ -99,16 +99,14 @@ func (d *deployment) verify(ctx context.Context) (sound func() error) {
 func (d *deployment) boot(ctx context.Context, spec core.MachineSpec, sound func() error) (*fleet.Instance, error) {
 	d.observe(core.AtBoot)
 	candidate, err := d.cfg.Fleet.Boot(ctx, spec, d.release, d.report)
-	if bad := sound(); bad != nil {
-		if err == nil {
-			d.cfg.Fleet.Discard(candidate)
-		}
-		return nil, bad // this may also be why it did not boot
+	bad := sound()
+	if bad == nil {
+		return candidate, err
 	}
-	if err != nil {
-		return nil, err
+	if err == nil {
+		d.cfg.Fleet.Discard(candidate)
 	}
-	return candidate, nil
+	return nil, bad // this may also be why it did not boot
 }
 
 // swap makes a healthy candidate live. Once the turn is fixed, no other deployment can take the place of this one.
@@ -169,7 +167,7 @@ func (d *deployment) promote(ctx context.Context, candidate *fleet.Instance) err
 		return err
 	}
 	d.release.State = core.Live
-	d.moved()
+	d.observe(core.AtLive) // in the ledger, and visible nowhere else yet
 	err = move.Commit()
 	if err != nil { // RepairRefs does it again
 		d.cfg.Log.Error("branch not moved to what is live", "app", d.app.Name, "error", err)
@@ -227,14 +225,8 @@ func (d *deployment) step(ctx context.Context, s core.State) error {
 		return err
 	}
 	d.release = next
-	d.moved()
+	d.observe(core.Moment(s)) // in the ledger, and visible nowhere else yet
 	return nil
-}
-
-// moved logs the release's new state and tells the observer (see observe). The state is in the ledger, and visible
-// nowhere else yet.
-func (d *deployment) moved() {
-	d.observe(core.Moment(d.release.State))
 }
 
 // fail stores why the release did not become live.
