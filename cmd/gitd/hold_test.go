@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/base/filelock"
 	"github.com/nodeos-dev/gitd/internal/control"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // waitingLog reports the line that says that a gitd is waited for.
@@ -89,4 +91,31 @@ func TestHoldState(t *testing.T) {
 		}
 	})
 	before()
+}
+
+// TestMendWaitsForAnEndingGitd: a gitd that ends has closed its socket and may still write to the ledger. The commands
+// that mend a ledger looked at the socket alone, and could put the ledger aside under that gitd's hands.
+func TestMendWaitsForAnEndingGitd(t *testing.T) {
+	state := core.StateDir(t.TempDir())
+	ending, err := filelock.Take(t.Context(), lockFile(state), func() { t.Error("nobody has it") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, worked := waitingLog{make(chan struct{})}, make(chan struct{})
+	mended := make(chan error, 1)
+	h := &host{state: string(state), out: io.Discard, err: log}
+	go func() {
+		mended <- h.mend(t.Context(), func(core.StateDir, *progress.Report) error { close(worked); return nil })
+	}()
+	<-log.seen
+	select {
+	case <-worked:
+		t.Error("the ledger was touched while a gitd ended")
+	default:
+	}
+	ending()
+	if err := <-mended; err != nil {
+		t.Error(err)
+	}
+	<-worked
 }

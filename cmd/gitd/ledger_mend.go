@@ -22,7 +22,7 @@ func (h *host) ledgerRestore() *cobra.Command {
 		Short: "put back a dated copy of the ledger (the newest one), with what the folders know since then",
 	}
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return h.mend(func(state core.StateDir, r *progress.Report) error {
+		return h.mend(cmd.Context(), func(state core.StateDir, r *progress.Report) error {
 			c, err := wantedCopy(cmd.Context(), state, args)
 			if err != nil {
 				return err
@@ -46,15 +46,16 @@ func (h *host) ledgerAdopt() *cobra.Command {
 		Short: "take apps, releases and volumes that the ledger does not know from their folders; make a ledger if there is none",
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return h.mend(func(state core.StateDir, r *progress.Report) error {
+		return h.mend(cmd.Context(), func(state core.StateDir, r *progress.Report) error {
 			return adopt(cmd.Context(), state, r)
 		})
 	}
 	return cmd
 }
 
-// mend runs work on the ledger of a state folder that no gitd serves, and keeps one from starting meanwhile.
-func (h *host) mend(work func(state core.StateDir, r *progress.Report) error) error {
+// mend runs work on the ledger of a state folder that no gitd serves, and keeps one from starting meanwhile. A gitd
+// that is ending has closed its socket and may still write, so its end is waited for.
+func (h *host) mend(ctx context.Context, work func(state core.StateDir, r *progress.Report) error) error {
 	state := core.StateDir(h.state)
 	if err := state.Create(); err != nil {
 		return err
@@ -64,6 +65,15 @@ func (h *host) mend(work func(state core.StateDir, r *progress.Report) error) er
 		return fmt.Errorf("%w; `gitd halt` ends it with its machines, a signal (SIGTERM) without them", err)
 	}
 	defer l.Close()
+	log, err := logger(h.err, "info")
+	if err != nil {
+		return err
+	}
+	release, err := holdState(ctx, state, log)
+	if err != nil {
+		return err
+	}
+	defer release()
 	r := progress.NewReport(h.out)
 	if err := work(state, r); err != nil {
 		return err
