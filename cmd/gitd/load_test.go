@@ -54,7 +54,7 @@ func TestLoad(t *testing.T) {
 }
 
 // TestBurst: uploads that begin at the same moment all reach the machine. Before the port of the machine had a queue
-// (libvirt's lengthenQueue), some of them were reset after a second, and everything else that came with them waited as
+// (proxy's pacer), some of them were reset after a second, and everything else that came with them waited as
 // long.
 func TestBurst(t *testing.T) {
 	r := loadRig(t)

@@ -56,9 +56,7 @@ func (d *Driver) boot(ctx context.Context, spec core.MachineSpec, m *machine) (c
 		return core.Machine{}, errors.Join(err, destroy(dom))
 	}
 	m.connect(c, d.forget)
-	got := core.Machine{ID: spec.ID, App: spec.App, Release: spec.Release, Addr: net.addr(), Started: m.since}
-	d.lengthenQueue(got)
-	return got, nil
+	return core.Machine{ID: spec.ID, App: spec.App, Release: spec.Release, Addr: net.addr(), Started: m.since}, nil
 }
 
 // create starts the domain on a free port.

@@ -281,3 +281,12 @@ func summary(all []figures) string {
 		mib(func(s core.Stats) int64 { return s.AppRSS }), mib(func(s core.Stats) int64 { return s.InitRSS }),
 		median(func(f figures) float64 { return float64(f.qemuMB) }))
 }
+
+// qemuPID returns the id of the QEMU process of a machine of the embedded driver.
+func qemuPID(state core.StateDir, id string) (int, error) {
+	text, err := os.ReadFile(filepath.Join(state.Libvirt(), "run/qemu", id+".pid"))
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(strings.TrimSpace(string(text)))
+}

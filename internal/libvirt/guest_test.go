@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"os"
 	"slices"
@@ -263,15 +262,8 @@ func TestGuestOutlivesDriver(t *testing.T) {
 	p.mu.Lock()
 	p.events = nil
 	p.mu.Unlock()
-	port := int(netip.MustParseAddrPort(p.m.Addr).Port())
-	if err := d.setQueue(p.m.ID, port, 1); err != nil { // as a gitd that does not lengthen it has left it
-		t.Fatal(err)
-	}
 	if _, err := d.Adopt(t.Context(), p.m.ID, p.watch); err != nil {
 		t.Fatal(err)
-	}
-	if got := queue(t, port); got < 64 {
-		t.Errorf("the port of an adopted machine has a queue of %d", got)
 	}
 	p.kind(core.EventListening, 1)
 	p.line("init", "lines of output were lost")

@@ -33,7 +33,6 @@ func (d *Driver) Adopt(_ context.Context, id string, w core.Watch) (core.Machine
 		m.leave()
 		return got, fmt.Errorf("adopt machine %s: %w", id, err)
 	}
-	d.lengthenQueue(got) // an older gitd may have left it as it was
 	return got, nil
 }
 

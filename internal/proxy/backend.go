@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/http/httputil"
 	"sync"
@@ -67,7 +66,7 @@ func newTransport(responseTimeout time.Duration) *http.Transport {
 	only1 := new(http.Protocols)
 	only1.SetHTTP1(true)
 	return &http.Transport{
-		DialContext:            (&net.Dialer{Timeout: dialLimit}).DialContext,
+		DialContext:            newPacer(responseTimeout).DialContext,
 		DisableCompression:     true,
 		MaxIdleConnsPerHost:    maxIdle,
 		IdleConnTimeout:        idleConn,
