@@ -4,7 +4,7 @@ package templates
 
 import "embed"
 
-// FS holds domain.xml.tmpl, apps/ and the kernel options in kernel/.
+// FS holds domain.xml.tmpl, apps/, the kernel options in kernel/, and the server of static sites in static/.
 //
-//go:embed domain.xml.tmpl all:apps kernel
+//go:embed domain.xml.tmpl all:apps kernel static
 var FS embed.FS

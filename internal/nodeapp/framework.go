@@ -58,10 +58,12 @@ type kind struct {
 	outcomes []Outcome
 }
 
-func site(file string) Outcome   { return Outcome{File: file, Alone: true} }
-func spa(file string) Outcome    { return Outcome{File: file, Alone: true, SPA: true} }
-func runs(file string) Outcome   { return Outcome{File: file, Start: []string{"node", "$FILE"}} }
-func bundle(file string) Outcome { return Outcome{File: file, Start: []string{"node", "$FILE"}, Alone: true} }
+func site(file string) Outcome { return Outcome{File: file, Alone: true} }
+func spa(file string) Outcome  { return Outcome{File: file, Alone: true, SPA: true} }
+func runs(file string) Outcome { return Outcome{File: file, Start: []string{"node", "$FILE"}} }
+func bundle(file string) Outcome {
+	return Outcome{File: file, Start: []string{"node", "$FILE"}, Alone: true}
+}
 func serves(file, program string) Outcome {
 	return Outcome{File: file, Start: []string{program, "$FILE"}}
 }
@@ -82,7 +84,7 @@ var kinds = []kind{
 	{name: "SvelteKit", packages: []string{"@sveltejs/kit"}, build: "vite build",
 		// adapter-auto, which every new project has, knows platforms by their variables. This one is for a plain Node
 		// server: without it, the build leaves nothing that could run.
-		env: map[string]string{"GCP_BUILDPACKS": "1"},
+		env:      map[string]string{"GCP_BUILDPACKS": "1"},
 		outcomes: []Outcome{runs("build/index.js"), site("build/index.html"), spa("build/200.html")}},
 	{name: "React Router", packages: []string{"@react-router/dev"}, build: "react-router build", outcomes: []Outcome{
 		serves("build/server/index.js", "react-router-serve"), spa("build/client/index.html")}},
@@ -130,7 +132,9 @@ var devServers = [][]string{
 // isDevServer reports whether a command serves an app only to its author.
 func isDevServer(args []string) bool {
 	words := slices.DeleteFunc(slices.Clone(args), func(w string) bool { return strings.HasPrefix(w, "-") && w != "--serve" })
-	return slices.ContainsFunc(devServers, func(d []string) bool { return slices.Equal(d, words[:min(len(d), len(words))]) && (len(d) > 1 || len(words) == 1) })
+	return slices.ContainsFunc(devServers, func(d []string) bool {
+		return slices.Equal(d, words[:min(len(d), len(words))]) && (len(d) > 1 || len(words) == 1)
+	})
 }
 
 // recognise finds out with which framework an app was made. repo may lack a package.json.
