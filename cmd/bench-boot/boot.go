@@ -50,7 +50,11 @@ func (s settings) boot(ctx context.Context, d *libvirt.Driver, c combination, m 
 	}
 	got := sample{combination: c}
 	start := time.Now()
-	machine, err := d.Boot(ctx, s.spec(c, m), watch)
+	spec, err := s.spec(c, m)
+	if err != nil {
+		return sample{}, err
+	}
+	machine, err := d.Boot(ctx, spec, watch)
 	if err != nil {
 		return got, err
 	}
@@ -112,13 +116,13 @@ func ask(ctx context.Context, addr string) error {
 	}
 }
 
-func (s settings) spec(c combination, m core.Manifest) core.MachineSpec {
+func (s settings) spec(c combination, m core.Manifest) (core.MachineSpec, error) {
 	state := core.StateDir(s.state)
 	env := map[string]string{"PORT": strconv.Itoa(port), "NODE_ENV": "production", "HOME": guest.AppDir}
 	maps.Copy(env, m.Env)
 	spec := core.MachineSpec{
 		ID: fmt.Sprintf("bench-%s-%s-%d", c.App, c.Kernel, time.Now().UnixMilli()), App: c.App, Release: 1,
-		Kernel: state.Kernel(m.Base), Hostname: c.App, Args: m.Start, Env: env, Port: port,
+		Kernel: state.Kernel(m.Base), Hostname: c.App, Env: env, Port: port,
 		Resources: core.Resources{MemoryMiB: c.Memory, CPUs: 1},
 		Disks:     []core.Disk{{Serial: guest.DiskBase, Path: state.Root(m.Base)}, {Serial: guest.DiskApp, Path: state.Layer(m.App.Digest)}},
 	}
@@ -128,7 +132,7 @@ func (s settings) spec(c combination, m core.Manifest) core.MachineSpec {
 	if _, err := os.Stat(state.Initrd(m.Base)); err == nil {
 		spec.Initrd = state.Initrd(m.Base)
 	}
-	return spec
+	return spec, spec.SetStart(m, func(name string) bool { return name == "PORT" })
 }
 
 // resident returns the memory of a machine's QEMU on the host, in bytes.

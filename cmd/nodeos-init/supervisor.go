@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -49,6 +51,8 @@ type supervisor struct {
 	booted    guest.Booted // what gitd was told
 
 	begin    *guest.Start // nil until gitd has sent it
+	steps    []guest.Step // never empty then
+	at       int          // the step that runs, or ran last
 	starter  starter
 	app      *running         // nil while none runs
 	first    *guest.Listening // nil until the app listened once
@@ -128,7 +132,7 @@ func (s *supervisor) message(m guest.Message) (over bool, err error) {
 			s.out.log("a second start was ignored")
 			return false, nil
 		}
-		s.begin = m.Start
+		s.begin, s.steps = m.Start, stepsOf(m.Start)
 		var warnings []string
 		s.starter, warnings, err = s.host.prepare(m.Start)
 		for _, w := range warnings {
@@ -165,11 +169,58 @@ func (s *supervisor) setTime(t time.Time) {
 	}
 }
 
-// startApp starts the app. over says that it cannot be started and never could.
+// startApp starts the app with its first step. over says that it cannot be started and never could.
 func (s *supervisor) startApp() (over bool) {
-	p, err := s.starter(command{args: s.begin.Args, env: s.begin.Env, dir: guest.AppDir})
+	s.at = 0
+	return s.goOn()
+}
+
+// goOn runs steps from s.at on, until one is a process that runs.
+func (s *supervisor) goOn() (over bool) {
+	for {
+		step := s.steps[s.at]
+		if len(s.steps) > 1 {
+			s.out.log("step %d of %d: %s", s.at+1, len(s.steps), step.Name)
+		}
+		var e *guest.Exited
+		if text, ok := echo(step); ok {
+			e = &guest.Exited{Reason: "exit code 0"}
+			splitLines(strings.NewReader(text+"\n"), func(l string) { s.out.line("stdout", l) })
+		} else if err := s.startStep(step); err != nil {
+			e = &guest.Exited{Code: 127, Reason: "cannot be started: " + err.Error()}
+		} else {
+			return false
+		}
+		if !s.advance(e) {
+			return s.ended(e, 0)
+		}
+	}
+}
+
+// advance chooses the step that follows the one that ended with e; false: there is none, so the app has ended with e.
+func (s *supervisor) advance(e *guest.Exited) bool {
+	step := s.steps[s.at]
+	to := next(s.steps, s.at, e.Code == 0)
+	if len(s.steps) > 1 && (e.Code != 0 || to < 0) {
+		e.Reason += " (" + step.Name + ")"
+	}
+	if s.stopping || to < 0 {
+		return false
+	}
+	if e.Code != 0 {
+		s.out.log("%s", e.Reason)
+	}
+	s.at = to
+	return true
+}
+
+// startStep starts the program of a step.
+func (s *supervisor) startStep(step guest.Step) error {
+	p, err := s.starter(command{
+		args: step.Args, env: overlay(s.begin.Env, step.Env), dir: filepath.Join(guest.AppDir, step.Dir),
+	})
 	if err != nil {
-		return s.ended(&guest.Exited{Code: 127, Reason: "cannot be started: " + err.Error()}, 0)
+		return err
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{process: p, since: time.Now(), unwatch: cancel, killsSeen: oomKills()}
@@ -189,7 +240,7 @@ func (s *supervisor) startApp() (over bool) {
 			s.out.put(guest.Message{Kind: guest.KindMisplaced, Misplaced: &guest.Misplaced{Address: where.String()}})
 		},
 	})
-	return false
+	return nil
 }
 
 func (s *supervisor) listens(r *running) {
@@ -217,7 +268,9 @@ func (s *supervisor) died(d death) (over bool) {
 	s.app, s.kill = nil, nil
 	r.unwatch()
 	r.code.close()
-	s.host.killAll()
+	if s.stopping || next(s.steps, s.at, d.status == 0) < 0 {
+		s.host.killAll()
+	}
 	waitOutput(&r.output)
 	memory, _ := parseMemory(slurp("/proc/meminfo"))
 	e := exited(d, oomKills() != r.killsSeen, memory)
@@ -226,6 +279,9 @@ func (s *supervisor) died(d death) (over bool) {
 		if d.status.Signaled() && d.status.Signal() == unix.SIGKILL {
 			e.Reason += ", by SIGKILL: it did not end within the grace period after SIGTERM"
 		}
+	}
+	if s.advance(e) {
+		return s.goOn()
 	}
 	return s.ended(e, time.Since(r.since))
 }

@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
-	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/image"
@@ -128,10 +126,9 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	}
 	j.r.Detail("%s, app %s", made.summary(), units.Bytes(app.Size))
 	j.r.Lap("pack")
-	env := map[string]string{"NODE_ENV": "production"}
-	maps.Copy(env, j.plan.Start.Env)
 	return core.Manifest{
-		Base: j.base, Node: j.tools.Node, Deps: made.layer, App: app, Start: start, Env: env,
+		Base: j.base, Node: j.tools.Node, Deps: made.layer, App: app, Run: start,
+		Env:    map[string]string{"NODE_ENV": "production"},
 		Health: j.plan.Package.Settings.Health, Resources: j.plan.Package.Settings.Resources,
 	}, nil
 }
@@ -149,18 +146,25 @@ func (j *job) export(ctx context.Context, c *commit) error {
 	return nil
 }
 
-// start makes the start command into one that the machine can run.
-func (j *job) start(installed nodeapp.Programs) ([]string, error) {
+// start makes the start command into one that the machine can run, and shows it.
+func (j *job) start(installed nodeapp.Programs) ([]core.StartStep, error) {
 	root, err := os.OpenRoot(j.shop.path("app"))
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	args, err := j.plan.Argv(root.FS(), installed)
-	if err == nil {
-		j.r.Detail("start: %s (%s)", progress.Shorten(strings.Join(args, " ")), j.plan.Start.From)
+	steps, err := j.plan.Commands(root.FS(), installed)
+	if err != nil {
+		return nil, err
 	}
-	return args, err
+	for i, s := range steps {
+		which := "start"
+		if len(steps) > 1 {
+			which = fmt.Sprintf("start, %d of %d", i+1, len(steps))
+		}
+		j.r.Detail("%s: %s (%s)", which, progress.Shorten(s.String()), j.plan.Start.From)
+	}
+	return steps, nil
 }
 
 // Limits of what a layer is made of.

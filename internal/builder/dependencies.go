@@ -194,20 +194,6 @@ func (j *job) npmCI(ctx context.Context, dir string) error {
 	return j.run(ctx, step{name: "npm ci", app: dir, args: []string{"npm", "ci", which, "--loglevel=error"}})
 }
 
-func (j *job) buildScript(ctx context.Context) error {
-	if !j.plan.Build {
-		return nil
-	}
-	defer j.r.Lap("build")
-	j.r.At(core.AtBuild)
-	j.r.Step("Building")
-	j.r.Detail("npm run build")
-	return j.run(ctx, step{
-		name: "npm run build", app: j.shop.path("app"), args: []string{"npm", "run", "build"},
-		env: []string{"NODE_ENV=production"},
-	})
-}
-
 // packModules packs the node_modules of the app's folder, if there is one,
 // first without the devDependencies if prune says so.
 func (j *job) packModules(ctx context.Context, prune bool) (dependencies, error) {

@@ -25,7 +25,8 @@ type MachineSpec struct {
 	Disks    []Disk // in order; each is read-only unless it is Writable
 	Mounts   []Mount
 	Hostname string
-	Args     []string          // argv of the app, expanded
+	Args     []string          // argv of the app, expanded; empty: Steps has them
+	Steps    []Process         // for a start that is more than one command in the app's folder
 	Env      map[string]string // complete environment, PORT included
 	Port     int               // where the app must listen in the guest
 	Resources

@@ -42,14 +42,17 @@ type Step struct {
 // Manifest is everything needed to boot a release again without a build. It
 // names files by digest and holds no secret: config is not part of it.
 type Manifest struct {
-	Base      string            `json:"base"` // id of the NodeOS base: a folder below bases/
-	Node      string            `json:"node"` // exact version of Node in that base
-	Deps      Layer             `json:"deps"` // node_modules; zero when the app has none
-	App       Layer             `json:"app"`  // source and build output
-	Start     []string          `json:"start"`
-	Env       map[string]string `json:"env,omitempty"` // set by the start command itself
+	Base      string            `json:"base"`          // id of the NodeOS base: a folder below bases/
+	Node      string            `json:"node"`          // exact version of Node in that base
+	Deps      Layer             `json:"deps"`          // node_modules; zero when the app has none
+	App       Layer             `json:"app"`           // source and build output
+	Run       []StartStep       `json:"run,omitempty"` // what starts the app: the first, and those that it leads to
+	Env       map[string]string `json:"env,omitempty"`
 	Health    Health            `json:"health"`
 	Resources Resources         `json:"resources"`
+
+	// Start is what images have that were made before there was Run: one argv, with variables as ${NAME}.
+	Start []string `json:"start,omitempty"`
 }
 
 // Empty reports whether nothing has been built yet.

@@ -31,7 +31,7 @@ func (b booter) spec(ctx context.Context, rel core.Release) (core.MachineSpec, e
 	if err != nil {
 		return core.MachineSpec{}, err
 	}
-	env, err := b.environment(ctx, rel)
+	env, fixed, err := b.environment(ctx, rel)
 	if err != nil {
 		return core.MachineSpec{}, err
 	}
@@ -41,12 +41,15 @@ func (b booter) spec(ctx context.Context, rel core.Release) (core.MachineSpec, e
 	}
 	s := core.MachineSpec{
 		ID: id, App: rel.App, Release: rel.Version, Kernel: state.Kernel(m.Base), Hostname: rel.App,
-		Args: expand(m.Start, env), Env: env, Port: guestPort,
+		Env: env, Port: guestPort,
 		Resources: set.Or(m.Resources).Or(b.cfg.Defaults),
 		Disks: []core.Disk{
 			{Serial: guest.DiskBase, Path: state.Root(m.Base)},
 			{Serial: guest.DiskApp, Path: state.Layer(m.App.Digest)},
 		},
+	}
+	if err := s.SetStart(m, func(name string) bool { _, ok := fixed[name]; return ok }); err != nil {
+		return core.MachineSpec{}, err
 	}
 	if m.Deps.Digest != "" {
 		s.Disks = append(s.Disks, core.Disk{Serial: guest.DiskDeps, Path: state.Layer(m.Deps.Digest)})
@@ -75,32 +78,27 @@ func (b booter) attach(ctx context.Context, s *core.MachineSpec) error {
 	return nil
 }
 
-// environment returns everything that the app finds in process.env. Config overrides what the repository says, and the
-// variables that gitd promises (PORT, NODEOS_…) override both.
-func (b booter) environment(ctx context.Context, rel core.Release) (map[string]string, error) {
+// environment returns everything that the app finds in process.env, and the part of it that no start command changes.
+// Config overrides what the repository says, and the variables that gitd promises (PORT, NODEOS_…) override both.
+func (b booter) environment(ctx context.Context, rel core.Release) (env, fixed map[string]string, err error) {
 	vars, err := b.cfg.Ledger.Vars(ctx, rel.App)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	env := map[string]string{
+	env = map[string]string{
 		"HOME": guest.AppDir, "PATH": "/usr/bin:/app/node_modules/.bin", "USER": "app", "NODE_ENV": "production",
 	}
-	maps.Copy(env, rel.Manifest.Env)
-	maps.Copy(env, vars)
-	maps.Copy(env, map[string]string{
+	fixed = maps.Clone(vars)
+	if fixed == nil {
+		fixed = map[string]string{}
+	}
+	maps.Copy(fixed, map[string]string{
 		"PORT":       strconv.Itoa(guestPort),
 		"NODEOS_APP": rel.App, "NODEOS_RELEASE": "v" + strconv.Itoa(rel.Version), "NODEOS_COMMIT": rel.Commit,
 	})
-	return env, nil
-}
-
-// expand replaces $NAME and ${NAME} in a start command. Package nodeapp lets only plain variables pass.
-func expand(start []string, env map[string]string) []string {
-	args := make([]string, len(start))
-	for i, a := range start {
-		args[i] = os.Expand(a, func(name string) string { return env[name] })
-	}
-	return args
+	maps.Copy(env, rel.Manifest.Env)
+	maps.Copy(env, fixed)
+	return env, fixed, nil
 }
 
 // machineID makes an ID that is unique, because a release can be booted more than once.

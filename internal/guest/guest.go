@@ -87,6 +87,19 @@ type Start struct {
 	Network  Network  `json:"network"`
 	Mounts   []Mount  `json:"mounts,omitempty"`
 	UnixNano int64    `json:"unix_nano"` // the host's clock
+	// Steps are set instead of Args where the start is more than one command in AppDir. The first is run, and then
+	// those that it leads to; the app has ended when there is no next one.
+	Steps []Step `json:"steps,omitempty"`
+}
+
+// Step is one command of a start.
+type Step struct {
+	Name string   `json:"name"`          // for people, without the values of variables
+	Args []string `json:"args"`          // as Start.Args
+	Env  []string `json:"env,omitempty"` // in addition to Start.Env, which it overrides
+	Dir  string   `json:"dir,omitempty"` // below AppDir
+	OK   int      `json:"ok"`            // the index of the next step after exit code 0
+	Fail int      `json:"fail"`          // the same after another end
 }
 
 // Mount is a writable disk with an ext4 file system, for the app alone.

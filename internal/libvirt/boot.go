@@ -97,15 +97,27 @@ func startMessage(spec core.MachineSpec) (*guest.Start, error) {
 	for _, m := range spec.Mounts {
 		s.Mounts = append(s.Mounts, guest.Mount(m))
 	}
-	for name, value := range spec.Env {
-		s.Env = append(s.Env, name+"="+value)
+	s.Env = environ(spec.Env)
+	for _, p := range spec.Steps {
+		s.Steps = append(s.Steps, guest.Step{
+			Name: p.Name, Args: p.Args, Env: environ(p.Env), Dir: p.Dir, OK: p.OK, Fail: p.Fail,
+		})
 	}
-	slices.Sort(s.Env)
 	// The network is added to the message later, and is small.
 	if _, err := guest.Encode(guest.Message{Kind: guest.KindStart, Start: s}); err != nil {
 		return nil, fmt.Errorf("boot machine %s: arguments and config: %w", spec.ID, err)
 	}
 	return s, nil
+}
+
+// environ is a set of variables as a process is given it.
+func environ(vars map[string]string) []string {
+	var all []string
+	for name, value := range vars {
+		all = append(all, name+"="+value)
+	}
+	slices.Sort(all)
+	return all
 }
 
 func checkSpec(spec core.MachineSpec) error {

@@ -2,7 +2,6 @@ package nodeapp
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -68,12 +67,21 @@ func FuzzPackageJSON(f *testing.F) {
 		if _, err := m.InstallInput(); err != nil {
 			t.Error(err)
 		}
-		s, err := findStart(m, "", func(string) bool { return true })
-		if err == nil && (len(s.args) == 0 || slices.Contains(s.args, "\x00")) {
-			t.Errorf("start: %q", s.args)
+		files := map[string]string{"package.json": string(b), "server.js": "", "index.js": ""}
+		p, err := MakePlan(repository(files))
+		if err != nil {
+			return
 		}
-		if s.Env == nil || slices.Contains(slices.Collect(maps.Keys(s.Env)), "PORT") {
-			t.Errorf("env: %q", s.Env)
+		steps, err := p.Commands(repository(files), nil)
+		for _, step := range steps {
+			if err == nil && (len(step.Words) == 0 || strings.Contains(step.String(), "\x00")) {
+				t.Errorf("start: %q", step)
+			}
+			for _, a := range step.Own {
+				if a.Name == "PORT" {
+					t.Error("PORT is set")
+				}
+			}
 		}
 	})
 }

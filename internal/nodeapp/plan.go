@@ -17,9 +17,11 @@ type Plan struct {
 	Text     []byte   // package.json itself
 	Warnings []string // for the pusher, one line each
 
-	Install bool   // npm ci is needed
-	Build   bool   // npm run build is needed
-	Fresh   string // why installed dependencies cannot be kept between builds; "": they can
+	Install bool // npm ci is needed
+	Build   bool // something runs at build time: scripts.build or Steps
+	// Steps run after scripts.build: what a start command has that only builds, each a text for the build's shell.
+	Steps []string
+	Fresh string // why installed dependencies cannot be kept between builds; "": they can
 }
 
 // MakePlan reads a repository and decides. What the author can repair is a *core.Rejection.
@@ -30,7 +32,6 @@ func MakePlan(repo fs.FS) (p Plan, err error) {
 	if p.Package, err = ParsePackageJSON(p.Text); err != nil {
 		return Plan{}, err
 	}
-	p.Build = p.Package.Scripts["build"] != ""
 	if p.NPMRC, err = readOptional(repo, NPMRCFile, packageLimit); err != nil {
 		return Plan{}, err
 	}
@@ -40,12 +41,13 @@ func MakePlan(repo fs.FS) (p Plan, err error) {
 	if p.LockName, p.Lock, err = readLock(repo); err != nil {
 		return Plan{}, err
 	}
-	if err := p.planInstall(repo); err != nil {
-		return Plan{}, err
-	}
 	if err := p.planStart(repo); err != nil {
 		return Plan{}, err
 	}
+	if err := p.planInstall(repo); err != nil {
+		return Plan{}, err
+	}
+	p.Warnings = append(p.Package.warnings, p.Warnings...)
 	return p, nil
 }
 
@@ -89,17 +91,21 @@ func (p *Plan) planInstall(repo fs.FS) error {
 	return nil
 }
 
-// planStart finds the start command. It comes last, so all warnings are known then.
-func (p *Plan) planStart(repo fs.FS) error {
-	proc, err := readOptional(repo, procfile, procfileLimit)
-	if err != nil {
+// planStart finds the start command, and what of it runs at build time. It comes before planInstall, because what runs
+// at build time needs the devDependencies.
+func (p *Plan) planStart(repo fs.FS) (err error) {
+	if p.Start, err = newFinder(repo, p.Package, p.Lock).find(); err != nil {
 		return err
 	}
-	p.Start, err = findStart(p.Package, string(proc), func(name string) bool { return exists(repo, name) })
-	p.Warnings = append(p.Package.warnings, p.Start.warnings...)
+	p.Steps = p.Start.builds
+	p.Build = p.Package.Scripts["build"] != "" || len(p.Steps) > 0
+	p.Warnings = append(p.Warnings, p.Start.warnings...)
+	for _, step := range p.Steps {
+		p.Warnings = append(p.Warnings, fmt.Sprintf("`%s` of the start command runs at build time", shorten(step)))
+	}
 	if exists(repo, NodeModules) {
 		p.Warnings = append(p.Warnings,
 			"node_modules is in the repository; it is ignored, and installed from the lockfile")
 	}
-	return err
+	return nil
 }

@@ -26,7 +26,7 @@ func TestPlanRejections(t *testing.T) {
 		"pnpm":              {map[string]string{"package.json": deps, "pnpm-lock.yaml": ""}, "pnpm-lock.yaml is not supported yet"},
 		"broken lockfile":   {map[string]string{"package.json": deps, "package-lock.json": "{"}, "package-lock.json is broken"},
 		"no start command":  {map[string]string{"package.json": "{}"}, "no start command"},
-		"main is not there": {map[string]string{"package.json": `{"main": "a.js"}`}, "no start command"},
+		"main is not there": {map[string]string{"package.json": `{"main": "a.js"}`}, `main is "a.js", and there is no such file`},
 		"memory":            {map[string]string{"package.json": `{"main":"a.js","nodeos":{"memory":"lots"}}`, "a.js": ""}, "nodeos.memory is"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // Programs are the commands that installed packages bring: for each name what to hand to Node, relative to the app's
@@ -75,44 +76,82 @@ func nodeFlags(words []string) (flags []string, ok bool) {
 	return slices.Clone(words[1:]), true
 }
 
-// Argv is the command that a machine runs: Node, and a script of the app or of a package. app is the app's folder as
-// it will be packed.
-func (p Plan) Argv(app fs.FS, installed Programs) ([]string, error) {
-	if s := p.Start; s.From == p.Package.Main && s.From != "" && !runnable(app, s.From) {
-		return nil, core.Reject(fmt.Sprintf("package.json: main is %q, and there is no such file", shorten(s.From)),
-			`correct it, or add "scripts": {"start": "node server.js"}`)
+// Commands are what a machine runs: Node, and scripts of the app or of packages. app is the app's folder as it will be
+// packed.
+func (p Plan) Commands(app fs.FS, installed Programs) ([]core.StartStep, error) {
+	s := p.Start
+	if s.main != "" {
+		name, _ := mainFile(app, s.main)
+		err := checkMain(s.main, name, func(name string) bool { return isFile(app, name) })
+		words := []core.Word{core.Plain(guest.Node), core.Plain(name)}
+		return []core.StartStep{{Name: "node " + name, Words: words, Next: core.Next{OK: 1, Fail: 1}}}, err
 	}
-	return p.Start.resolve(app, installed)
-}
-
-// runnable reports whether "node name" would find a file.
-func runnable(app fs.FS, name string) bool {
-	for _, try := range []string{name, name + ".js", name + ".cjs", name + ".mjs", path.Join(name, "index.js")} {
-		info, err := fs.Stat(app, path.Clean(try))
-		if err == nil && (info.Mode().IsRegular() || try == name) {
-			return true
+	next := s.tree.next()
+	steps := make([]core.StartStep, 0, len(next))
+	for i, l := range s.tree.leaves() {
+		words, err := l.resolve(app, installed)
+		if err != nil {
+			return nil, err
 		}
+		steps = append(steps, core.StartStep{
+			Name: progress.Printable(shorten(l.text)), Set: l.set, Words: words, Own: l.own, Dir: l.dir, Next: next[i],
+		})
 	}
-	return false
+	return steps, nil
 }
 
-func (s StartCommand) resolve(app fs.FS, installed Programs) ([]string, error) {
-	name, rest := s.args[0], s.args[1:]
+// resolve finds the program of a command.
+func (l *leaf) resolve(app fs.FS, installed Programs) ([]core.Word, error) {
+	name, _ := l.words[0].Literal()
+	if info, err := fs.Stat(app, path.Join(".", l.dir)); err != nil || !info.IsDir() {
+		return nil, core.Reject(fmt.Sprintf("the start command uses the folder %q, which is not there after the build", shorten(l.dir)),
+			"correct it, commit, and push again")
+	}
 	switch name {
 	case "node", "nodejs", guest.Node:
-		return append([]string{guest.Node}, rest...), nil
+		return append([]core.Word{core.Plain(guest.Node)}, l.words[1:]...), nil
+	case "echo":
+		return l.words, nil
 	}
-	name = strings.TrimPrefix(name, "./")
-	if p, ok := installed[strings.TrimPrefix(name, NodeModules+"/.bin/")]; ok {
-		return slices.Concat([]string{guest.Node}, p, rest), nil
-	}
-	if strings.Contains(name, "/") {
-		if p, ok := script(app, name); ok {
-			return slices.Concat([]string{guest.Node}, p, rest), nil
+	if args, ok := l.find(name, app, installed); ok {
+		words := []core.Word{core.Plain(guest.Node)}
+		for _, a := range args {
+			words = append(words, core.Plain(a))
 		}
+		return append(words, l.words[1:]...), nil
 	}
 	return nil, core.Reject(
 		fmt.Sprintf("the start command runs %q, which is no program that NodeOS can run", shorten(name)),
 		`NodeOS has Node, the app and its "dependencies" (not devDependencies), and no other programs; `+
 			`start with node, or move the package to "dependencies"`)
+}
+
+// find returns what to hand to Node for a program: of the app, of the node_modules of its folder or of one above it.
+func (l *leaf) find(name string, app fs.FS, installed Programs) (args []string, ok bool) {
+	bin := strings.TrimPrefix(strings.TrimPrefix(name, "./"), NodeModules+"/.bin/")
+	if strings.Contains(bin, "/") {
+		args, ok = script(app, path.Join(l.dir, name))
+		return l.absolute(args), ok
+	}
+	for dir := l.dir; dir != "" && !ok; dir = parent(dir) {
+		target := path.Join(dir, NodeModules, ".bin", bin)
+		if link, err := fs.ReadLink(app, target); err == nil && !path.IsAbs(link) {
+			target = path.Join(path.Dir(target), link)
+		}
+		args, ok = script(app, target)
+	}
+	if !ok {
+		args, ok = installed[bin]
+	}
+	return l.absolute(args), ok
+}
+
+// absolute makes the last of args, a path below the app's folder, one that is right in the command's own folder.
+func (l *leaf) absolute(args []string) []string {
+	if l.dir == "" || len(args) == 0 {
+		return args
+	}
+	args = slices.Clone(args)
+	args[len(args)-1] = path.Join(guest.AppDir, args[len(args)-1])
+	return args
 }

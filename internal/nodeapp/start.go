@@ -2,180 +2,208 @@ package nodeapp
 
 import (
 	"fmt"
-	"maps"
-	"regexp"
-	"slices"
+	"io/fs"
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
-	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/shell"
 )
-
-// maxScripts bounds the scripts that start one another.
-const maxScripts = 8
 
 // StartCommand is what starts the app, before the programs in it are found.
 type StartCommand struct {
-	Env  map[string]string // the variables that the command sets, without PORT
-	From string            // where the command was found, for people
+	From string // where the command was found, for people
 
-	args     []string
+	tree     *tree
+	builds   []string // what of it runs at build time, for a shell
+	main     string   // what package.json's main says, if that is what starts the app
 	warnings []string
+	dropped  []string
 }
 
-// findStart looks for the start command: in the Procfile, in scripts.start, in main, and then by the usual names. proc
-// is the Procfile's text, and has reports whether the repository has a file.
-func findStart(m PackageJSON, proc string, has func(name string) bool) (StartCommand, error) {
-	web, others := procfileEntries(proc)
-	s := StartCommand{Env: map[string]string{}}
-	if len(others) > 0 {
-		s.warn("Procfile: only web is started, not %s", strings.Join(others, ", "))
+// finder looks for the start command of a repository.
+type finder struct {
+	repo    fs.FS
+	root    PackageJSON
+	supply  supply
+	mayMake bool // a build may make files
+	berry   bool
+}
+
+func newFinder(repo fs.FS, m PackageJSON, lock []byte) finder {
+	manager := m.text("packageManager")
+	return finder{
+		repo: repo, root: m, supply: newSupply(m, lock),
+		mayMake: m.Scripts["build"] != "" || len(m.installScripts()) > 0,
+		berry:   strings.HasPrefix(manager, "yarn@") && !strings.HasPrefix(manager, "yarn@1.") || exists(repo, ".yarnrc.yml"),
 	}
+}
+
+// find looks in the Procfile, in scripts.start, in main, and then for the usual names.
+func (f finder) find() (StartCommand, error) {
+	p, err := readProcfile(f.repo)
+	if err != nil {
+		return StartCommand{}, err
+	}
+	s, err := f.choose(p.web)
+	s.warnings = append(p.warnings, s.warnings...)
+	if err == nil && p.web == "" && len(p.others) > 0 {
+		s.warnings = append(s.warnings, fmt.Sprintf("Procfile has no web: %s runs", s.From))
+	}
+	return s, err
+}
+
+func (f finder) choose(web string) (StartCommand, error) {
+	has := func(name string) bool { return isFile(f.repo, name) }
 	switch {
 	case web != "":
-		s.From = procfile
-		return s, s.follow(m, web, 0)
-	case m.Scripts["start"] != "":
-		s.From = "scripts.start"
-		return s, s.followScript(m, "start", nil, 0)
+		return f.follow(procfile, func(w *walker) (*tree, error) { return w.text(&scope{}, web) })
+	case strings.TrimSpace(f.root.Scripts["start"]) != "":
+		return f.script("start")
+	case f.root.Main != "":
+		name, ok := mainFile(f.repo, f.root.Main)
+		if !ok && f.mayMake {
+			return StartCommand{From: f.root.Main, main: f.root.Main}, nil
+		}
+		return StartCommand{From: name, main: f.root.Main}, checkMain(f.root.Main, name, has)
 	}
-	for _, file := range []string{m.Main, "server.js", "index.js"} {
-		if file != "" && (has(file) || (file == m.Main && m.Scripts["build"] != "")) {
-			s.From = file
-			if strings.ContainsAny(file, "$\x00\n") || strings.HasPrefix(file, "-") {
-				return s, core.Reject(fmt.Sprintf("package.json: main is %q", shorten(file)), "name a file of the app")
-			}
-			s.args = []string{"node", file}
-			return s, nil
+	for _, file := range usualNames {
+		if has(file) {
+			return StartCommand{From: file, main: file}, nil
 		}
 	}
-	return s, core.Reject("no start command",
+	return StartCommand{}, core.Reject("no start command",
 		`add "scripts": {"start": "node server.js"} to package.json, or a Procfile with a line "web: node server.js"`)
 }
 
-var procLine = regexp.MustCompile(`^([A-Za-z0-9_-]+):\s*(.+)$`)
-
-// procfileEntries returns the web command and the names of the others.
-func procfileEntries(text string) (web string, others []string) {
-	for line := range strings.Lines(text) {
-		m := procLine.FindStringSubmatch(strings.TrimSpace(line))
-		switch {
-		case m == nil:
-		case m[1] == "web":
-			web = m[2]
-		default:
-			others = append(others, progress.Printable(m[1]))
-		}
-	}
-	return web, others
+func (f finder) script(name string) (StartCommand, error) {
+	return f.follow("scripts."+name, func(w *walker) (*tree, error) {
+		return w.script(&scope{}, ask{tool: f.manager(), name: name})
+	})
 }
 
-// follow reads a command and, if the command runs a script of package.json, that script.
-func (s *StartCommand) follow(m PackageJSON, text string, depth int) error {
-	w, err := splitCommand(text)
+// manager is the one whose rules hold for the package's own scripts.
+func (f finder) manager() string {
+	if f.berry {
+		return "yarn"
+	}
+	return "npm"
+}
+
+// follow makes a start command of what read finds.
+func (f finder) follow(from string, read func(w *walker) (*tree, error)) (StartCommand, error) {
+	all := &packages{repo: f.repo, read: map[string]PackageJSON{"": f.root}}
+	w := &walker{packages: all, supply: f.supply, mayMake: f.mayMake, berry: f.berry}
+	t, err := read(w)
 	if err != nil {
-		return err
+		return StartCommand{}, err
 	}
-	for name, value := range w.env {
-		s.setenv(name, value)
+	builds, start, err := split(t)
+	if err != nil {
+		return StartCommand{}, err
 	}
-	if w.args, err = s.unwrap(w, text); err != nil {
-		return err
+	s := StartCommand{
+		From: from, tree: start, warnings: w.warnings, dropped: w.dropped,
+		builds: buildSteps(builds, f.root.Scripts["build"]),
 	}
-	switch w.args[0] {
-	case "npm", "yarn", "pnpm":
-		script, extra, err := scriptOf(w.args, text)
+	if first(start, false) == nil {
+		return s, core.Reject(fmt.Sprintf("the start command (%s) starts nothing: it only prepares", from),
+			`add what serves at its end, such as "node server.js"`)
+	}
+	return f.withPrograms(s, w)
+}
+
+// withPrograms refuses a start with a program that the app will not have, or takes the author's own command for
+// production in its place.
+func (f finder) withPrograms(s StartCommand, w *walker) (StartCommand, error) {
+	for _, l := range s.tree.leaves() {
+		own, err := w.packages.at(w.packages.nearest(l.dir))
 		if err != nil {
-			return err
+			return s, err
 		}
-		return s.followScript(m, script, extra, depth+1)
-	}
-	s.args = w.args
-	return nil
-}
-
-// followScript reads a script of package.json. extra are arguments for it, which come at its end, as with npm.
-func (s *StartCommand) followScript(m PackageJSON, name string, extra []string, depth int) error {
-	if depth > maxScripts {
-		return core.Reject("the start scripts in package.json call one another in a circle", prepare)
-	}
-	for _, around := range []string{"pre" + name, "post" + name} {
-		if m.Scripts[around] != "" {
-			s.warn("scripts.%s does not run in the VM: do preparations in scripts.build", shorten(around))
+		name, _ := l.words[0].Literal()
+		words, _ := literals(&shell.Call{Words: l.words}, 1)
+		if name == "echo" || name == "node" || strings.Contains(name, "/") {
+			continue
 		}
-	}
-	text, ok := m.Scripts[name]
-	if !ok || strings.TrimSpace(text) == "" {
-		return core.Reject(
-			fmt.Sprintf("the start command runs the script %q, which is not in package.json", shorten(name)),
-			`add it under "scripts"`)
-	}
-	if err := s.follow(m, text, depth); err != nil {
-		return err
-	}
-	s.args = append(s.args, extra...)
-	return nil
-}
-
-// setenv keeps a variable that the command sets. If a script sets it again, the script's value counts, as in a shell.
-func (s *StartCommand) setenv(name, value string) {
-	if name == "PORT" {
-		s.warn("PORT=%s in the start command is ignored: the app must listen on $PORT", shorten(value))
-		return
-	}
-	s.Env[name] = value
-}
-
-func (s *StartCommand) warn(format string, args ...any) {
-	s.warnings = append(s.warnings, fmt.Sprintf(format, args...))
-}
-
-// unwrap removes from the beginning of a command what only prepares it: exec, env, cross-env, npx.
-func (s *StartCommand) unwrap(w words, text string) ([]string, error) {
-	args := slices.Clone(w.args)
-	for len(args) > 0 {
-		switch args[0] {
-		case "exec":
-			args = args[1:]
-		case "env", "cross-env":
-			inner := words{env: map[string]string{}}
-			args = args[1:]
-			for len(args) > 0 && strings.Contains(args[0], "=") {
-				name, value, _ := strings.Cut(args[0], "=")
-				if err := inner.set(name, value); err != nil {
-					return nil, core.Reject(fmt.Sprintf("the start command %q %s", shorten(text), err), prepare)
-				}
-				args = args[1:]
-			}
-			for _, name := range slices.Sorted(maps.Keys(inner.env)) {
-				s.setenv(name, inner.env[name])
-			}
-		case "npx":
-			for args = args[1:]; len(args) > 0 && strings.HasPrefix(args[0], "-"); {
-				args = args[1:]
-			}
-		default:
-			return args, nil
+		has, pkg := f.supply.find(name, own)
+		dev := isDevServer(name, words)
+		if has != devOnly && has != missing && !dev {
+			continue
 		}
+		if other, ok, err := f.production(l, own, s.From); ok && (dev || has == devOnly) {
+			other.warnings = append(append(s.warnings, fmt.Sprintf("`%s` is for development: %s runs instead", shorten(l.text), other.From)),
+				other.warnings...)
+			return other, err
+		}
+		if has == present && name != "nest" || has == unknown && dev {
+			s.warnings = append(s.warnings, fmt.Sprintf(
+				"`%s` is for development: a script start:prod with the command for production would run instead", shorten(l.text)))
+			continue
+		}
+		return s, lacks(l, name, pkg, has)
 	}
-	return nil, core.Reject(fmt.Sprintf("the start command %q starts nothing", shorten(text)), prepare)
+	return s, nil
 }
 
-// scriptOf reads "npm start", "npm run x" and the like: the script's name and
-// what is passed on to it.
-func scriptOf(args []string, text string) (script string, extra []string, err error) {
-	tool, rest := args[0], args[1:]
-	if i := slices.Index(rest, "--"); i >= 0 {
-		rest, extra = rest[:i], rest[i+1:]
+// production follows the author's own command for production, if there is one that is not what was followed already.
+func (f finder) production(l *leaf, own PackageJSON, from string) (s StartCommand, ok bool, err error) {
+	for _, name := range []string{"start:prod", "start:production", "serve:prod"} {
+		label := "scripts." + name
+		if own.Scripts[name] == "" || strings.HasSuffix(from, label) {
+			continue
+		}
+		if l.dir != "" {
+			label += " of " + l.dir
+		}
+		s, err = f.follow(label, func(w *walker) (*tree, error) {
+			return w.script(&scope{dir: w.packages.nearest(l.dir)}, ask{tool: f.manager(), name: name})
+		})
+		return s, true, err
 	}
-	rest = slices.DeleteFunc(slices.Clone(rest), func(a string) bool { return strings.HasPrefix(a, "-") })
+	return StartCommand{}, false, nil
+}
+
+// lacks says that the app will not have a program, and what to do.
+func lacks(l *leaf, name, pkg string, has having) error {
+	reason := fmt.Sprintf("the start command runs %q, which is no program that NodeOS can run", shorten(name))
+	hint := fmt.Sprintf("if it is a program from npm, `npm install %s` adds its package to \"dependencies\"; start with node otherwise", shorten(pkg))
 	switch {
-	case len(rest) > 0 && rest[0] == "start":
-		return "start", append(rest[1:], extra...), nil
-	case len(rest) > 1 && (rest[0] == "run" || rest[0] == "run-script"):
-		return rest[1], append(rest[2:], extra...), nil
+	case has == devOnly:
+		reason = fmt.Sprintf("the start command runs %q, of the devDependency %s, which the app does not get", shorten(name), shorten(pkg))
+		hint = productionLine(l, name) + fmt.Sprintf("; or move %s to \"dependencies\"", shorten(pkg))
+	case isDevServer(name, []string{"start"}), isDevServer(name, nil):
+		reason = fmt.Sprintf("the start command %q is for development", shorten(l.text))
+		hint = productionLine(l, name)
 	}
-	return "", nil, core.Reject(
-		fmt.Sprintf("the start command %q uses %s for more than to run a script", shorten(text), tool),
-		"NodeOS has Node and no "+tool+": do preparations in scripts.build")
+	return core.Reject(reason, hint)
+}
+
+// productionLine is the script that an author has to add.
+func productionLine(l *leaf, name string) string {
+	words, _ := literals(&shell.Call{Words: l.words}, 1)
+	what := "node server.js"
+	switch name {
+	case "nest":
+		what = "node dist/main"
+	case "nx", "ng":
+		what = "node dist/apps/NAME/main.js"
+	case "ts-node", "tsx", "ts-node-dev", "tsnd", "nodemon", "babel-node", "vite-node":
+		for _, w := range words {
+			if isTypeScript(w) || strings.HasSuffix(w, ".js") {
+				what = "node " + compiled(w)
+			}
+		}
+	case "next", "nuxt", "strapi", "medusa":
+		what = name + " start"
+	}
+	return fmt.Sprintf(`add "start:prod": %q to scripts, and compile in scripts.build if need be`, what)
+}
+
+// compiled is where a compiler usually puts a file.
+func compiled(name string) string {
+	name = strings.TrimPrefix(strings.TrimPrefix(name, "./"), "src/")
+	if i := strings.LastIndex(name, "."); i > 0 {
+		name = name[:i]
+	}
+	return "dist/" + name + ".js"
 }

@@ -1,0 +1,65 @@
+package nodeapp
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/nodeos-dev/gitd/internal/core"
+)
+
+// mainFile finds the file that package.json's main names, as Node does: the file itself, with .js, .json or .node, or
+// the index of a folder. Node then takes the index.js of the package, which its author has not named; gitd does not.
+func mainFile(app fs.FS, main string) (name string, ok bool) {
+	clean := path.Clean(main)
+	if !fs.ValidPath(clean) {
+		return "", false
+	}
+	for _, base := range []string{clean, path.Join(clean, "index")} {
+		for _, ext := range []string{"", ".js", ".json", ".node"} {
+			if (ext != "" || base == clean) && isFile(app, base+ext) {
+				return base + ext, true
+			}
+		}
+	}
+	return "", false
+}
+
+// isFile reports whether there is a file of this name, or a link, which leads to one or not.
+func isFile(app fs.FS, name string) bool {
+	info, err := fs.Lstat(app, name)
+	if err != nil {
+		return false
+	}
+	if info.Mode().Type() == fs.ModeSymlink {
+		target, err := fs.Stat(app, name)
+		return err != nil || target.Mode().IsRegular()
+	}
+	return info.Mode().IsRegular()
+}
+
+// checkMain refuses a main that nothing can be started by. name is what it stands for; "": there is no such file.
+func checkMain(main, name string, has func(string) bool) error {
+	says := fmt.Sprintf("package.json: main is %q", shorten(main))
+	const start = `or add "scripts": {"start": "node server.js"}`
+	switch {
+	case name == "":
+		hint := "correct it, " + start
+		for _, other := range usualNames {
+			if has(other) {
+				hint = fmt.Sprintf(`"main": %q names the file that is there; %s`, other, strings.Replace(start, "server.js", other, 1))
+				break
+			}
+		}
+		return core.Reject(says+", and there is no such file", hint)
+	case path.Ext(name) == ".json":
+		return core.Reject(fmt.Sprintf("%s, which is %s: there is no program in it", says, shorten(name)), "name a file of the app, "+start)
+	case strings.HasPrefix(name, "-"):
+		return core.Reject(says+", which Node would take for an option", "call the file something else")
+	}
+	return nil
+}
+
+// usualNames are started when package.json names nothing.
+var usualNames = []string{"server.js", "index.js"}
