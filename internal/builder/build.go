@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -65,20 +66,15 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 	}
 	j.r.At(core.AtPlan)
 	j.r.Step("Node.js app detected")
-	wish := j.plan.Package.Engines["node"]
-	if j.tools, err = j.b.ensureToolchain(ctx, wish, j.r); err != nil {
+	if j.tools, err = j.b.ensureToolchain(ctx, j.plan.Node, j.plan.Manager, j.r); err != nil {
 		return err
 	}
 	j.tools.used()
 	if err := j.checkRoom(c); err != nil {
 		return err
 	}
-	why := "the default; engines.node in package.json chooses another"
-	if wish != "" {
-		why = fmt.Sprintf("engines.node %q", progress.Shorten(wish))
-	}
-	j.r.Detail("node %s (%s), npm %s", j.tools.Node, why, j.tools.NPM)
-	for _, w := range j.plan.Warnings {
+	j.r.Detail("node %s (%s), %s%s", j.tools.Node, j.tools.why, j.tools.Manager, from(j.plan.Manager))
+	for _, w := range slices.Concat(j.plan.Warnings, j.tools.warnings) {
 		j.r.Warn("%s", w)
 	}
 	j.r.Lap("plan")

@@ -63,13 +63,25 @@ func readPackage(repo fs.FS) ([]byte, error) {
 		"`npm init` makes one; commit it, and push again")
 }
 
-// workspaces reports whether the package is the root of npm workspaces.
-func (m PackageJSON) workspaces() bool {
+// Workspaces reports whether the package is the root of npm workspaces.
+func (m PackageJSON) Workspaces() bool {
 	w := strings.TrimSpace(string(m.all["workspaces"]))
 	return w != "" && w != "null" && w != "[]"
 }
 
-// installScripts are the root package's own scripts that npm ci runs.
+// Local reports whether a dependency is a folder of the repository.
+func (m PackageJSON) Local() bool {
+	for _, kind := range []string{"dependencies", "devDependencies", "optionalDependencies"} {
+		for _, spec := range m.all.texts(kind) {
+			if strings.HasPrefix(spec, "file:") || strings.HasPrefix(spec, ".") || strings.HasPrefix(spec, "/") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// installScripts are the root package's own scripts that an installation runs.
 func (m PackageJSON) installScripts() []string {
 	var found []string
 	for _, s := range []string{
@@ -83,7 +95,7 @@ func (m PackageJSON) installScripts() []string {
 	return found
 }
 
-// InstallInput is the part of package.json that can change what npm ci does: all keys, sorted, but those that are known
+// InstallInput is the part of package.json that can change what an installation does: all keys, sorted, but those that are known
 // to have no effect on it.
 func (m PackageJSON) InstallInput() ([]byte, error) {
 	without := []string{

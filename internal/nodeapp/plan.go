@@ -1,25 +1,31 @@
 package nodeapp
 
 import (
-	"fmt"
 	"io/fs"
-
-	"github.com/nodeos-dev/gitd/internal/core"
+	"slices"
 )
 
 // Plan is what a build of one commit has to do, decided before anything runs.
 type Plan struct {
 	Package  PackageJSON
 	Start    StartCommand
-	LockName string // the lockfile's name; "": there is none
-	Lock     []byte
-	NPMRC    []byte   // the repository's own npm settings; nil: none
 	Text     []byte   // package.json itself
 	Warnings []string // for the pusher, one line each
 
-	Install bool   // npm ci is needed
-	Build   bool   // npm run build is needed
+	Node     NodeWish
+	Manager  Manager
+	LockName string // the lockfile's name; "": there is none
+	Lock     []byte
+	Hosts    []LockHost        // hosts, other than npm's own registry, that packages come from
+	Inputs   map[string][]byte // the repository's own settings of its package manager, by file name
+
+	Install bool   // dependencies are installed
+	DevDeps bool   // devDependencies too, for scripts that use them
+	Prune   bool   // there are such, and they are removed after
+	Build   bool   // the script Scripts.Build runs
 	Fresh   string // why installed dependencies cannot be kept between builds; "": they can
+	Silent  bool   // the lockfile does not say which packages have install scripts: look at them
+	Scripts BuildScripts
 }
 
 // MakePlan reads a repository and decides. What the author can repair is a *core.Rejection.
@@ -30,14 +36,10 @@ func MakePlan(repo fs.FS) (p Plan, err error) {
 	if p.Package, err = ParsePackageJSON(p.Text); err != nil {
 		return Plan{}, err
 	}
-	p.Build = p.Package.Scripts["build"] != ""
-	if p.NPMRC, err = readOptional(repo, NPMRCFile, packageLimit); err != nil {
+	if p.Node, err = readNodeWish(repo, p.Package); err != nil {
 		return Plan{}, err
 	}
 	if err := p.readAppJSON(repo); err != nil {
-		return Plan{}, err
-	}
-	if p.LockName, p.Lock, err = readLock(repo); err != nil {
 		return Plan{}, err
 	}
 	if err := p.planInstall(repo); err != nil {
@@ -62,33 +64,6 @@ func (p *Plan) readAppJSON(repo fs.FS) error {
 	return err
 }
 
-// planInstall decides whether npm ci runs, and whether its result may be kept for the next build.
-func (p *Plan) planInstall(repo fs.FS) error {
-	m := p.Package
-	own := m.installScripts()
-	p.Install = m.Deps > 0 || (p.Build && m.DevDeps > 0) || m.workspaces() || (p.Lock != nil && len(own) > 0)
-	if !p.Install {
-		return nil
-	}
-	if p.Lock == nil {
-		return noLock(repo)
-	}
-	local, err := localPackages(p.Lock)
-	if err != nil {
-		return core.Reject(p.LockName+" is broken: "+err.Error(),
-			"`npm install --package-lock-only` writes it again; commit it, and push again")
-	}
-	switch {
-	case len(own) > 0:
-		p.Fresh = "scripts." + own[0] + " may read any file"
-	case m.workspaces():
-		p.Fresh = "there are workspaces"
-	case local != "":
-		p.Fresh = fmt.Sprintf("%q is a package of this repository", shorten(local))
-	}
-	return nil
-}
-
 // planStart finds the start command. It comes last, so all warnings are known then.
 func (p *Plan) planStart(repo fs.FS) error {
 	proc, err := readOptional(repo, procfile, procfileLimit)
@@ -96,7 +71,7 @@ func (p *Plan) planStart(repo fs.FS) error {
 		return err
 	}
 	p.Start, err = findStart(p.Package, string(proc), func(name string) bool { return exists(repo, name) })
-	p.Warnings = append(p.Package.warnings, p.Start.warnings...)
+	p.Warnings = slices.Concat(p.Package.warnings, p.Warnings, p.Start.warnings)
 	if exists(repo, NodeModules) {
 		p.Warnings = append(p.Warnings,
 			"node_modules is in the repository; it is ignored, and installed from the lockfile")
