@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/image"
@@ -24,6 +25,8 @@ type job struct {
 	shop  *workshop
 	store store
 	base  string
+	// outcome is what the build has made, if that decides what starts; nil: the author's own command starts.
+	outcome *nodeapp.Outcome
 }
 
 // Build makes or finds the layers of src. What the repository's author can
@@ -63,20 +66,18 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 	}
 	j.r.At(core.AtPlan)
 	j.r.Step("Node.js app detected")
-	wish := j.plan.Package.Engines["node"]
-	if j.tools, err = j.b.ensureToolchain(ctx, wish, j.r); err != nil {
+	if j.tools, err = j.b.ensureToolchain(ctx, j.plan.Node, j.plan.Manager, j.r); err != nil {
 		return err
 	}
 	j.tools.used()
 	if err := j.checkRoom(c); err != nil {
 		return err
 	}
-	why := "the default; engines.node in package.json chooses another"
-	if wish != "" {
-		why = fmt.Sprintf("engines.node %q", progress.Shorten(wish))
+	j.r.Detail("node %s (%s), %s%s", j.tools.Node, j.tools.why, j.tools.Manager, from(j.plan.Manager))
+	if f := j.plan.Framework; f.Name != "" {
+		j.r.Detail("%s (%s)", f.Name, f.Rule)
 	}
-	j.r.Detail("node %s (%s), npm %s", j.tools.Node, why, j.tools.NPM)
-	for _, w := range j.plan.Warnings {
+	for _, w := range slices.Concat(j.plan.Warnings, j.tools.warnings) {
 		j.r.Warn("%s", w)
 	}
 	j.r.Lap("plan")
@@ -153,7 +154,7 @@ func (j *job) start(installed nodeapp.Programs) ([]core.StartStep, error) {
 		return nil, err
 	}
 	defer root.Close()
-	steps, err := j.plan.Commands(root.FS(), installed)
+	steps, err := j.commandsOf(root, installed)
 	if err != nil {
 		return nil, err
 	}
@@ -165,6 +166,13 @@ func (j *job) start(installed nodeapp.Programs) ([]core.StartStep, error) {
 		j.r.Detail("%s: %s (%s)", which, progress.Shorten(s.String()), j.plan.Start.From)
 	}
 	return steps, nil
+}
+
+func (j *job) commandsOf(root *os.Root, installed nodeapp.Programs) ([]core.StartStep, error) {
+	if j.outcome != nil {
+		return j.outcome.Command(installed)
+	}
+	return j.plan.Commands(root.FS(), installed)
 }
 
 // Limits of what a layer is made of.

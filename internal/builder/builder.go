@@ -17,6 +17,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/builder/sandbox"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/nodeapp"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
@@ -26,7 +27,8 @@ type Config struct {
 	Bases    *base.Store
 	Registry string // npm registry's URL; empty: npm's own setting, then npm's default
 
-	BuildTimeout     time.Duration // for one npm command; default 15 minutes
+	BuildTimeout     time.Duration // for one build command; default 15 minutes
+	RequireLockfile  bool          // refuse dependencies without a lockfile, instead of making one
 	AllowUnsandboxed bool          // build without a sandbox where none can be had
 	Self             []string      // argv prefix that runs SandboxMain; default: this program, "sandbox"
 
@@ -115,7 +117,7 @@ func (b *Builder) tidy() error {
 // PrepareBase makes or finds the base with the default line of Node and
 // returns its id.
 func (b *Builder) PrepareBase(ctx context.Context, r *progress.Report) (id string, err error) {
-	tools, err := b.ensureToolchain(ctx, "", r)
+	tools, err := b.ensureToolchain(ctx, nodeapp.NodeWish{}, nodeapp.Manager{Tool: nodeapp.NPM}, r)
 	if err != nil {
 		return "", err
 	}

@@ -2,35 +2,110 @@ package builder
 
 import (
 	"context"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/nodeapp"
 	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/templates"
 )
 
-// buildScript runs scripts.build, and then what the start command has that only builds. It is all that a build runs
-// between the installation and the packing.
+// buildScript runs the script that builds the app, and then what the start command has that only builds. It is all that
+// a build runs between the installation and the packing.
 func (j *job) buildScript(ctx context.Context) error {
 	if !j.plan.Build {
-		return nil
+		return j.findOutcome(ctx)
 	}
 	defer j.r.Lap("build")
 	j.r.At(core.AtBuild)
 	j.r.Step("Building")
-	var steps []step
-	if j.plan.Package.Scripts["build"] != "" {
-		steps = append(steps, step{name: "npm run build", args: []string{"npm", "run", "build"}})
+	env := []string{"NODE_ENV=production"}
+	for _, name := range slices.Sorted(maps.Keys(j.plan.Framework.Env)) {
+		env = append(env, name+"="+j.plan.Framework.Env[name])
 	}
-	for _, text := range j.plan.Steps {
-		// npm runs scripts with sh, and finds the programs of packages in this way.
-		steps = append(steps, step{name: progress.Shorten(text), args: []string{"sh", "-c",
-			`PATH="$PWD/node_modules/.bin:$PATH"; ` + text}})
-	}
-	for _, s := range steps {
-		j.r.Detail("%s", s.name)
-		s.app, s.env = j.shop.path("app"), []string{"NODE_ENV=production"}
-		if err := j.run(ctx, s); err != nil {
+	if j.plan.Scripts.Build != "" {
+		if err := j.script(ctx, j.plan.Scripts.Build, env); err != nil {
 			return err
 		}
 	}
+	for _, text := range j.plan.Steps {
+		j.r.Detail("%s", progress.Shorten(text))
+		// npm runs scripts with sh, and finds the programs of packages in this way.
+		err := j.run(ctx, step{
+			name: progress.Shorten(text), app: j.shop.path("app"), env: append(j.commands().env, env...),
+			args: []string{"sh", "-c", `PATH="$PWD/node_modules/.bin:$PATH"; ` + text},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return j.findOutcome(ctx)
+}
+
+// findOutcome looks at what the build has made, if that decides what starts, and prepares it: Next wants folders copied,
+// a static site gets its server.
+func (j *job) findOutcome(ctx context.Context) error {
+	app := j.shop.path("app")
+	root, err := os.OpenRoot(app)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := removeBelow(app, j.plan.Leftovers()); err != nil {
+		return err
+	}
+	o, ok, err := j.plan.Outcome(root.FS())
+	if err != nil || !ok {
+		return err
+	}
+	j.outcome = &o
+	for _, c := range o.Copies {
+		if !isDir(filepath.Join(app, c[0])) {
+			continue
+		}
+		err := j.run(ctx, step{name: "the copy of " + c[0], app: app, args: []string{"cp", "-aT", c[0], c[1]}})
+		if err != nil {
+			return err
+		}
+	}
+	if o.Static() {
+		return j.writeStaticServer(root)
+	}
 	return nil
+}
+
+// writeStaticServer puts the server of static sites into the app. A build may have left anything at its place.
+func (j *job) writeStaticServer(root *os.Root) error {
+	program, err := templates.FS.ReadFile("static/server.mjs")
+	if err != nil {
+		return err
+	}
+	dir := path.Dir(nodeapp.StaticServer)
+	if err := root.RemoveAll(dir); err != nil {
+		return err
+	}
+	if err := root.Mkdir(dir, 0o755); err != nil {
+		return err
+	}
+	return root.WriteFile(nodeapp.StaticServer, program, 0o644)
+}
+
+// alone reports whether the app needs no node_modules: what was built carries all of them that it uses.
+func (j *job) alone() bool { return j.outcome != nil && j.outcome.Alone }
+
+// dropModules removes node_modules from the app's folder.
+func (j *job) dropModules(ctx context.Context) (dependencies, error) {
+	if err := j.cleanup(ctx); err != nil {
+		return dependencies{}, err
+	}
+	if modules := filepath.Join(j.shop.path("app"), nodeapp.NodeModules); isDir(modules) {
+		j.r.Detail("node_modules is left out: what was built does not need it")
+		return dependencies{}, disk.RemoveAll(modules)
+	}
+	return dependencies{}, nil
 }

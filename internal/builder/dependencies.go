@@ -30,68 +30,83 @@ func (d dependencies) summary() string {
 	return "deps " + units.Bytes(d.layer.Size)
 }
 
-// dependencies installs what the lockfile names, runs the build script, and
-// leaves the app's folder without node_modules.
+// dependencies installs what the lockfile names, runs the build scripts, and leaves the app's folder without
+// node_modules.
 func (j *job) dependencies(ctx context.Context) (dependencies, error) {
-	if j.plan.Install {
-		j.r.At(core.AtInstall)
-		j.r.Step("Installing dependencies")
+	if !j.plan.Install {
+		return j.buildAndPack(ctx)
 	}
-	switch {
-	case j.plan.Install && j.plan.Fresh == "" && j.plan.Build:
-		return j.installAndBuild(ctx)
-	case j.plan.Install && j.plan.Fresh == "":
-		return j.installOnly(ctx)
-	case j.plan.Install:
-		j.r.Detail("installed dependencies are not kept, because %s", j.plan.Fresh)
-		if err := j.npmCI(ctx, j.shop.path("app")); err != nil {
-			return dependencies{}, err
-		}
-		j.r.Lap("deps")
-	}
-	if err := j.buildScript(ctx); err != nil {
+	j.r.At(core.AtInstall)
+	j.r.Step("Installing dependencies")
+	if err := j.ensureLock(ctx); err != nil {
 		return dependencies{}, err
 	}
-	return j.packModules(ctx, j.plan.Install && j.plan.Build)
+	if j.plan.Fresh != "" {
+		return j.installFresh(ctx, j.plan.Fresh)
+	}
+	i, err := j.kept(ctx)
+	switch {
+	case err != nil:
+		return dependencies{}, err
+	case i.Scripts != "":
+		return j.installFresh(ctx, scriptsOf(i.Scripts))
+	case j.plan.Build:
+		return j.installAndBuild(ctx, i)
+	}
+	return j.installOnly(ctx, i)
+}
+
+func scriptsOf(pkg string) string {
+	return fmt.Sprintf("the install script of %q may read any file", pkg)
+}
+
+// installFresh installs in the app's folder, with everything that a clone has, and keeps nothing but the download cache.
+func (j *job) installFresh(ctx context.Context, why string) (dependencies, error) {
+	j.r.Detail("installed dependencies are not kept, because %s", why)
+	if err := j.install(ctx); err != nil {
+		return dependencies{}, err
+	}
+	j.r.Lap("deps")
+	return j.buildAndPack(ctx)
 }
 
 // installOnly is for apps without a build script. If their dependencies were packed for an earlier commit, nothing has
 // to run.
-func (j *job) installOnly(ctx context.Context) (dependencies, error) {
+func (j *job) installOnly(ctx context.Context, i install) (dependencies, error) {
 	defer j.r.Lap("deps")
-	i, known, err := j.kept()
-	if err != nil {
-		return dependencies{}, err
-	}
-	if known && i.Layer.Digest != "" {
+	if i.Layer.Digest != "" {
 		j.r.Detail("using cached dependencies")
 		return dependencies{i.Layer, i.Programs, true}, nil
 	}
-	if err := j.installAlone(ctx); err != nil {
+	if err := j.install(ctx); err != nil {
 		return dependencies{}, err
 	}
-	made, err := j.packFrom(ctx, j.shop.path("deps"))
+	if err := j.findScripts(&i); err != nil {
+		return dependencies{}, err
+	}
+	made, err := j.packModules(ctx)
 	if err != nil {
 		return dependencies{}, err
 	}
-	i.Layer, i.Programs = made.layer, made.programs
+	if i.Scripts == "" {
+		i.Layer, i.Programs = made.layer, made.programs
+	}
 	return made, j.remember(i)
 }
 
-// installAndBuild is for apps with a build script. npm ci made node_modules once
-// for all commits with this lockfile; each build gets a copy, because build
-// scripts write to it (node_modules/.cache, generated clients) and the next
-// build must not see that. Rejected: a read-only bind (such builds fail),
-// hard links (writes go through to the original when gitd is no root), an
-// overlay (not in bubblewrap 0.8). The copy shares its blocks where the file
-// system can.
-func (j *job) installAndBuild(ctx context.Context) (dependencies, error) {
-	i, err := j.keptModules(ctx)
-	if err != nil {
+// installAndBuild is for apps with a build script. node_modules was made once for all commits with this lockfile; each
+// build gets a copy, because build scripts write to it (node_modules/.cache, generated clients) and the next build must
+// not see that. Rejected: a read-only bind (such builds fail), hard links (writes go through to the original when gitd
+// is no root), an overlay (not in bubblewrap 0.8). The copy shares its blocks where the file system can.
+func (j *job) installAndBuild(ctx context.Context, i install) (dependencies, error) {
+	if err := j.keptModules(ctx, &i); err != nil {
 		return dependencies{}, err
 	}
+	if i.Scripts != "" {
+		return j.buildAndPack(ctx)
+	}
 	modules := filepath.Join(j.shop.path("app"), nodeapp.NodeModules)
-	err = j.run(ctx, step{
+	err := j.run(ctx, step{
 		name: "the copy of node_modules", app: j.shop.path("app"), kept: i.dir,
 		args: []string{"cp", "-a", "--reflink=auto", insideKept + "/" + nodeapp.NodeModules, nodeapp.NodeModules},
 	})
@@ -106,14 +121,17 @@ func (j *job) installAndBuild(ctx context.Context) (dependencies, error) {
 	if err := j.buildScript(ctx); err != nil {
 		return dependencies{}, err
 	}
+	if j.alone() {
+		return j.dropModules(ctx)
+	}
 	// It could be read before the build: if it cannot now, the build has changed it.
 	after, err := fingerprint(modules)
-	untouched := err == nil && after == before
+	untouched := err == nil && after == before && j.plan.Scripts.Cleanup == ""
 	if untouched && i.Layer.Digest != "" {
 		aside := filepath.Join(j.shop.path("layer"), nodeapp.NodeModules)
 		return dependencies{i.Layer, i.Programs, true}, os.Rename(modules, aside)
 	}
-	made, err := j.packModules(ctx, true)
+	made, err := j.pruneAndPack(ctx)
 	if err != nil || !untouched {
 		return made, err
 	}
@@ -121,44 +139,71 @@ func (j *job) installAndBuild(ctx context.Context) (dependencies, error) {
 	return made, j.remember(i)
 }
 
-// keptModules makes or finds node_modules with the devDependencies.
-func (j *job) keptModules(ctx context.Context) (install, error) {
-	i, known, err := j.kept()
-	if err != nil {
-		return install{}, err
-	}
-	if known && isDir(i.modules()) {
+// keptModules makes or finds node_modules with the devDependencies. If a package turns out to have an install script,
+// they are in the app's folder, and not kept.
+func (j *job) keptModules(ctx context.Context, i *install) error {
+	if isDir(i.modules()) {
 		j.r.Detail("using cached dependencies")
-		return i, nil
+		return nil
 	}
-	if err := j.installAlone(ctx); err != nil {
-		return install{}, err
+	if err := j.install(ctx); err != nil {
+		return err
+	}
+	if err := j.findScripts(i); err != nil {
+		return err
+	}
+	if i.Scripts != "" {
+		return j.remember(*i)
 	}
 	if err := disk.RemoveAll(i.dir); err != nil {
-		return install{}, err
+		return err
 	}
 	if err := os.Mkdir(i.dir, 0o700); err != nil {
-		return install{}, err
+		return err
 	}
-	made := filepath.Join(j.shop.path("deps"), nodeapp.NodeModules)
+	made := filepath.Join(j.shop.path("app"), nodeapp.NodeModules)
+	var err error
 	if !isDir(made) {
 		err = os.Mkdir(made, 0o700)
 	}
 	err = errors.Join(err, j.b.own(made), os.Rename(made, i.modules()), j.b.own(i.dir))
 	if err != nil {
-		return install{}, err
+		return err
 	}
-	return i, j.remember(i)
+	return j.remember(*i)
 }
 
-func (j *job) kept() (i install, known bool, err error) {
-	key, err := installKey(j.plan, j.tools)
-	if err != nil {
-		return install{}, false, err
+// findScripts looks for install scripts in what was installed, if the lockfile does not tell.
+func (j *job) findScripts(i *install) error {
+	if !j.plan.Silent {
+		return nil
 	}
-	i = j.store.install(key)
-	known = i.load(j.b.cfg.State, j.src.Hold)
-	return i, known, nil
+	found, err := inspect(filepath.Join(j.shop.path("app"), nodeapp.NodeModules))
+	if err != nil {
+		return fmt.Errorf("look for install scripts: %w", err)
+	}
+	if i.Scripts = found.scripts; i.Scripts != "" {
+		j.r.Detail("installed dependencies are not kept, because %s", scriptsOf(i.Scripts))
+	}
+	return nil
+}
+
+// kept is what is known of the dependencies that this plan installs.
+func (j *job) kept(ctx context.Context) (i install, err error) {
+	for range 2 {
+		key, err := installKey(j.plan, j.tools)
+		if err != nil {
+			return install{}, err
+		}
+		i = j.store.install(key)
+		if !i.load(j.b.cfg.State, j.src.Hold) || i.NPM == "" {
+			break
+		}
+		if err := j.useNPM(ctx, i.NPM); err != nil {
+			return install{}, err
+		}
+	}
+	return i, nil
 }
 
 func (j *job) remember(i install) error {
@@ -168,61 +213,45 @@ func (j *job) remember(i install) error {
 	return j.store.trim()
 }
 
-// installAlone runs npm ci with the files that its key covers and no others,
-// so that what is kept for the next commit depends on nothing else.
-func (j *job) installAlone(ctx context.Context) error {
-	files := map[string][]byte{
-		nodeapp.PackageFile: j.plan.Text, j.plan.LockName: j.plan.Lock, nodeapp.NPMRCFile: j.plan.NPMRC,
+// buildAndPack runs the build script and packs what node_modules is after it.
+func (j *job) buildAndPack(ctx context.Context) (dependencies, error) {
+	if err := j.buildScript(ctx); err != nil {
+		return dependencies{}, err
 	}
-	for name, content := range files {
-		if content == nil {
-			continue
-		}
-		if err := j.shop.write("deps/"+name, string(content)); err != nil {
-			return err
-		}
-	}
-	return j.npmCI(ctx, j.shop.path("deps"))
+	return j.pruneAndPack(ctx)
 }
 
-func (j *job) npmCI(ctx context.Context, dir string) error {
-	which := "--omit=dev"
-	if j.plan.Build {
-		which = "--include=dev"
-	}
-	j.r.Detail("npm ci %s", which)
-	return j.run(ctx, step{name: "npm ci", app: dir, args: []string{"npm", "ci", which, "--loglevel=error"}})
-}
-
-// packModules packs the node_modules of the app's folder, if there is one,
-// first without the devDependencies if prune says so.
-func (j *job) packModules(ctx context.Context, prune bool) (dependencies, error) {
+// pruneAndPack packs what the app needs of node_modules.
+func (j *job) pruneAndPack(ctx context.Context) (dependencies, error) {
 	defer j.r.Lap("deps")
-	app := j.shop.path("app")
-	if prune && j.plan.Package.DevDeps > 0 {
-		j.r.Detail("npm prune --omit=dev")
-		err := j.run(ctx, step{
-			name: "npm prune", app: app,
-			args: []string{"npm", "prune", "--omit=dev", "--no-save", "--ignore-scripts", "--loglevel=error"},
-		})
-		if err != nil {
-			return dependencies{}, err
-		}
+	if j.alone() {
+		return j.dropModules(ctx)
 	}
-	return j.packFrom(ctx, app)
+	if err := j.prune(ctx); err != nil {
+		return dependencies{}, err
+	}
+	if err := j.cleanup(ctx); err != nil {
+		return dependencies{}, err
+	}
+	return j.packModules(ctx)
 }
 
-// packFrom moves node_modules out of dir and packs it.
-func (j *job) packFrom(ctx context.Context, dir string) (dependencies, error) {
-	from, layer := filepath.Join(dir, nodeapp.NodeModules), j.shop.path("layer")
-	if !isDir(from) {
+// packModules moves node_modules out of the app's folder and packs it. What the package manager wrote there for itself
+// is left out: it has dates and paths in it, and nothing reads it in a machine.
+func (j *job) packModules(ctx context.Context) (dependencies, error) {
+	app, layer := j.shop.path("app"), j.shop.path("layer")
+	c := j.commands()
+	if err := removeBelow(app, c.beside); err != nil {
+		return dependencies{}, err
+	}
+	if !isDir(filepath.Join(app, nodeapp.NodeModules)) {
 		return dependencies{}, nil
 	}
 	to := filepath.Join(layer, nodeapp.NodeModules)
-	if err := os.Rename(from, to); err != nil {
+	if err := os.Rename(filepath.Join(app, nodeapp.NodeModules), to); err != nil {
 		return dependencies{}, err
 	}
-	if err := disk.RemoveAll(filepath.Join(to, ".cache")); err != nil {
+	if err := removeBelow(to, append(c.state, ".cache")); err != nil {
 		return dependencies{}, err
 	}
 	root, err := os.OpenRoot(layer)

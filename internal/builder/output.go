@@ -16,7 +16,8 @@ const (
 // output passes what a command prints on to the pusher, line by line as it
 // comes, and keeps the end of it.
 type output struct {
-	r *progress.Report
+	r     *progress.Report
+	quiet bool // lines are kept only
 
 	mu   sync.Mutex
 	part []byte
@@ -60,7 +61,9 @@ func (o *output) line() {
 	if len(o.last) > tailLines {
 		o.last = o.last[1:]
 	}
-	o.r.Detail("%s", text)
+	if !o.quiet {
+		o.r.Detail("%s", text)
+	}
 }
 
 // flush sends a last line that has no end.

@@ -1,7 +1,6 @@
 package builder
 
 import (
-	"bytes"
 	"fmt"
 
 	"github.com/go-git/go-git/v5/plumbing/filemode"
@@ -79,7 +78,7 @@ func (j *job) estimate(c *commit) (need, error) {
 // modules is what node_modules will take. It is known if the app has installed these dependencies before; else it is
 // estimated from the number of packages.
 func (j *job) modules() need {
-	count := int64(bytes.Count(j.plan.Lock, []byte(`"resolved"`)))
+	count := int64(j.plan.Packages())
 	n := need{count * packageUse, count * packageFiles}
 	if j.plan.Fresh != "" || j.tools.Node == "" {
 		return n

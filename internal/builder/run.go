@@ -24,6 +24,8 @@ type step struct {
 	app  string   // folder of the host that is /app
 	kept string   // folder of the host that is shown at insideKept; empty: none
 	env  []string // added to the usual ones
+
+	quiet bool // what it prints is shown only if it fails
 }
 
 // errTimeout is the cause of a step's context that ran out of time.
@@ -41,6 +43,7 @@ func (j *job) run(ctx context.Context, s step) error {
 	limited, cancel := context.WithTimeoutCause(ctx, j.b.cfg.BuildTimeout, errTimeout)
 	defer cancel()
 	out := newOutput(j.r)
+	out.quiet = s.quiet
 	var err error
 	if j.b.box != nil {
 		err = j.b.box.Run(limited, j.boxed(s, out))
@@ -54,11 +57,21 @@ func (j *job) run(ctx context.Context, s step) error {
 	return j.failed(s, err, out)
 }
 
-// failed tells the pusher how a step ended. Its output has been seen already;
-// the end of it goes to the log with the cause.
+// failed tells the pusher how a step ended. Its output has been seen already, unless it is quiet; the end of it goes to
+// the log with the cause.
 func (j *job) failed(s step, err error, out *output) error {
-	said := strings.Join(out.tail(), " | ")
+	last := out.tail()
+	said := strings.Join(last, " | ")
 	cause := disk.Explain(fmt.Errorf("%w; its last lines: %s", err, said), said)
+	if s.quiet {
+		for _, line := range last {
+			j.r.Detail("%s", line)
+		}
+	}
+	hint := "its output above says why; repair it, commit, and push again"
+	if len(last) == 0 {
+		hint = "it printed nothing; run it at your side, repair it, commit, and push again"
+	}
 	var exit *exec.ExitError
 	switch {
 	case errors.Is(err, errTimeout):
@@ -70,7 +83,7 @@ func (j *job) failed(s step, err error, out *output) error {
 	case errors.As(err, &exit):
 		return &core.Rejection{
 			Reason: fmt.Sprintf("build failed: %s %s", s.name, howEnded(exit)),
-			Hint:   "its output above says why; repair it, commit, and push again",
+			Hint:   hint,
 			Err:    cause,
 		}
 	}
@@ -116,6 +129,9 @@ func (j *job) boxed(s step, out *output) sandbox.Spec {
 		{Host: j.store.npmCache(), Inside: insideCache, Writable: true},
 		{Host: s.app, Inside: insideApp, Writable: true},
 	}
+	if j.tools.Manager.Dir != "" {
+		mounts = append(mounts, sandbox.Mount{Host: j.tools.Manager.Dir, Inside: insideTool})
+	}
 	if s.kept != "" {
 		mounts = append(mounts, sandbox.Mount{Host: s.kept, Inside: insideKept})
 	}
@@ -137,9 +153,13 @@ func (j *job) runUnboxed(ctx context.Context, s step, out *output) error {
 	}
 	cmd := exec.CommandContext(ctx, "/usr/bin/env", append([]string{"--"}, args...)...)
 	cmd.Dir = s.app
-	cmd.Env = append(environment(places{
+	cmd.Env = environment(places{
 		j.tools.NodeDir, j.shop.path("bin"), j.shop.path("home"), j.shop.path("tmp"), j.store.npmCache(),
-	}), s.env...)
+	})
+	outside := strings.NewReplacer(insideCache, j.store.npmCache(), insideHome, j.shop.path("home"))
+	for _, e := range s.env {
+		cmd.Env = append(cmd.Env, outside.Replace(e))
+	}
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
@@ -163,6 +183,7 @@ func environment(p places) []string {
 		"npm_config_nodedir=" + p.node, // node-gyp finds the headers there, and downloads none
 		"npm_config_update_notifier=false", "npm_config_fund=false", "npm_config_audit=false",
 		"npm_config_progress=false",
+		"HUSKY=0", // there are no git hooks to set, and no .git; older versions of husky fail without it
 	}
 	// A company's own certificate authority is in the system's list; Node
 	// brings a list of its own.

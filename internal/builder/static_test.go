@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/nodeos-dev/gitd/internal/nodeapp"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/templates"
 )
@@ -36,7 +37,7 @@ func staticSite(t *testing.T) string {
 // serveStatic starts the static server with the Node that apps get, and returns its address.
 func serveStatic(t *testing.T, args ...string) string {
 	t.Helper()
-	tools, err := realBuilder(t).ensureToolchain(t.Context(), "", progress.NewReport(io.Discard))
+	tools, err := realBuilder(t).ensureToolchain(t.Context(), nodeapp.NodeWish{}, nodeapp.Manager{}, progress.NewReport(io.Discard))
 	check(t, err)
 	program, err := templates.FS.ReadFile("static/server.mjs")
 	check(t, err)

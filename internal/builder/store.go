@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -23,7 +24,7 @@ import (
 
 // storeFormat is part of every key: raise it when what a build makes of the
 // same input changes.
-const storeFormat = 1
+const storeFormat = 2
 
 // keptInstalls is how many sets of installed dependencies an app keeps.
 const keptInstalls = 2
@@ -61,26 +62,34 @@ func (b *Builder) storeOf(app string) store {
 
 func (s store) npmCache() string { return filepath.Join(s.dir, "npm") }
 
-// install is one set of installed dependencies: all that npm ci made of one
-// lockfile. Its folder holds node_modules with the devDependencies, if a
-// build script may want them.
+// install is one set of installed dependencies: all that a package manager made of one lockfile. Its folder holds
+// node_modules with the devDependencies, if a build script may want them.
 type install struct {
 	Layer    core.Layer       `json:"layer"` // node_modules without the devDependencies; zero: not packed yet
 	Programs nodeapp.Programs `json:"programs,omitempty"`
-	dir      string
+
+	// Scripts is a package with an install script: it may read any file of the repository, so nothing is kept. "": none.
+	Scripts string `json:"scripts,omitempty"`
+	NPM     string `json:"npm,omitempty"` // another npm has to be taken for this lockfile, and has a record of its own
+
+	dir string
 }
 
-// installKey names the result of npm ci: two builds with one key install the same. The lockfile counts as it is
-// written, because reading it would take longer than the rare needless npm ci.
+// installKey names the result of an installation: two builds with one key install the same. The lockfile counts as it
+// is written, because reading it would take longer than the rare needless installation.
 func installKey(p nodeapp.Plan, t Toolchain) (string, error) {
 	pkg, err := p.Package.InstallInput()
 	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %s/%s node %s npm %s dev %t\n",
-		storeFormat, runtime.GOOS, runtime.GOARCH, t.Node, t.NPM, p.Build)
-	for _, part := range [][]byte{[]byte(p.LockName), p.Lock, pkg, p.NPMRC} {
+	fmt.Fprintf(h, "%d %s/%s node %s npm %s %s dev %t\n",
+		storeFormat, runtime.GOOS, runtime.GOARCH, t.Node, t.NPM, t.Manager, p.DevDeps)
+	parts := [][]byte{[]byte(p.LockName), p.Lock, pkg}
+	for _, name := range slices.Sorted(maps.Keys(p.Inputs)) {
+		parts = append(parts, []byte(name), p.Inputs[name])
+	}
+	for _, part := range parts {
 		fmt.Fprintf(h, "%d ", len(part))
 		h.Write(part)
 	}
@@ -95,7 +104,8 @@ func (i install) record() string  { return i.dir + ".json" }
 func (i install) modules() string { return filepath.Join(i.dir, nodeapp.NodeModules) }
 
 // load reads what is known of i, and keeps collections from removing its
-// layer. It reports false when npm ci has to run.
+// layer. It reports false when
+// nothing is known.
 func (i *install) load(state core.StateDir, hold *image.Hold) bool {
 	b, err := os.ReadFile(i.record())
 	if err != nil || json.Unmarshal(b, i) != nil {

@@ -14,7 +14,7 @@ func TestKey(t *testing.T) {
 	key := func(pkg, lock, rc string, tools Toolchain) string {
 		m, err := nodeapp.ParsePackageJSON([]byte(pkg))
 		check(t, err)
-		k, err := installKey(nodeapp.Plan{Package: m, LockName: "package-lock.json", Lock: []byte(lock), NPMRC: []byte(rc), Build: m.Scripts["build"] != ""}, tools)
+		k, err := installKey(nodeapp.Plan{Package: m, LockName: "package-lock.json", Lock: []byte(lock), Inputs: map[string][]byte{".npmrc": []byte(rc)}, DevDeps: m.Scripts["build"] != ""}, tools)
 		check(t, err)
 		return k
 	}

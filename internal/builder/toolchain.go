@@ -11,7 +11,6 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/base"
 	"github.com/nodeos-dev/gitd/internal/builder/registry"
-	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
@@ -36,21 +35,22 @@ func nodePackage() (string, error) {
 	return "node-linux-" + arch, nil
 }
 
-// Toolchain is one Node with its npm, unpacked on the host.
+// Toolchain is one Node with its npm and the app's package manager, unpacked on the host.
 type Toolchain struct {
 	Node, NPM       string // exact versions, e.g. "22.23.1"
 	NodeDir, NPMDir string // unpacked packages: NodeDir/bin/node, NPMDir/bin/npm-cli.js
+	Manager         Manager
+
+	why      string // of Node, for people
+	warnings []string
 }
 
 // base is the part of t that a base is made of.
 func (t Toolchain) base() base.Node { return base.Node{Version: t.Node, Dir: t.NodeDir} }
 
-// npmLine is the major version of npm: the one that comes with Node 22, and that runs on every Node offered.
-const npmLine = 10
-
-// ensureToolchain makes or finds the Node for an engines.node range, and its
-// npm. An unsatisfiable range is a *core.Rejection.
-func (b *Builder) ensureToolchain(ctx context.Context, wish string, r *progress.Report) (Toolchain, error) {
+// ensureToolchain makes or finds the Node that is wished for, its npm, and the package manager. A wish that cannot be
+// met is a *core.Rejection.
+func (b *Builder) ensureToolchain(ctx context.Context, wish nodeapp.NodeWish, m nodeapp.Manager, r *progress.Report) (Toolchain, error) {
 	name, err := nodePackage()
 	if err != nil {
 		return Toolchain{}, err
@@ -59,30 +59,31 @@ func (b *Builder) ensureToolchain(ctx context.Context, wish string, r *progress.
 	if err != nil {
 		return Toolchain{}, err
 	}
-	node, err := pickNode(wish, nodes)
+	node, why, err := pickNode(wish, nodes)
 	if err != nil {
 		return Toolchain{}, err
 	}
-	npms, err := b.versions(ctx, "npm", r)
-	if err != nil {
+	t := Toolchain{Node: node.Number.String(), why: why}
+	npm := m
+	if m.Tool != nodeapp.NPM {
+		npm = nodeapp.Manager{Tool: nodeapp.NPM}
+	}
+	if err := b.addNPM(ctx, &t, npm, node.Number, r); err != nil {
 		return Toolchain{}, err
 	}
-	npm, err := pickNPM(node.Number, npms)
-	if err != nil {
-		return Toolchain{}, err
+	if m.Tool != nodeapp.NPM {
+		if err := b.addManager(ctx, &t, m, node.Number, r); err != nil {
+			return Toolchain{}, err
+		}
 	}
-	t := Toolchain{Node: node.Number.String(), NPM: npm.Number.String()}
-	if t.NodeDir, err = b.fetch(ctx, node, r); err != nil {
-		return Toolchain{}, err
-	}
-	t.NPMDir, err = b.fetch(ctx, npm, r)
+	t.NodeDir, err = b.fetch(ctx, node, r)
 	return t, err
 }
 
 // used notes that a build has taken t, so that no sweep removes it soon.
 func (t Toolchain) used() {
 	now := time.Now()
-	for _, dir := range []string{t.NodeDir, t.NPMDir} {
+	for _, dir := range []string{t.NodeDir, t.NPMDir, t.Manager.Dir} {
 		os.Chtimes(dir, now, now) //nolint:errcheck // at worst it is fetched again
 	}
 }
@@ -109,34 +110,15 @@ func (b *Builder) versions(ctx context.Context, name string, r *progress.Report)
 	return p.Versions, nil
 }
 
-// pickNode chooses the Node for an engines.node range.
-func pickNode(wish string, all []registry.Version) (registry.Version, error) {
+// pickNode chooses the Node for what a repository asks for; why says by which rule.
+func pickNode(wish nodeapp.NodeWish, all []registry.Version) (v registry.Version, why string, err error) {
 	published, byNumber := make([]*semver.Version, len(all)), map[*semver.Version]registry.Version{}
 	for i, v := range all {
 		published[i], byNumber[v.Number] = v.Number, v
 	}
-	number, err := nodeapp.PickNode(wish, published)
+	number, why, err := wish.Pick(published)
 	if err != nil {
-		return registry.Version{}, err
+		return registry.Version{}, "", err
 	}
-	return byNumber[number], nil
-}
-
-// pickNPM chooses the newest npm of our line that says it runs on node.
-func pickNPM(node *semver.Version, all []registry.Version) (registry.Version, error) {
-	newest, ok := registry.Version{}, false
-	for _, v := range all {
-		if v.Number.Major() != npmLine || (ok && !v.Number.GreaterThan(newest.Number)) {
-			continue
-		}
-		if c, err := semver.NewConstraint(v.Node); err == nil && c.Check(node) {
-			newest, ok = v, true
-		}
-	}
-	if !ok {
-		return registry.Version{}, core.Reject(
-			fmt.Sprintf("no npm %d runs on Node %s", npmLine, node),
-			"ask for a newer Node in package.json: engines.node")
-	}
-	return newest, nil
+	return byNumber[number], why, nil
 }

@@ -3,6 +3,7 @@ package builder
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 
@@ -17,10 +18,16 @@ const (
 	insideApp   = guest.AppDir
 	insideNode  = "/opt/node"
 	insideNPM   = "/opt/npm"
+	insideTool  = "/opt/manager"
 	insideBin   = "/opt/bin"
 	insideHome  = "/home/build"
 	insideCache = "/var/cache/npm"
 	insideKept  = "/opt/kept"
+
+	// The caches of the other package managers are in the same folder of the app, and are counted with npm's.
+	insideYarn1 = insideCache + "/yarn-1"
+	insideBerry = insideCache + "/yarn"
+	insidePNPM  = insideCache + "/pnpm"
 )
 
 // workshop is the folder of one build on the host.
@@ -38,33 +45,50 @@ func (b *Builder) newWorkshop(t Toolchain) (*workshop, error) {
 	}
 	w := &workshop{dir: dir, own: b.own}
 	err = b.own(dir)
-	for _, name := range []string{"app", "deps", "layer", "home", "tmp", "shm", "bin", "etc"} {
+	for _, name := range []string{"app", "layer", "home", "tmp", "shm", "bin", "etc"} {
 		err = errors.Join(err, w.mkdir(name))
 	}
-	npm := insideNPM
-	if b.box == nil {
-		npm = t.NPMDir
-	}
-	err = errors.Join(err, w.settings(b.registry.URL().String()),
-		// npm's own starter scripts look for a whole Node installation.
-		os.Symlink(npm+"/bin/npm-cli.js", w.path("bin/npm")),
-		os.Symlink(npm+"/bin/npx-cli.js", w.path("bin/npx")))
+	err = errors.Join(err, w.settings(b.registry.URL(), b.box != nil), w.link(t, b.box != nil))
 	if err != nil {
 		return nil, errors.Join(err, w.remove())
 	}
 	return w, nil
 }
 
+// link makes the commands that a build finds. npm's own starter scripts look for a whole Node installation, so the
+// links lead to the programs themselves.
+func (w *workshop) link(t Toolchain, boxed bool) error {
+	npm, tool := t.NPMDir, t.Manager.Dir
+	if boxed {
+		npm, tool = insideNPM, insideTool
+	}
+	links := map[string]string{"npm": npm + "/bin/npm-cli.js", "npx": npm + "/bin/npx-cli.js"}
+	for name, file := range t.Manager.bins {
+		links[name] = tool + "/" + file
+	}
+	var errs []error
+	for name, target := range links {
+		path := w.path("bin/" + name)
+		if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+			errs = append(errs, err)
+		}
+		errs = append(errs, os.Symlink(target, path))
+	}
+	return errors.Join(errs...)
+}
+
 // settings writes the few files that programs look for in a system. The
-// registry is in npm's user settings, where a repository's own .npmrc
-// outranks it; in a variable it would outrank the repository.
-func (w *workshop) settings(registry string) error {
+// registry is in the user settings of each package manager (pnpm reads npm's), where a repository's own settings outrank
+// it; in a variable it would outrank the repository.
+func (w *workshop) settings(registry *url.URL, boxed bool) error {
 	return errors.Join(
 		w.write("etc/passwd", fmt.Sprintf("root:x:0:0:root:/:/bin/false\nbuild:x:%d:%d:build:%s:/bin/sh\n",
 			sandbox.UID, sandbox.UID, insideHome)),
 		w.write("etc/group", fmt.Sprintf("root:x:0:\nbuild:x:%d:\n", sandbox.UID)),
 		w.write("etc/hosts", "127.0.0.1 localhost build\n"),
-		w.write("home/.npmrc", "registry="+registry+"\n"),
+		w.write("home/.npmrc", "registry="+registry.String()+"\n"),
+		w.write("home/.yarnrc", fmt.Sprintf("registry %q\n", registry)),
+		w.write("home/.yarnrc.yml", yarnSettings(registry, boxed)),
 	)
 }
 

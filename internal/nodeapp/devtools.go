@@ -188,7 +188,10 @@ var devServers = map[string][]string{
 	"nest": {"start"}, "ng": {"serve"}, "nx": {"serve"}, "vite": {"", "dev", "serve"}, "next": {"dev"}, "nuxt": {"dev"},
 	"nuxi": {"dev"}, "astro": {"dev"}, "remix": {"dev", "vite:dev"}, "react-router": {"dev"}, "react-scripts": {"start"},
 	"vue-cli-service": {"serve"}, "webpack": {"serve"}, "webpack-dev-server": nil, "strapi": {"develop", "dev"},
-	"medusa": {"develop"}, "ts-node-dev": nil, "tsnd": nil, "nodemon": nil, "wrangler": {"dev"},
+	"medusa": {"develop"}, "ts-node-dev": nil, "tsnd": nil, "nodemon": nil, "wrangler": {"dev"}, "vinxi": {"dev"},
+	"gatsby": {"develop"}, "docusaurus": {"start"}, "vitepress": {"", "dev"}, "eleventy": {""}, "hexo": {"server", "s"},
+	"rspress": {"dev"}, "rsbuild": {"dev"}, "rspack": {"dev", "serve"}, "ember": {"serve", "s"}, "quasar": {"dev"},
+	"parcel": {"", "serve"}, "craco": {"start"}, "preact": {"watch"}, "umi": {"dev"}, "max": {"dev"},
 }
 
 func isDevServer(name string, words []string) bool {

@@ -16,11 +16,19 @@ const (
 	PackageFile = "package.json"
 	NPMRCFile   = ".npmrc"
 	NodeModules = "node_modules"
+	LockFile    = "package-lock.json"
 
-	lockFile    = "package-lock.json"
+	lockFile    = LockFile
 	shrinkwrap  = "npm-shrinkwrap.json"
+	pnpmLock    = "pnpm-lock.yaml"
+	yarnLock    = "yarn.lock"
 	procfile    = "Procfile"
 	appJSONFile = "app.json"
+
+	yarn1RC       = ".yarnrc"
+	yarnRC        = ".yarnrc.yml"
+	pnpmWorkspace = "pnpm-workspace.yaml"
+	pnpmFile      = ".pnpmfile.cjs"
 )
 
 // The most that is read of each, in bytes.
@@ -29,6 +37,8 @@ const (
 	lockLimit     = 64 << 20
 	procfileLimit = 64 << 10
 	appJSONLimit  = 1 << 20
+
+	versionFileLimit = 4 << 10
 )
 
 // readFile returns a file of the repository's root, up to limit bytes. A file that is not there, or that is none,

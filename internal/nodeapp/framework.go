@@ -14,7 +14,8 @@ type Framework struct {
 	Build string            // the command that builds, where package.json has no scripts.build; "": none is needed
 	Env   map[string]string // for the build
 
-	outcomes []Outcome // what a build may leave, the first that is there counts
+	outcomes  []Outcome // what a build may leave, the first that is there counts
+	leftovers []string  // folders that only the next build on the same machine would want
 }
 
 // Outcome is one form that a built app can have.
@@ -27,8 +28,8 @@ type Outcome struct {
 	Copies [][2]string
 }
 
-// FindOutcome returns the form that a build has left in app. With "$FILE" in Start replaced by the file that was found.
-func (f Framework) FindOutcome(app fs.FS) (o Outcome, ok bool) {
+// find returns the form that a build has left in app. "$FILE" in Start is replaced by the file that was found.
+func (f Framework) find(app fs.FS) (o Outcome, ok bool) {
 	for _, o := range f.outcomes {
 		found, err := fs.Glob(app, o.File)
 		if err != nil || len(found) == 0 {
@@ -45,17 +46,15 @@ func (f Framework) FindOutcome(app fs.FS) (o Outcome, ok bool) {
 	return Outcome{}, false
 }
 
-// StaticFolder is the folder that a static outcome serves.
-func (o Outcome) StaticFolder() string { return path.Dir(o.File) }
-
 // kind is one framework that gitd knows.
 type kind struct {
-	name     string
-	packages []string // any of them among the app's dependencies and devDependencies
-	file     string   // or this file in the repository
-	build    string
-	env      map[string]string
-	outcomes []Outcome
+	name      string
+	packages  []string // any of them among the app's dependencies and devDependencies
+	file      string   // or this file in the repository
+	build     string
+	env       map[string]string
+	outcomes  []Outcome
+	leftovers []string
 }
 
 func site(file string) Outcome { return Outcome{File: file, Alone: true} }
@@ -71,7 +70,7 @@ func serves(file, program string) Outcome {
 // kinds are the frameworks, those that are built on others first. What a build leaves was looked at in the output of
 // each framework's own generator.
 var kinds = []kind{
-	{name: "Next.js", packages: []string{"next"}, build: "next build", outcomes: []Outcome{
+	{name: "Next.js", packages: []string{"next"}, build: "next build", leftovers: []string{".next/cache"}, outcomes: []Outcome{
 		{File: ".next/standalone/server.js", Start: []string{"node", "$FILE"}, Alone: true, Copies: [][2]string{
 			{".next/static", ".next/standalone/.next/static"}, {"public", ".next/standalone/public"}}},
 		{File: ".next/BUILD_ID", Start: []string{"next", "start"}},
@@ -118,33 +117,29 @@ var kinds = []kind{
 	{name: "webpack", packages: []string{"webpack"}, outcomes: []Outcome{spa("dist/index.html")}},
 }
 
-// devServers are commands that serve an app to its author, while it is being written. Each begins with the program, and
-// continues with words that the command has in this order.
-var devServers = [][]string{
-	{"next", "dev"}, {"next"}, {"nuxt", "dev"}, {"nuxi", "dev"}, {"nuxt"}, {"astro", "dev"}, {"astro"}, {"vite", "dev"}, {"vite", "serve"}, {"vite"},
-	{"react-router", "dev"}, {"remix", "dev"}, {"remix", "vite:dev"}, {"vinxi", "dev"}, {"nitro", "dev"}, {"nitropack", "dev"},
-	{"ng", "serve"}, {"ng", "s"}, {"react-scripts", "start"}, {"craco", "start"}, {"vue-cli-service", "serve"}, {"gatsby", "develop"}, {"gatsby", "serve"},
-	{"docusaurus", "start"}, {"vitepress", "dev"}, {"vitepress"}, {"eleventy", "--serve"}, {"hexo", "server"}, {"hexo", "s"},
-	{"rspress", "dev"}, {"rsbuild", "dev"}, {"ember", "serve"}, {"ember", "s"}, {"quasar", "dev"}, {"parcel"}, {"parcel", "serve"},
-	{"webpack-dev-server"}, {"webpack", "serve"}, {"webpack", "server"}, {"vite", "preview"}, {"astro", "preview"}, {"nuxt", "preview"}, {"nuxi", "preview"},
+// folders are where the builds of all kinds leave a site.
+var folders = []string{"dist", "build", "out", "_site", "public", "www", "docs", "."}
+
+// aSite is what is served where there is no command that would serve: a folder with an index.html.
+func aSite(m PackageJSON, repo fs.FS) (Framework, bool) {
+	f := Framework{Name: "static site", Rule: "no start command"}
+	for _, dir := range folders {
+		name := path.Join(dir, "index.html")
+		if isFile(repo, name) || (m.Scripts["build"] != "" && dir != ".") {
+			f.outcomes = append(f.outcomes, site(name))
+		}
+	}
+	return f, len(f.outcomes) > 0
 }
 
-// isDevServer reports whether a command serves an app only to its author.
-func isDevServer(args []string) bool {
-	words := slices.DeleteFunc(slices.Clone(args), func(w string) bool { return strings.HasPrefix(w, "-") && w != "--serve" })
-	return slices.ContainsFunc(devServers, func(d []string) bool {
-		return slices.Equal(d, words[:min(len(d), len(words))]) && (len(d) > 1 || len(words) == 1)
-	})
-}
-
-// recognise finds out with which framework an app was made. repo may lack a package.json.
+// recognise finds out with which framework an app was made.
 func recognise(m PackageJSON, repo fs.FS) (Framework, bool) {
 	for _, k := range kinds {
 		rule, ok := k.matches(m, repo)
 		if !ok {
 			continue
 		}
-		f := Framework{Name: k.name, Rule: rule, Env: k.env, outcomes: k.outcomes}
+		f := Framework{Name: k.name, Rule: rule, Env: k.env, outcomes: k.outcomes, leftovers: k.leftovers}
 		if m.Scripts["build"] == "" {
 			f.Build = k.build
 		}

@@ -56,6 +56,9 @@ func readPackage(repo fs.FS) ([]byte, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return b, err
 	}
+	if _, ok := aSite(PackageJSON{}, repo); ok {
+		return []byte("{}"), nil
+	}
 	if all, err := fs.ReadDir(repo, "."); err == nil && len(all) == 0 {
 		return nil, core.Reject("the repository is empty", "commit a Node.js app with its package.json, and push again")
 	}
@@ -63,13 +66,25 @@ func readPackage(repo fs.FS) ([]byte, error) {
 		"`npm init` makes one; commit it, and push again")
 }
 
-// workspaces reports whether the package is the root of npm workspaces.
-func (m PackageJSON) workspaces() bool {
+// Workspaces reports whether the package is the root of npm workspaces.
+func (m PackageJSON) Workspaces() bool {
 	w := strings.TrimSpace(string(m.all["workspaces"]))
 	return w != "" && w != "null" && w != "[]"
 }
 
-// installScripts are the root package's own scripts that npm ci runs.
+// Local reports whether a dependency is a folder of the repository.
+func (m PackageJSON) Local() bool {
+	for _, kind := range []string{"dependencies", "devDependencies", "optionalDependencies"} {
+		for _, spec := range m.all.texts(kind) {
+			if strings.HasPrefix(spec, "file:") || strings.HasPrefix(spec, ".") || strings.HasPrefix(spec, "/") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// installScripts are the root package's own scripts that an installation runs.
 func (m PackageJSON) installScripts() []string {
 	var found []string
 	for _, s := range []string{
@@ -83,7 +98,7 @@ func (m PackageJSON) installScripts() []string {
 	return found
 }
 
-// InstallInput is the part of package.json that can change what npm ci does: all keys, sorted, but those that are known
+// InstallInput is the part of package.json that can change what an installation does: all keys, sorted, but those that are known
 // to have no effect on it.
 func (m PackageJSON) InstallInput() ([]byte, error) {
 	without := []string{

@@ -3,25 +3,34 @@ package nodeapp
 import (
 	"fmt"
 	"io/fs"
-
-	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // Plan is what a build of one commit has to do, decided before anything runs.
 type Plan struct {
-	Package  PackageJSON
-	Start    StartCommand
+	Package   PackageJSON
+	Start     StartCommand
+	Framework Framework // zero: none is known
+	Text      []byte    // package.json itself
+	Warnings  []string  // for the pusher, one line each
+
+	Node     NodeWish
+	Manager  Manager
 	LockName string // the lockfile's name; "": there is none
 	Lock     []byte
-	NPMRC    []byte   // the repository's own npm settings; nil: none
-	Text     []byte   // package.json itself
-	Warnings []string // for the pusher, one line each
+	Hosts    []LockHost        // hosts, other than npm's own registry, that packages come from
+	Inputs   map[string][]byte // the repository's own settings of its package manager, by file name
 
-	Install bool // npm ci is needed
-	Build   bool // something runs at build time: scripts.build or Steps
-	// Steps run after scripts.build: what a start command has that only builds, each a text for the build's shell.
+	Install bool   // dependencies are installed
+	DevDeps bool   // devDependencies too, for scripts that use them
+	Prune   bool   // there are such, and they are removed after
+	Build   bool   // something runs at build time: the script Scripts.Build, or Steps
+	Fresh   string // why installed dependencies cannot be kept between builds; "": they can
+	Silent  bool   // the lockfile does not say which packages have install scripts: look at them
+	Scripts BuildScripts
+	// Steps run after Scripts.Build: what a start command has that only builds, each a text for the build's shell.
 	Steps []string
-	Fresh string // why installed dependencies cannot be kept between builds; "": they can
+
+	pin pinned
 }
 
 // MakePlan reads a repository and decides. What the author can repair is a *core.Rejection.
@@ -32,13 +41,13 @@ func MakePlan(repo fs.FS) (p Plan, err error) {
 	if p.Package, err = ParsePackageJSON(p.Text); err != nil {
 		return Plan{}, err
 	}
-	if p.NPMRC, err = readOptional(repo, NPMRCFile, packageLimit); err != nil {
+	if p.Node, err = readNodeWish(repo, p.Package); err != nil {
 		return Plan{}, err
 	}
 	if err := p.readAppJSON(repo); err != nil {
 		return Plan{}, err
 	}
-	if p.LockName, p.Lock, err = readLock(repo); err != nil {
+	if err := p.findLock(repo); err != nil {
 		return Plan{}, err
 	}
 	if err := p.planStart(repo); err != nil {
@@ -64,43 +73,27 @@ func (p *Plan) readAppJSON(repo fs.FS) error {
 	return err
 }
 
-// planInstall decides whether npm ci runs, and whether its result may be kept for the next build.
-func (p *Plan) planInstall(repo fs.FS) error {
-	m := p.Package
-	own := m.installScripts()
-	p.Install = m.Deps > 0 || (p.Build && m.DevDeps > 0) || m.workspaces() || (p.Lock != nil && len(own) > 0)
-	if !p.Install {
-		return nil
-	}
-	if p.Lock == nil {
-		return noLock(repo)
-	}
-	local, err := localPackages(p.Lock)
-	if err != nil {
-		return core.Reject(p.LockName+" is broken: "+err.Error(),
-			"`npm install --package-lock-only` writes it again; commit it, and push again")
-	}
-	switch {
-	case len(own) > 0:
-		p.Fresh = "scripts." + own[0] + " may read any file"
-	case m.workspaces():
-		p.Fresh = "there are workspaces"
-	case local != "":
-		p.Fresh = fmt.Sprintf("%q is a package of this repository", shorten(local))
-	}
-	return nil
-}
-
 // planStart finds the start command, and what of it runs at build time. It comes before planInstall, because what runs
 // at build time needs the devDependencies.
 func (p *Plan) planStart(repo fs.FS) (err error) {
-	if p.Start, err = newFinder(repo, p.Package, p.Lock).find(); err != nil {
+	f := newFinder(repo, p.Package, p.Lock)
+	if p.Start, err = f.find(); err != nil {
 		return err
 	}
 	p.Steps = p.Start.builds
-	p.Build = p.Package.Scripts["build"] != "" || len(p.Steps) > 0
+	if f.known {
+		p.Framework = f.framework
+	}
+	if p.Start.made != nil {
+		p.Framework = *p.Start.made
+	}
+	if p.Framework.Build != "" && p.Start.needs(p.Framework) {
+		p.Steps = append(p.Steps, p.Framework.Build)
+	}
+	p.Scripts = p.Package.buildScripts()
+	p.Build = p.Scripts.Build != "" || len(p.Steps) > 0
 	p.Warnings = append(p.Warnings, p.Start.warnings...)
-	for _, step := range p.Steps {
+	for _, step := range p.Start.builds {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("`%s` of the start command runs at build time", shorten(step)))
 	}
 	if exists(repo, NodeModules) {

@@ -14,8 +14,9 @@ type StartCommand struct {
 	From string // where the command was found, for people
 
 	tree     *tree
-	builds   []string // what of it runs at build time, for a shell
-	main     string   // what package.json's main says, if that is what starts the app
+	builds   []string   // what of it runs at build time, for a shell
+	main     string     // what package.json's main says, if that is what starts the app
+	made     *Framework // what the framework has built is what starts; which form it has is known after the build
 	warnings []string
 	dropped  []string
 }
@@ -27,13 +28,17 @@ type finder struct {
 	supply  supply
 	mayMake bool // a build may make files
 	berry   bool
+
+	framework Framework
+	known     bool
 }
 
 func newFinder(repo fs.FS, m PackageJSON, lock []byte) finder {
 	manager := m.text("packageManager")
+	framework, known := recognise(m, repo)
 	return finder{
-		repo: repo, root: m, supply: newSupply(m, lock),
-		mayMake: m.Scripts["build"] != "" || len(m.installScripts()) > 0,
+		repo: repo, root: m, supply: newSupply(m, lock), framework: framework, known: known,
+		mayMake: m.Scripts["build"] != "" || framework.Build != "" || len(m.installScripts()) > 0,
 		berry:   strings.HasPrefix(manager, "yarn@") && !strings.HasPrefix(manager, "yarn@1.") || exists(repo, ".yarnrc.yml"),
 	}
 }
@@ -59,7 +64,7 @@ func (f finder) choose(web string) (StartCommand, error) {
 		return f.follow(procfile, func(w *walker) (*tree, error) { return w.text(&scope{}, web) })
 	case strings.TrimSpace(f.root.Scripts["start"]) != "":
 		return f.script("start")
-	case f.root.Main != "":
+	case f.root.Main != "" && !(f.known && !has(f.root.Main)):
 		name, ok := mainFile(f.repo, f.root.Main)
 		if !ok && f.mayMake {
 			return StartCommand{From: f.root.Main, main: f.root.Main}, nil
@@ -70,6 +75,12 @@ func (f finder) choose(web string) (StartCommand, error) {
 		if has(file) {
 			return StartCommand{From: file, main: file}, nil
 		}
+	}
+	if f.known {
+		return builtBy(f.framework), nil
+	}
+	if site, ok := aSite(f.root, f.repo); ok {
+		return builtBy(site), nil
 	}
 	return StartCommand{}, core.Reject("no start command",
 		`add "scripts": {"start": "node server.js"} to package.json, or a Procfile with a line "web: node server.js"`)
@@ -134,6 +145,11 @@ func (f finder) withPrograms(s StartCommand, w *walker) (StartCommand, error) {
 			other.warnings = append(append(s.warnings, fmt.Sprintf("`%s` is for development: %s runs instead", shorten(l.text), other.From)),
 				other.warnings...)
 			return other, err
+		}
+		if dev && f.known && !anyPurpose[name] {
+			other := builtBy(f.framework)
+			other.warnings = append(s.warnings, fmt.Sprintf("`%s` is for development: what %s builds is served instead", shorten(l.text), f.framework.Name))
+			return other, nil
 		}
 		if has == present && name != "nest" || has == unknown && dev {
 			s.warnings = append(s.warnings, fmt.Sprintf(

@@ -105,7 +105,7 @@ func (s supply) find(program string, own PackageJSON) (having, string) {
 	switch {
 	case dev:
 		return devOnly, name
-	case s.bins != nil && s.root.text("name") == own.text("name"), !any && !s.root.workspaces():
+	case s.bins != nil && s.root.text("name") == own.text("name"), !any && !s.root.Workspaces():
 		return missing, name
 	}
 	return unknown, name

@@ -84,6 +84,32 @@ func (p *Proxy) checkTarget(addr string) error {
 	return checkDialled("tcp", addr, nil)
 }
 
+// reachTime is how long a host may take to be reached.
+const reachTime = 10 * time.Second
+
+// Reach reports why builds cannot reach the web server at rawURL, or nil. What an upstream proxy can reach is not known
+// here.
+func (p *Proxy) Reach(ctx context.Context, rawURL string) error {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return err
+	}
+	addr := hostPort(u)
+	if err := p.checkTarget(addr); err != nil {
+		return err
+	}
+	if via, err := p.upstream(u); err != nil || via != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, reachTime)
+	defer cancel()
+	c, err := p.dial(ctx, "tcp", addr)
+	if err != nil {
+		return err
+	}
+	return c.Close()
+}
+
 // dial connects to addr, or to the upstream proxy, which is ours to trust.
 func (p *Proxy) dial(ctx context.Context, network, addr string) (net.Conn, error) {
 	d := net.Dialer{Timeout: dialTime}

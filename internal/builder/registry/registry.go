@@ -56,13 +56,15 @@ func (c *Client) URL() *url.URL {
 	return &u
 }
 
-var packageName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,100}$`)
+var packageName = regexp.MustCompile(`^(@[a-z0-9][a-z0-9._-]{0,100}/)?[a-z0-9][a-z0-9._-]{0,100}$`)
 
+// path is a place in the cache of a package.
 func (c *Client) path(name string, parts ...string) (string, error) {
 	if !packageName.MatchString(name) {
 		return "", fmt.Errorf("%q is no package that gitd fetches", name)
 	}
-	return filepath.Join(append([]string{c.dir, name}, parts...)...), nil
+	flat := strings.ReplaceAll(name, "/", "+") // a scope is no folder of its own: each package is one below dir
+	return filepath.Join(append([]string{c.dir, flat}, parts...)...), nil
 }
 
 // tarball is where to get v from. A registry that mirrors another one may

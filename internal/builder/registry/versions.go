@@ -35,7 +35,8 @@ type Package struct {
 // Versions returns the published versions of a package, from the cache when
 // that is fresh, or when the registry does not answer.
 func (c *Client) Versions(ctx context.Context, name string) (Package, error) {
-	file, err := c.path(name + ".json")
+	file, err := c.path(name)
+	file += ".json"
 	if err != nil {
 		return Package{}, err
 	}
