@@ -233,8 +233,7 @@ func (e endedEarly) Error() string { return string(e) }
 
 // forEverybody is an error of a boot as the front door says it, to whoever asks.
 func forEverybody(err error) string {
-	var e endedEarly
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[endedEarly](err); ok {
 		err = e
 	}
 	return progress.OneLine(disk.Rejected(err).Error())

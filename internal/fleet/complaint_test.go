@@ -31,7 +31,7 @@ func TestComplaint(t *testing.T) {
 		"long":        {"Error: " + strings.Repeat("ä", 200), "Error: " + strings.Repeat("ä", 71) + "…"},
 	} {
 		var tail []said
-		for _, l := range strings.Split(tt.stderr, "\n") {
+		for l := range strings.SplitSeq(tt.stderr, "\n") {
 			tail = append(tail, said{"stderr", l})
 		}
 		tail = append(tail, said{"nodeos", "the app ended: exit code 1"}, said{"init", "Error: not the app's"})

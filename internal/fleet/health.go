@@ -118,16 +118,16 @@ func (p *prober) get(ctx context.Context, addr string) (status int, err error) {
 // noAnswer says why there was no answer, without the addresses of the host's side: they mean nothing to the pusher, and
 // differ each time.
 func noAnswer(err error) string {
-	var at *url.Error
-	var op *net.OpError
+	at, asked := errors.AsType[*url.Error](err)
+	op, dialled := errors.AsType[*net.OpError](err)
 	switch {
-	case errors.As(err, &at) && at.Timeout(), errors.Is(err, context.Canceled):
+	case asked && at.Timeout(), errors.Is(err, context.Canceled):
 		return "no answer"
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return "the app closed the connection without an answer"
-	case errors.As(err, &op):
+	case dialled:
 		return op.Err.Error()
-	case at != nil:
+	case asked:
 		return progress.OneLine(at.Err.Error())
 	}
 	return progress.OneLine(err.Error())

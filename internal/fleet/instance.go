@@ -96,9 +96,8 @@ func (i *Instance) watch(e core.Event) {
 		i.say(e, e.Line)
 	case core.EventStats:
 		i.stats = e.Stats
-		if !i.proven && e.Stats != nil && i.thrash.note(*e.Stats) {
-			i.starved = i.why == ""
-			i.end(i.thrash.String())
+		if e.Stats != nil {
+			i.measure(*e.Stats)
 		}
 	case core.EventHung:
 		i.say(e, "the machine does not answer: "+e.Detail)
@@ -106,6 +105,15 @@ func (i *Instance) watch(e core.Event) {
 	case core.EventGone:
 		i.finish(e.Detail)
 	}
+}
+
+// measure ends a candidate that has too little memory.
+func (i *Instance) measure(s core.Stats) {
+	if i.proven || i.why != "" || !i.thrash.note(s) {
+		return
+	}
+	i.starved = true
+	i.end(i.thrash.String())
 }
 
 // exits notes the end of the app's process. A candidate is not waited for any longer, even if it has listened; otherwise
