@@ -9,16 +9,17 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/terminal"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // resourceRow says what an app's machine gets, and who said so: "command", "package.json" or "default"; for memory also
 // "found" and "dependencies".
 type resourceRow struct {
-	MemoryMiB  int             `json:"memory_mib"`
-	MemoryFrom core.MemoryFrom `json:"memory_from"`
-	CPUs       int             `json:"cpus"`
-	CPUsFrom   string          `json:"cpus_from"`
+	MemoryMiB  int           `json:"memory_mib"`
+	MemoryFrom core.SetBy `json:"memory_from"`
+	CPUs       int           `json:"cpus"`
+	CPUsFrom   core.SetBy `json:"cpus_from"`
 }
 
 func (c settingCommands) resource() *cobra.Command {
@@ -74,36 +75,11 @@ func (c settingCommands) showResources(cmd *cobra.Command, app core.App, asJSON 
 		asked = live.Manifest
 	}
 	share := core.ShareOf(set, app, asked, c.Defaults)
-	row := resourceRow{MemoryMiB: share.MemoryMiB, MemoryFrom: share.From}
-	row.CPUs, row.CPUsFrom = inForce(set.CPUs, asked.Resources.CPUs, c.Defaults.CPUs)
-	return c.list(asJSON, row, [][]string{
-		{"RESOURCE", "VALUE", "SET BY"},
-		{"memory", units.Bytes(int64(row.MemoryMiB) << 20), memoryFrom(share, asked)},
-		{"cpus", strconv.Itoa(row.CPUs), row.CPUsFrom},
+	return c.list(asJSON, resourceRow{share.MemoryMiB, share.From, share.CPUs, share.CPUsFrom}, [][]string{
+		{"RESOURCE", "VALUE", "SET BY", "WHY"},
+		{"memory", units.Bytes(int64(share.MemoryMiB) << 20), string(share.From), terminal.OrDash(progress.Printable(share.Because))},
+		{"cpus", strconv.Itoa(share.CPUs), string(share.CPUsFrom), "-"},
 	})
-}
-
-// memoryFrom says who chose the memory of a machine, for people.
-func memoryFrom(s core.Share, m core.Manifest) string {
-	switch s.From {
-	case core.MemoryFound:
-		return "found: it ran out of less"
-	case core.MemoryGuessed:
-		return "dependencies: " + progress.Printable(m.Guess.Package)
-	}
-	return string(s.From)
-}
-
-// inForce is the value that counts, and who set it.
-func inForce(set, asked, byDefault int) (int, string) {
-	switch {
-	case set != 0:
-		return set, "command"
-	case asked != 0:
-		return asked, "package.json"
-	default:
-		return byDefault, "default"
-	}
 }
 
 // parseMemory reads "256M" or "1G" into MiB; an empty text changes nothing.

@@ -115,7 +115,7 @@ type Stats struct {
 	Processes   int           // of the app
 	Uptime      time.Duration // of the guest's kernel
 	Dropped     int64         // lines of output lost since the boot, because more was written than could be sent
-	Refaults    int64         // bytes read from the disks again since the boot, because there was no memory to keep them
+	Refaults    int64         // bytes read from the disks again since the boot, for want of memory to keep them
 }
 
 // Watch receives a machine's events, in order, one at a time. It must return

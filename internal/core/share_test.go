@@ -12,15 +12,19 @@ func TestShareOf(t *testing.T) {
 		m    Manifest
 		want Share
 	}{
-		"nothing is known":          {want: Share{def, MemoryByDefault}},
-		"a command":                 {Resources{MemoryMiB: 64}, App{FoundMiB: 512}, asked, Share{Resources{64, 2}, MemoryByCommand}},
-		"package.json":              {Resources{CPUs: 4}, App{FoundMiB: 512}, asked, Share{Resources{96, 4}, MemoryByPackage}},
-		"found":                     {Resources{}, App{FoundMiB: 512}, guessed, Share{Resources{512, 1}, MemoryFound}},
-		"a guess":                   {Resources{}, App{FoundMiB: 200}, guessed, Share{Resources{256, 1}, MemoryGuessed}},
-		"the default is the most":   {Resources{}, App{FoundMiB: 128}, Manifest{Guess: Guess{MemoryMiB: 100}}, Share{def, MemoryByDefault}},
-		"only the CPUs were chosen": {Resources{CPUs: 2}, App{}, Manifest{}, Share{Resources{128, 2}, MemoryByDefault}},
+		"nothing is known":          {want: Share{Resources: def, From: SetByDefault}},
+		"a command":                 {Resources{MemoryMiB: 64}, App{FoundMiB: 512}, asked, Share{Resources: Resources{64, 2}, From: SetByCommand}},
+		"package.json":              {Resources{CPUs: 4}, App{FoundMiB: 512}, asked, Share{Resources: Resources{96, 4}, From: SetByPackage}},
+		"found":                     {Resources{}, App{FoundMiB: 512}, guessed, Share{Resources: Resources{512, 1}, From: SetByTrying}},
+		"a guess":                   {Resources{}, App{FoundMiB: 200}, guessed, Share{Resources: Resources{256, 1}, From: SetByGuess}},
+		"the default is the most":   {Resources{}, App{FoundMiB: 128}, Manifest{Guess: Guess{MemoryMiB: 100}}, Share{Resources: def, From: SetByDefault}},
+		"only the CPUs were chosen": {Resources{CPUs: 2}, App{}, Manifest{}, Share{Resources: Resources{128, 2}, From: SetByDefault}},
 	} {
-		if got := ShareOf(tt.set, tt.app, tt.m, def); got != tt.want {
+		got := ShareOf(tt.set, tt.app, tt.m, def)
+		if (got.Because != "") != (got.From == SetByTrying || got.From == SetByGuess) {
+			t.Errorf("%s: %s, because %q", name, got.From, got.Because)
+		}
+		if got.Resources != tt.want.Resources || got.From != tt.want.From {
 			t.Errorf("%s: %+v, want %+v", name, got, tt.want)
 		}
 	}

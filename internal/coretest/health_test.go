@@ -53,7 +53,8 @@ func TestFrontDoorDoesNotQuote(t *testing.T) {
 	}
 }
 
-// TestUnhealthyAnswers: repeated answers are folded, and the reason has the count, the port, the memory and what to type.
+// TestUnhealthyAnswers: repeated answers are folded, and the reason has the count, the port, the memory and what to
+// type.
 func TestUnhealthyAnswers(t *testing.T) {
 	w := newWorld(t)
 	w.driver.behave(func(m *fakeMachine) {

@@ -44,8 +44,8 @@ func (w *world) found() int {
 	return a.FoundMiB
 }
 
-// TestMoreMemory: an app that runs out of memory at its start is tried again with twice as much. What it started with is
-// kept for the boots that follow: a push, a machine that takes the place of a lost one, and one after a restart of gitd.
+// TestMoreMemory: an app that runs out of memory at its start is tried again with twice as much. What it started with
+// is kept for the boots that follow: a push, and a machine that takes the place of a lost one.
 func TestMoreMemory(t *testing.T) {
 	w := newWorld(t)
 	w.driver.behave(needs(400))
@@ -145,8 +145,8 @@ func TestNoMoreMemory(t *testing.T) {
 	}
 }
 
-// TestOtherLacksOfMemory: V8's heap is full, or Node gets no more memory, while the kernel has killed nothing; and a start
-// that takes minutes because the machine reads its own files again and again is not waited for.
+// TestOtherLacksOfMemory: V8's heap is full, or Node gets no more memory, while the kernel has killed nothing; and a
+// start that takes minutes because the machine reads its own files again and again is not waited for.
 func TestOtherLacksOfMemory(t *testing.T) {
 	for name, starve := range map[string]func(m *fakeMachine){
 		"heap": func(m *fakeMachine) {

@@ -34,10 +34,11 @@ type booter struct{ cfg Config }
 // boot does the work of Fleet.Boot. With an error, it also returns what is left of the last machine; nil if there was
 // none.
 func (b booter) boot(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*Instance, error) {
-	r.Step("Booting v%d: %s, %d CPU", rel.Version, memoryOf(spec.Share, rel.Manifest), spec.CPUs)
+	r.Step("Booting v%d: %s, %d CPU", rel.Version, memoryOf(spec.Share), spec.CPUs)
 	asked := spec.MemoryMiB
 	for try := 1; ; try++ {
 		inst, err := b.bootOnce(ctx, spec, rel, r)
+		why, starved := inst.cause()
 		switch {
 		case err == nil:
 			if spec.MemoryMiB > asked {
@@ -46,19 +47,19 @@ func (b booter) boot(ctx context.Context, spec core.MachineSpec, rel core.Releas
 			return inst, nil
 		case inst == nil || !latch.Closed(inst.ended) || ctx.Err() != nil:
 			return inst, err
-		case inst.lacksMemory():
+		case starved:
 			more := spec.More(b.cfg.Capacity)
 			if more == 0 || limitsHeap(spec) {
-				return inst, outOfMemory(spec, inst)
+				return inst, outOfMemory(spec, why)
 			}
 			r.Warn("the app ran out of memory with %s: trying again with %s", mib(spec.MemoryMiB), mib(more))
 			spec.MemoryMiB, try = more, 0
 		case latch.Closed(inst.booted) || try == bootTries:
 			return inst, err
 		default:
-			r.Warn("the machine ended before the app's turn (%s): trying again", progress.OneLine(inst.reason()))
+			r.Warn("the machine ended before the app's turn (%s): trying again", progress.OneLine(why))
 		}
-		b.cfg.Log.Warn("machine did not boot", "app", rel.App, "release", rel.Version, "machine", spec.ID, "reason", inst.reason())
+		b.cfg.Log.Warn("machine did not boot", "app", rel.App, "release", rel.Version, "machine", spec.ID, "reason", why)
 		if spec.ID, err = machineID(rel); err != nil {
 			return nil, err
 		}
@@ -108,7 +109,7 @@ func (b booter) stop(ctx context.Context, id string, grace time.Duration) error 
 func (b booter) healthy(ctx context.Context, inst *Instance, r *progress.Report) error {
 	late := core.Reject(fmt.Sprintf("the machine did not boot within %s", b.cfg.Limits.Boot),
 		"this is the server's fault: its operator finds more in gitd's log")
-	if err := inst.await(ctx, b.cfg.Limits.Boot, inst.booted, late, r); err != nil {
+	if err := inst.await(ctx, b.cfg.Limits.Boot, inst.booted, late, inst.teller(r, "the machine to boot")); err != nil {
 		return err
 	}
 	if said := inst.bootDetail(); said != "" {
@@ -118,7 +119,8 @@ func (b booter) healthy(ctx context.Context, inst *Instance, r *progress.Report)
 	limit := cmp.Or(inst.release.Manifest.Health.Timeout, b.cfg.Limits.Boot)
 	late = core.Reject(fmt.Sprintf("the app did not listen on port %d within %s", guestPort, limit),
 		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
-	if err := inst.await(ctx, limit, inst.listening, late, r); err != nil {
+	tell := inst.teller(r, fmt.Sprintf("the app to listen on port %d", guestPort))
+	if err := inst.await(ctx, limit, inst.listening, late, tell); err != nil {
 		return err
 	}
 	if said := inst.startDetail(); said != "" {
@@ -160,14 +162,14 @@ func (b booter) probe(ctx context.Context, until time.Time, inst *Instance, r *p
 	}
 }
 
-// await waits for an event of a candidate, for its end, or for limit. It returns late if limit is over first. The reader
-// of r learns what is waited for, in few lines.
+// await waits for an event of a candidate, for its end, or for limit. It returns late if limit is over first. It calls
+// tell with the time so far, after patience and then after longer and longer pauses.
 func (i *Instance) await(
-	ctx context.Context, limit time.Duration, event <-chan struct{}, late *core.Rejection, r *progress.Report,
+	ctx context.Context, limit time.Duration, event <-chan struct{}, late *core.Rejection, tell func(time.Duration),
 ) error {
 	bound, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	begun, tell, pause := time.Now(), time.After(patience), firstPause
+	begun, next, pause := time.Now(), time.After(patience), firstPause
 	for {
 		select {
 		case <-event:
@@ -179,9 +181,9 @@ func (i *Instance) await(
 				return nil
 			}
 			return i.listensElsewhere()
-		case <-tell:
-			r.Detail("waiting for %s: %s so far, %s", i.next(), units.Took(time.Since(begun)), i.memoryUse())
-			tell, pause = time.After(pause), min(2*pause, longPause)
+		case <-next:
+			tell(time.Since(begun))
+			next, pause = time.After(pause), min(2*pause, longPause)
 		case <-bound.Done():
 			if ctx.Err() != nil {
 				return ctx.Err()
@@ -191,12 +193,11 @@ func (i *Instance) await(
 	}
 }
 
-// next is what a candidate does next.
-func (i *Instance) next() string {
-	if !latch.Closed(i.booted) {
-		return "the machine to boot"
+// teller returns what tells the reader of r that a candidate is waited for.
+func (i *Instance) teller(r *progress.Report, what string) func(time.Duration) {
+	return func(waited time.Duration) {
+		r.Detail("waiting for %s: %s so far, %s", what, units.Took(waited), i.memoryUse())
 	}
-	return fmt.Sprintf("the app to listen on port %d", guestPort)
 }
 
 // listensElsewhere is why a candidate is not waited for any longer: see docs/decisions/0063-wrong-port.md.

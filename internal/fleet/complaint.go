@@ -28,8 +28,8 @@ var (
 // rejected is in what Node prints of a promise that was rejected with something that is no error. The group is what.
 var rejected = regexp.MustCompile(`The promise rejected with the reason (.*?)\.?\]?(?: \{)?$`)
 
-// complaint is what an app that has ended said of the reason, in one line; empty: it said nothing. It is the head of the
-// last error that it printed, or else the last line on stderr, or else on stdout, that is not part of a stack.
+// complaint is what an app that has ended said of the reason, in one line; empty: it said nothing. It is the head of
+// the last error that it printed, or else the last line on stderr, or else on stdout, that is not part of a stack.
 func complaint(tail []said) string {
 	for _, l := range slices.Backward(tail) {
 		if m := rejected.FindStringSubmatch(l.text); m != nil && l.ofApp() {

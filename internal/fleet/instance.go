@@ -29,7 +29,7 @@ type Instance struct {
 	booted    chan struct{} // closed by EventBooted, or by the first EventListening
 	listening chan struct{} // closed by the first EventListening
 	misplaced chan struct{} // closed by EventMisplaced before listening
-	ended     chan struct{} // closed by EventGone, EventHung, a lack of memory, or an exit, the last two before it is proven
+	ended     chan struct{} // closed by EventGone or EventHung; before proven, also by an exit or thrashing
 
 	mu      sync.Mutex
 	app     string
@@ -116,8 +116,8 @@ func (i *Instance) measure(s core.Stats) {
 	i.end(i.thrash.String())
 }
 
-// exits notes the end of the app's process. A candidate is not waited for any longer, even if it has listened; otherwise
-// the guest starts the app again.
+// exits notes the end of the app's process. A candidate is not waited for any longer, even if it has listened;
+// otherwise the guest starts the app again.
 func (i *Instance) exits(e core.Event) {
 	starved := e.OutOfMemory || saysStarving(i.tail)
 	i.say(e, "the app ended: "+e.Detail)
@@ -209,10 +209,14 @@ func (i *Instance) texts() []string {
 	return all
 }
 
-func (i *Instance) reason() string {
+// cause is why the machine has ended, and whether that is a lack of memory. Of no machine it is empty.
+func (i *Instance) cause() (why string, starved bool) {
+	if i == nil {
+		return "", false
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.why
+	return i.why, i.starved
 }
 
 // startDetail says how long the start took after the kernel ran, as far as that is known.

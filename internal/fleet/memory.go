@@ -14,15 +14,12 @@ import (
 
 func mib(n int) string { return units.Bytes(int64(n) << 20) }
 
-// memoryOf is how much memory a machine gets, and why if no person said so.
-func memoryOf(s core.Share, m core.Manifest) string {
-	switch s.From {
-	case core.MemoryFound:
-		return mib(s.MemoryMiB) + " (it ran out of less before)"
-	case core.MemoryGuessed:
-		return mib(s.MemoryMiB) + " (it uses " + progress.Shorten(progress.Printable(m.Guess.Package)) + ")"
+// memoryOf is how much memory a machine gets, and why if gitd chose it.
+func memoryOf(s core.Share) string {
+	if s.Because == "" {
+		return mib(s.MemoryMiB)
 	}
-	return mib(s.MemoryMiB)
+	return mib(s.MemoryMiB) + " (" + s.Because + ")"
 }
 
 // memoryUse is what is known of a machine's memory.
@@ -35,13 +32,6 @@ func (i *Instance) memoryUse() string {
 	return fmt.Sprintf("%s of memory, %s of it used", mib(i.memory), units.Bytes(i.stats.MemoryUsed))
 }
 
-// lacksMemory reports whether a candidate ended for want of memory.
-func (i *Instance) lacksMemory() bool {
-	i.mu.Lock()
-	defer i.mu.Unlock()
-	return i.starved
-}
-
 // limitsHeap reports whether the app itself says how large its heap may be: then more memory does not help it.
 func limitsHeap(spec core.MachineSpec) bool {
 	all := strings.ReplaceAll(strings.Join(spec.Args, " ")+" "+spec.Env["NODE_OPTIONS"], "_", "-")
@@ -49,24 +39,24 @@ func limitsHeap(spec core.MachineSpec) bool {
 }
 
 // outOfMemory is why a release failed that is not tried again with more memory.
-func outOfMemory(spec core.MachineSpec, inst *Instance) *core.Rejection {
+func outOfMemory(spec core.MachineSpec, why string) *core.Rejection {
 	reason := fmt.Sprintf("the app ran out of memory with %s", mib(spec.MemoryMiB))
 	more := core.MemoryCommand(spec.App, spec.MemoryMiB)
 	switch {
 	case limitsHeap(spec):
 		return core.Reject(reason+": it sets the size of its heap itself", "leave --max-old-space-size out: Node's own limit follows the machine's memory")
-	case spec.From == core.MemoryByPackage:
-		return core.Reject(reason+", as package.json asks: "+inst.reason(),
+	case spec.From == core.SetByPackage:
+		return core.Reject(reason+", as package.json asks: "+why,
 			fmt.Sprintf(`"nodeos": {"memory": "%dM"} in package.json gives it more, or leave it out: gitd then finds what it needs`, min(2*spec.MemoryMiB, core.MaxMemoryMiB)))
-	case spec.From == core.MemoryByCommand:
-		return core.Reject(reason+", as it was set: "+inst.reason(),
+	case spec.From == core.SetByCommand:
+		return core.Reject(reason+", as it was set: "+why,
 			more+" gives it more; `resource "+spec.App+" --memory default` lets gitd find what it needs")
 	}
-	return core.Reject(reason+", and gets no more by itself: "+inst.reason(), more+" gives it more")
+	return core.Reject(reason+", and gets no more by itself: "+why, more+" gives it more")
 }
 
-// keepFound stores the memory with which an app is healthy that ran out of less. The next boots begin with it. A failure
-// is logged: they then find it again.
+// keepFound stores the memory with which an app is healthy that ran out of less. The next boots begin with it. If that
+// fails, they find it again.
 func (b booter) keepFound(ctx context.Context, spec core.MachineSpec, r *progress.Report) {
 	r.Warn("%s needs %s of memory: that is kept for its next releases; `resource %s --memory %dM` fixes it",
 		spec.App, mib(spec.MemoryMiB), spec.App, spec.MemoryMiB)

@@ -9,8 +9,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// TestRepeatsAreFolded: a push once had a line for each probe, 501 of them for an app that answered 500 for two and a half
-// minutes.
+// TestRepeatsAreFolded: a push once had a line for each probe, 501 of them for an app that answered 500 for two and a
+// half minutes.
 func TestRepeatsAreFolded(t *testing.T) {
 	var said []string
 	f := repeats{say: func(format string, args ...any) { said = append(said, fmt.Sprintf(format, args...)) }}
