@@ -14,18 +14,17 @@ const thrashes = 2
 // thrash finds out from a machine's own figures that it has too little memory, though nothing in it was killed: files
 // that it needs are dropped to make room for others that it needs, and read again. Such an app may start after minutes.
 type thrash struct {
-	last  core.Stats // zero: none has come
+	last  core.Stats // zero: that of the boot
 	count int        // figures in succession that show it
 	again int64      // bytes read again meanwhile
 	since time.Duration
 }
 
-// note takes a machine's next figures and reports whether they show, with those before, that it thrashes: it has read
-// again as much as all its memory within at most the time of two figures.
+// note takes a machine's next figures and reports whether they show, with those before, that it thrashes.
 func (t *thrash) note(s core.Stats) bool {
 	before := t.last
 	t.last = s
-	if before.Uptime == 0 || s.Uptime <= before.Uptime {
+	if s.Uptime <= before.Uptime {
 		return false
 	}
 	again := s.Refaults - before.Refaults
