@@ -101,7 +101,6 @@ func TestNoMoreMemory(t *testing.T) {
 		host   core.Resources
 		asks   core.Manifest
 		set    core.Resources
-		says   string // a line on stderr before the end
 		env    string
 		booted []int
 		reason string
@@ -130,7 +129,14 @@ func TestNoMoreMemory(t *testing.T) {
 			}
 			w.must(w.core.CreateApp(t.Context(), core.Actor{Name: "ada"}, "shop"))
 			w.must(w.ledger.SetResources(t.Context(), "shop", tt.set))
-			w.driver.behave(needs(1 << 20))
+			w.driver.behave(func(m *fakeMachine) {
+				if tt.env != "" {
+					m.watch(core.Event{Kind: core.EventLog, Stream: "stderr", Line: "FATAL ERROR: JavaScript heap out of memory"})
+					m.watch(core.Event{Kind: core.EventExited, Detail: "ended by SIGABRT"})
+					return
+				}
+				needs(1 << 20)(m)
+			})
 			reject, out := w.push(none, commit(1))
 			if !strings.Contains(reject, tt.reason) || !strings.Contains(out, tt.hint) {
 				t.Errorf("rejected %q:\n%s", reject, out)
@@ -161,6 +167,13 @@ func TestOtherLacksOfMemory(t *testing.T) {
 			m.status = 503
 			m.watch(core.Event{Kind: core.EventListening})
 			starves(m)
+		},
+		"a heap larger than the machine": func(m *fakeMachine) {
+			m.spec.Env["NODE_OPTIONS"] = "--max-old-space-size=4096"
+			starves(m)
+		},
+		"the kernel": func(m *fakeMachine) {
+			m.watch(core.Event{Kind: core.EventGone, Detail: "Kernel panic - not syncing: System is deadlocked on memory"})
 		},
 		"thrashing": func(m *fakeMachine) {
 			for n := range 4 {

@@ -38,7 +38,7 @@ func (b booter) boot(ctx context.Context, spec core.MachineSpec, rel core.Releas
 	asked := spec.MemoryMiB
 	for try := 1; ; try++ {
 		inst, err := b.bootOnce(ctx, spec, rel, r)
-		why, starved := inst.cause()
+		why, lacks := inst.cause()
 		switch {
 		case err == nil:
 			if spec.MemoryMiB > asked {
@@ -47,10 +47,10 @@ func (b booter) boot(ctx context.Context, spec core.MachineSpec, rel core.Releas
 			return inst, nil
 		case inst == nil || !latch.Closed(inst.ended) || ctx.Err() != nil:
 			return inst, err
-		case starved:
+		case lacks != ofNothing:
 			more := spec.More(b.cfg.Capacity)
-			if more == 0 || limitsHeap(spec) {
-				return inst, outOfMemory(spec, why)
+			if more == 0 || lacks == ofHeap && limitsHeap(spec) {
+				return inst, outOfMemory(spec, lacks, why)
 			}
 			r.Warn("the app ran out of memory with %s: trying again with %s", mib(spec.MemoryMiB), mib(more))
 			spec.MemoryMiB, try = more, 0

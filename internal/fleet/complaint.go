@@ -57,12 +57,36 @@ func bounded(text string) string {
 	return text
 }
 
-// starving matches what programs print when they get no more memory.
-var starving = regexp.MustCompile(`heap out of memory|Cannot allocate memory|\bENOMEM\b|Array buffer allocation failed|could not allocate memory`)
+// lack says whether a candidate ended because it had too little of something.
+type lack int
 
-// saysStarving reports whether an app said that it got no more memory.
-func saysStarving(tail []said) bool {
-	return slices.ContainsFunc(tail, func(l said) bool { return l.ofApp() && starving.MatchString(l.text) })
+const (
+	ofNothing lack = iota
+	ofMemory       // its machine has too little
+	ofHeap         // the heap of V8 is full; its limit follows the machine's memory, unless the app sets it
+)
+
+var (
+	heapFull = regexp.MustCompile(`heap out of memory`)
+	// starving matches what else programs print when they get no more memory.
+	starving = regexp.MustCompile(`Cannot allocate memory|\bENOMEM\b|Array buffer allocation failed|could not allocate memory`)
+)
+
+// deadlocked is in the panic of a kernel that has no process left that it could end to get memory.
+const deadlocked = "deadlocked on memory"
+
+// saysLack is what an app that has ended said that it had too little of.
+func saysLack(tail []said) lack {
+	for _, l := range slices.Backward(tail) {
+		switch {
+		case !l.ofApp():
+		case heapFull.MatchString(l.text):
+			return ofHeap
+		case starving.MatchString(l.text):
+			return ofMemory
+		}
+	}
+	return ofNothing
 }
 
 // readOnly matches what Node prints when a file cannot be written because it is in the image. The group is the path.

@@ -3,6 +3,10 @@ package fleet
 import (
 	"strings"
 	"testing"
+	"unicode/utf8"
+
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // TestComplaint: the reason of a release that does not start is what the app itself said of it, as Node 22 prints it,
@@ -57,3 +61,28 @@ func TestReadOnlyAdvice(t *testing.T) {
 		}
 	}
 }
+
+// FuzzComplaint: whatever an app prints, what is quoted of it is one short line that a terminal can show.
+func FuzzComplaint(f *testing.F) {
+	f.Add("Error: no database\n    at x", "[UnhandledPromiseRejection: The promise rejected with the reason \"\x1b[31m\".] {")
+	f.Add("EROFS: read-only file system, open '/a\x00b'", "\xff\xfe")
+	f.Fuzz(func(t *testing.T, first, second string) {
+		i := newInstance(core.Release{App: "shop"}, nobody{})
+		for _, text := range []string{first, second} {
+			i.watch(core.Event{Kind: core.EventLog, Stream: "stderr", Line: text})
+		}
+		got := complaint(i.tail)
+		if len(got) > maxComplaint+len("…") || got != progress.Printable(got) || !utf8.ValidString(got) {
+			t.Errorf("%q", got)
+		}
+		for _, l := range i.tail {
+			if l.text != progress.Printable(l.text) {
+				t.Errorf("%q is kept", l.text)
+			}
+		}
+	})
+}
+
+type nobody struct{}
+
+func (nobody) Append(string, core.Line) {}

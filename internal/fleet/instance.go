@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -38,7 +39,7 @@ type Instance struct {
 	tail    []said
 	why     string    // why it ended
 	exited  bool      // why is the end of the app's process
-	starved bool      // why is a lack of memory
+	lacks   lack      // what the candidate had too little of, if that is why
 	proven  bool      // it has been healthy, so that init may start its app again
 	where   string    // the address at which the app listens in vain
 	boot    string    // the guest's own account of its boot
@@ -112,24 +113,27 @@ func (i *Instance) measure(s core.Stats) {
 	if i.proven || i.why != "" || !i.thrash.note(s) {
 		return
 	}
-	i.starved = true
+	i.lacks = ofMemory
 	i.end(i.thrash.String())
 }
 
 // exits notes the end of the app's process. A candidate is not waited for any longer, even if it has listened;
 // otherwise the guest starts the app again.
 func (i *Instance) exits(e core.Event) {
-	starved := e.OutOfMemory || saysStarving(i.tail)
+	lacks := saysLack(i.tail)
+	if e.OutOfMemory {
+		lacks = ofMemory
+	}
 	i.say(e, "the app ended: "+e.Detail)
 	if !i.proven {
 		latch.Close(i.booted)
 		if i.why == "" {
-			i.exited, i.starved = true, starved
+			i.exited, i.lacks = true, lacks
 		}
 		i.end(e.Detail)
 		return
 	}
-	if starved && i.memory > 0 {
+	if lacks != ofNothing && i.memory > 0 {
 		i.say(e, core.MemoryCommand(i.app, i.memory)+" gives it more memory")
 	}
 	if !i.up.IsZero() && time.Since(i.up) > settled {
@@ -155,6 +159,9 @@ func (i *Instance) prove() bool {
 
 // finish ends the machine for good.
 func (i *Instance) finish(why string) {
+	if i.why == "" && !i.proven && strings.Contains(why, deadlocked) {
+		i.lacks = ofMemory
+	}
 	i.end(why)
 	if i.over {
 		return
@@ -209,14 +216,14 @@ func (i *Instance) texts() []string {
 	return all
 }
 
-// cause is why the machine has ended, and whether that is a lack of memory. Of no machine it is empty.
-func (i *Instance) cause() (why string, starved bool) {
+// cause is why the machine has ended, and what it had too little of. Of no machine both are empty.
+func (i *Instance) cause() (why string, lacks lack) {
 	if i == nil {
-		return "", false
+		return "", ofNothing
 	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.why, i.starved
+	return i.why, i.lacks
 }
 
 // startDetail says how long the start took after the kernel ran, as far as that is known.

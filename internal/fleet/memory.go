@@ -32,18 +32,18 @@ func (i *Instance) memoryUse() string {
 	return fmt.Sprintf("%s of memory, %s of it used", mib(i.memory), units.Bytes(i.stats.MemoryUsed))
 }
 
-// limitsHeap reports whether the app itself says how large its heap may be: then more memory does not help it.
+// limitsHeap reports whether the app itself says how large its heap may be: then more memory makes it no larger.
 func limitsHeap(spec core.MachineSpec) bool {
 	all := strings.ReplaceAll(strings.Join(spec.Args, " ")+" "+spec.Env["NODE_OPTIONS"], "_", "-")
 	return strings.Contains(all, "--max-old-space-size") || strings.Contains(all, "--max-heap-size")
 }
 
 // outOfMemory is why a release failed that is not tried again with more memory.
-func outOfMemory(spec core.MachineSpec, why string) *core.Rejection {
+func outOfMemory(spec core.MachineSpec, lacks lack, why string) *core.Rejection {
 	reason := fmt.Sprintf("the app ran out of memory with %s", mib(spec.MemoryMiB))
 	more := core.MemoryCommand(spec.App, spec.MemoryMiB)
 	switch {
-	case limitsHeap(spec):
+	case lacks == ofHeap && limitsHeap(spec):
 		return core.Reject(reason+": it sets the size of its heap itself", "leave --max-old-space-size out: Node's own limit follows the machine's memory")
 	case spec.From == core.SetByPackage:
 		return core.Reject(reason+", as package.json asks: "+why,
