@@ -123,8 +123,8 @@ func (s settings) spec(c combination, m core.Manifest) (core.MachineSpec, error)
 	spec := core.MachineSpec{
 		ID: fmt.Sprintf("bench-%s-%s-%d", c.App, c.Kernel, time.Now().UnixMilli()), App: c.App, Release: 1,
 		Kernel: state.Kernel(m.Base), Hostname: c.App, Env: env, Port: port,
-		Resources: core.Resources{MemoryMiB: c.Memory, CPUs: 1},
-		Disks:     []core.Disk{{Serial: guest.DiskBase, Path: state.Root(m.Base)}, {Serial: guest.DiskApp, Path: state.Layer(m.App.Digest)}},
+		Share: core.Share{Resources: core.Resources{MemoryMiB: c.Memory, CPUs: 1}},
+		Disks: []core.Disk{{Serial: guest.DiskBase, Path: state.Root(m.Base)}, {Serial: guest.DiskApp, Path: state.Layer(m.App.Digest)}},
 	}
 	if m.Deps.Digest != "" {
 		spec.Disks = append(spec.Disks, core.Disk{Serial: guest.DiskDeps, Path: state.Layer(m.Deps.Digest)})

@@ -135,10 +135,11 @@ func TestExited(t *testing.T) {
 		{kill, false, -1, "ended by SIGKILL"},
 		{kill, true, -1, "ended by SIGKILL: the machine ran out of memory; it had 88 MiB of the machine's 109 MiB"},
 		{term, true, -1, "ended by SIGTERM"},
+		{1 << 8, true, 1, "exit code 1: the machine, which has 109 MiB, ran out of memory"},
 		{abort, false, -1, "SIGABRT: it aborted, as Node does when its heap is full; it had 88 MiB"},
 	} {
 		e := exited(death{status: tt.status, usage: unix.Rusage{Maxrss: 88 << 10}}, tt.oom, 109<<20)
-		if e.Code != tt.code || !strings.Contains(e.Reason, tt.reason) {
+		if e.Code != tt.code || !strings.Contains(e.Reason, tt.reason) || e.OutOfMemory != tt.oom {
 			t.Errorf("status %#x: %+v", tt.status, e)
 		}
 	}

@@ -48,13 +48,16 @@ func reap(to chan<- death) {
 func exited(d death, outOfMemory bool, memory int64) *guest.Exited {
 	status := d.status
 	if !status.Signaled() {
-		e := &guest.Exited{Code: status.ExitStatus(), Reason: "exit code " + strconv.Itoa(status.ExitStatus())}
-		if e.Code == 0 {
+		e := &guest.Exited{Code: status.ExitStatus(), Reason: "exit code " + strconv.Itoa(status.ExitStatus()), OutOfMemory: outOfMemory}
+		switch {
+		case outOfMemory: // the kernel chose one of its children
+			e.Reason += ": the machine, which has " + units.Bytes(memory) + ", ran out of memory"
+		case e.Code == 0:
 			e.Reason += ": it ended by itself; a server goes on"
 		}
 		return e
 	}
-	e := &guest.Exited{Code: -1, Signal: unix.SignalName(status.Signal())}
+	e := &guest.Exited{Code: -1, Signal: unix.SignalName(status.Signal()), OutOfMemory: outOfMemory}
 	e.Reason = "ended by " + e.Signal
 	// Maxrss is the most that the process has had, in KiB.
 	used := fmt.Sprintf("it had %s of the machine's %s", units.Bytes(d.usage.Maxrss<<10), units.Bytes(memory))

@@ -21,6 +21,7 @@ func gather(lost int64) *guest.Stats {
 	s := &guest.Stats{Dropped: lost, UptimeMillis: sinceBoot().Milliseconds()}
 	s.MemoryTotal, s.MemoryUsed = parseMemory(slurp("/proc/meminfo"))
 	s.Load = parseLoad(slurp("/proc/loadavg"))
+	s.Refaults = parseRefaults(slurp("/proc/vmstat")) * int64(os.Getpagesize())
 	if self, ok := parseProcess(slurp("/proc/self/stat")); ok {
 		s.InitRSS = self.pages * int64(os.Getpagesize())
 	}
@@ -167,4 +168,15 @@ func countEntries(b []byte) (n int) {
 		b = b[size:]
 	}
 	return n
+}
+
+// parseRefaults reads from a /proc/vmstat how many pages of files had to be read again soon after they had been dropped
+// to make room. A machine with enough memory drops none.
+func parseRefaults(vmstat string) (pages int64) {
+	for line := range strings.Lines(vmstat) {
+		if n, ok := strings.CutPrefix(line, "workingset_refault_file "); ok {
+			pages, _ = strconv.ParseInt(strings.TrimSpace(n), 10, 64)
+		}
+	}
+	return pages
 }

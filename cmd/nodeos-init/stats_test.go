@@ -43,6 +43,16 @@ func TestParseMemoryAndLoad(t *testing.T) {
 	}
 }
 
+func TestParseRefaults(t *testing.T) {
+	for text, want := range map[string]int64{
+		"workingset_refault_anon 7\nworkingset_refault_file 1234\npgmajfault 9\n": 1234, "": 0, "workingset_refault_file many\n": 0,
+	} {
+		if got := parseRefaults(text); got != want {
+			t.Errorf("%q: %d", text, got)
+		}
+	}
+}
+
 // TestCountFiles opens more files than fit into one read of the folder.
 func TestCountFiles(t *testing.T) {
 	// The files of another process: those of this one change under the test, as what earlier tests opened is collected.

@@ -97,28 +97,37 @@ func (s *Apps) storeConfig(ctx context.Context, by core.Actor, app string, c Con
 }
 
 // SetResources sets what the machine of app gets, and deploys a release with it. If that fails, the resources are as
-// they were before.
+// they were before. Memory that was found for the app is forgotten when somebody sets its memory, or sets again what is
+// set already.
 func (s *Apps) SetResources(_ context.Context, by core.Actor, app string, r core.Resources, w io.Writer) error {
 	if err := cmp.Or(core.CheckResources(r), core.CheckFits(r, s.cfg.Capacity)); err != nil {
 		return err
-	}
-	store := func(ctx context.Context, by core.Actor, r core.Resources) error {
-		if err := s.cfg.Ledger.SetResources(ctx, app, r); err != nil {
-			return err
-		}
-		s.cfg.Trail.Note(ctx, app, by.Name, "resources.change", r.String())
-		return nil
 	}
 	return s.cfg.Deployer.Operate(by, app, "a change of resources", false, w, func(ctx context.Context, t *deploy.Turn) error {
 		before, err := s.cfg.Ledger.Resources(ctx, app)
 		if err != nil {
 			return err
 		}
+		found := t.App.FoundMiB
+		if r.MemoryMiB != before.MemoryMiB || r == before {
+			found = 0
+		}
 		return s.apply(ctx, t, change{
 			what:  "Resources: " + r.String(),
-			store: func(ctx context.Context) error { return store(ctx, by, r) },
-			undo:  func(ctx context.Context) error { return store(ctx, itself, before) },
+			store: func(ctx context.Context) error { return s.storeResources(ctx, by, app, r, found) },
+			undo:  func(ctx context.Context) error { return s.storeResources(ctx, itself, app, before, t.App.FoundMiB) },
 		})
+	})
+}
+
+func (s *Apps) storeResources(ctx context.Context, by core.Actor, app string, r core.Resources, found int) error {
+	if err := s.cfg.Ledger.SetResources(ctx, app, r); err != nil {
+		return err
+	}
+	s.cfg.Trail.Note(ctx, app, by.Name, "resources.change", r.String())
+	return s.cfg.Ledger.ChangeApp(ctx, app, func(a *core.App) error {
+		a.FoundMiB = found
+		return nil
 	})
 }
 

@@ -131,6 +131,7 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 		Base: j.base, Node: j.tools.Node, Deps: made.layer, App: app, Run: start,
 		Env:    map[string]string{"NODE_ENV": "production"},
 		Health: j.plan.Package.Settings.Health, Resources: j.plan.Package.Settings.Resources,
+		Guess: j.plan.Package.Guess,
 	}, nil
 }
 

@@ -8,16 +8,18 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/terminal"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
-// resourceRow says what an app's machine gets, and who said so: "command",
-// "package.json" or "default".
+// resourceRow says what an app's machine gets, and who said so: "command", "package.json" or "default"; for memory also
+// "found" and "dependencies".
 type resourceRow struct {
-	MemoryMiB  int    `json:"memory_mib"`
-	MemoryFrom string `json:"memory_from"`
-	CPUs       int    `json:"cpus"`
-	CPUsFrom   string `json:"cpus_from"`
+	MemoryMiB  int           `json:"memory_mib"`
+	MemoryFrom core.SetBy `json:"memory_from"`
+	CPUs       int           `json:"cpus"`
+	CPUsFrom   core.SetBy `json:"cpus_from"`
 }
 
 func (c settingCommands) resource() *cobra.Command {
@@ -25,7 +27,9 @@ func (c settingCommands) resource() *cobra.Command {
 		Use: "resource APP [--memory 256M] [--cpus 1]", DisableFlagsInUseLine: true,
 		Short: "show or set what the machine of an app gets",
 		Long: "Show what the machine of an app gets, or set it and bring up a release with it. What is set\n" +
-			"here goes before what package.json says; `default` takes it back.",
+			"here goes before what package.json says; `default` takes it back.\n\n" +
+			"If neither says how much memory, an app that runs out of it at its start is tried again with\n" +
+			"twice as much, and what it started with is kept; `--memory default` forgets that, too.",
 		Example: "resource shop\nresource shop --memory 512M --cpus 2\nresource shop --memory default",
 		Args:    args(cobra.ExactArgs(1)),
 	}
@@ -62,34 +66,20 @@ func (c settingCommands) showResources(cmd *cobra.Command, app core.App, asJSON 
 	if err != nil {
 		return err
 	}
-	var asked core.Resources
+	var asked core.Manifest
 	if app.Live > 0 {
 		live, err := c.Ledger.Release(cmd.Context(), app.Name, app.Live)
 		if err != nil {
 			return err
 		}
-		asked = live.Manifest.Resources
+		asked = live.Manifest
 	}
-	var row resourceRow
-	row.MemoryMiB, row.MemoryFrom = inForce(set.MemoryMiB, asked.MemoryMiB, c.Defaults.MemoryMiB)
-	row.CPUs, row.CPUsFrom = inForce(set.CPUs, asked.CPUs, c.Defaults.CPUs)
-	return c.list(asJSON, row, [][]string{
-		{"RESOURCE", "VALUE", "SET BY"},
-		{"memory", units.Bytes(int64(row.MemoryMiB) << 20), row.MemoryFrom},
-		{"cpus", strconv.Itoa(row.CPUs), row.CPUsFrom},
+	share := core.ShareOf(set, app, asked, c.Defaults)
+	return c.list(asJSON, resourceRow{share.MemoryMiB, share.From, share.CPUs, share.CPUsFrom}, [][]string{
+		{"RESOURCE", "VALUE", "SET BY", "WHY"},
+		{"memory", units.Bytes(int64(share.MemoryMiB) << 20), string(share.From), terminal.OrDash(progress.Printable(share.Because))},
+		{"cpus", strconv.Itoa(share.CPUs), string(share.CPUsFrom), "-"},
 	})
-}
-
-// inForce is the value that counts, and who set it.
-func inForce(set, asked, byDefault int) (int, string) {
-	switch {
-	case set != 0:
-		return set, "command"
-	case asked != 0:
-		return asked, "package.json"
-	default:
-		return byDefault, "default"
-	}
 }
 
 // parseMemory reads "256M" or "1G" into MiB; an empty text changes nothing.

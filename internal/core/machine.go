@@ -29,7 +29,7 @@ type MachineSpec struct {
 	Steps    []Process         // for a start that is more than one command in the app's folder
 	Env      map[string]string // complete environment, PORT included
 	Port     int               // where the app must listen in the guest
-	Resources
+	Share
 }
 
 // Disk is one disk image. The guest finds it by its serial.
@@ -70,6 +70,8 @@ type Event struct {
 	Detail string
 	Boot   *BootTimes // of EventBooted and EventListening; nil: not known
 	Stats  *Stats     // of EventStats
+
+	OutOfMemory bool // of EventExited: the machine's memory was used up
 }
 
 // BootTimes says where the time of one boot went, from the call of Boot to
@@ -114,6 +116,7 @@ type Stats struct {
 	Processes   int           // of the app
 	Uptime      time.Duration // of the guest's kernel
 	Dropped     int64         // lines of output lost since the boot, because more was written than could be sent
+	Refaults    int64         // bytes read from the disks again since the boot, for want of memory to keep them
 }
 
 // Watch receives a machine's events, in order, one at a time. It must return

@@ -50,6 +50,7 @@ type Manifest struct {
 	Env       map[string]string `json:"env,omitempty"`
 	Health    Health            `json:"health"`
 	Resources Resources         `json:"resources"`
+	Guess     Guess             `json:"guess,omitzero"`
 
 	// Start is what images have that were made before there was Run: one argv, with variables as ${NAME}.
 	Start []string `json:"start,omitempty"`
@@ -72,12 +73,19 @@ type Health struct {
 	Attempts int           `json:"attempts,omitempty"`    // probes until it has failed; 0: as many as fit in Timeout
 	Probe    time.Duration `json:"probe_ns,omitempty"`    // for one answer; 0: 10 s
 	Delay    time.Duration `json:"delay_ns,omitempty"`    // from listening to the first probe
+	Off      bool          `json:"off,omitempty"`         // that the app listens is enough: nothing is requested
 }
 
 // Resources is what a machine gets. Zero fields mean the daemon's default.
 type Resources struct {
 	MemoryMiB int `json:"memory_mib,omitempty"`
 	CPUs      int `json:"cpus,omitempty"`
+}
+
+// Guess is how much memory an app is expected to need, because of a package that it depends on.
+type Guess struct {
+	MemoryMiB int    `json:"memory_mib"` // 0: there is no guess
+	Package   string `json:"package"`    // the package's name
 }
 
 // Files returns the names of the files that a release with this manifest needs: layers by their digests, the base by

@@ -22,8 +22,13 @@ func TestFakeDriver(t *testing.T) {
 	}}
 	d.app = func(m *fakeMachine) {
 		m.watch(core.Event{Kind: core.EventBooted, Boot: &core.BootTimes{Kernel: time.Second}})
-		if m.spec.Env[drivertest.Mode] == drivertest.Serve {
+		switch m.spec.Env[drivertest.Mode] {
+		case drivertest.Serve:
 			listens(m)
+			return
+		case drivertest.Eat:
+			starves(m)
+			d.Stop(context.Background(), m.ID, 0) //nolint:errcheck // it cannot fail
 			return
 		}
 		m.watch(core.Event{Kind: core.EventLog, Stream: "stderr", Line: drivertest.LastWords})
@@ -36,6 +41,11 @@ func TestFakeDriver(t *testing.T) {
 			ID: fmt.Sprintf("shop-v3-%d", n.Add(1)), App: "shop", Release: 3, Env: map[string]string{"SAYS": drivertest.Greeting},
 		}
 	})
+}
+
+// starves makes the machine of an app end for want of memory.
+func starves(m *fakeMachine) {
+	m.watch(core.Event{Kind: core.EventExited, Detail: "ended by SIGKILL: the machine ran out of memory", OutOfMemory: true})
 }
 
 func listens(m *fakeMachine) {

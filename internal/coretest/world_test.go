@@ -512,7 +512,7 @@ func TestFailureChangesNothing(t *testing.T) {
 				m.watch(core.Event{Kind: core.EventLog, Stream: "stderr", Line: "Error: no \x1b[31mdatabase"})
 				m.watch(core.Event{Kind: core.EventExited, Detail: "exit code 1"})
 			}
-		}, "the app did not start: exit code 1"},
+		}, "the app did not start: Error: no database (exit code 1)"},
 		{"exit of the machine in the app's time", func(w *world) {
 			w.driver.app = func(m *fakeMachine) {
 				m.watch(core.Event{Kind: core.EventBooted})

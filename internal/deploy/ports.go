@@ -15,8 +15,9 @@ type Ledger interface {
 	App(ctx context.Context, name string) (core.App, error)
 	// Apps are sorted by name.
 	Apps(ctx context.Context) ([]core.App, error)
-	// ChangeApp stores what change does to an app's branch, lock and former name, and whether it is stopped. change
-	// runs inside the transaction, so it must not use the ledger. If it returns an error, nothing is changed.
+	// ChangeApp stores what change does to an app's branch, lock, former name and found memory, and whether it is
+	// stopped. change runs inside the transaction, so it must not use the ledger. If it returns an error, nothing is
+	// changed.
 	ChangeApp(ctx context.Context, name string, change func(a *core.App) error) error
 
 	// AddRelease gives r the app's next version and stores it. r.State must be one for which Starts is true.

@@ -114,7 +114,8 @@ func New(cfg Config) *Engine {
 	e.Fleet = fleet.New(fleet.Config{
 		State: cfg.State, Ledger: cfg.Ledger, Driver: cfg.Driver, Router: cfg.Router, Output: cfg.Output, Trail: trail,
 		Work: e.work, Log: cfg.Log, Observe: cfg.Observe, Label: cfg.Labels.Write,
-		Host: func(app string) string { return app + "." + cfg.Domain }, Defaults: cfg.Defaults, Limits: cfg.Limits,
+		Host: func(app string) string { return app + "." + cfg.Domain }, Defaults: cfg.Defaults, Capacity: cfg.Capacity,
+		Limits: cfg.Limits,
 	})
 	e.Deployer = deploy.New(deploy.Config{
 		State: cfg.State, Ledger: cfg.Ledger, Builder: cfg.Builder, Images: cfg.Images, Fleet: e.Fleet, Repos: cfg.Repos,

@@ -3,10 +3,13 @@ package fleet
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/latch"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/units"
@@ -31,14 +34,32 @@ type booter struct{ cfg Config }
 // boot does the work of Fleet.Boot. With an error, it also returns what is left of the last machine; nil if there was
 // none.
 func (b booter) boot(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*Instance, error) {
-	r.Step("Booting v%d: %s, %d CPU", rel.Version, units.Bytes(int64(spec.MemoryMiB)<<20), spec.CPUs)
+	r.Step("Booting v%d: %s, %d CPU", rel.Version, memoryOf(spec.Share), spec.CPUs)
+	asked := spec.MemoryMiB
 	for try := 1; ; try++ {
 		inst, err := b.bootOnce(ctx, spec, rel, r)
-		if err == nil || inst == nil || latch.Closed(inst.booted) || !latch.Closed(inst.ended) || try == bootTries || ctx.Err() != nil {
+		why, lacks := inst.cause()
+		switch {
+		case err == nil:
+			if spec.MemoryMiB > asked {
+				b.keepFound(ctx, spec, r)
+			}
+			return inst, nil
+		case inst == nil || !latch.Closed(inst.ended) || ctx.Err() != nil:
 			return inst, err
+		case lacks != ofNothing:
+			more := spec.More(b.cfg.Capacity)
+			if more == 0 || lacks == ofHeap && limitsHeap(spec) {
+				return inst, outOfMemory(spec, lacks, why)
+			}
+			r.Warn("the app ran out of memory with %s: trying again with %s", mib(spec.MemoryMiB), mib(more))
+			spec.MemoryMiB, try = more, 0
+		case latch.Closed(inst.booted) || try == bootTries:
+			return inst, err
+		default:
+			r.Warn("the machine ended before the app's turn (%s): trying again", progress.OneLine(why))
 		}
-		r.Warn("the machine ended before the app's turn (%s): trying again", progress.OneLine(inst.reason()))
-		b.cfg.Log.Warn("machine did not boot", "app", rel.App, "release", rel.Version, "machine", spec.ID, "reason", inst.reason())
+		b.cfg.Log.Warn("machine did not boot", "app", rel.App, "release", rel.Version, "machine", spec.ID, "reason", why)
 		if spec.ID, err = machineID(rel); err != nil {
 			return nil, err
 		}
@@ -49,6 +70,7 @@ func (b booter) boot(ctx context.Context, spec core.MachineSpec, rel core.Releas
 // there was none.
 func (b booter) bootOnce(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*Instance, error) {
 	inst := newInstance(rel, b.cfg.Output)
+	inst.memory = spec.MemoryMiB
 	inst.named(core.Machine{ID: spec.ID, App: rel.App, Release: rel.Version})
 	m, err := b.cfg.Driver.Boot(ctx, spec, inst.watch)
 	if err != nil {
@@ -87,7 +109,7 @@ func (b booter) stop(ctx context.Context, id string, grace time.Duration) error 
 func (b booter) healthy(ctx context.Context, inst *Instance, r *progress.Report) error {
 	late := core.Reject(fmt.Sprintf("the machine did not boot within %s", b.cfg.Limits.Boot),
 		"this is the server's fault: its operator finds more in gitd's log")
-	if err := inst.await(ctx, b.cfg.Limits.Boot, inst.booted, late); err != nil {
+	if err := inst.await(ctx, b.cfg.Limits.Boot, inst.booted, late, inst.teller(r, "the machine to boot")); err != nil {
 		return err
 	}
 	if said := inst.bootDetail(); said != "" {
@@ -97,14 +119,23 @@ func (b booter) healthy(ctx context.Context, inst *Instance, r *progress.Report)
 	limit := cmp.Or(inst.release.Manifest.Health.Timeout, b.cfg.Limits.Boot)
 	late = core.Reject(fmt.Sprintf("the app did not listen on port %d within %s", guestPort, limit),
 		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
-	if err := inst.await(ctx, limit, inst.listening, late); err != nil {
+	tell := inst.teller(r, fmt.Sprintf("the app to listen on port %d", guestPort))
+	if err := inst.await(ctx, limit, inst.listening, late, tell); err != nil {
 		return err
 	}
 	if said := inst.startDetail(); said != "" {
 		r.Detail("%s", said)
 	}
 	r.Lap("boot")
-	return b.probe(ctx, booted.Add(limit), inst, r)
+	if inst.release.Manifest.Health.Off {
+		r.Detail("health check: none, by package.json; the app listens on port %d", guestPort)
+	} else if err := b.probe(ctx, booted.Add(limit), inst, r); err != nil {
+		return err
+	}
+	if !inst.prove() {
+		return inst.didNotStart()
+	}
+	return nil
 }
 
 // probe waits for a good answer of a candidate that listens. If the check counts attempts and sets no time, they may
@@ -116,7 +147,8 @@ func (b booter) probe(ctx context.Context, until time.Time, inst *Instance, r *p
 	}
 	bound, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	err := newProber(b.cfg.Host(inst.release.App), check).untilHealthy(bound, inst.Addr(), inst.ended, r)
+	p := newProber(b.cfg.Host(inst.release.App), check)
+	err := p.untilHealthy(bound, inst.Addr(), inst.ended, r)
 	r.Lap("health")
 	switch {
 	case err == nil:
@@ -126,30 +158,45 @@ func (b booter) probe(ctx context.Context, until time.Time, inst *Instance, r *p
 	case latch.Closed(inst.ended):
 		return inst.didNotStart()
 	default:
-		return core.Reject("health check failed: "+err.Error(),
-			"the app must answer with a status below 500; `logs "+inst.release.App+"` has what it said")
+		return p.unhealthy(inst.release.App, err, ", "+inst.memoryUse())
 	}
 }
 
-// await waits for an event of a candidate, for its end, or for limit. It returns late if limit is over first.
-func (i *Instance) await(ctx context.Context, limit time.Duration, event <-chan struct{}, late *core.Rejection) error {
+// await waits for an event of a candidate, for its end, or for limit. It returns late if limit is over first. It calls
+// tell with the time so far, after patience and then after longer and longer pauses.
+func (i *Instance) await(
+	ctx context.Context, limit time.Duration, event <-chan struct{}, late *core.Rejection, tell func(time.Duration),
+) error {
 	bound, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	select {
-	case <-event:
-		return nil
-	case <-i.ended:
-		return i.didNotStart()
-	case <-i.misplaced:
-		if latch.Closed(event) {
+	begun, next, pause := time.Now(), time.After(patience), firstPause
+	for {
+		select {
+		case <-event:
 			return nil
+		case <-i.ended:
+			return i.didNotStart()
+		case <-i.misplaced:
+			if latch.Closed(event) {
+				return nil
+			}
+			return i.listensElsewhere()
+		case <-next:
+			tell(time.Since(begun))
+			next, pause = time.After(pause), min(2*pause, longPause)
+		case <-bound.Done():
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			return core.Reject(late.Reason+", "+i.memoryUse(), late.Hint)
 		}
-		return i.listensElsewhere()
-	case <-bound.Done():
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		return late
+	}
+}
+
+// teller returns what tells the reader of r that a candidate is waited for.
+func (i *Instance) teller(r *progress.Report, what string) func(time.Duration) {
+	return func(waited time.Duration) {
+		r.Detail("waiting for %s: %s so far, %s", what, units.Took(waited), i.memoryUse())
 	}
 }
 
@@ -161,6 +208,34 @@ func (i *Instance) listensElsewhere() error {
 		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
 }
 
+// didNotStart is why a candidate failed that has ended. What the app itself said of it is the reason.
 func (i *Instance) didNotStart() error {
-	return core.Reject("the app did not start: "+i.reason(), "its last lines are above; `logs "+i.release.App+"` has all of them")
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	what, why := "the app did not start: ", i.why
+	if i.exited && latch.Closed(i.listening) {
+		what = "the app listened, and then ended: "
+	}
+	if said := complaint(i.tail); said != "" && i.exited {
+		why = said + " (" + i.why + ")"
+	}
+	hint := "it said nothing; `logs " + i.release.App + "` has what its machine said"
+	if slices.ContainsFunc(i.tail, said.ofApp) {
+		hint = "its last lines are above; `logs " + i.release.App + "` has all of them"
+	}
+	return &core.Rejection{Reason: what + why, Hint: hint, Err: endedEarly(what + i.why)}
+}
+
+// endedEarly is how a candidate ended, without what its app said. That is for those who may read the app's logs, since
+// it may name a password in a URL.
+type endedEarly string
+
+func (e endedEarly) Error() string { return string(e) }
+
+// forEverybody is an error of a boot as the front door says it, to whoever asks.
+func forEverybody(err error) string {
+	if e, ok := errors.AsType[endedEarly](err); ok {
+		err = e
+	}
+	return progress.OneLine(disk.Rejected(err).Error())
 }

@@ -36,6 +36,7 @@ type Config struct {
 
 	Host     func(app string) string // the name an app is served under
 	Defaults core.Resources          // for releases that ask for none
+	Capacity core.Resources          // of the host that machines run on; zero fields are not known
 	Limits   Limits
 }
 

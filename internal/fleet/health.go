@@ -5,12 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"net/url"
+	"syscall"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 const (
@@ -24,6 +28,7 @@ type prober struct {
 	core.Health
 	client *http.Client
 	host   string // Host header: the name the app will be served under
+	status int    // of the last answer; 0: there was none
 }
 
 // newProber makes a prober, with defaults for what h leaves open.
@@ -47,7 +52,7 @@ func newProber(host string, h core.Health) *prober {
 }
 
 // untilHealthy probes addr until it gives any answer below 500. It gives up after the attempts that the check allows,
-// when ctx ends, or at once when the machine ends. The pusher sees each probe.
+// when ctx ends, or at once when the machine ends. The pusher sees each new answer, and how often it has come.
 func (p *prober) untilHealthy(ctx context.Context, addr string, ended <-chan struct{}, r *progress.Report) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -58,37 +63,41 @@ func (p *prober) untilHealthy(ctx context.Context, addr string, ended <-chan str
 		case <-ctx.Done():
 		}
 	}()
-	last := fmt.Sprintf("no answer to GET %s in time", p.Path)
+	told := repeats{say: func(format string, args ...any) { r.Detail("health check: "+format, args...) }}
+	last := func() error { return errors.New(told.answer + told.times(time.Now())) }
 	for n, wait := 1, p.Delay; ; n, wait = n+1, p.Interval {
 		select {
 		case <-ctx.Done():
-			return errors.New(last)
+			return last()
 		case <-time.After(wait):
 		}
-		good, said := p.probe(ctx, addr)
+		good, answer, took := p.probe(ctx, addr)
 		if ctx.Err() != nil {
-			return errors.New(last)
+			if told.count == 0 {
+				told.answer = answer
+			}
+			return last()
 		}
-		last = said
-		r.Detail("health check: %s", said)
+		told.note(time.Now(), answer, took)
 		switch {
 		case good:
 			return nil
 		case p.Attempts > 0 && n >= p.Attempts:
-			return fmt.Errorf("%s, after %d attempts", last, n)
+			return fmt.Errorf("%s%s, after %d attempts", answer, took, n)
 		}
 	}
 }
 
-// probe asks once and says what came of it.
-func (p *prober) probe(ctx context.Context, addr string) (good bool, said string) {
+// probe asks once and says what came of it, and how long that took.
+func (p *prober) probe(ctx context.Context, addr string) (good bool, answer, took string) {
 	start := time.Now()
 	status, err := p.get(ctx, addr)
-	took := time.Since(start).Round(time.Millisecond)
+	since := units.Took(time.Since(start))
 	if err != nil {
-		return false, fmt.Sprintf("GET %s: %v, after %s", p.Path, errors.Unwrap(err), took)
+		return false, fmt.Sprintf("GET %s: %s", p.Path, noAnswer(err)), ", after " + since
 	}
-	return status < 500, fmt.Sprintf("GET %s → %d in %s", p.Path, status, took)
+	p.status = status
+	return status < http.StatusInternalServerError, fmt.Sprintf("GET %s → %d", p.Path, status), " in " + since
 }
 
 func (p *prober) get(ctx context.Context, addr string) (status int, err error) {
@@ -104,4 +113,35 @@ func (p *prober) get(ctx context.Context, addr string) (status int, err error) {
 	}
 	res.Body.Close()
 	return res.StatusCode, nil
+}
+
+// noAnswer says why there was no answer, without the addresses of the host's side: they mean nothing to the pusher, and
+// differ each time.
+func noAnswer(err error) string {
+	at, asked := errors.AsType[*url.Error](err)
+	op, dialled := errors.AsType[*net.OpError](err)
+	switch {
+	case asked && at.Timeout(), errors.Is(err, context.Canceled):
+		return "no answer"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		return "the app closed the connection without an answer"
+	case dialled:
+		return op.Err.Error()
+	case asked:
+		return progress.OneLine(at.Err.Error())
+	}
+	return progress.OneLine(err.Error())
+}
+
+// unhealthy is why a candidate that listens is not waited for any longer. A balancer or a proxy without anybody behind
+// it answers with the statuses from 502 to 504, and so does an app that is not ready: only its author knows.
+func (p *prober) unhealthy(app string, why error, known string) *core.Rejection {
+	hint := fmt.Sprintf("`GET %s` must be answered with a status below 500; `logs %s` has what the app said.\n", p.Path, app)
+	if p.status >= http.StatusBadGateway && p.status <= http.StatusGatewayTimeout {
+		hint += "A balancer or a proxy answers so while nobody is behind it. In package.json, name a path that it answers by itself,\n"
+	} else {
+		hint += "In package.json, name a path that shows that the app is well,\n"
+	}
+	hint += `"nodeos": {"healthcheck": {"path": "/healthz"}}, or let it be enough that it listens: "nodeos": {"healthcheck": false}`
+	return core.Reject(fmt.Sprintf("health check failed: %v, on port %d%s", why, guestPort, known), hint)
 }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -29,21 +30,27 @@ type Instance struct {
 	booted    chan struct{} // closed by EventBooted, or by the first EventListening
 	listening chan struct{} // closed by the first EventListening
 	misplaced chan struct{} // closed by EventMisplaced before listening
-	ended     chan struct{} // closed by EventGone, EventHung, or an exit before listening
+	ended     chan struct{} // closed by EventGone or EventHung; before proven, also by an exit or thrashing
 
 	mu      sync.Mutex
 	app     string
 	machine core.Machine
-	tail    []string
+	memory  int // MiB that the machine has; 0: not known
+	tail    []said
 	why     string    // why it ended
+	exited  bool      // why is the end of the app's process
+	lacks   lack      // what the candidate had too little of, if that is why
+	proven  bool      // it has been healthy, so that init may start its app again
 	where   string    // the address at which the app listens in vain
 	boot    string    // the guest's own account of its boot
 	over    bool      // EventGone or EventHung has come
 	up      time.Time // since when the app listens; zero: it does not
-	exits   int       // ends of the app in succession
+	inRow   int       // ends of the app in succession
 	crashes int       // ends of the app in all
 	told    time.Time // when an end was last reported
+	advised bool      // what to do about a read-only file system was said
 	stats   *core.Stats
+	thrash  thrash
 	times   *core.BootTimes
 	hooks   hooks
 }
@@ -85,11 +92,14 @@ func (i *Instance) watch(e core.Event) {
 		}
 		latch.Close(i.misplaced)
 	case core.EventExited:
-		i.exited(e)
+		i.exits(e)
 	case core.EventLog:
 		i.say(e, e.Line)
 	case core.EventStats:
 		i.stats = e.Stats
+		if e.Stats != nil {
+			i.measure(*e.Stats)
+		}
 	case core.EventHung:
 		i.say(e, "the machine does not answer: "+e.Detail)
 		i.finish("it does not answer: " + e.Detail)
@@ -98,28 +108,60 @@ func (i *Instance) watch(e core.Event) {
 	}
 }
 
-// exited notes the end of the app's process. If the app has never listened, that is the end of the machine too;
+// measure ends a candidate that has too little memory.
+func (i *Instance) measure(s core.Stats) {
+	if i.proven || i.why != "" || !i.thrash.note(s) {
+		return
+	}
+	i.lacks = ofMemory
+	i.end(i.thrash.String())
+}
+
+// exits notes the end of the app's process. A candidate is not waited for any longer, even if it has listened;
 // otherwise the guest starts the app again.
-func (i *Instance) exited(e core.Event) {
+func (i *Instance) exits(e core.Event) {
+	lacks := saysLack(i.tail)
+	if e.OutOfMemory {
+		lacks = ofMemory
+	}
 	i.say(e, "the app ended: "+e.Detail)
-	if !latch.Closed(i.listening) {
+	if !i.proven {
+		latch.Close(i.booted)
+		if i.why == "" {
+			i.exited, i.lacks = true, lacks
+		}
 		i.end(e.Detail)
 		return
 	}
-	if !i.up.IsZero() && time.Since(i.up) > settled {
-		i.exits = 0
+	if lacks != ofNothing && i.memory > 0 {
+		i.say(e, core.MemoryCommand(i.app, i.memory)+" gives it more memory")
 	}
-	i.exits++
+	if !i.up.IsZero() && time.Since(i.up) > settled {
+		i.inRow = 0
+	}
+	i.inRow++
 	i.crashes++
 	i.up = time.Time{}
 	if i.hooks.crashed != nil && (i.crashes <= maxTold || time.Since(i.told) > tellEvery) {
 		i.told = time.Now()
-		go i.hooks.crashed(e.Detail, i.exits)
+		go i.hooks.crashed(e.Detail, i.inRow)
 	}
+}
+
+// prove notes that the candidate was healthy: from now on an end of its app is a crash of a release, and no failure to
+// start. It reports false if the app has ended before.
+func (i *Instance) prove() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.proven = !latch.Closed(i.ended)
+	return i.proven
 }
 
 // finish ends the machine for good.
 func (i *Instance) finish(why string) {
+	if i.why == "" && !i.proven && strings.Contains(why, deadlocked) {
+		i.lacks = ofMemory
+	}
 	i.end(why)
 	if i.over {
 		return
@@ -147,24 +189,41 @@ func (i *Instance) say(e core.Event, text string) {
 	if len(i.tail) == tailLines {
 		i.tail = append(i.tail[:0], i.tail[1:]...)
 	}
-	i.tail = append(i.tail, text)
+	i.tail = append(i.tail, said{stream, text})
 	at := e.Time
 	if at.IsZero() {
 		at = time.Now()
 	}
 	i.out.Append(i.app, core.Line{Time: at, Release: i.release.Version, Machine: i.machine.ID, Stream: stream, Text: text})
+	if advice := readOnlyAdvice(i.app, text); advice != "" && !i.advised {
+		i.advised = true
+		i.say(core.Event{Time: at}, advice)
+	}
 }
 
 func (i *Instance) lastLines() []string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return append([]string(nil), i.tail...)
+	return i.texts()
 }
 
-func (i *Instance) reason() string {
+// texts are the last lines. The caller holds the lock.
+func (i *Instance) texts() []string {
+	all := make([]string, 0, len(i.tail))
+	for _, l := range i.tail {
+		all = append(all, l.text)
+	}
+	return all
+}
+
+// cause is why the machine has ended, and what it had too little of. Of no machine both are empty.
+func (i *Instance) cause() (why string, lacks lack) {
+	if i == nil {
+		return "", ofNothing
+	}
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.why
+	return i.why, i.lacks
 }
 
 // startDetail says how long the start took after the kernel ran, as far as that is known.
@@ -195,7 +254,8 @@ func (i *Instance) adopted(m core.Machine) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.machine = m
-	if i.exits == 0 && i.up.IsZero() {
+	i.proven = true
+	if i.inRow == 0 && i.up.IsZero() {
 		i.up = m.Started
 	}
 	latch.Close(i.booted)

@@ -13,6 +13,9 @@ type Ledger interface {
 	App(ctx context.Context, name string) (core.App, error)
 	// Apps are sorted by name.
 	Apps(ctx context.Context) ([]core.App, error)
+	// ChangeApp stores what change does to an app's found memory. change runs inside the transaction, so it must not
+	// use the ledger. If it returns an error, nothing is changed.
+	ChangeApp(ctx context.Context, name string, change func(a *core.App) error) error
 	Release(ctx context.Context, app string, version int) (core.Release, error)
 	// SaveRelease stores the changed fields of an existing release.
 	SaveRelease(ctx context.Context, r core.Release) error

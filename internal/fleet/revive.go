@@ -8,7 +8,6 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/background"
 	"github.com/nodeos-dev/gitd/internal/core"
-	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
@@ -82,8 +81,8 @@ func (k *keeper) tryRevival(ctx context.Context, wait time.Duration) {
 // notRevived notes in the log, in the audit and at the front door that a revival failed, and when the next attempt
 // comes.
 func (k *keeper) notRevived(ctx context.Context, err error, wait time.Duration) {
-	why := progress.OneLine(disk.Rejected(err).Error())
-	k.f.cfg.Log.Error("app does not come back", "app", k.name(), "error", err, "next_try", wait.String())
+	why := forEverybody(err)
+	k.f.cfg.Log.Error("app does not come back", "app", k.name(), "error", why, "next_try", wait.String())
 	k.f.cfg.Trail.Note(ctx, k.name(), "gitd", "machine.failed", why)
 	k.goDown(fmt.Sprintf("it does not start: %s; next try in %s", why, wait), true)
 }

@@ -59,7 +59,7 @@ func (f *Fleet) Restore(ctx context.Context, app string, version int, r *progres
 	if err := k.bootLive(ctx, progress.NewReport(nil)); err != nil {
 		f.cfg.Log.Error("live release does not come back", "app", app, "release", version, "error", err)
 		r.Warn("v%d does not start either: %v; gitd goes on trying", version, err)
-		k.goDown("it does not start: "+progress.OneLine(err.Error()), true)
+		k.goDown("it does not start: "+forEverybody(err), true)
 		k.revive(background.FirstPause)
 		return
 	}

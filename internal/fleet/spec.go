@@ -39,10 +39,14 @@ func (b booter) spec(ctx context.Context, rel core.Release) (core.MachineSpec, e
 	if err != nil {
 		return core.MachineSpec{}, err
 	}
+	a, err := b.cfg.Ledger.App(ctx, rel.App)
+	if err != nil {
+		return core.MachineSpec{}, err
+	}
 	s := core.MachineSpec{
 		ID: id, App: rel.App, Release: rel.Version, Kernel: state.Kernel(m.Base), Hostname: rel.App,
 		Env: env, Port: guestPort,
-		Resources: set.Or(m.Resources).Or(b.cfg.Defaults),
+		Share: core.ShareOf(set, a, m, b.cfg.Defaults),
 		Disks: []core.Disk{
 			{Serial: guest.DiskBase, Path: state.Root(m.Base)},
 			{Serial: guest.DiskApp, Path: state.Layer(m.App.Digest)},

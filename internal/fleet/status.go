@@ -88,11 +88,11 @@ func (i *Instance) describe(s *AppStatus) {
 	s.Restarts += i.crashes
 	s.Stats, s.Boot = i.stats, i.times
 	switch {
-	case i.exits >= loopExits && (i.up.IsZero() || time.Since(i.up) < settled):
-		s.State, s.LastLines = CrashLoop, append([]string(nil), i.tail...)
+	case i.inRow >= loopExits && (i.up.IsZero() || time.Since(i.up) < settled):
+		s.State, s.LastLines = CrashLoop, i.texts()
 		s.Reason = "its process ends again and again"
 	case i.up.IsZero():
-		s.State, s.LastLines = Down, append([]string(nil), i.tail...)
+		s.State, s.LastLines = Down, i.texts()
 		s.Reason = "its process ended and is being started again"
 	default:
 		s.State = Running

@@ -163,6 +163,8 @@ type Exited struct {
 	Signal   string `json:"signal,omitempty"` // e.g. "SIGKILL"
 	Reason   string `json:"reason"`           // one line for people
 	Restarts int    `json:"restarts"`         // how often it was started again before
+	// OutOfMemory says that the kernel ended a process of the app because the machine's memory was used up.
+	OutOfMemory bool `json:"out_of_memory,omitempty"`
 }
 
 // Log is one line of output, without its newline.
@@ -186,4 +188,7 @@ type Stats struct {
 	Processes    int     `json:"processes"`
 	UptimeMillis int64   `json:"uptime_ms"`
 	Dropped      int64   `json:"dropped"` // lines lost since the boot
+	// Refaults is how much had to be read from the disks again since the boot, because it had been dropped for want of
+	// memory.
+	Refaults int64 `json:"refaults,omitempty"`
 }

@@ -37,9 +37,9 @@ func (l *Ledger) Adopt(ctx context.Context, label core.AppLabel) (taken bool, er
 // adoptApp adds the app with its settings.
 func adoptApp(ctx context.Context, tx *sql.Tx, label core.AppLabel) error {
 	a := label.App
-	_, err := tx.ExecContext(ctx, `INSERT INTO apps (name, branch, created, stopped, lock_by, lock_reason, lock_since)
-		VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		a.Name, a.Branch, a.Created.UnixNano(), a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since})
+	_, err := tx.ExecContext(ctx, `INSERT INTO apps (name, branch, created, stopped, lock_by, lock_reason, lock_since, found_mib)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.Name, a.Branch, a.Created.UnixNano(), a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since}, max(a.FoundMiB, 0))
 	if err == nil && label.Resources != (core.Resources{}) {
 		_, err = tx.ExecContext(ctx, `INSERT INTO overrides (app, memory_mib, cpus) VALUES (?, ?, ?)`,
 			a.Name, label.Resources.MemoryMiB, label.Resources.CPUs)

@@ -114,8 +114,8 @@ func benchSpec(b *testing.B, base string) core.MachineSpec {
 	s := core.MachineSpec{
 		App: "bench", Release: 1, Kernel: filepath.Join(base, "kernel"), Hostname: "bench", Port: 8080,
 		Args: []string{"node", "server.js"}, Env: map[string]string{"PATH": "/usr/bin", "PORT": "8080", "NODE_ENV": "production"},
-		Disks:     []core.Disk{{Serial: "base", Path: filepath.Join(base, "root.erofs")}, {Serial: "app", Path: app}},
-		Resources: core.Resources{MemoryMiB: 128, CPUs: 1},
+		Disks: []core.Disk{{Serial: "base", Path: filepath.Join(base, "root.erofs")}, {Serial: "app", Path: app}},
+		Share: core.Share{Resources: core.Resources{MemoryMiB: 128, CPUs: 1}},
 	}
 	if exists(filepath.Join(base, "initrd")) {
 		// The initrd is a new one, with the init of this tree.

@@ -22,7 +22,7 @@ func goldenSpec() core.MachineSpec {
 		Disks: []core.Disk{
 			{Serial: "base", Path: "/s/bases/b/root.erofs"}, {Serial: "app", Path: "/s/layers/a.erofs"}, {Serial: "deps", Path: "/s/layers/d.erofs"},
 		},
-		Resources: core.Resources{MemoryMiB: 128, CPUs: 1},
+		Share: core.Share{Resources: core.Resources{MemoryMiB: 128, CPUs: 1}},
 	}
 }
 

@@ -79,8 +79,8 @@ func (i image) spec(id string) core.MachineSpec {
 	return core.MachineSpec{
 		ID: id, App: "shop", Release: 3, Kernel: i.kernel, Initrd: i.initrd, Hostname: "shop",
 		Args: []string{"server"}, Env: map[string]string{"PATH": "/usr/bin", "PORT": "8080", "SECRET": "hush"}, Port: 8080,
-		Disks:     []core.Disk{{Serial: "base", Path: i.root}, {Serial: "app", Path: i.app}, {Serial: "deps", Path: i.deps}},
-		Resources: core.Resources{MemoryMiB: 128, CPUs: 1},
+		Disks: []core.Disk{{Serial: "base", Path: i.root}, {Serial: "app", Path: i.app}, {Serial: "deps", Path: i.deps}},
+		Share: core.Share{Resources: core.Resources{MemoryMiB: 128, CPUs: 1}},
 	}
 }
 

@@ -26,7 +26,7 @@ func (m *machine) message(msg guest.Message) {
 			m.event(core.Event{Kind: core.EventMisplaced, Detail: netip.AddrPortFrom(where.Addr().WithZone(""), where.Port()).String()})
 		}
 	case guest.KindExited:
-		m.event(core.Event{Kind: core.EventExited, Detail: msg.Exited.Reason})
+		m.event(core.Event{Kind: core.EventExited, Detail: msg.Exited.Reason, OutOfMemory: msg.Exited.OutOfMemory})
 	case guest.KindLog:
 		m.line(*msg.Log)
 	case guest.KindBeat:
@@ -109,7 +109,7 @@ func stats(s guest.Stats) *core.Stats {
 	return &core.Stats{
 		MemoryTotal: max(s.MemoryTotal, 0), MemoryUsed: max(s.MemoryUsed, 0), AppRSS: max(s.AppRSS, 0), InitRSS: max(s.InitRSS, 0),
 		CPU: millis(s.CPUMillis), Load: load, OpenFiles: max(s.OpenFiles, 0), Processes: max(s.Processes, 0),
-		Uptime: millis(s.UptimeMillis), Dropped: max(s.Dropped, 0),
+		Uptime: millis(s.UptimeMillis), Dropped: max(s.Dropped, 0), Refaults: max(s.Refaults, 0),
 	}
 }
 

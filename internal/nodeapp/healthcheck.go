@@ -18,13 +18,16 @@ const (
 	maxHealthPath = 1024 // bytes
 )
 
-// parseHealth reads "nodeos": {"healthcheck": …} of package.json.
+// parseHealth reads "nodeos": {"healthcheck": …} of package.json: an object, or false.
 func parseHealth(raw json.RawMessage, warnings *[]string) (core.Health, error) {
 	const name = "nodeos.healthcheck"
 	h := core.Health{Path: "/"}
-	o, err := member(raw, name)
+	if string(raw) == "false" {
+		return core.Health{Off: true}, nil
+	}
+	o, _, err := parseObject(raw)
 	if err != nil {
-		return h, err
+		return h, badSetting(name, raw, `use an object such as {"path": "/healthz"}, or false: then it is enough that the app listens`)
 	}
 	*warnings = append(*warnings, o.unknown(name, "path", "timeout", "interval", "attempts")...)
 	if raw, ok := o["path"]; ok {

@@ -19,6 +19,7 @@ type PackageJSON struct {
 	Deps     int // dependencies that the running app has
 	DevDeps  int
 	Settings Settings
+	Guess    core.Guess // of the memory that the app needs
 
 	all      object
 	warnings []string
@@ -38,7 +39,7 @@ func ParsePackageJSON(b []byte) (PackageJSON, error) {
 	m := PackageJSON{
 		all: o, Scripts: o.texts("scripts"), Engines: o.texts("engines"), Main: o.text("main"),
 		Deps:    len(o.texts("dependencies")) + len(o.texts("optionalDependencies")) + len(o.texts("peerDependencies")),
-		DevDeps: len(o.texts("devDependencies")),
+		DevDeps: len(o.texts("devDependencies")), Guess: guess(o.texts("dependencies")),
 	}
 	for _, key := range twice {
 		m.warnings = append(m.warnings,

@@ -26,6 +26,7 @@ const (
 	Mode  = "DRIVERTEST"
 	Serve = "serve" // listen on PORT, answer every request with 200 and Greeting
 	Exit  = "exit"  // write LastWords to stderr and exit with code 3, without listening
+	Eat   = "eat"   // take memory until there is none, without listening
 )
 
 // What the program in the machine says.
@@ -43,6 +44,7 @@ func Run(t *testing.T, open func(t *testing.T) fleet.Driver, spec func(t *testin
 	for name, test := range map[string]func(*suite){
 		"Life":         (*suite).life,
 		"AppThatExits": (*suite).appThatExits,
+		"AppThatEats":  (*suite).appThatEats,
 		"Unknown":      (*suite).unknown,
 		"StopAtOnce":   (*suite).stopAtOnce,
 		"TwoAtOnce":    (*suite).twoAtOnce,
@@ -143,8 +145,8 @@ func (s *suite) appThatExits() {
 	s.boot(spec, w)
 	exited := w.await(core.EventExited)
 	w.await(core.EventGone)
-	if !strings.Contains(exited.Detail, "3") {
-		s.Errorf("exited: %q does not name the exit code", exited.Detail)
+	if !strings.Contains(exited.Detail, "3") || exited.OutOfMemory {
+		s.Errorf("exited: %q (out of memory: %v), want the exit code", exited.Detail, exited.OutOfMemory)
 	}
 	events := w.all()
 	words := slices.IndexFunc(events, func(e core.Event) bool {
@@ -158,6 +160,18 @@ func (s *suite) appThatExits() {
 		s.Error("listening, from an app that never did")
 	}
 	s.lists()
+	s.stop(spec.ID, 0)
+}
+
+// appThatEats checks that a lack of memory is told from other ends: gitd answers it with more memory.
+func (s *suite) appThatEats() {
+	w := newWatcher(s.T)
+	spec := s.mode(Eat)
+	s.boot(spec, w)
+	if exited := w.await(core.EventExited); !exited.OutOfMemory {
+		s.Errorf("exited: %q is not known as a lack of memory", exited.Detail)
+	}
+	w.await(core.EventGone)
 	s.stop(spec.ID, 0)
 }
 

@@ -28,7 +28,7 @@ type Apps interface {
 	// Apps are sorted by name.
 	Apps(ctx context.Context) ([]core.App, error)
 	// ChangeApp stores what change does to an app's branch, lock, former name,
-	// and whether it is stopped. change runs inside the transaction, so it
+	// found memory, and whether it is stopped. change runs inside the transaction, so it
 	// must not use the ledger; its error changes nothing.
 	ChangeApp(ctx context.Context, name string, change func(a *core.App) error) error
 	// RenameApp gives an app another name, which must be free, with all that

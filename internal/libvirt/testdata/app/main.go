@@ -20,6 +20,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, "cannot find the database")
 		os.Exit(3)
 	}
+	if os.Getenv("DRIVERTEST") == "eat" {
+		eat()
+	}
 	if os.Getenv("DRIVERTEST") == "bomb" {
 		bomb()
 	}
