@@ -133,6 +133,7 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	return core.Manifest{
 		Base: j.base, Node: j.tools.Node, Deps: made.layer, App: app, Start: start, Env: env,
 		Health: j.plan.Package.Settings.Health, Resources: j.plan.Package.Settings.Resources,
+		Port: j.plan.Package.Settings.Port,
 	}, nil
 }
 

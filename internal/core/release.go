@@ -50,6 +50,7 @@ type Manifest struct {
 	Env       map[string]string `json:"env,omitempty"` // set by the start command itself
 	Health    Health            `json:"health"`
 	Resources Resources         `json:"resources"`
+	Port      int               `json:"port,omitempty"` // where the app listens in its machine; 0: the default
 }
 
 // Empty reports whether nothing has been built yet.

@@ -4,15 +4,17 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/latch"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
-// guestPort is where an app must listen in its machine.
+// guestPort is where an app must listen in its machine, if it does not say another port.
 const guestPort = 8080
 
 // bootTries is how often a machine is started if it ends before anything of the app has run. A kernel that panics in
@@ -95,13 +97,16 @@ func (b booter) healthy(ctx context.Context, inst *Instance, r *progress.Report)
 	}
 	booted := time.Now()
 	limit := cmp.Or(inst.release.Manifest.Health.Timeout, b.cfg.Limits.Boot)
-	late = core.Reject(fmt.Sprintf("the app did not listen on port %d within %s", guestPort, limit),
+	late = core.Reject(fmt.Sprintf("the app did not listen on port %d within %s", portOf(inst.release), limit),
 		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
 	if err := inst.await(ctx, limit, inst.listening, late); err != nil {
 		return err
 	}
 	if said := inst.startDetail(); said != "" {
 		r.Detail("%s", said)
+	}
+	if said := inst.ledTo(); said != "" {
+		r.Warn("%s", said)
 	}
 	r.Lap("boot")
 	return b.probe(ctx, booted.Add(limit), inst, r)
@@ -157,8 +162,19 @@ func (i *Instance) await(ctx context.Context, limit time.Duration, event <-chan 
 func (i *Instance) listensElsewhere() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return core.Reject(fmt.Sprintf("the app listens on %s, where it cannot be reached, and not on port %d", i.where, guestPort),
+	return core.Reject(fmt.Sprintf("the app listens on %s, where it cannot be reached, and not on port %d", i.where, portOf(i.release)),
 		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
+}
+
+// ledTo says where the app listens, if that is not its port and its machine leads requests there.
+func (i *Instance) ledTo() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	where, err := netip.ParseAddrPort(i.led)
+	if err != nil {
+		return ""
+	}
+	return guest.LedTo(where, portOf(i.release))
 }
 
 func (i *Instance) didNotStart() error {

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -41,7 +42,7 @@ func (b booter) spec(ctx context.Context, rel core.Release) (core.MachineSpec, e
 	}
 	s := core.MachineSpec{
 		ID: id, App: rel.App, Release: rel.Version, Kernel: state.Kernel(m.Base), Hostname: rel.App,
-		Args: expand(m.Start, env), Env: env, Port: guestPort,
+		Args: expand(m.Start, env), Env: env, Port: portOf(rel),
 		Resources: set.Or(m.Resources).Or(b.cfg.Defaults),
 		Disks: []core.Disk{
 			{Serial: guest.DiskBase, Path: state.Root(m.Base)},
@@ -88,11 +89,14 @@ func (b booter) environment(ctx context.Context, rel core.Release) (map[string]s
 	maps.Copy(env, rel.Manifest.Env)
 	maps.Copy(env, vars)
 	maps.Copy(env, map[string]string{
-		"PORT":       strconv.Itoa(guestPort),
+		"PORT":       strconv.Itoa(portOf(rel)),
 		"NODEOS_APP": rel.App, "NODEOS_RELEASE": "v" + strconv.Itoa(rel.Version), "NODEOS_COMMIT": rel.Commit,
 	})
 	return env, nil
 }
+
+// portOf is where rel must listen in its machine.
+func portOf(rel core.Release) int { return cmp.Or(rel.Manifest.Port, guestPort) }
 
 // expand replaces $NAME and ${NAME} in a start command. Package nodeapp lets only plain variables pass.
 func expand(start []string, env map[string]string) []string {
