@@ -86,6 +86,10 @@ func (l *launcher) start(c command, id uint32) (*process, error) {
 			return nil, err
 		}
 		defer w.Close()
+		// A pipe belongs to who made it, and /dev/stdout opens the pipe anew.
+		if err := w.Chown(int(id), int(id)); err != nil {
+			return nil, err
+		}
 		p.output = append(p.output, r)
 		files = append(files, w.Fd())
 	}

@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/binary"
 	"fmt"
+	"runtime"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,7 +38,14 @@ const (
 const (
 	instructionSize = 8
 	skbProtocol     = 16 // offset of protocol in struct __sk_buff
-	skbLoadBytes    = 26 // helper bpf_skb_load_bytes
+)
+
+// Helpers of the kernel.
+const (
+	mapLookup    = 1   // bpf_map_lookup_elem
+	skbLoadBytes = 26  // bpf_skb_load_bytes
+	skRelease    = 86  // bpf_sk_release
+	skAssign     = 124 // bpf_sk_assign
 )
 
 // instruction is one of the kernel's struct bpf_insn.
@@ -83,6 +92,32 @@ func (p *program) load(dst, base register, offset int16, size uint8) {
 	p.add(instruction{code: unix.BPF_LDX | unix.BPF_MEM | size, dst: dst, src: base, offset: offset})
 }
 
+// loadMap loads the map that fd refers to. It takes two instructions.
+func (p *program) loadMap(dst register, fd int) {
+	p.add(instruction{code: unix.BPF_LD | unix.BPF_IMM | unix.BPF_DW, dst: dst, src: unix.BPF_PSEUDO_MAP_FD, value: int32(fd)})
+	p.add(instruction{})
+}
+
+// storeZero writes a word of zeros to fp+to.
+func (p *program) storeZero(to int16) {
+	p.add(instruction{code: unix.BPF_ST | unix.BPF_MEM | unix.BPF_W, dst: fp, offset: to})
+}
+
+// stackAddress makes dst point to fp+to.
+func (p *program) stackAddress(dst register, to int32) {
+	p.move(dst, fp)
+	p.add(instruction{code: unix.BPF_ALU64 | unix.BPF_ADD | unix.BPF_K, dst: dst, value: to})
+}
+
+func (p *program) call(helper int32) {
+	p.add(instruction{code: unix.BPF_JMP | unix.BPF_CALL, value: helper})
+}
+
+// jumpIfNull compares all 64 bits: the kernel wants to see that of a pointer.
+func (p *program) jumpIfNull(r register, target string) {
+	p.add(instruction{code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, dst: r, target: target})
+}
+
 // The comparisons are of 32 bits: a value with the highest bit set would be
 // extended to 64 with its sign.
 func (p *program) jumpIf(r register, value int32, target string) {
@@ -110,10 +145,9 @@ func (p *program) readPacket(packet, base register, offset, to, size int32) {
 	if base != noReg {
 		p.add(instruction{code: unix.BPF_ALU64 | unix.BPF_ADD | unix.BPF_X, dst: r2, src: base})
 	}
-	p.move(r3, fp)
-	p.add(instruction{code: unix.BPF_ALU64 | unix.BPF_ADD | unix.BPF_K, dst: r3, value: to})
+	p.stackAddress(r3, to)
 	p.set(r4, size)
-	p.add(instruction{code: unix.BPF_JMP | unix.BPF_CALL, value: skbLoadBytes})
+	p.call(skbLoadBytes)
 	p.jumpUnless(r0, 0, "drop")
 }
 
@@ -135,4 +169,37 @@ func (p *program) assemble() ([]byte, error) {
 		b = binary.NativeEndian.AppendUint32(b, uint32(i.value))
 	}
 	return b, nil
+}
+
+// loadAs has the kernel check the program. hook is where it is to be attached, for the kinds of programs that want to
+// know; it is 0 for others.
+func (p *program) loadAs(kind, hook uint32) (fd int, err error) {
+	code, err := p.assemble()
+	if err != nil {
+		return -1, err
+	}
+	license := []byte("MIT\x00")
+	var pins runtime.Pinner
+	defer pins.Unpin()
+	pins.Pin(&code[0])
+	pins.Pin(&license[0])
+	attr := struct {
+		kind, count   uint32
+		code, license uint64
+		_             [44]byte // log, version, flags, name and interface: all zero
+		hook          uint32
+	}{
+		kind: kind, count: uint32(len(code) / instructionSize),
+		code: uint64(uintptr(unsafe.Pointer(&code[0]))), license: uint64(uintptr(unsafe.Pointer(&license[0]))), hook: hook,
+	}
+	return bpf(unix.BPF_PROG_LOAD, unsafe.Pointer(&attr), unsafe.Sizeof(attr))
+}
+
+// bpf is the system call bpf(2).
+func bpf(command uintptr, attr unsafe.Pointer, size uintptr) (int, error) {
+	got, _, errno := unix.Syscall(unix.SYS_BPF, command, uintptr(attr), size)
+	if errno != 0 {
+		return -1, errno
+	}
+	return int(got), nil
 }

@@ -19,6 +19,9 @@ func TestEgressProgram(t *testing.T) {
 	if err != nil || len(code) != len(p.code)*instructionSize {
 		t.Errorf("assemble: %d bytes, %v", len(code), err)
 	}
+	if filters, err := filtersFor(good); err != nil || len(filters) != 3 {
+		t.Errorf("%d filters, %v", len(filters), err)
+	}
 	for name, n := range map[string]guest.Network{
 		"IPv6":        {Address: good.Address, Closed: []string{"fe80::/64"}},
 		"no prefix":   {Address: good.Address, Closed: []string{"10.0.2.2"}},

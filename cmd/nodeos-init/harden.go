@@ -23,7 +23,7 @@ func settings() []setting {
 		{"kernel/modules_disabled", "1"},          // for good
 		{"kernel/kexec_load_disabled", "1"},       // for good
 		{"kernel/sysrq", "0"},                     // keys on the console
-		{"kernel/yama/ptrace_scope", "3"},         // for good
+		{"kernel/yama/ptrace_scope", "2"},         // with a capability only, which this process uses: see reach
 		{"user/max_user_namespaces", "0"},
 		{"vm/unprivileged_userfaultfd", "0"},
 		{"net/core/bpf_jit_harden", "1"},

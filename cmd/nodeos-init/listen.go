@@ -1,112 +1,56 @@
 package main
 
 import (
-	"context"
+	"bufio"
 	"encoding/hex"
-	"fmt"
+	"io"
 	"net/netip"
 	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 )
 
-const (
-	// The sockets are looked at this often until the app listens: often at first, because a push waits for it.
-	listenPoll     = 20 * time.Millisecond
-	listenPollSlow = 250 * time.Millisecond
-	listenSlowFrom = 20 * time.Second
+// listener is a listening TCP socket.
+type listener struct {
+	netip.AddrPort
 
-	// An app that listens somewhere else gets a hint after this long.
-	listenHint = 3 * time.Second
-)
-
-// listenNews is told of where an app listens, of each thing once at most.
-type listenNews struct {
-	listening func()                     // something accepts connections from the host on the port
-	hint      func(text string)          // something listens in vain
-	misplaced func(where netip.AddrPort) // that is all there will be: see settling
-}
-
-// awaitListening looks where the app listens until that is its port, or ctx
-// ends.
-func awaitListening(ctx context.Context, port int, tell listenNews) {
-	began, hinted, told := time.Now(), false, false
-	settling := settling{use: appUse}
-	for {
-		sockets := listeningSockets()
-		if reachable(sockets, port) {
-			if ctx.Err() == nil {
-				tell.listening()
-			}
-			return
-		}
-		waited := time.Since(began)
-		if text := advice(sockets, port); !hinted && waited > listenHint && text != "" {
-			tell.hint(text)
-			hinted = true
-		}
-		if where, sure := settling.look(time.Now(), sockets, port); sure && !told {
-			tell.misplaced(where)
-			told = true
-		}
-		pause := listenPoll
-		if waited > listenSlowFrom {
-			pause = listenPollSlow
-		}
-		select {
-		case <-time.After(pause):
-		case <-ctx.Done():
-			return
-		}
-	}
+	inode string // names the socket, also among several that share a port
 }
 
 // reachable reports whether the host can connect to port.
-func reachable(sockets []netip.AddrPort, port int) bool {
-	return slices.ContainsFunc(sockets, func(s netip.AddrPort) bool {
+func reachable(sockets []listener, port int) bool {
+	return slices.ContainsFunc(sockets, func(s listener) bool {
 		return int(s.Port()) == port && !s.Addr().IsLoopback()
 	})
 }
 
-// advice says what is wrong with the place where the app listens. It is empty if there is nothing to say.
-func advice(sockets []netip.AddrPort, port int) string {
-	for _, s := range sockets {
-		if int(s.Port()) == port {
-			return fmt.Sprintf("the app listens on %s, which cannot be reached from outside: listen on 0.0.0.0 or ::, port process.env.PORT", s)
-		}
-	}
-	for _, s := range sockets {
-		if !s.Addr().IsLoopback() {
-			return fmt.Sprintf("the app listens on port %d and not on %d: listen on process.env.PORT", s.Port(), port)
-		}
-	}
-	return ""
-}
-
-func listeningSockets() []netip.AddrPort {
-	var all []netip.AddrPort
-	for _, name := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
+func listeningSockets() []listener {
+	var all []listener
+	for _, name := range []string{"/proc/thread-self/net/tcp", "/proc/thread-self/net/tcp6"} {
 		// Without IPv6 in the kernel there is no tcp6.
-		if b, err := os.ReadFile(name); err == nil {
-			all = append(all, parseSockets(string(b))...)
+		if f, err := os.Open(name); err == nil {
+			all = append(all, parseSockets(f)...)
+			f.Close()
 		}
 	}
 	return all
 }
 
-// parseSockets returns the listening sockets of a /proc/net/tcp or tcp6.
-func parseSockets(text string) []netip.AddrPort {
-	const local, state, listen = 1, 3, "0A"
-	var sockets []netip.AddrPort
-	for line := range strings.Lines(text) {
-		fields := strings.Fields(line)
-		if len(fields) <= state || fields[state] != listen {
-			continue
+// parseSockets returns the listening sockets of a /proc/net/tcp or tcp6. They come first, so that a server with many
+// connections costs no more than one with few.
+func parseSockets(r io.Reader) []listener {
+	const local, state, inode, listen = 1, 3, 9, "0A"
+	var sockets []listener
+	lines := bufio.NewScanner(r)
+	lines.Scan() // the header
+	for lines.Scan() {
+		fields := strings.Fields(lines.Text())
+		if len(fields) <= inode || fields[state] != listen {
+			break
 		}
 		if s, ok := parseSocket(fields[local]); ok {
-			sockets = append(sockets, s)
+			sockets = append(sockets, listener{s, fields[inode]})
 		}
 	}
 	return sockets

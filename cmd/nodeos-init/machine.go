@@ -29,7 +29,7 @@ func (m *machine) prepare(s *guest.Start) (starter, []string, error) {
 	if err := unix.Sethostname([]byte(s.Hostname)); err != nil {
 		warnings = append(warnings, fmt.Sprintf("host name: %v", err))
 	}
-	if err := configureNetwork(s.Network); err != nil {
+	if err := configureNetwork(s.Network, s.Hostname); err != nil {
 		return nil, warnings, err
 	}
 	if err := closeAddresses(s.Network); err != nil {

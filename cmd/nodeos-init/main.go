@@ -2,7 +2,7 @@
 //
 // It owns everything between the kernel and the app: modules, disks, mounts,
 // the network, the app's process as an ordinary user, its output, and a clean
-// power-off. It does not decide what to run: argv, environment and addresses
+// power-off. It is /usr/bin/env too, which scripts name. It does not decide what to run: argv, environment and addresses
 // come from the host over the control channel (internal/guest), and nothing
 // is read from the image or the kernel's command line.
 package main
@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,9 @@ import (
 )
 
 func main() {
+	if filepath.Base(os.Args[0]) == "env" {
+		os.Exit(runEnv(os.Args[1:]))
+	}
 	kernel := sinceBoot()
 	out := newOutbox()
 	err := run(out, int(kernel.Milliseconds()))

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -13,11 +14,14 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
-// /etc/resolv.conf in the base is a symlink to this file.
-const resolvConf = "/run/resolv.conf"
+// /etc/resolv.conf and /etc/hosts in the base are symlinks to these files.
+const (
+	resolvConf = "/run/resolv.conf"
+	hostsFile  = "/run/hosts"
+)
 
-// configureNetwork configures the loopback and the machine's one interface.
-func configureNetwork(n guest.Network) error {
+// configureNetwork configures the loopback and the machine's one interface, and what names mean there.
+func configureNetwork(n guest.Network, hostname string) error {
 	links, err := netlink.LinkList()
 	if err != nil {
 		return fmt.Errorf("network: %w", err)
@@ -43,7 +47,21 @@ func configureNetwork(n guest.Network) error {
 	if err != nil {
 		return fmt.Errorf("network: %w", err)
 	}
-	return os.WriteFile(resolvConf, []byte(text), 0o644)
+	return errors.Join(os.WriteFile(resolvConf, []byte(text), 0o644), os.WriteFile(hostsFile, []byte(hosts(n, hostname)), 0o644))
+}
+
+// hosts returns the text of a hosts file. The machine's own name is its address on the network, as on other hosts: a
+// server that listens there can be reached. "localhost" is 127.0.0.1 alone: Node takes the first address of a name, so
+// that a server on "localhost" would listen for IPv6 only, to which the host does not connect.
+func hosts(n guest.Network, hostname string) string {
+	var b strings.Builder
+	b.WriteString("127.0.0.1 localhost\n::1 ip6-localhost ip6-loopback\n")
+	for _, text := range []string{n.Address, n.Address6} {
+		if own, err := netip.ParsePrefix(text); err == nil && !strings.ContainsAny(hostname, " \t\n#") && hostname != "" {
+			fmt.Fprintf(&b, "%s %s\n", own.Addr(), hostname)
+		}
+	}
+	return b.String()
 }
 
 func addAddresses(link netlink.Link, n guest.Network) error {

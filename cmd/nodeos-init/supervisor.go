@@ -54,6 +54,8 @@ type supervisor struct {
 	steps    []guest.Step // never empty then
 	at       int          // the step that runs, or ran last
 	starter  starter
+	door     door
+	noShell  noShell
 	app      *running         // nil while none runs
 	first    *guest.Listening // nil until the app listened once
 	restarts int
@@ -68,6 +70,7 @@ type running struct {
 	*process
 	since     time.Time
 	listens   bool
+	where     netip.AddrPort // the address where it listens, if connections are led there
 	unwatch   context.CancelFunc
 	output    sync.WaitGroup
 	killsSeen string
@@ -226,21 +229,33 @@ func (s *supervisor) startStep(step guest.Step) error {
 	r := &running{process: p, since: time.Now(), unwatch: cancel, killsSeen: oomKills()}
 	s.app = r
 	for i, stream := range []string{"stdout", "stderr"} {
-		r.output.Go(func() { capture(p.output[i], func(text string) { s.out.line(stream, text) }) })
+		r.output.Go(func() {
+			capture(p.output[i], func(text string) {
+				s.out.line(stream, text)
+				s.noShell.look(text, s.out.log)
+			})
+		})
 	}
-	go awaitListening(ctx, s.begin.Port, listenNews{
-		listening: func() {
+	s.watchDoor(ctx, r)
+	return nil
+}
+
+// watchDoor tells the host when the app of r can be reached.
+func (s *supervisor) watchDoor(ctx context.Context, r *running) {
+	s.door.port = s.begin.Port
+	go s.door.watch(ctx, listenNews{
+		listening: func(where netip.AddrPort) {
+			r.where = where
 			select {
 			case s.listening <- r:
 			case <-ctx.Done():
 			}
 		},
-		hint: func(text string) { s.out.log("%s", text) },
+		say: func(text string) { s.out.log("%s", text) },
 		misplaced: func(where netip.AddrPort) {
 			s.out.put(guest.Message{Kind: guest.KindMisplaced, Misplaced: &guest.Misplaced{Address: where.String()}})
 		},
 	})
-	return nil
 }
 
 func (s *supervisor) listens(r *running) {
@@ -253,6 +268,9 @@ func (s *supervisor) listens(r *running) {
 		s.first = &guest.Listening{
 			StartMillis: int(r.started.Milliseconds()), CodeMillis: int(time.Duration(r.code.at.Load()).Milliseconds()),
 			ListenMillis: int(sinceBoot().Milliseconds()),
+		}
+		if r.where.IsValid() {
+			s.first.Address = r.where.String()
 		}
 		m.Listening = s.first
 	}

@@ -17,6 +17,7 @@ func nodeRoot(node Node, init string) (tree, error) {
 	t.file(guest.Node, 0o755, bin, "npm: node-linux-*@"+node.Version)
 	t.file("sbin/init", 0o755, init, "gitd: nodeos-init")
 	t.link("init", "sbin/init")
+	t.link("usr/bin/env", "/sbin/init") // named by "#!/usr/bin/env node"
 	libs, err := sharedObjects(bin, addonLibraries())
 	if err != nil {
 		return nil, fmt.Errorf("node's libraries: %w", err)
@@ -47,10 +48,10 @@ func (t *tree) settings(node string) {
 		"app:x:%d:%d:app:%s:/nonexistent\n"+
 		"nobody:x:65534:65534:nobody:/nonexistent:/nonexistent\n", guest.AppUID, guest.AppUID, guest.AppDir))
 	t.text("etc/group", fmt.Sprintf("root:x:0:\napp:x:%d:\nnogroup:x:65534:\n", guest.AppUID))
-	t.text("etc/hosts", "127.0.0.1 localhost\n::1 localhost\n")
 	t.text("etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n")
 	t.text("etc/os-release", fmt.Sprintf("NAME=NodeOS\nID=nodeos\nVERSION_ID=%s\n"+
 		"PRETTY_NAME=\"NodeOS (Node %s)\"\n", node, node))
 	// Written by init when it knows the network.
+	t.link("etc/hosts", "/run/hosts")
 	t.link("etc/resolv.conf", "/run/resolv.conf")
 }

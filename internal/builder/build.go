@@ -132,6 +132,7 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 		Env:    map[string]string{"NODE_ENV": "production"},
 		Health: j.plan.Package.Settings.Health, Resources: j.plan.Package.Settings.Resources,
 		Guess: j.plan.Package.Guess,
+		Port:  j.plan.Package.Settings.Port,
 	}, nil
 }
 

@@ -51,8 +51,8 @@ type EventKind string
 // What a driver reports of a machine. The fields of Event in brackets are set.
 const (
 	EventBooted    EventKind = "booted"    // init runs and has its disks (Detail: the kernel and the time so far; Boot)
-	EventListening EventKind = "listening" // the app accepts connections on its port (Boot)
-	EventMisplaced EventKind = "misplaced" // the app has settled on another address than its port (Detail: which)
+	EventListening EventKind = "listening" // the app accepts connections (Detail: where, if not on its port; Boot)
+	EventMisplaced EventKind = "misplaced" // the app has settled on an address that the host cannot reach (Detail: which)
 	EventExited    EventKind = "exited"    // the app's process ended (Detail says how)
 	EventLog       EventKind = "log"       // one line of output (Stream, Line)
 	EventStats     EventKind = "stats"     // what the machine uses, every few seconds (Stats)

@@ -50,6 +50,7 @@ type Manifest struct {
 	Env       map[string]string `json:"env,omitempty"`
 	Health    Health            `json:"health"`
 	Resources Resources         `json:"resources"`
+	Port      int               `json:"port,omitempty"` // where the app listens in its machine; 0: the default
 	Guess     Guess             `json:"guess,omitzero"`
 
 	// Start is what images have that were made before there was Run: one argv, with variables as ${NAME}.

@@ -5,17 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/latch"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
-// guestPort is where an app must listen in its machine.
+// guestPort is where an app must listen in its machine, if it does not say another port.
 const guestPort = 8080
 
 // bootTries is how often a machine is started if it ends before anything of the app has run. A kernel that panics in
@@ -117,18 +119,21 @@ func (b booter) healthy(ctx context.Context, inst *Instance, r *progress.Report)
 	}
 	booted := time.Now()
 	limit := cmp.Or(inst.release.Manifest.Health.Timeout, b.cfg.Limits.Boot)
-	late = core.Reject(fmt.Sprintf("the app did not listen on port %d within %s", guestPort, limit),
+	late = core.Reject(fmt.Sprintf("the app did not listen on port %d within %s", portOf(inst.release), limit),
 		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
-	tell := inst.teller(r, fmt.Sprintf("the app to listen on port %d", guestPort))
+	tell := inst.teller(r, fmt.Sprintf("the app to listen on port %d", portOf(inst.release)))
 	if err := inst.await(ctx, limit, inst.listening, late, tell); err != nil {
 		return err
 	}
 	if said := inst.startDetail(); said != "" {
 		r.Detail("%s", said)
 	}
+	if said := inst.ledTo(); said != "" {
+		r.Warn("%s", said)
+	}
 	r.Lap("boot")
 	if inst.release.Manifest.Health.Off {
-		r.Detail("health check: none, by package.json; the app listens on port %d", guestPort)
+		r.Detail("health check: none, by package.json; the app listens on port %d", portOf(inst.release))
 	} else if err := b.probe(ctx, booted.Add(limit), inst, r); err != nil {
 		return err
 	}
@@ -158,7 +163,7 @@ func (b booter) probe(ctx context.Context, until time.Time, inst *Instance, r *p
 	case latch.Closed(inst.ended):
 		return inst.didNotStart()
 	default:
-		return p.unhealthy(inst.release.App, err, ", "+inst.memoryUse())
+		return p.unhealthy(inst.release, err, ", "+inst.memoryUse())
 	}
 }
 
@@ -204,8 +209,19 @@ func (i *Instance) teller(r *progress.Report, what string) func(time.Duration) {
 func (i *Instance) listensElsewhere() error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return core.Reject(fmt.Sprintf("the app listens on %s, where it cannot be reached, and not on port %d", i.where, guestPort),
+	return core.Reject(fmt.Sprintf("the app listens on %s, where it cannot be reached, and not on port %d", i.where, portOf(i.release)),
 		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
+}
+
+// ledTo says where the app listens, if that is not its port and its machine leads requests there.
+func (i *Instance) ledTo() string {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	where, err := netip.ParseAddrPort(i.led)
+	if err != nil {
+		return ""
+	}
+	return guest.LedTo(where, portOf(i.release))
 }
 
 // didNotStart is why a candidate failed that has ended. What the app itself said of it is the reason.

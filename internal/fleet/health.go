@@ -135,13 +135,13 @@ func noAnswer(err error) string {
 
 // unhealthy is why a candidate that listens is not waited for any longer. A balancer or a proxy without anybody behind
 // it answers with the statuses from 502 to 504, and so does an app that is not ready: only its author knows.
-func (p *prober) unhealthy(app string, why error, known string) *core.Rejection {
-	hint := fmt.Sprintf("`GET %s` must be answered with a status below 500; `logs %s` has what the app said.\n", p.Path, app)
+func (p *prober) unhealthy(rel core.Release, why error, known string) *core.Rejection {
+	hint := fmt.Sprintf("`GET %s` must be answered with a status below 500; `logs %s` has what the app said.\n", p.Path, rel.App)
 	if p.status >= http.StatusBadGateway && p.status <= http.StatusGatewayTimeout {
 		hint += "A balancer or a proxy answers so while nobody is behind it. In package.json, name a path that it answers by itself,\n"
 	} else {
 		hint += "In package.json, name a path that shows that the app is well,\n"
 	}
 	hint += `"nodeos": {"healthcheck": {"path": "/healthz"}}, or let it be enough that it listens: "nodeos": {"healthcheck": false}`
-	return core.Reject(fmt.Sprintf("health check failed: %v, on port %d%s", why, guestPort, known), hint)
+	return core.Reject(fmt.Sprintf("health check failed: %v, on port %d%s", why, portOf(rel), known), hint)
 }

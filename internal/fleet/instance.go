@@ -42,6 +42,7 @@ type Instance struct {
 	lacks   lack      // what the candidate had too little of, if that is why
 	proven  bool      // it has been healthy, so that init may start its app again
 	where   string    // the address at which the app listens in vain
+	led     string    // the address at which it listens and is served, if that is not its port
 	boot    string    // the guest's own account of its boot
 	over    bool      // EventGone or EventHung has come
 	up      time.Time // since when the app listens; zero: it does not
@@ -84,6 +85,7 @@ func (i *Instance) watch(e core.Event) {
 		if i.up.IsZero() {
 			i.up = time.Now()
 		}
+		i.led = e.Detail
 		latch.Close(i.booted)
 		latch.Close(i.listening)
 	case core.EventMisplaced:

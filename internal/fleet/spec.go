@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -45,7 +46,7 @@ func (b booter) spec(ctx context.Context, rel core.Release) (core.MachineSpec, e
 	}
 	s := core.MachineSpec{
 		ID: id, App: rel.App, Release: rel.Version, Kernel: state.Kernel(m.Base), Hostname: rel.App,
-		Env: env, Port: guestPort,
+		Env: env, Port: portOf(rel),
 		Share: core.ShareOf(set, a, m, b.cfg.Defaults),
 		Disks: []core.Disk{
 			{Serial: guest.DiskBase, Path: state.Root(m.Base)},
@@ -97,13 +98,16 @@ func (b booter) environment(ctx context.Context, rel core.Release) (env, fixed m
 		fixed = map[string]string{}
 	}
 	maps.Copy(fixed, map[string]string{
-		"PORT":       strconv.Itoa(guestPort),
+		"PORT":       strconv.Itoa(portOf(rel)),
 		"NODEOS_APP": rel.App, "NODEOS_RELEASE": "v" + strconv.Itoa(rel.Version), "NODEOS_COMMIT": rel.Commit,
 	})
 	maps.Copy(env, rel.Manifest.Env)
 	maps.Copy(env, fixed)
 	return env, fixed, nil
 }
+
+// portOf is where rel must listen in its machine.
+func portOf(rel core.Release) int { return cmp.Or(rel.Manifest.Port, guestPort) }
 
 // machineID makes an ID that is unique, because a release can be booted more than once.
 func machineID(rel core.Release) (string, error) {

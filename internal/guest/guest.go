@@ -7,7 +7,11 @@
 // virtio-serial port named Port).
 package guest
 
-import "time"
+import (
+	"fmt"
+	"net/netip"
+	"time"
+)
 
 // Port is the name of the virtio-serial port.
 const Port = "org.nodeos.ctl.0"
@@ -49,8 +53,8 @@ const (
 // Guest → host.
 const (
 	KindBooted    Kind = "booted"    // init runs, disks are mounted; sent at start and after hello
-	KindListening Kind = "listening" // the app accepts connections on its port
-	KindMisplaced Kind = "misplaced" // the app listens where the host cannot reach it, and has settled there
+	KindListening Kind = "listening" // the app accepts connections that come for its port
+	KindMisplaced Kind = "misplaced" // the app has settled where connections cannot be led (an older guest: not on its port)
 	KindExited    Kind = "exited"    // the app's process ended
 	KindLog       Kind = "log"       // a line of output
 	KindBeat      Kind = "beat"      // init is alive; every BeatPeriod
@@ -150,9 +154,21 @@ type Listening struct {
 	StartMillis  int `json:"start_ms"`          // until the app's program was started
 	CodeMillis   int `json:"code_ms,omitempty"` // until it opened the first file of the app; 0: not seen
 	ListenMillis int `json:"listen_ms"`         // until it accepted connections
+	// Address is where the app listens, if that is not its port: the guest leads connections there.
+	Address string `json:"address,omitempty"` // "127.0.0.1:3000"
 }
 
-// Misplaced tells where an app listens that does not listen on its port, or not for the host.
+// LedTo says that an app which was to listen on port listens at where, and is served there; and what to do about it.
+func LedTo(where netip.AddrPort, port int) string {
+	if int(where.Port()) == port {
+		return fmt.Sprintf("the app listens on %s, for itself only: requests are led there; "+
+			"better listen on all addresses (0.0.0.0 or ::)", where)
+	}
+	return fmt.Sprintf("the app listens on %s and not on port %d: requests are led there; "+
+		"better listen on process.env.PORT, on all addresses (0.0.0.0 or ::)", where, port)
+}
+
+// Misplaced tells where an app listens that the host cannot reach.
 type Misplaced struct {
 	Address string `json:"address"` // "127.0.0.1:3000"
 }

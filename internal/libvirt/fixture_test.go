@@ -83,7 +83,7 @@ func tree(t *testing.T, files map[string]string) string {
 
 func rootTree(t *testing.T, init, app string) string {
 	t.Helper()
-	dir := tree(t, map[string]string{"etc/passwd": "root:x:0:0::/:\napp:x:1000:1000::/app:\n", "etc/hosts": "127.0.0.1 localhost\n"})
+	dir := tree(t, map[string]string{"etc/passwd": "root:x:0:0::/:\napp:x:1000:1000::/app:\n"})
 	for _, d := range []string{"app", "data", "dev", "layers", "proc", "run", "sys", "tmp", "usr/bin", "sbin"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			t.Fatal(err)
@@ -98,8 +98,10 @@ func rootTree(t *testing.T, init, app string) string {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink("/run/resolv.conf", filepath.Join(dir, "etc/resolv.conf")); err != nil {
-		t.Fatal(err)
+	for _, name := range []string{"hosts", "resolv.conf"} {
+		if err := os.Symlink("/run/"+name, filepath.Join(dir, "etc", name)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	return dir
 }

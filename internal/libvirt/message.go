@@ -20,10 +20,10 @@ func (m *machine) message(msg guest.Message) {
 	case guest.KindBooted:
 		m.hasBooted(*msg.Booted)
 	case guest.KindListening:
-		m.event(core.Event{Kind: core.EventListening, Boot: m.boot.listening(msg.Listening)})
+		m.event(core.Event{Kind: core.EventListening, Detail: ledTo(msg.Listening), Boot: m.boot.listening(msg.Listening)})
 	case guest.KindMisplaced:
-		if where, err := netip.ParseAddrPort(msg.Misplaced.Address); err == nil {
-			m.event(core.Event{Kind: core.EventMisplaced, Detail: netip.AddrPortFrom(where.Addr().WithZone(""), where.Port()).String()})
+		if where := address(msg.Misplaced.Address); where != "" {
+			m.event(core.Event{Kind: core.EventMisplaced, Detail: where})
 		}
 	case guest.KindExited:
 		m.event(core.Event{Kind: core.EventExited, Detail: msg.Exited.Reason, OutOfMemory: msg.Exited.OutOfMemory})
@@ -39,6 +39,23 @@ func (m *machine) message(msg guest.Message) {
 	default:
 		m.log.Debug().Str("kind", cut(string(msg.Kind))).Msg("message of an unknown kind from the guest")
 	}
+}
+
+// ledTo is the address at which an app listens that does not listen on its port.
+func ledTo(l *guest.Listening) string {
+	if l == nil {
+		return ""
+	}
+	return address(l.Address)
+}
+
+// address reads an address and a port that a guest sends. What is none becomes empty.
+func address(text string) string {
+	where, err := netip.ParseAddrPort(text)
+	if err != nil {
+		return ""
+	}
+	return netip.AddrPortFrom(where.Addr().WithZone(""), where.Port()).String()
 }
 
 // hasBooted handles the message of a guest that has booted. It comes once after a boot, and once as the answer of a

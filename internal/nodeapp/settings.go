@@ -13,6 +13,7 @@ import (
 type Settings struct {
 	Resources core.Resources
 	Health    core.Health
+	Port      int // where the app listens in its machine; 0: the default
 
 	ownHealth bool // Health is set here, so app.json's does not count
 }
@@ -28,11 +29,14 @@ func parseSettings(raw json.RawMessage, warnings *[]string) (Settings, error) {
 	if err != nil {
 		return s, err
 	}
-	*warnings = append(*warnings, o.unknown("nodeos", "memory", "cpus", "healthcheck")...)
+	*warnings = append(*warnings, o.unknown("nodeos", "memory", "cpus", "port", "healthcheck")...)
 	if s.Resources.MemoryMiB, err = parseMemory(o["memory"]); err != nil {
 		return s, err
 	}
 	if s.Resources.CPUs, err = parseCPUs(o["cpus"]); err != nil {
+		return s, err
+	}
+	if s.Port, err = parsePort(o["port"]); err != nil {
 		return s, err
 	}
 	if raw, ok := o["healthcheck"]; ok {
@@ -90,6 +94,19 @@ func parseCPUs(raw json.RawMessage) (n int, err error) {
 	}
 	if err := json.Unmarshal(raw, &n); err != nil || n < 1 || n > core.MaxCPUs {
 		return 0, badSetting("nodeos.cpus", raw, fmt.Sprintf("use a whole number from 1 to %d", core.MaxCPUs))
+	}
+	return n, nil
+}
+
+// parsePort reads a port that an ordinary user may listen on, which the app is.
+func parsePort(raw json.RawMessage) (n int, err error) {
+	if len(raw) == 0 {
+		return 0, nil
+	}
+	const lowest, highest = 1024, 65535
+	if err := json.Unmarshal(raw, &n); err != nil || n < lowest || n > highest {
+		return 0, badSetting("nodeos.port", raw, fmt.Sprintf("use the number of the port at which the app listens, from %d to %d",
+			lowest, highest))
 	}
 	return n, nil
 }

@@ -1,4 +1,8 @@
 // App takes the place of Node and a user's app in the tests of the driver.
+//
+// Node's sockets are not those of multipath TCP, so neither are its.
+//
+//go:debug multipathtcp=0
 package main
 
 import (
@@ -62,8 +66,29 @@ func main() {
 			fmt.Println("flood", i, strings.Repeat("x", 200))
 		}
 	})
-	fmt.Fprintln(os.Stderr, http.ListenAndServe(os.Getenv("HOST")+":"+os.Getenv("PORT"), nil))
-	os.Exit(1)
+	at := ":" + os.Getenv("PORT")
+	if other := os.Getenv("AT"); other != "" {
+		at = other
+	}
+	http.HandleFunc("/open", func(w http.ResponseWriter, r *http.Request) { fmt.Fprintln(w, serve(r.FormValue("addr"))) })
+	if err := serve(at); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	select {}
+}
+
+// serve answers requests at an address too.
+func serve(at string) error {
+	l, err := net.Listen("tcp", at)
+	if err != nil {
+		return err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/where", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, l.Addr()) })
+	mux.Handle("/", http.DefaultServeMux)
+	go func() { fmt.Fprintln(os.Stderr, http.Serve(l, mux)) }()
+	return nil
 }
 
 // save returns when a file is on the disk.
