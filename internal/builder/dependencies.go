@@ -156,8 +156,11 @@ func (j *job) kept() (i install, known bool, err error) {
 	if err != nil {
 		return install{}, false, err
 	}
+	if key, err = j.store.keyWith(key, j.src.Vars); err != nil {
+		return install{}, false, err
+	}
 	i = j.store.install(key)
-	known = i.load(j.b.cfg.State, j.src.Hold)
+	known = !j.src.Fresh && i.load(j.b.cfg.State, j.src.Hold)
 	return i, known, nil
 }
 

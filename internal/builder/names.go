@@ -13,8 +13,8 @@ import (
 
 const (
 	maxName = image.MaxName
-	// maxPath is bytes of a file's whole path in the repository. Linux takes 4,095 for a path, and when mkfs.erofs opens
-	// a file, the folder in which gitd builds stands before it.
+	// maxPath is bytes of a file's whole path in the repository. Linux takes 4,095 for a path, and when mkfs.erofs
+	// opens a file, the folder in which gitd builds stands before it.
 	maxPath = 3840
 )
 

@@ -16,14 +16,15 @@ const (
 // output passes what a command prints on to the pusher, line by line as it
 // comes, and keeps the end of it.
 type output struct {
-	r *progress.Report
+	r    *progress.Report
+	mask mask
 
 	mu   sync.Mutex
 	part []byte
 	last []string
 }
 
-func newOutput(r *progress.Report) *output { return &output{r: r} }
+func newOutput(r *progress.Report, m mask) *output { return &output{r: r, mask: m} }
 
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
@@ -50,9 +51,13 @@ func (o *output) keep(b []byte) {
 
 // line sends the unfinished line. If carriage returns drew it several times, only the last state is sent.
 func (o *output) line() {
-	text := strings.TrimRight(string(o.part), "\r \t")
+	text, cut := strings.TrimRight(string(o.part), "\r \t"), len(o.part) == lineLimit
 	o.part = o.part[:0]
 	text = progress.Printable(text[strings.LastIndexByte(text, '\r')+1:])
+	if cut {
+		text = o.mask.cut(text)
+	}
+	text = o.mask.line(text)
 	if text == "" {
 		return
 	}

@@ -40,7 +40,7 @@ func (j *job) run(ctx context.Context, s step) error {
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, j.b.cfg.BuildTimeout, errTimeout)
 	defer cancel()
-	out := newOutput(j.r)
+	out := newOutput(j.r, newMask(j.src.Vars))
 	var err error
 	if j.b.box != nil {
 		err = j.b.box.Run(limited, j.boxed(s, out))
@@ -119,7 +119,7 @@ func (j *job) boxed(s step, out *output) sandbox.Spec {
 	if s.kept != "" {
 		mounts = append(mounts, sandbox.Mount{Host: s.kept, Inside: insideKept})
 	}
-	env := append(environment(places{insideNode, insideBin, insideHome, "/tmp", insideCache}), s.env...)
+	env := slices.Concat(environment(places{insideNode, insideBin, insideHome, "/tmp", insideCache}), j.vars(s), s.env)
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
 		env = append(env, name+"="+sandbox.ProxyURL)
 	}
@@ -137,9 +137,9 @@ func (j *job) runUnboxed(ctx context.Context, s step, out *output) error {
 	}
 	cmd := exec.CommandContext(ctx, "/usr/bin/env", append([]string{"--"}, args...)...)
 	cmd.Dir = s.app
-	cmd.Env = append(environment(places{
+	cmd.Env = slices.Concat(environment(places{
 		j.tools.NodeDir, j.shop.path("bin"), j.shop.path("home"), j.shop.path("tmp"), j.store.npmCache(),
-	}), s.env...)
+	}), j.vars(s), s.env)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
@@ -154,7 +154,7 @@ func (j *job) runUnboxed(ctx context.Context, s step, out *output) error {
 // places are the folders that a build's environment names.
 type places struct{ node, bin, home, tmp, cache string }
 
-// environment is all that a build finds in process.env, but for the proxy.
+// environment is all that a build finds in process.env, but for the proxy and for job.vars.
 func environment(p places) []string {
 	env := []string{
 		"PATH=" + p.bin + ":" + filepath.Join(p.node, "bin") + ":/usr/local/bin:/usr/bin:/bin",

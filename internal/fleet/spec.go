@@ -84,6 +84,7 @@ func (b booter) environment(ctx context.Context, rel core.Release) (map[string]s
 	}
 	env := map[string]string{
 		"HOME": guest.AppDir, "PATH": "/usr/bin:/app/node_modules/.bin", "USER": "app", "NODE_ENV": "production",
+		"SOURCE_VERSION": rel.Commit, // Heroku's name of NODEOS_COMMIT
 	}
 	maps.Copy(env, rel.Manifest.Env)
 	maps.Copy(env, vars)

@@ -166,7 +166,7 @@ func (s *Server) session(sess ssh.Session) {
 		exit(sess, code)
 		return
 	}
-	if len(words) > 0 && s.refused(sess, words) {
+	if len(words) > 0 && refused(sess, words, s.door(sess.LocalAddr())) {
 		exit(sess, 1)
 		return
 	}
@@ -174,10 +174,10 @@ func (s *Server) session(sess ssh.Session) {
 }
 
 // refused answers what a client of git asks for and gitd does not serve.
-func (s *Server) refused(sess ssh.Session, words []string) bool {
+func refused(sess ssh.Session, words []string, door cli.Door) bool {
 	switch words[0] {
 	case archive:
-		refuseArchive(sess, words, s.door(sess.LocalAddr()))
+		refuseArchive(sess, words, door)
 	case lfsTransfer, lfsAuthenticate:
 		refuseLFS(progress.NewReport(sess.Stderr()))
 	default:

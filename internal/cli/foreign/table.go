@@ -21,6 +21,7 @@ var aliases = map[string]string{
 	"keys:remove":    "ssh-keys:remove keys:rm",
 	"logs":           "logs:show",
 	"ps":             "ps:report ps:show ps:inspect dynos",
+	"ps:rebuild":     "rebuild builds:create releases:retry",
 	"ps:restart":     "restart dyno:restart",
 	"ps:start":       "start",
 	"ps:stop":        "stop kill ps:kill dyno:stop dyno:kill",
@@ -67,7 +68,7 @@ const (
 var hints = []struct{ names, text string }{
 	{"ps:scale ps:resize ps:type ps:autoscale: scale resize dyno:scale dyno:resize dyno:type autoscale:", oneScale},
 	{"ps:set ps:copy ps:wait ps:retire", noConfig},
-	{"ps:rebuild ps:rebuildall rebuild releases:retry builds:create", "an image is built once for a commit: push a new one (git commit --allow-empty) to build again; `ps:restart APP` boots a new machine"},
+	{"ps:rebuildall", "one app at a time: `ps:rebuild APP` builds the commit that is live again and deploys it; `apps` lists them"},
 	{"ps:restore", "gitd brings all machines back when it starts; `ps:start APP` starts an app that was stopped"},
 	{"ps:exec ps:forward ps:socks run: enter exec bash sh zsh shell console repl rake ssh su sudo attach inside env printenv node npm npx top htop", noShell},
 	{"cd cat pwd cp mv rm vi vim nano less tail grep find git df uname ps:top echo exit quit logout", "there is no shell here; `help` lists the commands, and your own shell is where ssh was typed"},
