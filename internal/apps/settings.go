@@ -26,7 +26,14 @@ type ConfigChange struct {
 func (c ConfigChange) names() string {
 	var parts []string
 	if len(c.Set) > 0 {
-		parts = append(parts, "set "+strings.Join(slices.Sorted(maps.Keys(c.Set)), ", "))
+		set := "set " + strings.Join(slices.Sorted(maps.Keys(c.Set)), ", ")
+		switch {
+		case c.Build != nil && *c.Build:
+			set += " (builds see it)"
+		case c.Build != nil:
+			set += " (builds do not see it)"
+		}
+		parts = append(parts, set)
 	}
 	if len(c.Unset) > 0 {
 		parts = append(parts, "unset "+strings.Join(slices.Sorted(slices.Values(c.Unset)), ", "))

@@ -175,6 +175,10 @@ func TestConfigForBuilds(t *testing.T) {
 	}
 	w.push(commit(1), commit(2))
 	want := []map[string]string{{}, {"TOKEN": hunter}}
+	entries, err := w.ledger.Entries(t.Context(), "shop", 0)
+	if audit := fmt.Sprint(entries); err != nil || !strings.Contains(audit, "set TOKEN (builds see it)") || !strings.Contains(audit, "set TOKEN (builds do not see it)") {
+		t.Errorf("the audit: %s, %v", audit, err)
+	}
 	if !reflect.DeepEqual(seen, want) {
 		t.Errorf("builds saw %v, want %v", seen, want)
 	}
