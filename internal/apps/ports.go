@@ -36,9 +36,11 @@ type Settings interface {
 	// Vars are the variables of app, including secrets; an empty map if there are none. They belong to the app and not
 	// to a release: a rollback does not restore an old password.
 	Vars(ctx context.Context, app string) (map[string]string, error)
+	// BuildVars are those of them that builds see.
+	BuildVars(ctx context.Context, app string) (map[string]string, error)
 	// SetVars changes the variables of app, all or none. Unsetting what is not set is no error. What core.CheckVars
 	// refuses is refused here too.
-	SetVars(ctx context.Context, app string, set map[string]string, unset []string) error
+	SetVars(ctx context.Context, app string, c core.VarChange) error
 
 	// Resources are those that somebody has set for app, which override those in its package.json; zero fields are not
 	// set.

@@ -18,14 +18,22 @@ import (
 type ConfigChange struct {
 	Set       map[string]string
 	Unset     []string
-	NoRestart bool // only store the change
+	Build     *bool // whether builds see what is set; nil: as before, and not what is new
+	NoRestart bool  // only store the change
 }
 
 // names says which variables are changed. It contains no values.
 func (c ConfigChange) names() string {
 	var parts []string
 	if len(c.Set) > 0 {
-		parts = append(parts, "set "+strings.Join(slices.Sorted(maps.Keys(c.Set)), ", "))
+		set := "set " + strings.Join(slices.Sorted(maps.Keys(c.Set)), ", ")
+		switch {
+		case c.Build != nil && *c.Build:
+			set += " (builds see it)"
+		case c.Build != nil:
+			set += " (builds do not see it)"
+		}
+		parts = append(parts, set)
 	}
 	if len(c.Unset) > 0 {
 		parts = append(parts, "unset "+strings.Join(slices.Sorted(slices.Values(c.Unset)), ", "))
@@ -33,10 +41,38 @@ func (c ConfigChange) names() string {
 	return strings.Join(parts, "; ")
 }
 
-// undo returns the change that gives the variables of c their values from before, except those that somebody has
-// changed again since.
-func (c ConfigChange) undo(before, now map[string]string) ConfigChange {
-	back := ConfigChange{Set: map[string]string{}}
+// vars is c as the ledger takes it.
+func (c ConfigChange) vars() core.VarChange {
+	v := core.VarChange{Set: c.Set, Unset: c.Unset, Build: map[string]bool{}}
+	for name := range c.Set {
+		if c.Build != nil {
+			v.Build[name] = *c.Build
+		}
+	}
+	return v
+}
+
+// config is the config of an app at one moment.
+type config struct{ all, build map[string]string }
+
+func configOf(ctx context.Context, l Ledger, app string) (c config, err error) {
+	if c.all, err = l.Vars(ctx, app); err != nil {
+		return c, err
+	}
+	c.build, err = l.BuildVars(ctx, app)
+	return c, err
+}
+
+// undo returns the change that gives the variables of c their values and marks from before, except those that somebody
+// has changed again since.
+func (c ConfigChange) undo(was config, now map[string]string) core.VarChange {
+	before := was.all
+	back := core.VarChange{Set: map[string]string{}, Build: map[string]bool{}}
+	defer func() {
+		for name := range back.Set {
+			_, back.Build[name] = was.build[name]
+		}
+	}()
 	for name, value := range c.Set {
 		if now[name] != value {
 			continue
@@ -63,36 +99,68 @@ var itself = core.Actor{Name: "gitd"}
 // otherwise what serves could not be started again.
 func (s *Apps) SetConfig(ctx context.Context, by core.Actor, app string, c ConfigChange, w io.Writer) error {
 	if c.NoRestart {
-		if err := s.storeConfig(ctx, by, app, c); err != nil {
+		before, err := configOf(ctx, s.cfg.Ledger, app)
+		if err != nil {
+			return err
+		}
+		if err := s.storeConfig(ctx, by, app, c.vars(), c.names()); err != nil {
 			return disk.Rejected(err)
 		}
-		progress.NewReport(w).Step("Stored (%s): it counts from the next release on", c.names())
-		return nil
+		r := progress.NewReport(w)
+		r.Step("Stored (%s): it counts from the next release on", c.names())
+		return adviseBuild(ctx, s.cfg.Ledger, app, before, r)
 	}
 	return s.cfg.Deployer.Operate(by, app, "a change of config", false, w, func(ctx context.Context, t *deploy.Turn) error {
-		before, err := s.cfg.Ledger.Vars(ctx, app)
+		before, err := configOf(ctx, s.cfg.Ledger, app)
 		if err != nil {
 			return err
 		}
 		return s.apply(ctx, t, change{
-			what:  "Config: " + c.names(),
-			store: func(ctx context.Context) error { return s.storeConfig(ctx, by, app, c) },
+			what: "Config: " + c.names(),
+			store: func(ctx context.Context) error {
+				if err := s.storeConfig(ctx, by, app, c.vars(), c.names()); err != nil {
+					return err
+				}
+				return adviseBuild(ctx, s.cfg.Ledger, app, before, t.Report)
+			},
 			undo: func(ctx context.Context) error {
 				now, err := s.cfg.Ledger.Vars(ctx, app)
 				if err != nil {
 					return err
 				}
-				return s.storeConfig(ctx, itself, app, c.undo(before, now))
+				return s.storeConfig(ctx, itself, app, c.undo(before, now), c.names())
 			},
 		})
 	})
 }
 
-func (s *Apps) storeConfig(ctx context.Context, by core.Actor, app string, c ConfigChange) error {
-	if err := s.cfg.Ledger.SetVars(ctx, app, c.Set, c.Unset); err != nil {
+// storeConfig stores c, and notes the names in the audit.
+func (s *Apps) storeConfig(ctx context.Context, by core.Actor, app string, c core.VarChange, names string) error {
+	if err := s.cfg.Ledger.SetVars(ctx, app, c); err != nil {
 		return err
 	}
-	s.cfg.Trail.Note(ctx, app, by.Name, "config.change", c.names())
+	s.cfg.Trail.Note(ctx, app, by.Name, "config.change", names)
+	return nil
+}
+
+// adviseBuild says what to type if what builds see has changed: the release that follows has the same image.
+func adviseBuild(ctx context.Context, l Ledger, app string, before config, r *progress.Report) error {
+	now, err := l.BuildVars(ctx, app)
+	if err != nil {
+		return err
+	}
+	changed := map[string]bool{}
+	for _, one := range []struct{ some, others map[string]string }{{before.build, now}, {now, before.build}} {
+		for name, value := range one.some {
+			if other, has := one.others[name]; !has || other != value {
+				changed[name] = true
+			}
+		}
+	}
+	if len(changed) > 0 {
+		r.Detail("%s: builds see this change from the next push on; `ps:rebuild %s` builds what is live again",
+			strings.Join(slices.Sorted(maps.Keys(changed)), ", "), app)
+	}
 	return nil
 }
 

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/image"
@@ -142,11 +144,25 @@ func (j *job) export(ctx context.Context, c *commit) error {
 	if err != nil {
 		return err
 	}
-	if len(x.lfs) > 0 {
-		j.r.Warn("%d files are only pointers to Git LFS, %q first: their contents are not in the push",
-			len(x.lfs), progress.Shorten(x.lfs[0]))
+	return refusePointers(x.lfs)
+}
+
+// refusePointers refuses files whose contents are elsewhere: with them, the push would succeed, and the app would serve
+// three lines of text in the place of a picture.
+func refusePointers(files []string) error {
+	if len(files) == 0 {
+		return nil
 	}
-	return nil
+	var names []string
+	for _, f := range files[:min(3, len(files))] {
+		names = append(names, strconv.Quote(progress.Shorten(f)))
+	}
+	what := "is only a pointer"
+	if len(files) > 1 {
+		what = fmt.Sprintf("are only pointers (%d in all)", len(files))
+	}
+	return core.Reject(strings.Join(names, ", ")+" "+what+" to Git LFS",
+		"`git lfs migrate export --everything --include='*'` puts the files themselves into the commits; then push again")
 }
 
 // start makes the start command into one that the machine can run, and shows it.

@@ -191,12 +191,12 @@ func (j *job) findScripts(i *install) error {
 // kept is what is known of the dependencies that this plan installs.
 func (j *job) kept(ctx context.Context) (i install, err error) {
 	for range 2 {
-		key, err := installKey(j.plan, j.tools)
+		key, err := j.installKey()
 		if err != nil {
 			return install{}, err
 		}
 		i = j.store.install(key)
-		if !i.load(j.b.cfg.State, j.src.Hold) || i.NPM == "" {
+		if j.src.Fresh || !i.load(j.b.cfg.State, j.src.Hold) || i.NPM == "" {
 			break
 		}
 		if err := j.useNPM(ctx, i.NPM); err != nil {
@@ -204,6 +204,15 @@ func (j *job) kept(ctx context.Context) (i install, err error) {
 		}
 	}
 	return i, nil
+}
+
+// installKey names the result of this build's installation.
+func (j *job) installKey() (string, error) {
+	key, err := installKey(j.plan, j.tools)
+	if err != nil {
+		return "", err
+	}
+	return j.store.keyWith(key, j.src.Vars)
 }
 
 func (j *job) remember(i install) error {

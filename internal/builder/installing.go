@@ -133,7 +133,7 @@ func (j *job) wantsNewerNPM(err error) bool {
 
 // takeNewerNPM changes to npm 11, and remembers it for the next push.
 func (j *job) takeNewerNPM(ctx context.Context) error {
-	key, err := installKey(j.plan, j.tools)
+	key, err := j.installKey()
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ const (
 // comes, and keeps the end of it.
 type output struct {
 	r     *progress.Report
+	mask  mask
 	quiet bool // lines are kept only
 
 	mu   sync.Mutex
@@ -24,7 +25,7 @@ type output struct {
 	last []string
 }
 
-func newOutput(r *progress.Report) *output { return &output{r: r} }
+func newOutput(r *progress.Report, m mask) *output { return &output{r: r, mask: m} }
 
 func (o *output) Write(b []byte) (int, error) {
 	o.mu.Lock()
@@ -51,9 +52,13 @@ func (o *output) keep(b []byte) {
 
 // line sends the unfinished line. If carriage returns drew it several times, only the last state is sent.
 func (o *output) line() {
-	text := strings.TrimRight(string(o.part), "\r \t")
+	text, cut := strings.TrimRight(string(o.part), "\r \t"), len(o.part) == lineLimit
 	o.part = o.part[:0]
 	text = progress.Printable(text[strings.LastIndexByte(text, '\r')+1:])
+	if cut {
+		text = o.mask.cut(text)
+	}
+	text = o.mask.line(text)
 	if text == "" {
 		return
 	}

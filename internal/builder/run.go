@@ -42,7 +42,7 @@ func (j *job) run(ctx context.Context, s step) error {
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, j.b.cfg.BuildTimeout, errTimeout)
 	defer cancel()
-	out := newOutput(j.r)
+	out := newOutput(j.r, newMask(j.src.Vars))
 	out.quiet = s.quiet
 	var err error
 	if j.b.box != nil {
@@ -135,7 +135,7 @@ func (j *job) boxed(s step, out *output) sandbox.Spec {
 	if s.kept != "" {
 		mounts = append(mounts, sandbox.Mount{Host: s.kept, Inside: insideKept})
 	}
-	env := append(environment(places{insideNode, insideBin, insideHome, "/tmp", insideCache}), s.env...)
+	env := slices.Concat(environment(places{insideNode, insideBin, insideHome, "/tmp", insideCache}), j.vars(s), s.env)
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
 		env = append(env, name+"="+sandbox.ProxyURL)
 	}
@@ -153,9 +153,9 @@ func (j *job) runUnboxed(ctx context.Context, s step, out *output) error {
 	}
 	cmd := exec.CommandContext(ctx, "/usr/bin/env", append([]string{"--"}, args...)...)
 	cmd.Dir = s.app
-	cmd.Env = environment(places{
+	cmd.Env = slices.Concat(environment(places{
 		j.tools.NodeDir, j.shop.path("bin"), j.shop.path("home"), j.shop.path("tmp"), j.store.npmCache(),
-	})
+	}), j.vars(s))
 	outside := strings.NewReplacer(insideCache, j.store.npmCache(), insideHome, j.shop.path("home"))
 	for _, e := range s.env {
 		cmd.Env = append(cmd.Env, outside.Replace(e))
@@ -174,7 +174,7 @@ func (j *job) runUnboxed(ctx context.Context, s step, out *output) error {
 // places are the folders that a build's environment names.
 type places struct{ node, bin, home, tmp, cache string }
 
-// environment is all that a build finds in process.env, but for the proxy.
+// environment is all that a build finds in process.env, but for the proxy and for job.vars.
 func environment(p places) []string {
 	env := []string{
 		"PATH=" + p.bin + ":" + filepath.Join(p.node, "bin") + ":/usr/local/bin:/usr/bin:/bin",

@@ -41,7 +41,7 @@ func (c *commit) export(ctx context.Context, dir string, uid, gid int) (exported
 		return exported{}, err
 	}
 	defer root.Close()
-	x := exporter{ctx: ctx, commit: c, root: root, uid: uid, gid: gid}
+	x := exporter{ctx: ctx, commit: c, links: newLinkJudge(repoFS{c}), root: root, uid: uid, gid: gid}
 	err = x.folder("", c.tree, 0)
 	return x.done, err
 }
@@ -49,6 +49,7 @@ func (c *commit) export(ctx context.Context, dir string, uid, gid int) (exported
 type exporter struct {
 	ctx      context.Context // one export's
 	commit   *commit
+	links    linkJudge
 	root     *os.Root
 	uid, gid int
 	done     exported
@@ -139,7 +140,7 @@ func (x *exporter) link(name string, h plumbing.Hash) error {
 	if err != nil {
 		return err
 	}
-	if err := checkLink(name, target); err != nil {
+	if err := x.links.check(name, target); err != nil {
 		return err
 	}
 	return x.made(name, x.root.Symlink(target, name))

@@ -43,7 +43,7 @@ func Execute(ctx context.Context, root *cobra.Command, c Caller, args []string) 
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.SetHelpCommand(help())
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, err) })
+	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return misuse(cmd, unknownFlag(err)) })
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK

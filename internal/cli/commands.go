@@ -84,7 +84,7 @@ func (c releaseCommands) commands() []*cobra.Command {
 }
 
 func (c runCommands) commands() []*cobra.Command {
-	return []*cobra.Command{c.ps(), c.psRestart(), c.psStop(), c.psStart(), c.logs(), c.overview()}
+	return []*cobra.Command{c.ps(), c.psRestart(), c.psRebuild(), c.psStop(), c.psStart(), c.logs(), c.overview()}
 }
 
 func (c peopleCommands) commands() []*cobra.Command {

@@ -17,12 +17,14 @@ const hiddenValue = "(hidden)"
 
 func (c configCommands) config() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "config APP", Short: "show the config of an app", Example: "config shop\nconfig shop --json",
+		Use: "config APP [--build]", DisableFlagsInUseLine: true, Short: "show the config of an app",
+		Example: "config shop\nconfig shop --json\nconfig shop --build",
 		Long: "Show the config of an app: the environment variables that people set for it.\n" +
 			"Who may only view the app sees their names. JSON: an object of names and values, null where a value is hidden.",
 		Args: args(cobra.ExactArgs(1)),
 	}
 	asJSON := jsonFlag(cmd)
+	build := cmd.Flags().Bool("build", false, "only what builds see too")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		if _, err := c.app(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
@@ -31,14 +33,25 @@ func (c configCommands) config() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		values, rows := map[string]*string{}, [][]string{{"NAME", "VALUE"}}
+		marked, err := c.Settings.BuildVars(cmd.Context(), a[0])
+		if err != nil {
+			return err
+		}
+		if *build {
+			vars = marked
+		}
+		values, rows := map[string]*string{}, [][]string{{"NAME", "VALUE", "BUILD"}}
 		for _, name := range slices.Sorted(maps.Keys(vars)) {
 			value, shown := vars[name], hiddenValue
 			values[name] = nil
 			if c.May(a[0], core.RoleDeploy) {
 				values[name], shown = &value, firstLine(value)
 			}
-			rows = append(rows, []string{name, shown})
+			seen := "-"
+			if _, ok := marked[name]; ok {
+				seen = "yes"
+			}
+			rows = append(rows, []string{name, shown, seen})
 		}
 		return c.list(*asJSON, values, rows)
 	}

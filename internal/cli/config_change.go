@@ -9,21 +9,24 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeos-dev/gitd/internal/apps"
+	"github.com/nodeos-dev/gitd/internal/cli/dotenv"
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func (c configCommands) configSet() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "config:set APP NAME=VALUE... [--stdin NAME] [--no-restart]", DisableFlagsInUseLine: true,
+		Use: "config:set APP NAME=VALUE... [--stdin NAME] [--build] [--no-restart]", DisableFlagsInUseLine: true,
 		Short: "set config and bring up a release with it",
 		Long: "Set config variables. The app gets them in a new release of the same image; when that\n" +
 			"does not come up, the config is as it was before.\n" +
+			"With --build, builds see the variables too (and --build=false ends that); the app gets them as before.\n" +
 			"A command line can be seen by others on its machine: secrets go through --stdin or config:import.",
-		Example: "config:set shop COLOUR=blue LIMIT=10\nconfig:set shop --stdin TLS_KEY < key.pem",
-		Args:    args(cobra.MinimumNArgs(1)),
+		Example: "config:set shop COLOUR=blue LIMIT=10\nconfig:set shop --stdin TLS_KEY < key.pem\n" +
+			"config:set shop --build --stdin NPM_TOKEN < token",
+		Args: args(cobra.MinimumNArgs(1)),
 	}
 	stdin := cmd.Flags().String("stdin", "", "read the value of this variable from standard input, but for its last newline")
-	noRestart := noRestartFlag(cmd)
+	build, noRestart := buildFlag(cmd), noRestartFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		set, err := assignments(a[1:])
 		if err != nil {
@@ -42,7 +45,7 @@ func (c configCommands) configSet() *cobra.Command {
 			}
 			set[*stdin] = strings.TrimSuffix(strings.TrimSuffix(value, "\n"), "\r")
 		}
-		return c.changeConfig(cmd, a[0], apps.ConfigChange{Set: set, NoRestart: *noRestart})
+		return c.changeConfig(cmd, a[0], apps.ConfigChange{Set: set, Build: build(), NoRestart: *noRestart})
 	}
 	return cmd
 }
@@ -90,11 +93,11 @@ func (c configCommands) configUnset() *cobra.Command {
 
 func (c configCommands) configImport() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "config:import APP [--no-restart] < .env", DisableFlagsInUseLine: true,
+		Use: "config:import APP [--build] [--no-restart] < .env", DisableFlagsInUseLine: true,
 		Short:   "set config from a .env file on standard input; values in quotes may have several lines",
 		Example: "config:import shop < .env", Args: args(cobra.ExactArgs(1)),
 	}
-	noRestart := noRestartFlag(cmd)
+	build, noRestart := buildFlag(cmd), noRestartFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
@@ -103,16 +106,27 @@ func (c configCommands) configImport() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		set, err := parseDotenv(text)
+		set, err := dotenv.Parse(text)
 		if err != nil {
 			return err
 		}
 		if len(set) == 0 {
 			return errors.New("standard input holds no NAME=value line; add `< .env`")
 		}
-		return c.changeConfig(cmd, a[0], apps.ConfigChange{Set: set, NoRestart: *noRestart})
+		return c.changeConfig(cmd, a[0], apps.ConfigChange{Set: set, Build: build(), NoRestart: *noRestart})
 	}
 	return cmd
+}
+
+// buildFlag returns what --build says; nil: it was not given.
+func buildFlag(cmd *cobra.Command) func() *bool {
+	build := cmd.Flags().Bool("build", false, "builds see it too; --build=false: no longer")
+	return func() *bool {
+		if cmd.Flags().Changed("build") {
+			return build
+		}
+		return nil
+	}
 }
 
 func noRestartFlag(cmd *cobra.Command) *bool {

@@ -2,10 +2,10 @@ package cli
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/dotenv"
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
@@ -24,7 +24,7 @@ func (c configCommands) configExport() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		text := formatDotenv(vars)
+		text := dotenv.Format(vars)
 		if c.Terminal != nil {
 			text = printableLines(text)
 		}
@@ -32,14 +32,4 @@ func (c configCommands) configExport() *cobra.Command {
 		return err
 	}
 	return cmd
-}
-
-// formatDotenv is what parseDotenv reads: one entry a variable, sorted. Values
-// stand in single quotes, in which a shell changes nothing.
-func formatDotenv(vars map[string]string) string {
-	var b strings.Builder
-	for _, name := range sortedKeys(vars) {
-		fmt.Fprintf(&b, "%s='%s'\n", name, strings.ReplaceAll(vars[name], "'", shellQuote))
-	}
-	return b.String()
 }

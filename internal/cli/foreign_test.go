@@ -16,7 +16,9 @@ import (
 )
 
 // typed are words that newcomers typed and that no list below has.
-const typed = "ls tags whoami exec open backup postgres:create nginx:set checks:report cron:list plugin:list network scheduler registry id cd top scp"
+const typed = "ls tags whoami exec open backup postgres:create nginx:set checks:report cron:list plugin:list network scheduler registry id cd top scp " +
+	"app:create new delete build redeploy push clone pull secrets secret:set set vars limits reboot undo invite history yarn crontab cert " +
+	"volumes:mount builds:cache:purge domains:verify free man"
 
 // TestForeignCommands: every command of Dokku and of Heroku, as their own sources list them (Dokku 0.38 with its usual
 // plugins, Heroku's CLI 11), does here what is meant, or is told what to do instead. 45 of 127 that newcomers typed
@@ -52,6 +54,27 @@ func TestForeignCommands(t *testing.T) {
 				t.Errorf("%q: exit %d\n%s", words, code, said)
 			}
 		}
+	}
+}
+
+// TestForeignFlags: a flag that means something at Dokku or Heroku is answered with what there is, and with the usage.
+func TestForeignFlags(t *testing.T) {
+	for line, want := range map[string]string{
+		"apps:destroy shop --force":            "--confirm APP",
+		"logs shop -q":                         "--json is for programs",
+		"logs --ps web -a shop":                "an app is one machine",
+		"config:export --format json shop":     "config APP --json",
+		"ps:restart --all":                     "one app",
+		"apps:create shop --region eu":         "on this host",
+		"apps:rename --skip-deploy shop shop2": "--no-restart",
+	} {
+		code, said := answer(strings.Fields(line)...)
+		if code != exitUsage || !strings.Contains(said, want) || !strings.Contains(said, "usage: gitd ") || strings.Count(said, "\n") != 3 {
+			t.Errorf("%q: exit %d\n%s", line, code, said)
+		}
+	}
+	if _, said := answer("apps:info", "shop", "--nope"); strings.Count(said, "\n") != 2 {
+		t.Errorf("an unknown flag:\n%s", said)
 	}
 }
 

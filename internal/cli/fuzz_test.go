@@ -93,7 +93,7 @@ func fuzzServices(f *testing.F) Services {
 	if _, err := l.CreateApp(f.Context(), "shop"); err != nil {
 		f.Fatal(err)
 	}
-	if err := l.SetVars(f.Context(), "shop", map[string]string{"TOKEN": fuzzSecret}, nil); err != nil {
+	if err := l.SetVars(f.Context(), "shop", core.VarChange{Set: map[string]string{"TOKEN": fuzzSecret}}); err != nil {
 		f.Fatal(err)
 	}
 	return Services{
@@ -139,6 +139,7 @@ func (idle) RemoveVolume(_ context.Context, _ core.Actor, _, _ string, _ io.Writ
 	return nil
 }
 
+func (idle) Rebuild(context.Context, core.Actor, string, io.Writer) error { return nil }
 func (idle) Redeploy(context.Context, core.Actor, string, core.Trigger, io.Writer) error {
 	return nil
 }

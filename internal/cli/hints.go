@@ -49,6 +49,19 @@ func unknown(cmd *cobra.Command, err error) error {
 	return misuse(root, errors.New(said))
 }
 
+// unknownFlag adds to pflag's error about a flag that there is not what a user of Dokku or Heroku means by it. pflag's
+// words name the flag last, or as 'q' in -q.
+func unknownFlag(err error) error {
+	text := err.Error()
+	if !strings.HasPrefix(text, "unknown ") {
+		return err
+	}
+	if hint := foreign.FlagHint(text[strings.LastIndexByte(text, ' ')+1:]); hint != "" {
+		return fmt.Errorf("%w\n%s", err, hint)
+	}
+	return err
+}
+
 // similar are the commands that are spelled like word. Two letters of a short
 // word are most of it: `tags` is not `logs`, and `ls` is not `du`.
 func similar(root *cobra.Command, word string) []string {

@@ -145,6 +145,14 @@ func (c runCommands) bootTable(s fleet.AppStatus) error {
 	return c.table(rows)
 }
 
+func (c runCommands) psRebuild() *cobra.Command {
+	cmd := c.operation("ps:rebuild", "build the live commit again and deploy it", "ps:rebuild shop", core.RoleDeploy,
+		func(ctx context.Context, app string) error { return c.Core.Rebuild(ctx, c.Actor, app, c.Out) })
+	cmd.Long = "Build the commit that is live again, and deploy the result as a new release. The dependencies are installed\n" +
+		"anew, and none that were kept are used. This is what a change of config for builds needs (config:set --build)."
+	return cmd
+}
+
 func (c runCommands) psRestart() *cobra.Command {
 	return c.operation("ps:restart", "bring up a new machine of the live release and swap to it", "ps:restart shop", core.RoleDeploy,
 		func(ctx context.Context, app string) error {

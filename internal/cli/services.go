@@ -50,6 +50,8 @@ type Ledger interface {
 // Settings is what the commands read of what people set for an app.
 type Settings interface {
 	Vars(ctx context.Context, app string) (map[string]string, error)
+	// BuildVars are those of them that builds see.
+	BuildVars(ctx context.Context, app string) (map[string]string, error)
 	// Resources are those set by hand; zero fields are not set.
 	Resources(ctx context.Context, app string) (core.Resources, error)
 	Domains(ctx context.Context, app string) ([]core.Domain, error)
@@ -67,6 +69,7 @@ type Core interface {
 	UnlockApp(ctx context.Context, by core.Actor, app string) error
 
 	Rollback(ctx context.Context, by core.Actor, app string, version int, w io.Writer) error
+	Rebuild(ctx context.Context, by core.Actor, app string, w io.Writer) error
 	Redeploy(ctx context.Context, by core.Actor, app string, t core.Trigger, w io.Writer) error
 	StopApp(ctx context.Context, by core.Actor, app string, w io.Writer) error
 	StartApp(ctx context.Context, by core.Actor, app string, w io.Writer) error

@@ -12,6 +12,7 @@ const (
 	ByRollback Trigger = "rollback"
 	ByConfig   Trigger = "config"
 	ByRestart  Trigger = "restart"
+	ByRebuild  Trigger = "rebuild"
 )
 
 // Release is one version of an app: a commit with its image and settings.

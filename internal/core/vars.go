@@ -12,6 +12,13 @@ import (
 // guest in one message, together with the rest of the environment.
 const MaxVars = 128 << 10
 
+// VarChange is a change of an app's config variables.
+type VarChange struct {
+	Set   map[string]string
+	Unset []string
+	Build map[string]bool // whether builds see a variable from now on; others stay as they are in this
+}
+
 // varName is what POSIX allows as a name, with a bounded length.
 var varName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}$`)
 

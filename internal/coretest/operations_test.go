@@ -22,6 +22,46 @@ func (w *world) forbidBuilds() {
 	}
 }
 
+// TestRebuild: the live commit is built again with nothing that was kept, under the settings of now, and swapped to. A
+// later push of another commit may use what is kept.
+func TestRebuild(t *testing.T) {
+	w := newWorld(t)
+	var out bytes.Buffer
+	if err := w.core.CreateApp(t.Context(), ada, "empty"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.core.Rebuild(t.Context(), ada, "empty", &out); err == nil || !strings.Contains(err.Error(), "no release yet") {
+		t.Errorf("nothing to build: %v", err)
+	}
+	w.push(none, commit(1))
+	var built []image.Source
+	build := w.build
+	w.build = func(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error) {
+		built = append(built, src)
+		return build(ctx, src, r)
+	}
+	if err := w.core.Rebuild(t.Context(), ada, "shop", &out); err != nil || !strings.Contains(out.String(), "v2 is live") {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	if v, answer := w.live(); v != 2 || answer != "v2" {
+		t.Errorf("v%d answers %q", v, answer)
+	}
+	r, err := w.ledger.Release(t.Context(), "shop", 2)
+	if err != nil || r.Trigger != core.ByRebuild || r.Commit != commit(1) || r.ImageOf != 0 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	w.push(commit(1), commit(2))
+	if len(built) != 2 || !built[0].Fresh || built[0].Commit != commit(1) || built[1].Fresh {
+		t.Errorf("built %+v", built)
+	}
+	if err := w.core.LockApp(t.Context(), ada, "shop", "audit"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.core.Rebuild(t.Context(), ada, "shop", &out); err == nil || !strings.Contains(err.Error(), "locked by ada") {
+		t.Errorf("locked: %v", err)
+	}
+}
+
 // TestRollback: a new release boots the older image, the branch follows, and the next push continues from there.
 func TestRollback(t *testing.T) {
 	w := newWorld(t)

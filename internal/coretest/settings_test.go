@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -31,7 +32,7 @@ func TestEnvironment(t *testing.T) {
 		t.Fatalf("%s:\n%s", reject, out)
 	}
 	ctx := t.Context()
-	if err := w.ledger.SetVars(ctx, "shop", map[string]string{"COLOUR": "blue", "KEY": "a\nb", "USER": "nobody"}, nil); err != nil {
+	if err := w.ledger.SetVars(ctx, "shop", core.VarChange{Set: map[string]string{"COLOUR": "blue", "KEY": "a\nb", "USER": "nobody"}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.ledger.SetResources(ctx, "shop", core.Resources{MemoryMiB: 300, CPUs: 2}); err != nil {
@@ -119,7 +120,7 @@ func TestFailedConfigIsTakenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.driver.app = func(m *fakeMachine) {
-		if err := w.ledger.SetVars(t.Context(), "shop", map[string]string{"OTHER": "someone's", "TAKEN": "someone's"}, nil); err != nil {
+		if err := w.ledger.SetVars(t.Context(), "shop", core.VarChange{Set: map[string]string{"OTHER": "someone's", "TAKEN": "someone's"}}); err != nil {
 			t.Error(err)
 		}
 		m.watch(core.Event{Kind: core.EventExited, Detail: "exit status 1"})
@@ -141,6 +142,54 @@ func TestFailedConfigIsTakenBack(t *testing.T) {
 	err = w.core.SetResources(t.Context(), core.Actor{Name: "ada"}, "shop", core.Resources{MemoryMiB: 512}, &text)
 	if r, _ := w.ledger.Resources(t.Context(), "shop"); err == nil || r != (core.Resources{}) || !strings.Contains(text.String(), "taken back") {
 		t.Errorf("resources %+v, %v\n%s", r, err, text.String())
+	}
+}
+
+// TestConfigForBuilds: a build sees what is marked for it and nothing else. A change of that says what to type, because
+// the release that it makes has the same image; and a release that fails takes the mark back too.
+func TestConfigForBuilds(t *testing.T) {
+	w := newWorld(t)
+	var seen []map[string]string
+	build := w.build
+	w.build = func(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error) {
+		seen = append(seen, src.Vars)
+		return build(ctx, src, r)
+	}
+	w.push(none, commit(1))
+	yes, no := true, false
+	const advice = "TOKEN: builds see this change from the next push on; `ps:rebuild shop` builds what is live again"
+	for i, step := range []struct {
+		change apps.ConfigChange
+		told   bool
+	}{
+		{apps.ConfigChange{Set: map[string]string{"A": "1"}}, false},
+		{apps.ConfigChange{Set: map[string]string{"TOKEN": hunter}, Build: &yes}, true},
+		{apps.ConfigChange{Set: map[string]string{"TOKEN": hunter, "A": "2"}}, false},
+		{apps.ConfigChange{Set: map[string]string{"TOKEN": "other"}, NoRestart: true}, true},
+		{apps.ConfigChange{Set: map[string]string{"TOKEN": "other"}, Build: &no, NoRestart: true}, true},
+		{apps.ConfigChange{Set: map[string]string{"TOKEN": hunter}, Build: &yes, NoRestart: true}, true},
+	} {
+		if out, err := w.config(step.change); err != nil || strings.Contains(out, advice) != step.told || strings.Contains(out, hunter) {
+			t.Errorf("change %d: %v\n%s", i, err, out)
+		}
+	}
+	w.push(commit(1), commit(2))
+	want := []map[string]string{{}, {"TOKEN": hunter}}
+	entries, err := w.ledger.Entries(t.Context(), "shop", 0)
+	if audit := fmt.Sprint(entries); err != nil || !strings.Contains(audit, "set TOKEN (builds see it)") || !strings.Contains(audit, "set TOKEN (builds do not see it)") {
+		t.Errorf("the audit: %s, %v", audit, err)
+	}
+	if !reflect.DeepEqual(seen, want) {
+		t.Errorf("builds saw %v, want %v", seen, want)
+	}
+
+	w.driver.app = func(m *fakeMachine) { m.watch(core.Event{Kind: core.EventExited, Detail: "exit status 1"}) }
+	if _, err := w.config(apps.ConfigChange{Set: map[string]string{"A": "3", "TOKEN": "x"}, Build: &no}); err == nil {
+		t.Fatal("it is live")
+	}
+	marked, err := w.ledger.BuildVars(t.Context(), "shop")
+	if err != nil || !maps.Equal(marked, want[1]) {
+		t.Errorf("builds see %v, %v", marked, err)
 	}
 }
 

@@ -78,11 +78,11 @@ func (l *tightLedger) AddRelease(ctx context.Context, r core.Release) (core.Rele
 	return l.Ledger.AddRelease(ctx, r)
 }
 
-func (l *tightLedger) SetVars(ctx context.Context, app string, set map[string]string, unset []string) error {
+func (l *tightLedger) SetVars(ctx context.Context, app string, c core.VarChange) error {
 	if err := l.err(); err != nil {
 		return err
 	}
-	return l.Ledger.SetVars(ctx, app, set, unset)
+	return l.Ledger.SetVars(ctx, app, c)
 }
 
 func (l *tightLedger) CreateApp(ctx context.Context, app string) (core.App, error) {

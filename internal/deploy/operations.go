@@ -97,6 +97,29 @@ func (d *Deployer) Rollback(_ context.Context, by core.Actor, app string, versio
 	})
 }
 
+// Rebuild builds the live commit of app again, with nothing of what earlier builds have kept, and deploys the result.
+func (d *Deployer) Rebuild(_ context.Context, by core.Actor, app string, w io.Writer) error {
+	return d.operate(by, app, "a rebuild", true, w, func(ctx context.Context, j *deployment) error {
+		if j.app.Live == 0 {
+			return NoRelease(app)
+		}
+		live, err := j.cfg.Ledger.Release(ctx, app, j.app.Live)
+		if err != nil {
+			return err
+		}
+		if err := j.unlocked(); err != nil {
+			return err
+		}
+		j.report.Step("Building v%d (%.7s) again", live.Version, live.Commit)
+		draft := core.Release{Commit: live.Commit, Subject: live.Subject, Trigger: core.ByRebuild, State: core.Building}
+		if err := j.run(ctx, draft); err != nil {
+			return err
+		}
+		j.report.Pass(j.summary())
+		return nil
+	})
+}
+
 // Redeploy makes a new release of app's live image, because its config has changed, or to start it anew.
 func (d *Deployer) Redeploy(_ context.Context, by core.Actor, app string, t core.Trigger, w io.Writer) error {
 	return d.Operate(by, app, "a "+string(t)+" release", false, w, func(ctx context.Context, turn *Turn) error {

@@ -71,7 +71,11 @@ func (d *deployment) build(ctx context.Context) error {
 	defer d.builds.leave(place)
 	d.report.Lap("wait")
 	src := image.Source{App: d.app.Name, Repo: d.cfg.State.Repo(d.app.Name), Commit: d.release.Commit, Hold: d.files}
+	src.Fresh = d.release.Trigger == core.ByRebuild
 	var err error
+	if src.Vars, err = d.cfg.Ledger.BuildVars(ctx, d.app.Name); err != nil {
+		return err
+	}
 	if d.release.Manifest, err = d.cfg.Builder.Build(ctx, src, d.report); err != nil {
 		d.release.Manifest = core.Manifest{}
 		return err

@@ -39,6 +39,9 @@ type Ledger interface {
 	// Draining.
 	Unfinished(ctx context.Context) ([]core.Release, error)
 
+	// BuildVars are the config variables of app that builds see.
+	BuildVars(ctx context.Context, app string) (map[string]string, error)
+
 	SaveMachine(ctx context.Context, m core.Machine) error
 }
 

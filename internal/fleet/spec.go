@@ -92,6 +92,7 @@ func (b booter) environment(ctx context.Context, rel core.Release) (env, fixed m
 	}
 	env = map[string]string{
 		"HOME": guest.AppDir, "PATH": "/usr/bin:/app/node_modules/.bin", "USER": "app", "NODE_ENV": "production",
+		"SOURCE_VERSION": rel.Commit, // Heroku's name of NODEOS_COMMIT
 	}
 	fixed = maps.Clone(vars)
 	if fixed == nil {

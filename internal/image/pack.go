@@ -17,6 +17,10 @@ import (
 // The UUID of every image: nothing looks at it, but a random one would give each image other bytes.
 const imageUUID = "6e6f6465-6f73-4000-8000-000000000000" // "nodeos"
 
+// MaxName is bytes of one name in a layer. Linux takes 255, but mkfs.erofs 1.5 cuts the last byte off such a name, and
+// then does not find the file.
+const MaxName = 254
+
 // Packing says how a file system is packed. The zero value is uncompressed and belongs to root.
 type Packing struct {
 	Compression string // mkfs.erofs options, separated by spaces

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // settleModes gives files 0644 or 0755 and folders 0755: what a umask, npm or a build script left would otherwise be
@@ -44,6 +45,9 @@ func settleFolder(ctx context.Context, root *os.Root, name string) error {
 }
 
 func settle(ctx context.Context, root *os.Root, name string, e fs.DirEntry) error {
+	if len(e.Name()) > MaxName {
+		return core.Reject(fmt.Sprintf("the file name %q is longer than %d bytes", progress.Shorten(name), MaxName), "shorten it")
+	}
 	switch e.Type() {
 	case fs.ModeDir:
 		return settleFolder(ctx, root, name)

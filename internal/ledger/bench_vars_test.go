@@ -20,7 +20,7 @@ func BenchmarkVars(b *testing.B) {
 	}
 	b.Run("set", func(b *testing.B) {
 		for b.Loop() {
-			if err := l.SetVars(b.Context(), "shop", vars, nil); err != nil {
+			if err := l.SetVars(b.Context(), "shop", core.VarChange{Set: vars}); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -29,7 +29,7 @@ func sealedIn(t *testing.T) string {
 			t.Fatal(err)
 		}
 	}
-	if err := l.SetVars(t.Context(), "shop", map[string]string{"TOKEN": secret, "OTHER": "x"}, nil); err != nil {
+	if err := l.SetVars(t.Context(), "shop", core.VarChange{Set: map[string]string{"TOKEN": secret, "OTHER": "x"}}); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -44,7 +44,7 @@ func TestCopiedDatabaseRevealsNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, value := range []string{secret + "1", secret + "2"} { // an overwritten value is a secret too
-		if err := l.SetVars(t.Context(), "shop", map[string]string{"TOKEN": value}, nil); err != nil {
+		if err := l.SetVars(t.Context(), "shop", core.VarChange{Set: map[string]string{"TOKEN": value}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -82,7 +82,7 @@ func TestCopiedDatabaseRevealsNothing(t *testing.T) {
 // cannot have one app's secret handed to another app, nor under another name.
 func TestMovedValueDoesNotOpen(t *testing.T) {
 	for name, stmt := range map[string]string{
-		"to another app":  `INSERT INTO vars SELECT 'blog', name, sealed FROM vars WHERE name = 'TOKEN'`,
+		"to another app":  `INSERT INTO vars (app, name, sealed) SELECT 'blog', name, sealed FROM vars WHERE name = 'TOKEN'`,
 		"to another name": `UPDATE vars SET sealed = (SELECT sealed FROM vars WHERE name = 'TOKEN') WHERE name = 'OTHER'`,
 		"changed":         `UPDATE vars SET sealed = zeroblob(60)`,
 		"cut":             `UPDATE vars SET sealed = x'00'`,

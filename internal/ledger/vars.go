@@ -20,36 +20,59 @@ func (t varTable) Vars(ctx context.Context, app string) (map[string]string, erro
 	if _, err := findApp(ctx, t.db.reader, app); err != nil {
 		return nil, err
 	}
-	return t.read(ctx, t.db.reader, app)
+	return t.read(ctx, t.db.reader, app, everyVar)
 }
 
-// SetVars changes the variables of app, all or none.
-func (t varTable) SetVars(ctx context.Context, app string, set map[string]string, unset []string) error {
+// BuildVars are those variables of app that builds see.
+func (t varTable) BuildVars(ctx context.Context, app string) (map[string]string, error) {
+	if _, err := findApp(ctx, t.db.reader, app); err != nil {
+		return nil, err
+	}
+	return t.read(ctx, t.db.reader, app, buildVars)
+}
+
+// SetVars changes the variables of app, all or none. A variable that is set again keeps its mark for builds, unless c
+// changes that.
+func (t varTable) SetVars(ctx context.Context, app string, c core.VarChange) error {
 	return t.db.change(ctx, fmt.Sprintf("set the config of app %q", app), func(ctx context.Context, tx *sql.Tx) error {
 		var known string
 		if err := tx.QueryRowContext(ctx, `SELECT name FROM apps WHERE name = ?`, app).Scan(&known); err != nil {
 			return notFound(err)
 		}
-		for _, name := range unset {
+		for _, name := range c.Unset {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM vars WHERE app = ? AND name = ?`, app, name); err != nil {
 				return err
 			}
 		}
 		// The limit is for all variables together.
-		all, err := t.read(ctx, tx, app)
+		all, err := t.read(ctx, tx, app, everyVar)
 		if err != nil {
 			return err
 		}
-		maps.Copy(all, set)
+		maps.Copy(all, c.Set)
 		if err := core.CheckVars(all); err != nil {
 			return err
 		}
-		return t.write(ctx, tx, app, set)
+		if err := t.write(ctx, tx, app, c.Set); err != nil {
+			return err
+		}
+		for name, build := range c.Build {
+			if _, err := tx.ExecContext(ctx, `UPDATE vars SET build = ? WHERE app = ? AND name = ?`, build, app, name); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
-func (t varTable) read(ctx context.Context, db querier, app string) (map[string]string, error) {
-	rows, err := list(ctx, db, "vars", scanVar, `SELECT name, sealed FROM vars WHERE app = ?`, app)
+// Which variables to read.
+const (
+	everyVar  = `SELECT name, sealed FROM vars WHERE app = ?`
+	buildVars = everyVar + ` AND build = 1`
+)
+
+func (t varTable) read(ctx context.Context, db querier, app, query string) (map[string]string, error) {
+	rows, err := list(ctx, db, "vars", scanVar, query, app)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +105,7 @@ func (t varTable) write(ctx context.Context, tx *sql.Tx, app string, set map[str
 // move seals the variables of an app for its new name, in the transaction that
 // renames it. rename makes that change.
 func (t varTable) move(ctx context.Context, tx *sql.Tx, from, to string, rename func() error) error {
-	vars, err := t.read(ctx, tx, from)
+	vars, err := t.read(ctx, tx, from, everyVar)
 	if err != nil {
 		return err
 	}

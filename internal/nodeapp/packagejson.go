@@ -63,8 +63,7 @@ func readPackage(repo fs.FS) ([]byte, error) {
 	if all, err := fs.ReadDir(repo, "."); err == nil && len(all) == 0 {
 		return nil, core.Reject("the repository is empty", "commit a Node.js app with its package.json, and push again")
 	}
-	return nil, core.Reject("no package.json at the root of the repository",
-		"`npm init` makes one; commit it, and push again")
+	return nil, noPackage(repo)
 }
 
 // Workspaces reports whether the package is the root of npm workspaces.

@@ -1,15 +1,25 @@
 package progress
 
-import "bytes"
+import (
+	"bytes"
+	"unicode/utf8"
+)
 
-// Shorten keeps the beginning and the end of a text that somebody else wrote, such as a file's name, so that it does
-// not fill the line in which it is named.
+// Shorten keeps the beginning and the end of a long text: a hostile name must not fill the line that names it. It cuts
+// between letters.
 func Shorten(s string) string {
-	const most = 80
+	const most = 80 // bytes
 	if len(s) <= most {
 		return s
 	}
-	return s[:most/2] + "…" + s[len(s)-most/2:]
+	head, tail := most/2, len(s)-most/2
+	for head > most/2-utf8.UTFMax && !utf8.RuneStart(s[head]) {
+		head--
+	}
+	for tail < len(s) && !utf8.RuneStart(s[tail]) {
+		tail++
+	}
+	return s[:head] + "…" + s[tail:]
 }
 
 // LastLine is the last line that a program printed: mostly it says why the program failed.

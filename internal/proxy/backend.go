@@ -11,15 +11,6 @@ import (
 	"github.com/rs/zerolog"
 )
 
-const (
-	dialLimit = 5 * time.Second
-	// idleConn must be shorter than what the app allows. Node closes an idle connection after 5 s. A POST that is being
-	// sent on it at that moment would be lost, because it must not be sent twice.
-	idleConn          = 3 * time.Second
-	maxIdle           = 64        // connections kept for the next requests
-	maxResponseHeader = 256 << 10 // bytes; a machine is hostile
-)
-
 // errCut is the reason why requests end on a machine whose time to drain is over.
 var errCut = errors.New("the machine was replaced and did not end this request in time")
 
@@ -33,10 +24,10 @@ type backendConfig struct {
 // backend is one machine that requests go to. Each has a pool of connections
 // of its own, so that the end of one machine touches no other's.
 type backend struct {
-	proxy     *httputil.ReverseProxy
-	transport *http.Transport
-	life      context.Context // ends with cut
-	cut       context.CancelFunc
+	proxy *httputil.ReverseProxy
+	pool  *pool
+	life  context.Context // ends with cut
+	cut   context.CancelFunc
 
 	mu      sync.Mutex
 	active  int // requests that run here, upgraded connections included
@@ -47,34 +38,17 @@ type backend struct {
 func newBackend(app, addr string, cfg backendConfig) *backend {
 	b := &backend{idle: make(chan struct{})}
 	b.life, b.cut = context.WithCancel(context.Background())
-	b.transport = newTransport(cfg.responseTimeout)
+	b.pool = newPool(cfg.responseTimeout)
 	log := cfg.log.With().Str("app", app).Str("addr", addr).Logger()
 	b.proxy = &httputil.ReverseProxy{
 		Rewrite:       rewriteTo(addr),
-		Transport:     b.transport,
+		Transport:     b.pool,
 		FlushInterval: -1, // at once, for event streams
 		BufferPool:    cfg.buffers,
 		ErrorHandler:  failed(log),
 		ErrorLog:      quiet(log),
 	}
 	return b
-}
-
-// newTransport makes the transport of one backend, which is on this host or on a network of its own. It takes no proxy
-// from the environment, does not use HTTP/2, and does not change bodies.
-func newTransport(responseTimeout time.Duration) *http.Transport {
-	only1 := new(http.Protocols)
-	only1.SetHTTP1(true)
-	return &http.Transport{
-		DialContext:            newPacer(responseTimeout).DialContext,
-		DisableCompression:     true,
-		MaxIdleConnsPerHost:    maxIdle,
-		IdleConnTimeout:        idleConn,
-		ResponseHeaderTimeout:  responseTimeout,
-		ExpectContinueTimeout:  time.Second,
-		MaxResponseHeaderBytes: maxResponseHeader,
-		Protocols:              only1,
-	}
 }
 
 // serve forwards one request that was counted here, and releases it. The request ends early when the client leaves or
@@ -132,7 +106,7 @@ func (b *backend) retire() {
 
 func (b *backend) close() {
 	b.cut() // nothing runs any more: this only frees the context
-	b.transport.CloseIdleConnections()
+	b.pool.CloseIdleConnections()
 	close(b.idle)
 }
 
@@ -148,6 +122,6 @@ func (b *backend) drain(ctx context.Context) {
 	select {
 	case <-b.idle:
 	case <-time.After(2 * lastWords):
-		b.transport.CloseIdleConnections()
+		b.pool.CloseIdleConnections()
 	}
 }

@@ -7,25 +7,18 @@ import (
 	"net"
 	"net/http"
 	"net/http/httputil"
-	"net/url"
 	"strings"
 	"sync"
 
 	"github.com/rs/zerolog"
 )
 
-// rewriteTo sends a request to addr with the Host, path and query that the client sent, byte for byte. The headers of
+// rewriteTo sends a request to addr with the Host and the target that the client sent, byte for byte. The headers of
 // proxies (X-Forwarded-For and the like) are the front door's own. It is the edge, so it drops what a client claims in
 // them.
 func rewriteTo(addr string) func(*httputil.ProxyRequest) {
 	return func(r *httputil.ProxyRequest) {
-		in := r.In.URL
-		// The URL is a new one, and not In's with another host: an absolute request target may contain a user, which
-		// would become an Authorization header.
-		r.Out.URL = &url.URL{
-			Scheme: "http", Host: addr, Path: in.Path, RawPath: in.RawPath,
-			RawQuery: in.RawQuery, ForceQuery: in.ForceQuery,
-		}
+		r.Out.URL = targetAt(r.In, addr)
 		r.Out.Host = r.In.Host
 		for name := range r.Out.Header {
 			if strings.HasPrefix(name, "X-Forwarded-") || name == "X-Real-Ip" {

@@ -304,8 +304,8 @@ func TestUnsentFollowsTheApp(t *testing.T) {
 		// The app moves at the last moment: just before the connection is refused.
 		var once sync.Once
 		b := f.table.apps["shop"].backend
-		dial := b.transport.DialContext
-		b.transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		dial := b.pool.now.DialContext
+		b.pool.now.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			once.Do(func() { f.Switch("shop", next.Listener.Addr().String()) })
 			return dial(ctx, network, addr)
 		}

@@ -180,6 +180,8 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ErrorLog:          quiet(p.log),
+		// An app answers `OPTIONS *` itself.
+		DisableGeneralOptionsHandler: true,
 	}
 	defer srv.Close()
 	done := make(chan struct{})

@@ -166,12 +166,24 @@ func (s *Server) session(sess ssh.Session) {
 		exit(sess, code)
 		return
 	}
-	if len(words) > 0 && words[0] == archive {
-		refuseArchive(sess, words, s.door(sess.LocalAddr()))
+	if len(words) > 0 && refused(sess, words, s.door(sess.LocalAddr())) {
 		exit(sess, 1)
 		return
 	}
 	s.command(sess, who, words, log)
+}
+
+// refused answers what a client of git asks for and gitd does not serve.
+func refused(sess ssh.Session, words []string, door cli.Door) bool {
+	switch words[0] {
+	case archive:
+		refuseArchive(sess, words, door)
+	case lfsTransfer, lfsAuthenticate:
+		refuseLFS(progress.NewReport(sess.Stderr()))
+	default:
+		return false
+	}
+	return true
 }
 
 // command runs one line of the command tree; on a terminal, no line at all

@@ -51,6 +51,10 @@ func become(args []string) error {
 	if err := setLimits(); err != nil {
 		return err
 	}
+	env, err := openEnv()
+	if err != nil {
+		return fmt.Errorf("reading the environment: %w", err)
+	}
 	if args[0] == modeProxy {
 		if err := handOut(proxyAddr); err != nil {
 			return fmt.Errorf("opening the proxy's port: %w", err)
@@ -65,7 +69,7 @@ func become(args []string) error {
 	if err := setFilter(); err != nil {
 		return fmt.Errorf("setting the system call filter: %w", err)
 	}
-	return fmt.Errorf("starting %s: %w", args[1], syscall.Exec(args[1], args[1:], os.Environ()))
+	return fmt.Errorf("starting %s: %w", args[1], syscall.Exec(args[1], args[1:], env))
 }
 
 func setLimits() error {

@@ -22,6 +22,7 @@ const (
 	controlFD = 3 // a socket that takes the proxy's listener out
 	statusFD  = 4 // a pipe on which bubblewrap tells its child's pid
 	selfFD    = 5 // this program
+	envFD     = 6 // the command's environment: see sealEnv
 )
 
 const (
@@ -47,12 +48,17 @@ func (s *Sandbox) Run(ctx context.Context, spec Spec) error {
 		return fmt.Errorf("preparing the sandbox: %w", err)
 	}
 	defer p.close()
+	env, err := sealEnv(spec.Env)
+	if err != nil {
+		return fmt.Errorf("preparing the sandbox: %w", err)
+	}
+	defer env.Close()
 	cmd := exec.CommandContext(ctx, s.bwrap, s.argv(spec)...)
-	// Bubblewrap's own environment can be read inside, as /proc/1/environ: so
-	// it gets the build's, not --clearenv on top of the daemon's.
-	cmd.Env = append([]string{}, spec.Env...)
+	// Bubblewrap's own environment can be read inside, as /proc/1/environ: it gets none, and not --clearenv on top of
+	// the daemon's.
+	cmd.Env = []string{}
 	cmd.Stdout, cmd.Stderr = spec.Output, spec.Output
-	cmd.ExtraFiles = []*os.File{p.controlIn, p.statusIn, self}
+	cmd.ExtraFiles = []*os.File{p.controlIn, p.statusIn, self, env}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.cred}
 	cmd.WaitDelay = killGrace
 	if err := cmd.Start(); err != nil {

@@ -33,6 +33,12 @@ func TestMain(m *testing.M) {
 // of the host's sh in it.
 func shell(t *testing.T) (app string, run func(ctx context.Context, egress http.Handler, script string) (string, error)) {
 	t.Helper()
+	return shellWith(t, []string{"PATH=/usr/bin:/bin"})
+}
+
+// shellWith is shell with an environment.
+func shellWith(t *testing.T, env []string) (app string, run func(ctx context.Context, egress http.Handler, script string) (string, error)) {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +54,7 @@ func shell(t *testing.T) (app string, run func(ctx context.Context, egress http.
 	return app, func(ctx context.Context, egress http.Handler, script string) (string, error) {
 		var out bytes.Buffer
 		err := s.Run(ctx, Spec{
-			Args: []string{"/bin/sh", "-c", script}, Env: []string{"PATH=/usr/bin:/bin"}, Dir: "/app",
+			Args: []string{"/bin/sh", "-c", script}, Env: env, Dir: "/app",
 			Mounts: []Mount{{Host: app, Inside: "/app", Writable: true}},
 			Shm:    shm, Output: &out, Egress: egress,
 		})

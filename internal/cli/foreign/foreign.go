@@ -54,7 +54,7 @@ func Hint(command string) string {
 // Hints are all hints.
 func Hints() iter.Seq[string] {
 	return func(yield func(string) bool) {
-		for _, h := range hints {
+		for _, h := range slices.Concat(hints, flags) {
 			if !yield(h.text) {
 				return
 			}

@@ -40,6 +40,14 @@ func TestHint(t *testing.T) {
 	}
 }
 
+func TestFlagHint(t *testing.T) {
+	for flag, known := range map[string]bool{"--force": true, "-q": true, "--json": false, "-": false, "": false, "--forced": false} {
+		if got := FlagHint(flag); (got != "") != known {
+			t.Errorf("%q: %q", flag, got)
+		}
+	}
+}
+
 // TestNoNameTwice: a name that stands in two rows would get the words of one of them, whichever comes last.
 func TestNoNameTwice(t *testing.T) {
 	var all []string

@@ -55,6 +55,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"one code, many hands", manyHands},
 		{"config", vars},
 		{"config that is refused", refusedVars},
+		{"config that builds see", buildMarks},
 		{"resources", resources},
 		{"domains", domains},
 		{"volumes", volumes},

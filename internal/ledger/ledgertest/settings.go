@@ -15,14 +15,39 @@ func vars(t *testing.T, s Store) {
 	same(t, got(s.Vars(ctx, "shop"))(t), map[string]string{})
 
 	pem := "-----BEGIN KEY-----\nMIIB=\r\n\tä\n-----END KEY-----\n"
-	must(t, s.SetVars(ctx, "shop", map[string]string{"KEY": pem, "EMPTY": "", "A": "1"}, nil))
-	must(t, s.SetVars(ctx, "blog", map[string]string{"A": "blog's"}, nil))
-	must(t, s.SetVars(ctx, "shop", map[string]string{"A": "2", "B": "x"}, []string{"EMPTY", "NEVER_SET"}))
+	must(t, s.SetVars(ctx, "shop", core.VarChange{Set: map[string]string{"KEY": pem, "EMPTY": "", "A": "1"}}))
+	must(t, s.SetVars(ctx, "blog", core.VarChange{Set: map[string]string{"A": "blog's"}}))
+	must(t, s.SetVars(ctx, "shop", core.VarChange{Set: map[string]string{"A": "2", "B": "x"}, Unset: []string{"EMPTY", "NEVER_SET"}}))
 	same(t, got(s.Vars(ctx, "shop"))(t), map[string]string{"KEY": pem, "A": "2", "B": "x"})
 	same(t, got(s.Vars(ctx, "blog"))(t), map[string]string{"A": "blog's"})
 
-	must(t, s.SetVars(ctx, "shop", map[string]string{"B": "set and unset: set"}, []string{"B", "KEY"}))
+	must(t, s.SetVars(ctx, "shop", core.VarChange{Set: map[string]string{"B": "set and unset: set"}, Unset: []string{"B", "KEY"}}))
 	same(t, got(s.Vars(ctx, "shop"))(t), map[string]string{"A": "2", "B": "set and unset: set"})
+}
+
+// buildMarks: what builds see is a part of the config. A mark stays when the value changes, and goes with the variable.
+func buildMarks(t *testing.T, s Store) {
+	ctx := t.Context()
+	got(s.CreateApp(ctx, "shop"))(t)
+	seen := func(want map[string]string) {
+		t.Helper()
+		same(t, got(s.BuildVars(ctx, "shop"))(t), want)
+	}
+	seen(map[string]string{})
+	must(t, s.SetVars(ctx, "shop", core.VarChange{
+		Set: map[string]string{"TOKEN": "1", "URL": "u", "A": "a"}, Build: map[string]bool{"TOKEN": true, "URL": true, "NEVER_SET": true},
+	}))
+	seen(map[string]string{"TOKEN": "1", "URL": "u"})
+	must(t, s.SetVars(ctx, "shop", core.VarChange{Set: map[string]string{"TOKEN": "2", "A": "b"}}))
+	seen(map[string]string{"TOKEN": "2", "URL": "u"})
+	must(t, s.SetVars(ctx, "shop", core.VarChange{Build: map[string]bool{"URL": false, "A": true}}))
+	seen(map[string]string{"TOKEN": "2", "A": "b"})
+	must(t, s.SetVars(ctx, "shop", core.VarChange{Unset: []string{"A"}}))
+	must(t, s.SetVars(ctx, "shop", core.VarChange{Set: map[string]string{"A": "c"}}))
+	seen(map[string]string{"TOKEN": "2"})
+	same(t, got(s.Vars(ctx, "shop"))(t), map[string]string{"TOKEN": "2", "URL": "u", "A": "c"})
+	must(t, s.RenameApp(ctx, "shop", "store"))
+	same(t, got(s.BuildVars(ctx, "store"))(t), map[string]string{"TOKEN": "2"})
 }
 
 // refusedVars: a change that is refused changes nothing, and its error holds
@@ -31,19 +56,19 @@ func refusedVars(t *testing.T, s Store) {
 	ctx := t.Context()
 	got(s.CreateApp(ctx, "shop"))(t)
 	const secret = "hunter2"
-	must(t, s.SetVars(ctx, "shop", map[string]string{"A": strings.Repeat("x", core.MaxVars/2)}, nil))
+	must(t, s.SetVars(ctx, "shop", core.VarChange{Set: map[string]string{"A": strings.Repeat("x", core.MaxVars/2)}}))
 	before := got(s.Vars(ctx, "shop"))(t)
 	for name, value := range map[string]string{
 		"PORT": secret, "1X": secret, "B": secret + "\x00", "C": secret + "\xff", "D": secret + strings.Repeat("x", core.MaxVars/2),
 	} {
-		err := s.SetVars(ctx, "shop", map[string]string{"OK": secret, name: value}, []string{"A"}[:0])
+		err := s.SetVars(ctx, "shop", core.VarChange{Set: map[string]string{"OK": secret, name: value}})
 		var rejected *core.Rejection
 		if !errors.As(err, &rejected) || strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: %v, want a rejection without the value", name, err)
 		}
 	}
 	same(t, got(s.Vars(ctx, "shop"))(t), before)
-	must(t, s.SetVars(ctx, "shop", map[string]string{"D": strings.Repeat("x", core.MaxVars/2)}, []string{"A"}))
+	must(t, s.SetVars(ctx, "shop", core.VarChange{Set: map[string]string{"D": strings.Repeat("x", core.MaxVars/2)}, Unset: []string{"A"}}))
 }
 
 func resources(t *testing.T, s Store) {

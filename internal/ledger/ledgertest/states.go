@@ -124,7 +124,7 @@ func rename(t *testing.T, s Store) {
 	r := live(t, s, "shop", Commit("a"))
 	live(t, s, "blog", Commit("b"))
 	must(t, s.SaveMachine(ctx, core.Machine{ID: "shop-v1-aa", App: "shop", Release: r.Version}))
-	must(t, s.SetVars(ctx, "shop", map[string]string{"A": "1"}, nil))
+	must(t, s.SetVars(ctx, "shop", core.VarChange{Set: map[string]string{"A": "1"}}))
 	must(t, s.AddDomain(ctx, "shop", "example.org"))
 	if err := s.RenameApp(ctx, "shop", "blog"); !errors.Is(err, core.ErrTaken) {
 		t.Errorf("rename to a taken name: %v", err)
@@ -154,7 +154,7 @@ func remove(t *testing.T, s Store) {
 	r := live(t, s, "shop", Commit("a"))
 	live(t, s, "blog", Commit("b"))
 	must(t, s.SaveMachine(ctx, core.Machine{ID: "shop-v1-aa", App: "shop", Release: r.Version}))
-	must(t, s.SetVars(ctx, "shop", map[string]string{"A": "1"}, nil))
+	must(t, s.SetVars(ctx, "shop", core.VarChange{Set: map[string]string{"A": "1"}}))
 	must(t, s.DeleteApp(ctx, "shop"))
 	if _, err := s.App(ctx, "shop"); !errors.Is(err, core.ErrNotFound) {
 		t.Errorf("deleted app: %v", err)
@@ -181,7 +181,7 @@ func removeBare(t *testing.T, s Store) {
 	for app, set := range map[string]func(app string) error{
 		"live":      func(app string) error { live(t, s, app, Commit("a")); return nil },
 		"deploying": func(app string) error { _, err := s.AddRelease(ctx, Draft(app, Commit("a"))); return err },
-		"config":    func(app string) error { return s.SetVars(ctx, app, map[string]string{"A": "1"}, nil) },
+		"config":    func(app string) error { return s.SetVars(ctx, app, core.VarChange{Set: map[string]string{"A": "1"}}) },
 		"resources": func(app string) error { return s.SetResources(ctx, app, core.Resources{CPUs: 1}) },
 		"domain":    func(app string) error { return s.AddDomain(ctx, app, "example.org") },
 		"role": func(app string) error {

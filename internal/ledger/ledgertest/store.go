@@ -86,7 +86,8 @@ type Settings interface {
 	Vars(ctx context.Context, app string) (map[string]string, error)
 	// SetVars changes the variables of app, all or none. To unset what is
 	// not set is no error. What core.CheckVars refuses is refused.
-	SetVars(ctx context.Context, app string, set map[string]string, unset []string) error
+	BuildVars(ctx context.Context, app string) (map[string]string, error)
+	SetVars(ctx context.Context, app string, c core.VarChange) error
 	// Resources are those set for app; zero fields are not set.
 	Resources(ctx context.Context, app string) (core.Resources, error)
 	// SetResources replaces what was set.

@@ -1,4 +1,4 @@
-package cli
+package dotenv
 
 import (
 	"maps"
@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestParseDotenv(t *testing.T) {
+func TestParse(t *testing.T) {
 	tests := []struct {
 		text string
 		want map[string]string
@@ -31,7 +31,7 @@ func TestParseDotenv(t *testing.T) {
 		{"A=1\nA=2\n", map[string]string{"A": "2"}},
 	}
 	for _, tt := range tests {
-		got, err := parseDotenv(tt.text)
+		got, err := Parse(tt.text)
 		if err != nil || !maps.Equal(got, tt.want) {
 			t.Errorf("%q: %q, %v; want %q", tt.text, got, err, tt.want)
 		}
@@ -40,25 +40,25 @@ func TestParseDotenv(t *testing.T) {
 		"hunter2": "line 1 ", "A=1\n\nhunter2\n": "line 3 ", "A='x\ny'\n9X=hunter2": "line 3 ",
 		"A=\"hunter2\nB=2\n": "line 1 ", "A='x' hunter2\n": "line 1 ", "=hunter2": "line 1 ", "A-B=hunter2": "line 1 ",
 	} {
-		_, err := parseDotenv(text)
+		_, err := Parse(text)
 		if err == nil || !strings.HasPrefix(err.Error(), line) || strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%q: %v, want %q and not what stands there", text, err, line)
 		}
 	}
 }
 
-// FuzzParseDotenv: whatever is imported, the parser ends, names are names, and
+// FuzzParse: whatever is imported, the parser ends, names are names, and
 // an error tells nothing of the file.
-func FuzzParseDotenv(f *testing.F) {
+func FuzzParse(f *testing.F) {
 	for _, s := range []string{"A=1\n", "A=\"x\ny\"\n", "export A='z'", "#\n", "A=`", "\xff=\x00"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		vars, err := parseDotenv(text)
+		vars, err := Parse(text)
 		if err != nil && !strings.HasPrefix(err.Error(), "line ") {
 			t.Errorf("%q: %v", text, err)
 		}
-		again, err := parseDotenv(formatDotenv(vars))
+		again, err := Parse(Format(vars))
 		for name, value := range vars {
 			if strings.ReplaceAll(value, "\r\n", "\n") != again[name] {
 				t.Errorf("%q exported and imported is %q, %v", value, again[name], err)
@@ -78,8 +78,8 @@ var exported = map[string]string{
 // TestExportIsImported: what config:export prints, config:import and a shell
 // read as it was.
 func TestExportIsImported(t *testing.T) {
-	text := formatDotenv(exported)
-	got, err := parseDotenv(text)
+	text := Format(exported)
+	got, err := Parse(text)
 	if err != nil || !maps.Equal(got, exported) {
 		t.Errorf("imported: %q, %v\nfrom\n%s", got, err, text)
 	}

@@ -1,8 +1,13 @@
-package cli
+// Package dotenv reads and writes .env files, in the grammar of npm's dotenv.
+//
+// It owns that grammar. It does not own what a variable may be called or hold.
+package dotenv
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -24,9 +29,9 @@ const shellQuote = `'\''`
 // blankLine is a line without an entry.
 var blankLine = regexp.MustCompile("^[ \t]*(?:#[^\r\n]*)?(?:\r?\n|$)")
 
-// parseDotenv reads a .env file. A later entry of a name wins. Errors name
+// Parse reads a .env file. A later entry of a name wins. Errors name
 // the line and never what stands in it.
-func parseDotenv(text string) (map[string]string, error) {
+func Parse(text string) (map[string]string, error) {
 	vars := map[string]string{}
 	rest := strings.TrimPrefix(text, "\ufeff")
 	for line := 1; rest != ""; {
@@ -59,4 +64,14 @@ func unquote(v string) string {
 		v = strings.NewReplacer(`\n`, "\n", `\r`, "\r", `\"`, `"`, `\\`, `\`).Replace(v)
 	}
 	return v
+}
+
+// Format is what Parse reads: one entry for each variable, sorted. Values stand in single quotes, in which a shell
+// changes nothing.
+func Format(vars map[string]string) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		fmt.Fprintf(&b, "%s='%s'\n", name, strings.ReplaceAll(vars[name], "'", shellQuote))
+	}
+	return b.String()
 }

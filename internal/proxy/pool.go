@@ -1,0 +1,107 @@
+package proxy
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	dialLimit = 5 * time.Second
+	// nodesIdle is how long Node keeps an idle connection, unless the app sets something else.
+	nodesIdle         = 5 * time.Second
+	maxIdle           = 64        // connections kept for the next requests
+	maxResponseHeader = 256 << 10 // bytes; a machine is hostile
+)
+
+// pool is the connections to one machine. It keeps an idle one for less time than the app does: a POST that is being
+// sent on a connection that the app closes would be lost, because it must not be sent twice.
+//
+// An app says how long that is with each answer (Keep-Alive: timeout=5), and the pool believes the smallest that it has
+// heard. http.Transport has one such time from its beginning to its end, so a smaller one means another transport. That
+// happens before the answer's own connection is idle. The app may announce whole seconds from 0 to 4: it can cause five
+// transports at most.
+//
+// Rejected: to close a connection from outside of the transport, which may be handing it to a request at that moment.
+type pool struct {
+	responseTimeout time.Duration
+	pacer           *pacer // one for all transports: they connect to the same port
+
+	mu     sync.Mutex
+	now    *http.Transport
+	allows time.Duration // how long the app keeps an idle connection, by what it has said so far
+}
+
+func newPool(responseTimeout time.Duration) *pool {
+	p := &pool{responseTimeout: responseTimeout, pacer: newPacer(responseTimeout), allows: nodesIdle}
+	p.now = p.transport()
+	return p
+}
+
+// transport makes a transport to a machine, which is on this host or on a network of its own. It takes no proxy from
+// the environment, does not use HTTP/2, and does not change bodies.
+func (p *pool) transport() *http.Transport {
+	only1 := new(http.Protocols)
+	only1.SetHTTP1(true)
+	return &http.Transport{
+		DialContext:            p.pacer.DialContext,
+		DisableCompression:     true,
+		DisableKeepAlives:      p.allows == 0,
+		MaxIdleConnsPerHost:    maxIdle,
+		IdleConnTimeout:        p.allows * 3 / 5, // the app's clock began earlier, and a busy machine answers late
+		ResponseHeaderTimeout:  p.responseTimeout,
+		ExpectContinueTimeout:  time.Second,
+		MaxResponseHeaderBytes: maxResponseHeader,
+		Protocols:              only1,
+	}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (p *pool) RoundTrip(r *http.Request) (*http.Response, error) {
+	res, err := p.current().RoundTrip(r)
+	if err == nil {
+		if allows, said := announced(res.Header); said {
+			p.keepFor(allows)
+		}
+	}
+	return res, err
+}
+
+func (p *pool) current() *http.Transport {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now
+}
+
+// keepFor has the pool keep idle connections shorter than the app does, from now on. The old transport keeps none that
+// becomes idle later, and gets no more requests.
+func (p *pool) keepFor(allows time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if allows >= p.allows {
+		return
+	}
+	old := p.now
+	p.allows = allows
+	p.now = p.transport()
+	old.CloseIdleConnections()
+}
+
+// CloseIdleConnections closes those that no request uses, and those that requests use now as soon as they are idle.
+func (p *pool) CloseIdleConnections() { p.current().CloseIdleConnections() }
+
+// announced reads how long an app keeps an idle connection from its answer.
+func announced(h http.Header) (allows time.Duration, said bool) {
+	for _, line := range h.Values("Keep-Alive") {
+		for option := range strings.SplitSeq(line, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(option), "=")
+			seconds, err := strconv.ParseUint(strings.TrimSpace(value), 10, 31)
+			if err == nil && strings.EqualFold(name, "timeout") {
+				return time.Duration(seconds) * time.Second, true
+			}
+		}
+	}
+	return 0, false
+}
