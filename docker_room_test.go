@@ -1,12 +1,14 @@
 package gitd_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"syscall"
@@ -79,13 +81,18 @@ func (r *room) run(ctx context.Context, t *testing.T, test string) {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(ctx, self, "-test.v", "-test.run", "^"+test+"$")
-	cmd.Env = append(proxies(), roomVar+"="+r.root, "GITD_DOCKER_GROUP="+r.id, "HOME=/root", "LC_ALL=C.UTF-8",
+	cmd.Env = append(proxies(), roomVar+"="+r.root, "GITD_DOCKER_GROUP="+r.id, "CGROUPS="+os.Getenv("CGROUPS"), "HOME=/root", "LC_ALL=C.UTF-8",
 		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	for _, name := range []string{"GOROOT", "GOPROXY"} {
 		cmd.Env = append(cmd.Env, name+"="+goEnv(ctx, t, name))
 	}
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC}
+	runtime.LockOSThread() // the room ends with its parent, and to the kernel that is the thread
+	defer runtime.UnlockOSThread()
+	cmd.SysProcAttr = &syscall.SysProcAttr{
+		Cloneflags: syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWNET | syscall.CLONE_NEWIPC,
+		Pdeathsig:  syscall.SIGKILL,
+	}
 	begin, err := cmd.StdinPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +123,9 @@ func connectRoom(pid int) (stop func(), err error) {
 	defer ready.Close()
 	cmd := exec.Command("slirp4netns", "--configure", "--disable-host-loopback", "--ready-fd=3", strconv.Itoa(pid), "tap0")
 	cmd.ExtraFiles = []*os.File{theirs}
-	cmd.Stderr = os.Stderr
+	var said bytes.Buffer
+	cmd.Stderr = &said
+	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	err = cmd.Start()
 	theirs.Close()
 	if err != nil {
@@ -126,9 +135,9 @@ func connectRoom(pid int) (stop func(), err error) {
 		cmd.Process.Kill() //nolint:errcheck // its end is waited for
 		cmd.Wait()         //nolint:errcheck // it was killed
 	}
-	if said, err := io.ReadAll(ready); err != nil || len(said) == 0 {
+	if one, err := io.ReadAll(ready); err != nil || len(one) == 0 {
 		stop()
-		return nil, fmt.Errorf("slirp4netns did not get ready: %w", err)
+		return nil, fmt.Errorf("slirp4netns did not get ready: %w\n%s", err, said.Bytes())
 	}
 	return stop, nil
 }
@@ -156,6 +165,11 @@ func (r *room) removeGroups(t *testing.T) {
 	}
 }
 
+type mount struct {
+	from, to, kind string
+	flags          uintptr
+}
+
 func goEnv(ctx context.Context, t *testing.T, name string) string {
 	t.Helper()
 	out, err := exec.CommandContext(ctx, "go", "env", name).Output()
@@ -172,10 +186,7 @@ func enterRoom(root string) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range []struct {
-		from, to, kind string
-		flags          uintptr
-	}{
+	mounts := []mount{
 		{"", "/", "", unix.MS_REC | unix.MS_PRIVATE},
 		{root, root, "", unix.MS_BIND},
 		{"proc", root + "/proc", "proc", 0},
@@ -184,7 +195,11 @@ func enterRoom(root string) error {
 		{"run", root + "/run", "tmpfs", 0},
 		{src, root + "/src", "", unix.MS_BIND},
 		{os.Getenv("GOROOT"), root + "/go", "", unix.MS_BIND},
-	} {
+	}
+	if os.Getenv("CGROUPS") == "2" { // where the host has others
+		mounts = append(mounts, mount{"cgroup2", root + "/sys/fs/cgroup", "cgroup2", 0})
+	}
+	for _, m := range mounts {
 		if err := unix.Mount(m.from, m.to, m.kind, m.flags, ""); err != nil {
 			return fmt.Errorf("mount %s: %w", m.to, err)
 		}

@@ -48,13 +48,18 @@ func lifeInDocker(t *testing.T) {
 	e.wantAnswer("built, ends 0")
 
 	e.step("bob's key is added as docs/docker.md says")
-	e.composeInput(bob.publicKey(), "exec", "-T", "gitd", "gitd", "keys:add", "bob", "--admin")
+	e.composeInput(bob.publicKey(), "exec", "-T", "gitd", "gitd", "keys:add", "bob")
+	ada.nodeos("users:grant", "bob", "shop", "view")
 	if apps := bob.nodeos("apps"); !strings.Contains(apps, "shop") {
 		t.Errorf("bob sees no app:\n%s", apps)
 	}
 
-	e.step("300 requests, 100 at a time, each on a connection of its own")
-	e.burst(300, 100)
+	// QEMU accepts one connection at a time, and in a container gitd may not lengthen its queue (borrow QEMU's socket:
+	// operation not permitted). When it relied on that, in every second round some 50 of 300 requests took over 10 s.
+	e.step("300 requests, 100 at a time, each on a connection of its own, in four rounds")
+	for range 4 {
+		e.burst(300, 100)
+	}
 
 	// The fault "the container is stopped" of docs/faults.md.
 	e.step("the container is stopped, and started")
