@@ -4,6 +4,8 @@ WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
+# The version comes late: another one then costs a link, and not that everything is compiled again.
+RUN make build VERSION=
 # The build context holds no .git: docker build --build-arg VERSION="$(git describe --tags)"
 ARG VERSION
 RUN make build VERSION="$VERSION"

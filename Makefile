@@ -12,7 +12,7 @@ VERSION = $(shell git describe --tags --dirty --always --match 'v[0-9]*' 2>/dev/
 RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false
 
 .PHONY: all help build setup base minimal demo check vet lint house unit fast compose test arm64 \
-	test-faults test-load measure test-base bench-boot clean
+	test-faults test-load measure test-base test-docker bench-boot clean
 
 all: build
 
@@ -106,6 +106,10 @@ measure: setup build
 ## test-base: compile the kernel a second time, elsewhere and by another clock: the same bytes
 test-base: setup
 	go test -timeout 90m ./internal/base/kernel -run TestKernelReproducible -compile -v
+
+## test-docker: build the image with docker-compose, push to it, stop it, upgrade it; DEBIAN=trixie takes a newer Docker
+test-docker: setup
+	DEBIAN=$(or $(DEBIAN),bookworm) go test -timeout 20m -run 'TestDocker$$' -v .
 
 ## bench-boot: where a boot's time goes and what memory it takes, on both kernels; ARGS='-runs 3 -app hello'
 bench-boot: minimal

@@ -52,15 +52,27 @@ func cacheDir(t *testing.T, name string) string {
 // debianRoot unpacks what debian:bookworm-slim starts from: a minimal
 // bookworm with its security archive.
 func debianRoot(ctx context.Context, t *testing.T) string {
+	return unpack(ctx, t, debianTar(ctx, t, "bookworm"))
+}
+
+// debianTar returns a minimal Debian of a release, with its security archive, as a tar.
+func debianTar(ctx context.Context, t *testing.T, release string) string {
 	t.Helper()
-	packed := filepath.Join(cacheDir(t, "debootstrap"), "bookworm.tar")
-	root := t.TempDir()
+	return cachedRoot(ctx, t, release, func(root string) {
+		host(ctx, t, "debootstrap", "--variant=minbase", release, root)
+		addUpdates(t, filepath.Join(root, "etc/apt/sources.list"), release)
+	})
+}
+
+// cachedRoot returns the tar of a root of this name, which is made if it is not in the cache.
+func cachedRoot(ctx context.Context, t *testing.T, name string, fill func(root string)) string {
+	t.Helper()
+	packed := filepath.Join(cacheDir(t, "debootstrap"), name+".tar")
 	if _, err := os.Stat(packed); err == nil {
-		host(ctx, t, "tar", "-x", "--numeric-owner", "-f", packed, "-C", root)
-		return root
+		return packed
 	}
-	host(ctx, t, "debootstrap", "--variant=minbase", "bookworm", root)
-	addUpdates(t, filepath.Join(root, "etc/apt/sources.list"))
+	root := t.TempDir()
+	fill(root)
 	// An image comes without an index, so setup must fetch one.
 	for _, leftover := range []string{"var/lib/apt/lists", "var/cache/apt/archives"} {
 		if err := os.RemoveAll(filepath.Join(root, leftover)); err != nil {
@@ -71,12 +83,19 @@ func debianRoot(ctx context.Context, t *testing.T) string {
 	if err := os.Rename(packed+".new", packed); err != nil {
 		t.Fatal(err)
 	}
+	return packed
+}
+
+func unpack(ctx context.Context, t *testing.T, packed string) string {
+	t.Helper()
+	root := t.TempDir()
+	host(ctx, t, "tar", "-x", "--numeric-owner", "-f", packed, "-C", root)
 	return root
 }
 
 // addUpdates names the archives of updates beside the one that debootstrap
 // used and wrote down: "deb MIRROR bookworm main".
-func addUpdates(t *testing.T, list string) {
+func addUpdates(t *testing.T, list, release string) {
 	t.Helper()
 	text, err := os.ReadFile(list)
 	if err != nil {
@@ -87,7 +106,7 @@ func addUpdates(t *testing.T, list string) {
 		t.Fatalf("debootstrap wrote %q", text)
 	}
 	mirror := words[1]
-	text = append(text, "deb "+mirror+" bookworm-updates main\ndeb "+mirror+"-security bookworm-security main\n"...)
+	text = append(text, "deb "+mirror+" "+release+"-updates main\ndeb "+mirror+"-security "+release+"-security main\n"...)
 	if err := os.WriteFile(list, text, 0o644); err != nil {
 		t.Fatal(err)
 	}

@@ -74,6 +74,8 @@ func New(cfg Config) (*Builder, error) {
 	b.egress = egress.New(b.registry.URL())
 	if b.box, b.boxErr = findSandbox(cfg); b.boxErr != nil {
 		cfg.Log.Warn().Err(b.boxErr).Bool("unsandboxed_allowed", cfg.AllowUnsandboxed).Msg("no sandbox for builds")
+	} else if b.box.SharesProc() {
+		cfg.Log.Info().Msg("builds see the names of the processes in this container: the kernel allows them no /proc of their own")
 	}
 	return b, nil
 }

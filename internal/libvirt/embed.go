@@ -105,14 +105,38 @@ func qemuConf(who *account) string {
 	if who.Name != "" {
 		fmt.Fprintf(&b, "user = %q\ngroup = %q\ndynamic_ownership = 0\nremember_owner = 0\n", who.Name, qemuGroup)
 	}
-	// In a container, the control groups may be visible but not writable. Libvirt would fail there, although it can do
-	// without them.
-	if unix.Access(cgroups, unix.W_OK) != nil {
+	if !writableCgroups() {
 		b.WriteString("cgroup_controllers = []\n")
 	}
 	// The embedded driver has no virtlogd.
 	b.WriteString("stdio_handler = \"file\"\n")
 	return b.String()
+}
+
+// writableCgroups reports whether libvirt can make control groups. In a container they may be visible but not writable;
+// libvirt would fail there, although it can do without them.
+func writableCgroups() bool {
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return false
+	}
+	for _, dir := range cgroupMounts(string(mounts)) {
+		if unix.Access(dir, unix.W_OK) != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// cgroupMounts returns where control groups are mounted. With version 1, that is a folder for each controller, and in a
+// container these are read-only, while the tmpfs around them is not. What is mounted elsewhere is somebody else's.
+func cgroupMounts(mounts string) (dirs []string) {
+	for line := range strings.Lines(mounts) {
+		if f := strings.Fields(line); len(f) > 2 && (f[2] == "cgroup" || f[2] == "cgroup2") && strings.HasPrefix(f[1], cgroups) {
+			dirs = append(dirs, f[1])
+		}
+	}
+	return dirs
 }
 
 func lookupAccount(name, group string) (*account, error) {

@@ -4,8 +4,11 @@
 package compose_test
 
 import (
+	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,6 +67,27 @@ func TestComposeFile(t *testing.T) {
 	}
 	if s.Init == nil || !*s.Init || s.Restart != "unless-stopped" || s.HealthCheck == nil {
 		t.Error("want an init, a restart policy and a health check")
+	}
+}
+
+// TestOldVersionsReadIt: the compose file had a start_interval, which Docker refuses before version 25, and a name and
+// an option systempaths, which docker-compose refuses before version 2. make test-docker runs such versions.
+func TestOldVersionsReadIt(t *testing.T) {
+	s := loadCompose(t)
+	if s.HealthCheck.StartInterval != nil {
+		t.Error("healthcheck.start_interval: Docker 20.10 refuses it")
+	}
+	for _, opt := range s.SecurityOpt {
+		if strings.HasPrefix(opt, "systempaths") {
+			t.Errorf("security_opt %s: docker-compose 1.29 refuses it", opt)
+		}
+	}
+	file, err := os.ReadFile(filepath.Join(repository, "docker-compose.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if regexp.MustCompile(`(?m)^name:`).Match(file) {
+		t.Error("name: docker-compose 1.29 refuses it")
 	}
 }
 

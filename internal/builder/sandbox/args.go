@@ -12,16 +12,25 @@ const (
 	proxyAddr = "127.0.0.1:3128"
 )
 
+// ownProc is a /proc of the build's own, which shows nobody else's processes. Bubblewrap's part of the wall against
+// nested user namespaces is beside it, because it writes a number below /proc/sys; the filter has the other part.
+var ownProc = []string{"--disable-userns", "--proc", "/proc"}
+
+// outerProc shows the /proc that is there, read-only. The kernel allows a user namespace no other one where parts of
+// /proc are covered, as they are in a container. Then a build sees the names and command lines of the container's
+// processes. Their environments, files and memory belong to another user namespace, and stay closed.
+var outerProc = []string{"--ro-bind", "/proc", "/proc"}
+
 // wallArgs are the walls that every sandbox has.
-func wallArgs() []string {
+func (s *Sandbox) wallArgs() []string {
 	id := strconv.Itoa(UID)
 	args := []string{
-		"--unshare-user", "--unshare-all", "--disable-userns",
+		"--unshare-user", "--unshare-all",
 		"--uid", id, "--gid", id, "--hostname", "build",
 		"--die-with-parent", "--new-session",
-		"--proc", "/proc", "--dev", "/dev",
-		"--ro-bind", "/usr", "/usr",
 	}
+	args = append(args, s.proc...)
+	args = append(args, "--dev", "/dev", "--ro-bind", "/usr", "/usr")
 	for _, dir := range []string{"/bin", "/sbin", "/lib", "/lib32", "/lib64"} {
 		args = append(args, systemDir(dir)...)
 	}
@@ -64,7 +73,7 @@ func mountArgs(spec Spec) []string {
 // This program is started inside by its descriptor: where its file is, the
 // build's user may not be allowed to look.
 func (s *Sandbox) argv(spec Spec) []string {
-	args := append(wallArgs(), "--json-status-fd", strconv.Itoa(statusFD))
+	args := append(s.wallArgs(), "--json-status-fd", strconv.Itoa(statusFD))
 	args = append(args, mountArgs(spec)...)
 	args = append(args, "--chdir", spec.Dir, "--", "/proc/self/fd/"+strconv.Itoa(selfFD))
 	args = append(args, s.self[1:]...)

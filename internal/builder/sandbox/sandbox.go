@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -44,6 +45,7 @@ type Sandbox struct {
 	bwrap string
 	self  []string
 	cred  *syscall.Credential // nil: as this process
+	proc  []string            // what is at /proc inside: ownProc, or outerProc if Probe finds that it must be
 }
 
 // Mount shows a folder or file of the host inside.
@@ -70,19 +72,35 @@ func New(self []string) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: bubblewrap is not installed (apt install bubblewrap)", ErrUnavailable)
 	}
-	s := &Sandbox{bwrap: path, self: self}
+	s := &Sandbox{bwrap: path, self: self, proc: ownProc}
 	if os.Geteuid() == 0 {
 		s.cred = &syscall.Credential{Uid: hostUID, Gid: hostUID}
 	}
 	return s, nil
 }
 
-// Probe builds a sandbox that shows dir and does nothing in it. The error
-// wraps ErrUnavailable and ends with bubblewrap's own words.
+// Probe builds a sandbox that shows dir and does nothing in it, and so finds out what can be at /proc inside. It comes
+// before the first Run. The error wraps ErrUnavailable and ends with bubblewrap's own words.
 func (s *Sandbox) Probe(ctx context.Context, dir string) error {
+	err := s.probe(ctx, dir)
+	if err == nil {
+		return nil
+	}
+	s.proc = outerProc
+	if s.probe(ctx, dir) == nil {
+		return nil
+	}
+	s.proc = ownProc
+	return err
+}
+
+// SharesProc reports whether builds see the names and command lines of the processes outside; Probe has found out.
+func (s *Sandbox) SharesProc() bool { return slices.Equal(s.proc, outerProc) }
+
+func (s *Sandbox) probe(ctx context.Context, dir string) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
-	args := append(wallArgs(), mountArgs(Spec{Mounts: []Mount{{Host: dir, Inside: guest.AppDir}}})...)
+	args := append(s.wallArgs(), mountArgs(Spec{Mounts: []Mount{{Host: dir, Inside: guest.AppDir}}})...)
 	cmd := exec.CommandContext(ctx, s.bwrap, append(args, "--", "/usr/bin/true")...)
 	cmd.Env = []string{}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.cred}

@@ -27,7 +27,9 @@ func refuse(e unix.Errno) bpf.Instruction {
 // filter is what namespaces do not cover: sockets of families that lead
 // around the network namespace (AF_VSOCK reaches the hypervisor) or into rare
 // parts of the kernel, io_uring (which opens sockets past any filter), and
-// the key ring, which is not the build's own.
+// the key ring, which is not the build's own. Nested user namespaces would
+// open rare parts too. A filter cannot read what clone3 wants, so there is no
+// clone3; the C library then uses clone.
 func filter(arch uint32) []bpf.Instruction {
 	allow := bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW}
 	f := []bpf.Instruction{
@@ -41,8 +43,18 @@ func filter(arch uint32) []bpf.Instruction {
 	for _, nr := range []uint32{
 		unix.SYS_IO_URING_SETUP, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL,
 		unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD,
+		unix.SYS_CLONE3,
 	} {
 		f = append(f, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: nr, SkipTrue: 1}, refuse(unix.ENOSYS))
+	}
+	for _, nr := range []uint32{unix.SYS_CLONE, unix.SYS_UNSHARE} {
+		f = append(f,
+			bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: nr, SkipTrue: 4},
+			bpf.LoadAbsolute{Off: offArg0, Size: 4},
+			bpf.JumpIf{Cond: bpf.JumpBitsSet, Val: unix.CLONE_NEWUSER, SkipFalse: 1},
+			refuse(unix.EPERM),
+			allow,
+		)
 	}
 	f = append(f,
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SYS_SOCKET, SkipTrue: 1},
