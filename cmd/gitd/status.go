@@ -12,13 +12,15 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/cli"
 	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/libvirt"
 )
 
 // hostStatus returns the function that looks at the host for `status`.
-func hostStatus(state, accel string) func() (cli.HostStatus, error) {
+func hostStatus(state string, driver *libvirt.Driver) func() (cli.HostStatus, error) {
 	started := time.Now()
 	return func() (cli.HostStatus, error) {
-		s := cli.HostStatus{Accel: accel, Started: started, CPUs: runtime.NumCPU()}
+		s := cli.HostStatus{Accel: driver.Accel(), Started: started, CPUs: runtime.NumCPU()}
+		s.Away, s.AwaySince = driver.Away()
 		var name unix.Utsname
 		if err := unix.Uname(&name); err != nil {
 			return s, err

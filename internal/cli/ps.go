@@ -18,7 +18,7 @@ import (
 // psRow is how an app runs. Sizes are in bytes, times in seconds.
 type psRow struct {
 	App       string    `json:"app"`
-	State     string    `json:"state"` // empty, running, starting, stopped, crash loop, down
+	State     string    `json:"state"` // empty, running, unseen, starting, stopped, crash loop, down
 	Reason    string    `json:"reason,omitempty"`
 	Release   int       `json:"release"`
 	Machine   string    `json:"machine,omitempty"`

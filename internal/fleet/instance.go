@@ -39,6 +39,7 @@ type Instance struct {
 	where   string    // the address at which the app listens in vain
 	boot    string    // the guest's own account of its boot
 	over    bool      // EventGone or EventHung has come
+	unseen  string    // why it is not known whether the machine runs; empty: it is
 	up      time.Time // since when the app listens; zero: it does not
 	exits   int       // ends of the app in succession
 	crashes int       // ends of the app in all
@@ -90,6 +91,10 @@ func (i *Instance) watch(e core.Event) {
 		i.say(e, e.Line)
 	case core.EventStats:
 		i.stats = e.Stats
+	case core.EventUnseen:
+		i.unseen = progress.Printable(e.Detail)
+	case core.EventSeen:
+		i.unseen = ""
 	case core.EventHung:
 		i.say(e, "the machine does not answer: "+e.Detail)
 		i.finish("it does not answer: " + e.Detail)

@@ -62,12 +62,12 @@ func (h host) noKVM() string {
 
 // chooseAccel asks libvirt and the host how machines can run. To answer, libvirt starts QEMU, which takes seconds, and
 // keeps the answer.
-func (d *Driver) chooseAccel(uri, want string) (string, error) {
-	h := host{local: isLocal(uri), platform: d.platform}
+func (d *Driver) chooseAccel(l *link, want string) (string, error) {
+	h := host{local: isLocal(d.session.uri), platform: d.platform}
 	var refused error
 	for _, kind := range []string{accelQEMU, accelKVM} {
 		// Rejected: GetCapabilities, which starts the emulators of every architecture.
-		if _, err := d.conn.GetDomainCapabilities("", h.Arch, h.Machine, kind, 0); err != nil {
+		if _, err := l.conn.GetDomainCapabilities("", h.Arch, h.Machine, kind, 0); err != nil {
 			refused = errors.Join(refused, err)
 		} else {
 			h.offered = append(h.offered, kind)

@@ -135,8 +135,8 @@ func escape(s string) (string, error) {
 	return b.String(), err
 }
 
-// mark reads gitd's element from a domain. core.ErrNotFound says that the domain is not this gitd's.
-func (d *Driver) mark(dom *libvirt.Domain) (core.Machine, error) {
+// mark reads gitd's element from a domain. core.ErrNotFound says that the domain is not this owner's.
+func mark(dom *libvirt.Domain, owner string) (core.Machine, error) {
 	id, err := dom.GetName()
 	if err != nil {
 		return core.Machine{}, err
@@ -148,7 +148,7 @@ func (d *Driver) mark(dom *libvirt.Domain) (core.Machine, error) {
 	case err != nil:
 		return core.Machine{}, fmt.Errorf("domain %q: %w", id, err)
 	}
-	return parseMark(id, d.owner, text)
+	return parseMark(id, owner, text)
 }
 
 func parseMark(id, owner, text string) (core.Machine, error) {

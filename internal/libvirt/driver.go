@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 	"libvirt.org/go/libvirt"
 
+	"github.com/nodeos-dev/gitd/internal/background"
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
@@ -23,13 +25,13 @@ type Config struct {
 	Log   zerolog.Logger
 }
 
-// Driver implements fleet.Driver on one libvirt connection.
+// Driver implements fleet.Driver on one libvirt.
 type Driver struct {
 	machineFiles
 	watches
 
-	conn     *libvirt.Connect
-	callback *int   // what subscribe has registered; nil: nothing
+	session  *session
+	strays   strays
 	owner    string // marks the domains of this gitd: the path of its state folder
 	accel    string
 	platform platform
@@ -37,7 +39,7 @@ type Driver struct {
 	log      zerolog.Logger
 	tune     func(*domain) // changes a domain before it is made, for measurements; nil: nothing
 
-	work sync.WaitGroup // what runs beside the event loop and uses conn
+	work sync.WaitGroup // what runs beside the event loop and asks libvirt
 }
 
 // New connects to libvirt and asks it once what it can do, so that the first push does not wait for that. It starts
@@ -72,42 +74,50 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	if err := startEventLoop(cfg.Log, filepath.Join(core.StateDir(owner).Libvirt(), "libvirt.log")); err != nil {
 		return nil, fmt.Errorf("libvirt's event loop: %w", err)
 	}
-	if d.conn, err = connect(ctx, uri); err != nil {
+	if err := d.connect(ctx, uri); err != nil {
 		return nil, err
 	}
-	if err := d.takeOver(ctx, cfg.URI); err != nil {
-		return nil, errors.Join(err, d.Close())
-	}
-	if err := d.attach(uri, cfg.Accel); err != nil {
+	if err := d.session.with(ctx, func(l *link) error { return d.begin(ctx, l, cfg) }); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-// attach registers for the events of the connection, finds out what libvirt can do, and removes what ended machines
-// have left.
-func (d *Driver) attach(uri, accel string) (err error) {
-	if err := d.subscribe(); err != nil {
+// connect begins the session.
+func (d *Driver) connect(ctx context.Context, uri string) error {
+	d.session = &session{
+		uri: uri, daemon: !d.embedded, log: d.log, work: background.New(),
+		lifecycle: d.lifecycle, lost: d.lose, resume: d.resume,
+	}
+	return d.session.open(ctx)
+}
+
+// begin finds out what libvirt can do, refuses what cannot work, and removes what ended machines have left.
+func (d *Driver) begin(ctx context.Context, l *link, cfg Config) (err error) {
+	if err := d.takeOver(ctx, cfg.URI); err != nil {
+		return err
+	}
+	if d.accel, err = d.chooseAccel(l, cfg.Accel); err != nil {
 		return err
 	}
 	if !d.embedded {
-		d.watchConnection()
+		if err := d.checkSight(l); err != nil {
+			return err
+		}
 	}
-	if d.accel, err = d.chooseAccel(uri, accel); err != nil {
-		return err
-	}
-	d.firmware = d.platform.firmware(uri)
-	return d.sweep()
+	d.remember(cfg.URI)
+	d.firmware = d.platform.firmware(d.session.uri)
+	return d.sweep(l)
 }
 
 // sweep removes the files of machines that ended while no gitd ran, for example together with the host.
-func (d *Driver) sweep() error {
+func (d *Driver) sweep(l *link) error {
 	folders, err := os.ReadDir(d.state.Machines())
 	if err != nil {
 		return err
 	}
 	for _, f := range folders {
-		dom, _, err := d.find(f.Name())
+		dom, _, err := d.find(l, f.Name())
 		if err == nil {
 			free(dom)
 			continue
@@ -122,72 +132,57 @@ func (d *Driver) sweep() error {
 	return nil
 }
 
-// subscribe registers lifecycle for the events of all domains.
-func (d *Driver) subscribe() error {
-	id, err := d.conn.DomainEventLifecycleRegister(nil, func(_ *libvirt.Connect, dom *libvirt.Domain, e *libvirt.DomainEventLifecycle) {
-		if name, err := dom.GetName(); err == nil {
-			d.lifecycle(name, e)
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("libvirt's lifecycle events: %w", err)
-	}
-	d.callback = &id
-	return nil
-}
-
-// watchConnection logs that the connection to a libvirt daemon is lost.
-func (d *Driver) watchConnection() {
-	err := d.conn.RegisterCloseCallback(func(_ *libvirt.Connect, reason libvirt.ConnectCloseReason) {
-		if reason != libvirt.CONNECT_CLOSE_REASON_CLIENT {
-			d.log.Error().Int("reason", int(reason)).Msg("the connection to libvirt is lost; machines go on, restart gitd to see them again")
-		}
-	})
-	if err != nil {
-		d.log.Debug().Err(err).Msg("libvirt does not report a lost connection")
-	}
-}
-
 // Accel is how machines run: "kvm" or "qemu" (emulation).
 func (d *Driver) Accel() string { return d.accel }
 
+// Away says why libvirt cannot be reached, and since when. An empty text says that it can.
+func (d *Driver) Away() (why string, since time.Time) { return d.session.away() }
+
 // Capacity is what the host has on which machines run; zero fields are not known.
-func (d *Driver) Capacity() core.Resources {
-	info, err := d.conn.GetNodeInfo()
+func (d *Driver) Capacity() (r core.Resources) {
+	err := d.session.with(context.Background(), func(l *link) error {
+		info, err := l.conn.GetNodeInfo()
+		if err == nil {
+			r = core.Resources{MemoryMiB: int(info.Memory >> 10), CPUs: int(info.Cpus)}
+		}
+		return err
+	})
 	if err != nil {
 		d.log.Debug().Err(err).Msg("libvirt does not say what its host has")
-		return core.Resources{}
 	}
-	return core.Resources{MemoryMiB: int(info.Memory >> 10), CPUs: int(info.Cpus)}
+	return r
 }
 
 // Close stops watching the machines and closes the connection to libvirt. The machines go on.
 func (d *Driver) Close() error {
+	d.session.work.Close() // no machine is found again from now on
 	d.letGo()
 	d.work.Wait()
-	var err error
-	if d.callback != nil {
-		err = d.conn.DomainEventDeregister(*d.callback)
-	}
-	if _, closeErr := d.conn.Close(); closeErr != nil {
-		err = errors.Join(err, closeErr)
-	}
-	return err
+	return d.session.close()
 }
 
 // List implements fleet.Driver.
-func (d *Driver) List(context.Context) ([]core.Machine, error) {
-	domains, err := d.conn.ListAllDomains(libvirt.CONNECT_LIST_DOMAINS_ACTIVE)
+func (d *Driver) List(ctx context.Context) (ours []core.Machine, err error) {
+	err = d.session.with(ctx, func(l *link) (err error) {
+		ours, err = list(l.conn, d.owner, d.log)
+		return err
+	})
+	return ours, err
+}
+
+// list returns the machines of an owner.
+func list(conn *libvirt.Connect, owner string, log zerolog.Logger) ([]core.Machine, error) {
+	domains, err := conn.ListAllDomains(libvirt.CONNECT_LIST_DOMAINS_ACTIVE)
 	if err != nil {
 		return nil, fmt.Errorf("list domains: %w", err)
 	}
 	var ours []core.Machine
 	for _, dom := range domains {
-		m, err := d.mark(&dom)
+		m, err := mark(&dom, owner)
 		if err == nil {
 			ours = append(ours, m)
 		} else if !errors.Is(err, core.ErrNotFound) {
-			d.log.Warn().Err(err).Msg("domain cannot be read")
+			log.Warn().Err(err).Msg("domain cannot be read")
 		}
 		free(&dom)
 	}
@@ -195,15 +190,15 @@ func (d *Driver) List(context.Context) ([]core.Machine, error) {
 }
 
 // find returns a running domain of this gitd, or core.ErrNotFound. The caller frees it.
-func (d *Driver) find(id string) (*libvirt.Domain, core.Machine, error) {
-	dom, err := d.conn.LookupDomainByName(id)
+func (d *Driver) find(l *link, id string) (*libvirt.Domain, core.Machine, error) {
+	dom, err := l.conn.LookupDomainByName(id)
 	if isCode(err, libvirt.ERR_NO_DOMAIN) {
 		return nil, core.Machine{}, fmt.Errorf("machine %s: %w", id, core.ErrNotFound)
 	}
 	if err != nil {
 		return nil, core.Machine{}, fmt.Errorf("machine %s: %w", id, err)
 	}
-	m, err := d.mark(dom)
+	m, err := mark(dom, d.owner)
 	if err != nil {
 		free(dom)
 		return nil, m, fmt.Errorf("machine %s: %w", id, err)

@@ -28,15 +28,18 @@ func (d *Driver) outOfRoom(m *machine) {
 		return
 	case <-time.After(roomPeriod):
 	}
-	dom, _, err := d.find(m.id)
+	err := d.session.with(d.session.work.Context(), func(l *link) error {
+		dom, _, err := d.find(l, m.id)
+		if err != nil {
+			return core.IgnoreMissing(err)
+		}
+		defer free(dom)
+		if !stopped(dom) {
+			return nil // somebody else has let it go on
+		}
+		return dom.Resume()
+	})
 	if err != nil {
-		return // the machine is gone
-	}
-	defer free(dom)
-	if !stopped(dom) {
-		return // somebody else has let it go on
-	}
-	if err := dom.Resume(); err != nil {
 		m.log.Error().Err(err).Msg("a machine that waited for room on the disk does not go on")
 	}
 }

@@ -18,7 +18,7 @@ func (f machineFiles) usedFile() string { return filepath.Join(f.state.Libvirt()
 
 // takeOver refuses to begin where machines of this state folder run on another driver: this one does not see them,
 // would start their apps a second time, and two QEMUs would write to one volume. given is the URI as it was given to
-// gitd, which is remembered when nothing is in the way.
+// gitd.
 func (d *Driver) takeOver(ctx context.Context, given string) error {
 	before, err := os.ReadFile(d.usedFile())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -37,10 +37,14 @@ func (d *Driver) takeOver(ctx context.Context, given string) error {
 			"Stop them with it first: `gitd serve --state %[3]s --libvirt %[4]s`, and once it is ready `gitd halt --state %[3]s`; "+
 			"then start this one again", driverName(given), strings.Join(others, ", "), shellWord(d.owner), shellWord(used))
 	}
+	return nil
+}
+
+// remember notes the URI of the driver that runs the machines from now on.
+func (d *Driver) remember(given string) {
 	if err := os.WriteFile(d.usedFile(), []byte(given+"\n"), 0o600); err != nil {
 		d.log.Warn().Err(err).Msg("which libvirt driver is used is not remembered; the next start looks for other machines again")
 	}
-	return nil
 }
 
 // others are the machines of d's state folder that run elsewhere: on this host, by its processes, and on the host that
@@ -71,8 +75,7 @@ func remoteMachines(ctx context.Context, d *Driver, uri string) (ids []string, e
 		return nil, fmt.Errorf("machines of this state folder may still run where they did before: %w; "+
 			"if that host is gone for good, remove %s", err, d.usedFile())
 	}
-	there := &Driver{conn: conn, owner: d.owner, log: d.log}
-	machines, err := there.List(ctx)
+	machines, err := list(conn, d.owner, d.log)
 	for _, m := range machines {
 		ids = append(ids, m.ID)
 	}

@@ -10,14 +10,28 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/latch"
 )
 
 // powerOffTime is what an emulated guest needs to power off, beyond the app's grace.
 const powerOffTime = 5 * time.Second
 
 // Adopt implements fleet.Driver.
-func (d *Driver) Adopt(_ context.Context, id string, w core.Watch) (core.Machine, error) {
-	dom, got, err := d.find(id)
+func (d *Driver) Adopt(ctx context.Context, id string, w core.Watch) (got core.Machine, err error) {
+	for range 2 { // a second time where libvirt went away meanwhile: a machine that is not adopted is replaced
+		err = d.session.with(ctx, func(l *link) (err error) {
+			got, err = d.adopt(l, id, w)
+			return err
+		})
+		if !errors.Is(err, errAway) {
+			break
+		}
+	}
+	return got, err
+}
+
+func (d *Driver) adopt(l *link, id string, w core.Watch) (core.Machine, error) {
+	dom, got, err := d.find(l, id)
 	if err != nil {
 		return got, err
 	}
@@ -28,7 +42,7 @@ func (d *Driver) Adopt(_ context.Context, id string, w core.Watch) (core.Machine
 	if err := d.add(m); err != nil {
 		return got, err
 	}
-	if err := d.greet(dom, m); err != nil {
+	if err := d.greet(l, dom, m); err != nil {
 		d.forget(m)
 		m.leave()
 		return got, fmt.Errorf("adopt machine %s: %w", id, err)
@@ -38,15 +52,18 @@ func (d *Driver) Adopt(_ context.Context, id string, w core.Watch) (core.Machine
 }
 
 // greet opens the channel of a machine that runs, and asks for its state.
-func (d *Driver) greet(dom *libvirt.Domain, m *machine) error {
+func (d *Driver) greet(l *link, dom *libvirt.Domain, m *machine) error {
 	if err := d.dropStaleLock(m.id); err != nil {
 		return err
 	}
-	c, err := openChannel(d.conn, dom)
+	c, err := openChannel(l.conn, dom)
 	if err != nil {
 		return err
 	}
 	m.connect(c, d.forget)
+	if latch.Closed(l.over) { // perhaps before m had a channel to give up
+		return errLost
+	}
 	if stopped(dom) {
 		d.work.Go(func() { d.outOfRoom(m) })
 	}
@@ -57,23 +74,39 @@ func (d *Driver) greet(dom *libvirt.Domain, m *machine) error {
 
 // Stop implements fleet.Driver.
 func (d *Driver) Stop(ctx context.Context, id string, grace time.Duration) error {
-	dom, _, err := d.find(id)
+	err := d.session.with(ctx, func(l *link) error {
+		dom, _, err := d.find(l, id)
+		if err == nil {
+			free(dom)
+		}
+		return err
+	})
 	if errors.Is(err, core.ErrNotFound) {
 		return d.removeFilesOf(id)
 	}
 	if err != nil {
 		return err
 	}
-	defer free(dom)
 	if grace > 0 {
 		if err := d.ask(ctx, id, grace); err != nil {
 			d.log.Warn().Err(err).Str("machine", id).Msg("machine does not power off, and is ended")
 		}
 	}
-	if err := destroy(dom); err != nil {
+	// libvirt may have gone away and come back since.
+	if err := d.session.with(ctx, func(l *link) error { return d.remove(l, id) }); err != nil {
 		return fmt.Errorf("stop machine %s: %w", id, plain(err))
 	}
 	return d.removeFilesOf(id)
+}
+
+// remove ends a machine at once. It is no error if it is gone.
+func (d *Driver) remove(l *link, id string) error {
+	dom, _, err := d.find(l, id)
+	if err != nil {
+		return core.IgnoreMissing(err)
+	}
+	defer free(dom)
+	return destroy(dom)
 }
 
 // ask asks the guest to power off, and waits until it has, or until its time is over.

@@ -25,19 +25,16 @@ func TestOwnership(t *testing.T) {
 	if err := startEventLoop(log, filepath.Join(state.Libvirt(), "libvirt.log")); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := connect(t.Context(), "test:///default") // has a domain "test"
-	if err != nil {
+	d := &Driver{machineFiles: machineFiles{state: state}, owner: "/ours", log: log}
+	if err := d.connect(t.Context(), "test:///default"); err != nil { // has a domain "test"
 		t.Fatal(err)
 	}
-	d := &Driver{conn: conn, machineFiles: machineFiles{state: state}, owner: "/ours", log: log}
+	conn := d.session.now.conn
 	t.Cleanup(func() {
 		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	if err := d.subscribe(); err != nil {
-		t.Fatal(err)
-	}
 	create(t, conn, "shop-v1-aa", "/ours")
 	create(t, conn, "shop-v2-bb", "/theirs")
 
