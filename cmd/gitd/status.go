@@ -20,7 +20,10 @@ func hostStatus(state string, driver *libvirt.Driver) func() (cli.HostStatus, er
 	started := time.Now()
 	return func() (cli.HostStatus, error) {
 		s := cli.HostStatus{Accel: driver.Accel(), Started: started, CPUs: runtime.NumCPU()}
-		s.Away, s.AwaySince = driver.Away()
+		if why, since := driver.Away(); why != "" {
+			s.Away = fmt.Sprintf("which may have ended: libvirt is away since %s (%s), and gitd connects to it by itself",
+				since.Format(time.RFC3339), why)
+		}
 		var name unix.Utsname
 		if err := unix.Uname(&name); err != nil {
 			return s, err

@@ -93,8 +93,7 @@ func newPSRow(s fleet.AppStatus) psRow {
 	return row
 }
 
-// psText is one line of a table, why the app does not run if it does not, and
-// what is being deployed.
+// psText is one line of a table, why the app does not run if it does not, and what is being deployed.
 func (c runCommands) psText(s fleet.AppStatus) error {
 	memory, cpu := "-", "-"
 	if u := s.Stats; u != nil {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -9,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeos-dev/gitd/internal/deploy"
-	"github.com/nodeos-dev/gitd/internal/fleet"
 	"github.com/nodeos-dev/gitd/internal/terminal"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
@@ -17,8 +17,7 @@ import (
 // HostStatus is how the host is. Sizes are in bytes.
 type HostStatus struct {
 	Accel           string // how machines run: "kvm" or "qemu"
-	Away            string // why libvirt, which runs them, cannot be reached; empty: it can
-	AwaySince       time.Time
+	Away            string // why it is not known which machines run; empty: it is
 	Kernel          string // the host's
 	Started         time.Time
 	CPUs            int
@@ -31,8 +30,7 @@ type HostStatus struct {
 type statusRow struct {
 	Version         string     `json:"version"`
 	Accel           string     `json:"accel"`
-	Away            string     `json:"libvirt_away,omitempty"` // why
-	AwaySince       time.Time  `json:"libvirt_away_since,omitzero"`
+	Away            string     `json:"away,omitempty"` // why it is not known which machines run
 	Kernel          string     `json:"kernel"`
 	Started         time.Time  `json:"started"`
 	CPUs            int        `json:"cpus"`
@@ -42,7 +40,6 @@ type statusRow struct {
 	DiskFree        uint64     `json:"disk_free"`
 	Apps            int        `json:"apps"`
 	Machines        int        `json:"machines"`
-	Unseen          int        `json:"machines_unseen"` // of these, those that may have ended: libvirt is away
 	MachineMemory   int64      `json:"machine_memory"` // what the guests use
 	BuildLimit      int        `json:"build_limit"`
 	Builds          []queueRow `json:"builds"`
@@ -94,16 +91,13 @@ func (c hostCommands) statusRow(ctx context.Context) (statusRow, error) {
 	}
 	o := c.Core.Overview()
 	row := statusRow{
-		Version: c.Version, Accel: h.Accel, Away: h.Away, AwaySince: h.AwaySince, Kernel: h.Kernel, Started: h.Started, CPUs: h.CPUs,
+		Version: c.Version, Accel: h.Accel, Away: h.Away, Kernel: h.Kernel, Started: h.Started, CPUs: h.CPUs,
 		MemoryTotal: h.MemoryTotal, MemoryAvailable: h.MemoryAvailable, DiskTotal: h.DiskTotal, DiskFree: h.DiskFree,
 		Apps: len(all), BuildLimit: o.BuildLimit, Builds: queueRows(o.Builds), Queue: queueRows(o.Queue), HostKeys: c.HostKeys,
 	}
 	for _, s := range all {
 		if s.Machine != "" {
 			row.Machines++
-		}
-		if s.State == fleet.Unseen {
-			row.Unseen++
 		}
 		if s.Stats != nil {
 			row.MachineMemory += s.Stats.MemoryUsed
@@ -120,11 +114,8 @@ func (s statusRow) cells() [][]string {
 		{"memory", fmt.Sprintf("%s available of %s", units.Bytes(int64(s.MemoryAvailable)), units.Bytes(int64(s.MemoryTotal)))},
 		{"disk", fmt.Sprintf("%s free of %s", units.Bytes(int64(s.DiskFree)), units.Bytes(int64(s.DiskTotal)))},
 		{"apps", strconv.Itoa(s.Apps)},
-		{"machines", s.machines()},
+		{"machines", fmt.Sprintf("%d, %s", s.Machines, cmp.Or(s.Away, "using "+units.Bytes(s.MachineMemory)))},
 		{"builds", fmt.Sprintf("%d of %d at a time", len(s.Builds), s.BuildLimit)},
-	}
-	if s.Away != "" {
-		rows = append(rows, []string{"libvirt", fmt.Sprintf("went away %s: %s; gitd connects to it by itself", terminal.Ago(s.AwaySince), s.Away)})
 	}
 	for _, k := range s.HostKeys {
 		rows = append(rows, []string{"host key", k})
@@ -133,13 +124,6 @@ func (s statusRow) cells() [][]string {
 		rows = append(rows, []string{"queue", q.String()})
 	}
 	return rows
-}
-
-func (s statusRow) machines() string {
-	if s.Unseen > 0 {
-		return fmt.Sprintf("%d, of which %d may have ended: libvirt is away", s.Machines, s.Unseen)
-	}
-	return fmt.Sprintf("%d, using %s", s.Machines, units.Bytes(s.MachineMemory))
 }
 
 // String is the entry as a line for people.

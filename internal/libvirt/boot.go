@@ -12,7 +12,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
-	"github.com/nodeos-dev/gitd/internal/latch"
+	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
@@ -31,22 +31,22 @@ func (d *Driver) Boot(ctx context.Context, spec core.MachineSpec, w core.Watch) 
 		return core.Machine{}, err
 	}
 	var got core.Machine
-	err = d.session.with(ctx, func(l *link) (err error) {
+	err = d.session.With(ctx, func(l *session.Link) (err error) {
 		got, err = d.boot(ctx, l, spec, m)
 		return err
 	})
 	if err != nil {
-		if errors.Is(err, errAway) {
+		if errors.Is(err, session.ErrAway) {
 			d.strays.add(spec.ID)
 		}
 		d.forget(m)
 		m.leave()
-		return core.Machine{}, errors.Join(fmt.Errorf("boot machine %s: %w", spec.ID, plain(err)), d.removeFiles(spec.ID))
+		return core.Machine{}, errors.Join(fmt.Errorf("boot machine %s: %w", spec.ID, session.Plain(err)), d.removeFiles(spec.ID))
 	}
 	return got, nil
 }
 
-func (d *Driver) boot(ctx context.Context, l *link, spec core.MachineSpec, m *machine) (core.Machine, error) {
+func (d *Driver) boot(ctx context.Context, l *session.Link, spec core.MachineSpec, m *machine) (core.Machine, error) {
 	if err := errors.Join(d.makeFiles(spec.ID), d.shareVolumes(spec.Disks)); err != nil {
 		return core.Machine{}, err
 	}
@@ -56,7 +56,7 @@ func (d *Driver) boot(ctx context.Context, l *link, spec core.MachineSpec, m *ma
 	}
 	m.running = time.Now()
 	defer free(dom)
-	c, err := openChannel(l.conn, dom)
+	c, err := openChannel(l.Conn, dom)
 	if err == nil && ctx.Err() != nil {
 		err = errors.Join(ctx.Err(), c.Close())
 	}
@@ -64,8 +64,8 @@ func (d *Driver) boot(ctx context.Context, l *link, spec core.MachineSpec, m *ma
 		return core.Machine{}, errors.Join(err, destroy(dom))
 	}
 	m.connect(c, d.forget)
-	if latch.Closed(l.over) { // perhaps before m had a channel to give up
-		return core.Machine{}, errLost
+	if l.Over() { // perhaps before m had a channel to give up
+		return core.Machine{}, session.ErrLost
 	}
 	got := core.Machine{ID: spec.ID, App: spec.App, Release: spec.Release, Addr: net.addr(), Started: m.since}
 	d.lengthenQueue(got)
@@ -73,7 +73,7 @@ func (d *Driver) boot(ctx context.Context, l *link, spec core.MachineSpec, m *ma
 }
 
 // create starts the domain on a free port.
-func (d *Driver) create(ctx context.Context, l *link, spec core.MachineSpec, m *machine) (*libvirt.Domain, userNetwork, error) {
+func (d *Driver) create(ctx context.Context, l *session.Link, spec core.MachineSpec, m *machine) (*libvirt.Domain, userNetwork, error) {
 	var clash error
 	for range portTries {
 		if err := ctx.Err(); err != nil {
@@ -92,7 +92,7 @@ func (d *Driver) create(ctx context.Context, l *link, spec core.MachineSpec, m *
 			return nil, net, err
 		}
 		m.start.Network = net.guest()
-		dom, err := l.conn.DomainCreateXML(text, 0)
+		dom, err := l.Conn.DomainCreateXML(text, 0)
 		if err == nil || !isPortClash(err) {
 			return dom, net, err
 		}

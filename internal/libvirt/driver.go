@@ -11,10 +11,9 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
-	"libvirt.org/go/libvirt"
 
-	"github.com/nodeos-dev/gitd/internal/background"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
 // Config says where machines run.
@@ -30,9 +29,9 @@ type Driver struct {
 	machineFiles
 	watches
 
-	session  *session
+	session  *session.Session
 	strays   strays
-	owner    string // marks the domains of this gitd: the path of its state folder
+	owner    owner
 	accel    string
 	platform platform
 	firmware string
@@ -46,7 +45,7 @@ type Driver struct {
 // libvirt's event loop, which runs to the end of the process. So does the embedded driver, and a process can have only
 // one state folder for it.
 func New(ctx context.Context, cfg Config) (*Driver, error) {
-	owner, err := filepath.Abs(string(cfg.State))
+	path, err := filepath.Abs(string(cfg.State))
 	if err != nil {
 		return nil, err
 	}
@@ -55,7 +54,7 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 		return nil, err
 	}
 	d := &Driver{
-		platform: here, owner: owner, log: cfg.Log,
+		platform: here, owner: owner(path), log: cfg.Log,
 		machineFiles: machineFiles{state: cfg.State, embedded: cfg.URI == "" || strings.HasPrefix(cfg.URI, "qemu:///embed")},
 	}
 	uri := cfg.URI
@@ -66,34 +65,33 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 		if d.qemu, err = prepareEmbedded(uri); err != nil {
 			return nil, err
 		}
-		if err := d.qemu.reach(owner); err != nil {
+		if err := d.qemu.reach(path); err != nil {
 			return nil, err
 		}
 		d.qemu.shareKVM(cfg.Log)
 	}
-	if err := startEventLoop(cfg.Log, filepath.Join(core.StateDir(owner).Libvirt(), "libvirt.log")); err != nil {
+	if err := session.StartEventLoop(cfg.Log, filepath.Join(core.StateDir(path).Libvirt(), "libvirt.log")); err != nil {
 		return nil, fmt.Errorf("libvirt's event loop: %w", err)
 	}
-	if err := d.connect(ctx, uri); err != nil {
+	if err := open(ctx, d, uri); err != nil {
 		return nil, err
 	}
-	if err := d.session.with(ctx, func(l *link) error { return d.begin(ctx, l, cfg) }); err != nil {
+	if err := d.session.With(ctx, func(l *session.Link) error { return d.begin(ctx, l, cfg) }); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-// connect begins the session.
-func (d *Driver) connect(ctx context.Context, uri string) error {
-	d.session = &session{
-		uri: uri, daemon: !d.embedded, log: d.log, work: background.New(),
-		lifecycle: d.lifecycle, lost: d.lose, resume: d.resume,
-	}
-	return d.session.open(ctx)
+// open begins the session of d.
+func open(ctx context.Context, d *Driver, uri string) (err error) {
+	d.session, err = session.Open(ctx, session.Config{
+		URI: uri, Daemon: !d.embedded, Log: d.log, Lifecycle: d.lifecycle, Lost: d.unsee, Resume: d.resume,
+	})
+	return err
 }
 
 // begin finds out what libvirt can do, refuses what cannot work, and removes what ended machines have left.
-func (d *Driver) begin(ctx context.Context, l *link, cfg Config) (err error) {
+func (d *Driver) begin(ctx context.Context, l *session.Link, cfg Config) (err error) {
 	if err := d.takeOver(ctx, cfg.URI); err != nil {
 		return err
 	}
@@ -101,23 +99,24 @@ func (d *Driver) begin(ctx context.Context, l *link, cfg Config) (err error) {
 		return err
 	}
 	if !d.embedded {
-		if err := d.checkSight(l); err != nil {
+		see := sight{d.session.URI, core.StateDir(d.owner), d.accel, d.platform}
+		if err := see.check(l); err != nil {
 			return err
 		}
 	}
-	d.remember(cfg.URI)
-	d.firmware = d.platform.firmware(d.session.uri)
+	d.remember(cfg.URI, d.log)
+	d.firmware = d.platform.firmware(d.session.URI)
 	return d.sweep(l)
 }
 
 // sweep removes the files of machines that ended while no gitd ran, for example together with the host.
-func (d *Driver) sweep(l *link) error {
+func (d *Driver) sweep(l *session.Link) error {
 	folders, err := os.ReadDir(d.state.Machines())
 	if err != nil {
 		return err
 	}
 	for _, f := range folders {
-		dom, _, err := d.find(l, f.Name())
+		dom, _, err := d.owner.find(l, f.Name())
 		if err == nil {
 			free(dom)
 			continue
@@ -136,12 +135,12 @@ func (d *Driver) sweep(l *link) error {
 func (d *Driver) Accel() string { return d.accel }
 
 // Away says why libvirt cannot be reached, and since when. An empty text says that it can.
-func (d *Driver) Away() (why string, since time.Time) { return d.session.away() }
+func (d *Driver) Away() (why string, since time.Time) { return d.session.Away() }
 
 // Capacity is what the host has on which machines run; zero fields are not known.
 func (d *Driver) Capacity() (r core.Resources) {
-	err := d.session.with(context.Background(), func(l *link) error {
-		info, err := l.conn.GetNodeInfo()
+	err := d.session.With(context.Background(), func(l *session.Link) error {
+		info, err := l.Conn.GetNodeInfo()
 		if err == nil {
 			r = core.Resources{MemoryMiB: int(info.Memory >> 10), CPUs: int(info.Cpus)}
 		}
@@ -155,61 +154,17 @@ func (d *Driver) Capacity() (r core.Resources) {
 
 // Close stops watching the machines and closes the connection to libvirt. The machines go on.
 func (d *Driver) Close() error {
-	d.session.work.Close() // no machine is found again from now on
+	d.session.Settle() // no machine is found again from now on
 	d.letGo()
 	d.work.Wait()
-	return d.session.close()
+	return d.session.Close()
 }
 
 // List implements fleet.Driver.
 func (d *Driver) List(ctx context.Context) (ours []core.Machine, err error) {
-	err = d.session.with(ctx, func(l *link) (err error) {
-		ours, err = list(l.conn, d.owner, d.log)
+	err = d.session.With(ctx, func(l *session.Link) (err error) {
+		ours, err = d.owner.list(l.Conn, d.log)
 		return err
 	})
 	return ours, err
 }
-
-// list returns the machines of an owner.
-func list(conn *libvirt.Connect, owner string, log zerolog.Logger) ([]core.Machine, error) {
-	domains, err := conn.ListAllDomains(libvirt.CONNECT_LIST_DOMAINS_ACTIVE)
-	if err != nil {
-		return nil, fmt.Errorf("list domains: %w", err)
-	}
-	var ours []core.Machine
-	for _, dom := range domains {
-		m, err := mark(&dom, owner)
-		if err == nil {
-			ours = append(ours, m)
-		} else if !errors.Is(err, core.ErrNotFound) {
-			log.Warn().Err(err).Msg("domain cannot be read")
-		}
-		free(&dom)
-	}
-	return ours, nil
-}
-
-// find returns a running domain of this gitd, or core.ErrNotFound. The caller frees it.
-func (d *Driver) find(l *link, id string) (*libvirt.Domain, core.Machine, error) {
-	dom, err := l.conn.LookupDomainByName(id)
-	if isCode(err, libvirt.ERR_NO_DOMAIN) {
-		return nil, core.Machine{}, fmt.Errorf("machine %s: %w", id, core.ErrNotFound)
-	}
-	if err != nil {
-		return nil, core.Machine{}, fmt.Errorf("machine %s: %w", id, err)
-	}
-	m, err := mark(dom, d.owner)
-	if err != nil {
-		free(dom)
-		return nil, m, fmt.Errorf("machine %s: %w", id, err)
-	}
-	return dom, m, nil
-}
-
-func isCode(err error, code libvirt.ErrorNumber) bool {
-	var e libvirt.Error
-	return errors.As(err, &e) && e.Code == code
-}
-
-// free drops a reference, which can fail for an invalid one only.
-func free(dom *libvirt.Domain) { dom.Free() } //nolint:errcheck // only an invalid one fails

@@ -6,6 +6,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
 // roomPeriod is how long a machine stands still for want of room before it is tried again.
@@ -28,8 +29,8 @@ func (d *Driver) outOfRoom(m *machine) {
 		return
 	case <-time.After(roomPeriod):
 	}
-	err := d.session.with(d.session.work.Context(), func(l *link) error {
-		dom, _, err := d.find(l, m.id)
+	err := d.session.With(d.session.Context(), func(l *session.Link) error {
+		dom, _, err := d.owner.find(l, m.id)
 		if err != nil {
 			return core.IgnoreMissing(err)
 		}

@@ -210,12 +210,12 @@ func (m *machine) leave() {
 		return
 	}
 	m.lastAck()
-	m.shut(c)
+	shut(c, m.log)
 }
 
 // shut closes a channel.
-func (m *machine) shut(c io.Closer) {
+func shut(c io.Closer, log zerolog.Logger) {
 	if err := c.Close(); err != nil {
-		m.log.Debug().Err(err).Msg("close control channel")
+		log.Debug().Err(err).Msg("close control channel")
 	}
 }

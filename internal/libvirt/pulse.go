@@ -12,6 +12,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/latch"
+	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
 const (
@@ -86,8 +87,8 @@ func (m *machine) hung(limit time.Duration) {
 func (d *Driver) isPaused(id string) (paused bool) {
 	now, cancel := context.WithTimeout(context.Background(), 0)
 	defer cancel()
-	err := d.session.with(now, func(l *link) error {
-		dom, _, err := d.find(l, id)
+	err := d.session.With(now, func(l *session.Link) error {
+		dom, _, err := d.owner.find(l, id)
 		if err != nil {
 			return err
 		}
@@ -96,5 +97,5 @@ func (d *Driver) isPaused(id string) (paused bool) {
 		paused = err == nil && state == libvirt.DOMAIN_PAUSED
 		return err
 	})
-	return paused || errors.Is(err, errAway)
+	return paused || errors.Is(err, session.ErrAway)
 }

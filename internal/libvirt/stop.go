@@ -10,7 +10,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
-	"github.com/nodeos-dev/gitd/internal/latch"
+	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
 // powerOffTime is what an emulated guest needs to power off, beyond the app's grace.
@@ -19,19 +19,19 @@ const powerOffTime = 5 * time.Second
 // Adopt implements fleet.Driver.
 func (d *Driver) Adopt(ctx context.Context, id string, w core.Watch) (got core.Machine, err error) {
 	for range 2 { // a second time where libvirt went away meanwhile: a machine that is not adopted is replaced
-		err = d.session.with(ctx, func(l *link) (err error) {
+		err = d.session.With(ctx, func(l *session.Link) (err error) {
 			got, err = d.adopt(l, id, w)
 			return err
 		})
-		if !errors.Is(err, errAway) {
+		if !errors.Is(err, session.ErrAway) {
 			break
 		}
 	}
 	return got, err
 }
 
-func (d *Driver) adopt(l *link, id string, w core.Watch) (core.Machine, error) {
-	dom, got, err := d.find(l, id)
+func (d *Driver) adopt(l *session.Link, id string, w core.Watch) (core.Machine, error) {
+	dom, got, err := d.owner.find(l, id)
 	if err != nil {
 		return got, err
 	}
@@ -52,17 +52,17 @@ func (d *Driver) adopt(l *link, id string, w core.Watch) (core.Machine, error) {
 }
 
 // greet opens the channel of a machine that runs, and asks for its state.
-func (d *Driver) greet(l *link, dom *libvirt.Domain, m *machine) error {
+func (d *Driver) greet(l *session.Link, dom *libvirt.Domain, m *machine) error {
 	if err := d.dropStaleLock(m.id); err != nil {
 		return err
 	}
-	c, err := openChannel(l.conn, dom)
+	c, err := openChannel(l.Conn, dom)
 	if err != nil {
 		return err
 	}
 	m.connect(c, d.forget)
-	if latch.Closed(l.over) { // perhaps before m had a channel to give up
-		return errLost
+	if l.Over() { // perhaps before m had a channel to give up
+		return session.ErrLost
 	}
 	if stopped(dom) {
 		d.work.Go(func() { d.outOfRoom(m) })
@@ -74,8 +74,8 @@ func (d *Driver) greet(l *link, dom *libvirt.Domain, m *machine) error {
 
 // Stop implements fleet.Driver.
 func (d *Driver) Stop(ctx context.Context, id string, grace time.Duration) error {
-	err := d.session.with(ctx, func(l *link) error {
-		dom, _, err := d.find(l, id)
+	err := d.session.With(ctx, func(l *session.Link) error {
+		dom, _, err := d.owner.find(l, id)
 		if err == nil {
 			free(dom)
 		}
@@ -93,20 +93,10 @@ func (d *Driver) Stop(ctx context.Context, id string, grace time.Duration) error
 		}
 	}
 	// libvirt may have gone away and come back since.
-	if err := d.session.with(ctx, func(l *link) error { return d.remove(l, id) }); err != nil {
-		return fmt.Errorf("stop machine %s: %w", id, plain(err))
+	if err := d.session.With(ctx, func(l *session.Link) error { return d.owner.remove(l, id) }); err != nil {
+		return fmt.Errorf("stop machine %s: %w", id, session.Plain(err))
 	}
 	return d.removeFilesOf(id)
-}
-
-// remove ends a machine at once. It is no error if it is gone.
-func (d *Driver) remove(l *link, id string) error {
-	dom, _, err := d.find(l, id)
-	if err != nil {
-		return core.IgnoreMissing(err)
-	}
-	defer free(dom)
-	return destroy(dom)
 }
 
 // ask asks the guest to power off, and waits until it has, or until its time is over.
@@ -139,13 +129,4 @@ func (d *Driver) ask(ctx context.Context, id string, grace time.Duration) error 
 			return ctx.Err()
 		}
 	}
-}
-
-// destroy ends a domain at once. It is no error if the domain is gone.
-func destroy(dom *libvirt.Domain) error {
-	err := dom.Destroy()
-	if isCode(err, libvirt.ERR_NO_DOMAIN) || isCode(err, libvirt.ERR_OPERATION_INVALID) {
-		return nil
-	}
-	return err
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/latch"
+	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
 // A machine goes on while libvirt is away, and so does its app. What the guest says meanwhile waits in the guest. What
@@ -33,12 +34,12 @@ func (m *machine) unsee(why string) {
 	m.unseen = true
 	m.telling.Unlock()
 	if c != nil {
-		m.shut(c)
+		shut(c, m.log)
 	}
 }
 
-// see gives m, which libvirt shows again, a new channel, and asks the guest for its state. The guest says once more what
-// was not acknowledged, and what was told already is not told twice.
+// see gives m, which libvirt shows again, a new channel, and asks the guest for its state. The guest says once more
+// what was not acknowledged, and what was told already is not told twice.
 func (m *machine) see(c io.ReadWriteCloser, forget func(*machine)) {
 	m.telling.Lock()
 	m.unseen, m.greeting, m.begun = false, true, false
@@ -50,26 +51,18 @@ func (m *machine) see(c io.ReadWriteCloser, forget func(*machine)) {
 	m.send(guest.Message{Kind: guest.KindHello})
 }
 
-// hasRun reports whether the machine has had a channel.
-func (m *machine) hasRun() bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.cut != nil
-}
-
-// lose is called by the session when its connection is over. It gives up everything that came by it.
-func (d *Driver) lose(why string) {
-	for _, m := range d.all() {
-		m.unsee(why)
-	}
+// vanish reports the end of a machine that nobody follows.
+func (m *machine) vanish(how string, forget func(*machine)) {
+	m.end(ending{unseen: how})
+	m.finish(forget)
 }
 
 // resume is called by the session with a new connection, before the first call uses it. It finds the machines again:
 // those that ended meanwhile are reported, and those whose start was broken off are removed.
-func (d *Driver) resume(l *link) error {
+func (d *Driver) resume(l *session.Link) error {
 	var failed error
 	for _, id := range d.strays.take() {
-		if err := d.remove(l, id); err != nil {
+		if err := d.owner.remove(l, id); err != nil {
 			d.strays.add(id)
 			failed = errors.Join(failed, err)
 		}
@@ -79,7 +72,7 @@ func (d *Driver) resume(l *link) error {
 	}
 	seen, ended := 0, 0
 	for _, m := range d.all() {
-		if !m.hasRun() {
+		if !m.unseen { // it has had no channel; nobody else reads this now
 			continue // whoever starts it has lost the connection too, and gives up
 		}
 		runs, err := d.meet(l, m)
@@ -99,23 +92,23 @@ func (d *Driver) resume(l *link) error {
 }
 
 // meet finds a machine again, and reports whether it runs.
-func (d *Driver) meet(l *link, m *machine) (runs bool, err error) {
-	dom, _, err := d.find(l, m.id)
+func (d *Driver) meet(l *session.Link, m *machine) (runs bool, err error) {
+	dom, _, err := d.owner.find(l, m.id)
 	if errors.Is(err, core.ErrNotFound) {
-		d.over(m, "it ended while libvirt was away")
+		m.vanish("it ended while libvirt was away", d.forget)
 		return false, nil
 	}
 	if err != nil {
 		return false, err
 	}
 	defer free(dom)
-	c, err := openChannel(l.conn, dom)
+	c, err := openChannel(l.Conn, dom)
 	if err != nil {
-		if l.dead() {
+		if l.Dead() {
 			return false, err
 		}
 		// It has ended just now, or cannot be heard any more: the core sees to it that it is gone.
-		d.over(m, "its channel does not open again: "+plain(err).Error())
+		m.vanish("its channel does not open again: "+session.Plain(err).Error(), d.forget)
 		return false, nil
 	}
 	m.see(c, d.forget)
@@ -123,12 +116,6 @@ func (d *Driver) meet(l *link, m *machine) (runs bool, err error) {
 		d.work.Go(func() { d.outOfRoom(m) })
 	}
 	return true, nil
-}
-
-// over reports the end of a machine that nobody follows.
-func (d *Driver) over(m *machine, how string) {
-	m.end(ending{unseen: how})
-	m.finish(d.forget)
 }
 
 // strays are the machines whose start was broken off when libvirt went away: they may run. The zero value is ready to

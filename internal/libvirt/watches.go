@@ -49,6 +49,13 @@ func (w *watches) all() []*machine {
 	return slices.Collect(maps.Values(w.machines))
 }
 
+// unsee gives up the channels of all machines.
+func (w *watches) unsee(why string) {
+	for _, m := range w.all() {
+		m.unsee(why)
+	}
+}
+
 // letGo stops watching all machines, which go on.
 func (w *watches) letGo() {
 	w.mu.Lock()
