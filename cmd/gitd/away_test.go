@@ -39,6 +39,17 @@ func TestLibvirtAway(t *testing.T) {
 			hello(t, r)
 		})
 	}
+	t.Run("hangs", func(t *testing.T) {
+		machine, mark := r.qemus()[0].pid, r.mark()
+		l.signal(syscall.SIGSTOP)
+		r.says(t, `"message":"libvirt is away`, mark)
+		hello(t, r)
+		l.signal(syscall.SIGCONT)
+		r.says(t, `"message":"libvirt is back"`, mark)
+		if now := r.qemus(); len(now) != 1 || now[0].pid != machine {
+			t.Errorf("another machine serves: %+v", now)
+		}
+	})
 	t.Run("machine killed meanwhile", func(t *testing.T) {
 		away(t, r, l, syscall.SIGTERM)
 		if err := syscall.Kill(r.qemus()[0].pid, syscall.SIGKILL); err != nil {
@@ -92,7 +103,7 @@ func away(t *testing.T, r *rig, l *libvirtd, signal syscall.Signal) {
 	if err := unseen(r); err != nil {
 		t.Error(err)
 	}
-	if status := r.gitd("status"); !strings.Contains(status, "1, which may have ended: libvirt is away since ") {
+	if status := r.gitd("status"); !strings.Contains(status, "1, not seen: libvirt is away since ") {
 		t.Errorf("status does not say that libvirt is away:\n%s", status)
 	}
 }

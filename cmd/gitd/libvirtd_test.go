@@ -110,6 +110,13 @@ func (l *libvirtd) end(signal syscall.Signal) {
 	if l.cmd == nil {
 		return
 	}
+	l.signal(signal)
+	l.cmd.Wait() //nolint:errcheck // it was killed
+	l.cmd = nil
+}
+
+func (l *libvirtd) signal(signal syscall.Signal) {
+	l.t.Helper()
 	text, err := os.ReadFile(filepath.Join(l.dir, "pid"))
 	if err != nil {
 		l.t.Fatal(err)
@@ -121,6 +128,4 @@ func (l *libvirtd) end(signal syscall.Signal) {
 	if err := syscall.Kill(pid, signal); err != nil {
 		l.t.Fatal(err)
 	}
-	l.cmd.Wait() //nolint:errcheck // it was killed
-	l.cmd = nil
 }

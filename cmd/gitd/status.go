@@ -21,7 +21,7 @@ func hostStatus(state string, driver *libvirt.Driver) func() (cli.HostStatus, er
 	return func() (cli.HostStatus, error) {
 		s := cli.HostStatus{Accel: driver.Accel(), Started: started, CPUs: runtime.NumCPU()}
 		if why, since := driver.Away(); why != "" {
-			s.Away = fmt.Sprintf("which may have ended: libvirt is away since %s (%s), and gitd connects to it by itself",
+			s.Away = fmt.Sprintf("not seen: libvirt is away since %s (%s), and gitd connects to it by itself",
 				since.Format(time.RFC3339), why)
 		}
 		var name unix.Utsname
