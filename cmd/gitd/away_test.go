@@ -26,12 +26,12 @@ func TestLibvirtAway(t *testing.T) {
 	pushed(t, r, "shop")
 	for name, signal := range map[string]syscall.Signal{"restarted": syscall.SIGTERM, "killed": syscall.SIGKILL} {
 		t.Run(name, func(t *testing.T) {
-			machine := r.qemus()[0].pid
+			machine := alone(t, r)
 			away(t, r, l, signal)
 			hello(t, r)
 			back(t, r, l)
-			if now := r.qemus(); len(now) != 1 || now[0].pid != machine {
-				t.Errorf("another machine serves: %+v", now)
+			if now := alone(t, r); now != machine {
+				t.Errorf("another machine serves: %d, not %d", now, machine)
 			}
 			hello(t, r)
 			r.edit("shop", name, map[string]string{"note": name})
@@ -40,19 +40,20 @@ func TestLibvirtAway(t *testing.T) {
 		})
 	}
 	t.Run("hangs", func(t *testing.T) {
-		machine, mark := r.qemus()[0].pid, r.mark()
+		machine, mark := alone(t, r), r.mark()
 		l.signal(syscall.SIGSTOP)
 		r.says(t, `"message":"libvirt is away`, mark)
 		hello(t, r)
 		l.signal(syscall.SIGCONT)
 		r.says(t, `"message":"libvirt is back"`, mark)
-		if now := r.qemus(); len(now) != 1 || now[0].pid != machine {
-			t.Errorf("another machine serves: %+v", now)
+		if now := alone(t, r); now != machine {
+			t.Errorf("another machine serves: %d, not %d", now, machine)
 		}
 	})
 	t.Run("machine killed meanwhile", func(t *testing.T) {
+		machine := alone(t, r)
 		away(t, r, l, syscall.SIGTERM)
-		if err := syscall.Kill(r.qemus()[0].pid, syscall.SIGKILL); err != nil {
+		if err := syscall.Kill(machine, syscall.SIGKILL); err != nil {
 			t.Fatal(err)
 		}
 		mark := r.mark()
@@ -82,6 +83,23 @@ func TestLibvirtAway(t *testing.T) {
 		hello(t, r)
 	})
 	r.halt()
+}
+
+// alone waits until one machine is left, and returns its process.
+func alone(t *testing.T, r *rig) (pid int) {
+	t.Helper()
+	err := r.eventually(func() error {
+		all := r.qemus()
+		if len(all) != 1 {
+			return fmt.Errorf("%d machines run", len(all))
+		}
+		pid = all[0].pid
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pid
 }
 
 // says waits for a line of the log.

@@ -71,30 +71,40 @@ func (m *machine) connect(c io.ReadWriteCloser, forget func(*machine)) {
 
 // write sends a message to the guest, and waits until the guest takes it. If the guest does not read, write waits until
 // the channel is closed.
-func (m *machine) write(msg guest.Message) error {
+func (m *machine) write(msg guest.Message) error { return writeTo(m.channel(), msg) }
+
+// send is write for callers that must not wait. What does not go out on the channel of now does not on a later one.
+func (m *machine) send(msg guest.Message) {
+	c := m.channel()
+	go func() {
+		if err := writeTo(c, msg); err != nil && !errors.Is(err, errChannelClosed) {
+			m.log.Warn().Err(err).Str("kind", string(msg.Kind)).Msg("a message did not reach the guest")
+		}
+	}()
+}
+
+// channel is the control channel of now, or nil.
+func (m *machine) channel() io.Writer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.conn == nil {
+		return nil
+	}
+	return m.conn
+}
+
+func writeTo(c io.Writer, msg guest.Message) error {
+	if c == nil {
+		return errChannelClosed
+	}
 	b, err := guest.Encode(msg)
 	if err != nil {
 		return err
-	}
-	m.mu.Lock()
-	c := m.conn
-	m.mu.Unlock()
-	if c == nil {
-		return errChannelClosed
 	}
 	// The process before may have ended in the middle of a message. An empty line ends what it began, so that this
 	// message is not read as a part of that.
 	_, err = c.Write(append([]byte("\n"), b...))
 	return err
-}
-
-// send is write for callers that must not wait.
-func (m *machine) send(msg guest.Message) {
-	go func() {
-		if err := m.write(msg); err != nil && !errors.Is(err, errChannelClosed) {
-			m.log.Warn().Err(err).Str("kind", string(msg.Kind)).Msg("a message did not reach the guest")
-		}
-	}()
 }
 
 // follow turns the guest's messages into events until the machine is gone or let go of, or its channel is given up.

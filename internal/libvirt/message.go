@@ -34,7 +34,10 @@ func (m *machine) message(msg guest.Message) {
 	case guest.KindLog:
 		m.line(*msg.Log)
 	case guest.KindBeat:
-		m.compareClocks(time.Unix(0, msg.Beat.UnixNano))
+		// A guest's clock drifts, and it stands still while the machine is paused.
+		if time.Since(time.Unix(0, msg.Beat.UnixNano)).Abs() > clockSlack {
+			m.tellTime()
+		}
 	case guest.KindStats:
 		m.event(core.Event{Kind: core.EventStats, Stats: stats(*msg.Stats)})
 	case guest.KindFailed:
@@ -94,14 +97,6 @@ func (m *machine) line(l guest.Log) {
 	}
 	m.event(core.Event{Kind: core.EventLog, Time: at, Stream: stream, Line: l.Line})
 	m.acks.saw(l.Seq)
-}
-
-// compareClocks sends the guest the time if the guest's clock is off: it drifts, and it stands still while the machine
-// is paused.
-func (m *machine) compareClocks(theirs time.Time) {
-	if time.Since(theirs).Abs() > clockSlack {
-		m.tellTime()
-	}
 }
 
 func (m *machine) tellTime() {
