@@ -167,7 +167,7 @@ func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Logs: d.logs, Builds: d.builds,
 		Counts: d.front.Counts, HasImage: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil },
 		Host: o.host, URL: o.url(d.l.http), Defaults: o.defaults(),
-		Status: hostStatus(o.state, d.driver.Accel()), Version: buildVersion(),
+		Status: hostStatus(o.state, d.driver), Version: buildVersion(),
 		Halt: func() { d.halt.Store(true); stop() },
 	}
 	key, err := server.HostKey(state.HostKey())

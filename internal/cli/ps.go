@@ -18,7 +18,7 @@ import (
 // psRow is how an app runs. Sizes are in bytes, times in seconds.
 type psRow struct {
 	App       string    `json:"app"`
-	State     string    `json:"state"` // empty, running, starting, stopped, crash loop, down
+	State     string    `json:"state"` // empty, running, unseen, starting, stopped, crash loop, down
 	Reason    string    `json:"reason,omitempty"`
 	Release   int       `json:"release"`
 	Machine   string    `json:"machine,omitempty"`
@@ -93,8 +93,7 @@ func newPSRow(s fleet.AppStatus) psRow {
 	return row
 }
 
-// psText is one line of a table, why the app does not run if it does not, and
-// what is being deployed.
+// psText is one line of a table, why the app does not run if it does not, and what is being deployed.
 func (c runCommands) psText(s fleet.AppStatus) error {
 	memory, cpu := "-", "-"
 	if u := s.Stats; u != nil {

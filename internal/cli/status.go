@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 // HostStatus is how the host is. Sizes are in bytes.
 type HostStatus struct {
 	Accel           string // how machines run: "kvm" or "qemu"
+	Away            string // why it is not known which machines run; empty: it is
 	Kernel          string // the host's
 	Started         time.Time
 	CPUs            int
@@ -28,6 +30,7 @@ type HostStatus struct {
 type statusRow struct {
 	Version         string     `json:"version"`
 	Accel           string     `json:"accel"`
+	Away            string     `json:"away,omitempty"` // why it is not known which machines run
 	Kernel          string     `json:"kernel"`
 	Started         time.Time  `json:"started"`
 	CPUs            int        `json:"cpus"`
@@ -88,7 +91,7 @@ func (c hostCommands) statusRow(ctx context.Context) (statusRow, error) {
 	}
 	o := c.Core.Overview()
 	row := statusRow{
-		Version: c.Version, Accel: h.Accel, Kernel: h.Kernel, Started: h.Started, CPUs: h.CPUs,
+		Version: c.Version, Accel: h.Accel, Away: h.Away, Kernel: h.Kernel, Started: h.Started, CPUs: h.CPUs,
 		MemoryTotal: h.MemoryTotal, MemoryAvailable: h.MemoryAvailable, DiskTotal: h.DiskTotal, DiskFree: h.DiskFree,
 		Apps: len(all), BuildLimit: o.BuildLimit, Builds: queueRows(o.Builds), Queue: queueRows(o.Queue), HostKeys: c.HostKeys,
 	}
@@ -111,7 +114,7 @@ func (s statusRow) cells() [][]string {
 		{"memory", fmt.Sprintf("%s available of %s", units.Bytes(int64(s.MemoryAvailable)), units.Bytes(int64(s.MemoryTotal)))},
 		{"disk", fmt.Sprintf("%s free of %s", units.Bytes(int64(s.DiskFree)), units.Bytes(int64(s.DiskTotal)))},
 		{"apps", strconv.Itoa(s.Apps)},
-		{"machines", fmt.Sprintf("%d, using %s", s.Machines, units.Bytes(s.MachineMemory))},
+		{"machines", fmt.Sprintf("%d, %s", s.Machines, cmp.Or(s.Away, "using "+units.Bytes(s.MachineMemory)))},
 		{"builds", fmt.Sprintf("%d of %d at a time", len(s.Builds), s.BuildLimit)},
 	}
 	for _, k := range s.HostKeys {

@@ -56,6 +56,8 @@ const (
 	EventExited    EventKind = "exited"    // the app's process ended (Detail says how)
 	EventLog       EventKind = "log"       // one line of output (Stream, Line)
 	EventStats     EventKind = "stats"     // what the machine uses, every few seconds (Stats)
+	EventUnseen    EventKind = "unseen"    // whether the machine runs is not known from now on (Detail says why)
+	EventSeen      EventKind = "seen"      // the opposite of EventUnseen: it runs
 	EventHung      EventKind = "hung"      // the guest has been silent for too long (Detail); it must be stopped
 	EventGone      EventKind = "gone"      // the machine has ended (Detail says why); this is the last event
 )

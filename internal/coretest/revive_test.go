@@ -46,6 +46,28 @@ func TestLostDuringABuild(t *testing.T) {
 	w.eventually("only the new machine is left", func() bool { return w.driver.count() == 1 })
 }
 
+// TestUnseenMachine: an app whose machine libvirt does not show any more is not called running. Nothing is done to it,
+// until libvirt shows it again or says that it has ended.
+func TestUnseenMachine(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	m := w.driver.all()[0]
+	m.watch(core.Event{Kind: core.EventUnseen, Detail: "it has closed the connection"})
+	if s := w.status(); s.State != fleet.Unseen || s.Machine != m.ID || !strings.Contains(s.Reason, "libvirt is away: it has closed the connection") {
+		t.Errorf("unseen: %+v", s)
+	}
+	m.watch(core.Event{Kind: core.EventSeen})
+	if s := w.status(); s.State != fleet.Running || s.Machine != m.ID || s.Reason != "" {
+		t.Errorf("seen again: %+v", s)
+	}
+	m.watch(core.Event{Kind: core.EventUnseen})
+	m.watch(core.Event{Kind: core.EventGone, Detail: "it ended while libvirt was away"})
+	w.eventually("another machine serves", func() bool {
+		s := w.status()
+		return s.State == fleet.Running && s.Machine != m.ID
+	})
+}
+
 // TestHungMachineIsReplaced: the machine of a guest that has fallen silent is destroyed, and its app starts again in
 // another one.
 func TestHungMachineIsReplaced(t *testing.T) {

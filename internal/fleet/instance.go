@@ -45,6 +45,7 @@ type Instance struct {
 	led     string    // the address at which it listens and is served, if that is not its port
 	boot    string    // the guest's own account of its boot
 	over    bool      // EventGone or EventHung has come
+	unseen  string    // why it is not known whether the machine runs; empty: it is
 	up      time.Time // since when the app listens; zero: it does not
 	inRow   int       // ends of the app in succession
 	crashes int       // ends of the app in all
@@ -102,6 +103,10 @@ func (i *Instance) watch(e core.Event) {
 		if e.Stats != nil {
 			i.measure(*e.Stats)
 		}
+	case core.EventUnseen:
+		i.unseen = progress.Printable(e.Detail)
+	case core.EventSeen:
+		i.unseen = ""
 	case core.EventHung:
 		i.say(e, "the machine does not answer: "+e.Detail)
 		i.finish("it does not answer: " + e.Detail)

@@ -14,6 +14,7 @@ type Condition string
 const (
 	Empty     Condition = "empty"      // nothing has been deployed yet
 	Running   Condition = "running"    // its machine serves
+	Unseen    Condition = "unseen"     // its machine served when it was last seen; Reason says why it is not seen now
 	Starting  Condition = "starting"   // a machine is on its way
 	Stopped   Condition = "stopped"    // somebody stopped it
 	CrashLoop Condition = "crash loop" // it ends again and again
@@ -88,6 +89,9 @@ func (i *Instance) describe(s *AppStatus) {
 	s.Restarts += i.crashes
 	s.Stats, s.Boot = i.stats, i.times
 	switch {
+	case i.unseen != "":
+		// Requests still go to the machine, and the figures are the last that came.
+		s.State, s.Reason = Unseen, "whether its machine runs is not known, and requests still go to it: libvirt is away: "+i.unseen
 	case i.inRow >= loopExits && (i.up.IsZero() || time.Since(i.up) < settled):
 		s.State, s.LastLines = CrashLoop, i.texts()
 		s.Reason = "its process ends again and again"

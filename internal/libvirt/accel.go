@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
 const (
@@ -62,12 +63,12 @@ func (h host) noKVM() string {
 
 // chooseAccel asks libvirt and the host how machines can run. To answer, libvirt starts QEMU, which takes seconds, and
 // keeps the answer.
-func (d *Driver) chooseAccel(uri, want string) (string, error) {
-	h := host{local: isLocal(uri), platform: d.platform}
+func (d *Driver) chooseAccel(l *session.Link, want string) (string, error) {
+	h := host{local: isLocal(d.session.URI), platform: d.platform}
 	var refused error
 	for _, kind := range []string{accelQEMU, accelKVM} {
 		// Rejected: GetCapabilities, which starts the emulators of every architecture.
-		if _, err := d.conn.GetDomainCapabilities("", h.Arch, h.Machine, kind, 0); err != nil {
+		if _, err := l.Conn.GetDomainCapabilities("", h.Arch, h.Machine, kind, 0); err != nil {
 			refused = errors.Join(refused, err)
 		} else {
 			h.offered = append(h.offered, kind)

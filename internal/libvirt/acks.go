@@ -46,11 +46,27 @@ func (a *acks) due() (msg guest.Message, ok bool) {
 	return guest.Message{Kind: guest.KindAck, Ack: &guest.Ack{Seq: a.seen}}, true
 }
 
-// acknowledge sends acknowledgements until the machine is gone or let go of.
-func (m *machine) acknowledge() {
+// again makes due return what was sent already: it may not have arrived.
+func (a *acks) again() {
+	a.mu.Lock()
+	a.sent = 0
+	a.mu.Unlock()
+}
+
+// has reports whether the watch was told a line.
+func (a *acks) has(seq uint64) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return seq <= a.seen
+}
+
+// acknowledge sends acknowledgements until the machine is gone or let go of, or its channel is given up.
+func (m *machine) acknowledge(cut <-chan struct{}) {
 	for {
 		select {
 		case <-m.acks.wake:
+		case <-cut:
+			return
 		case <-m.left:
 			return
 		case <-m.gone:
@@ -58,6 +74,8 @@ func (m *machine) acknowledge() {
 		}
 		select {
 		case <-time.After(ackPause):
+		case <-cut:
+			return
 		case <-m.left:
 			return
 		}

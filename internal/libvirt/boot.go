@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
@@ -29,26 +30,33 @@ func (d *Driver) Boot(ctx context.Context, spec core.MachineSpec, w core.Watch) 
 	if err := d.add(m); err != nil {
 		return core.Machine{}, err
 	}
-	got, err := d.boot(ctx, spec, m)
+	var got core.Machine
+	err = d.session.With(ctx, func(l *session.Link) (err error) {
+		got, err = d.boot(ctx, l, spec, m)
+		return err
+	})
 	if err != nil {
+		if errors.Is(err, session.ErrAway) {
+			d.strays.add(spec.ID)
+		}
 		d.forget(m)
 		m.leave()
-		return core.Machine{}, errors.Join(fmt.Errorf("boot machine %s: %w", spec.ID, plain(err)), d.removeFiles(spec.ID))
+		return core.Machine{}, errors.Join(fmt.Errorf("boot machine %s: %w", spec.ID, session.Plain(err)), d.removeFiles(spec.ID))
 	}
 	return got, nil
 }
 
-func (d *Driver) boot(ctx context.Context, spec core.MachineSpec, m *machine) (core.Machine, error) {
+func (d *Driver) boot(ctx context.Context, l *session.Link, spec core.MachineSpec, m *machine) (core.Machine, error) {
 	if err := errors.Join(d.makeFiles(spec.ID), d.shareVolumes(spec.Disks)); err != nil {
 		return core.Machine{}, err
 	}
-	dom, net, err := d.create(ctx, spec, m)
+	dom, net, err := d.create(ctx, l, spec, m)
 	if err != nil {
 		return core.Machine{}, err
 	}
 	m.running = time.Now()
 	defer free(dom)
-	c, err := openChannel(d.conn, dom)
+	c, err := openChannel(l.Conn, dom)
 	if err == nil && ctx.Err() != nil {
 		err = errors.Join(ctx.Err(), c.Close())
 	}
@@ -56,11 +64,14 @@ func (d *Driver) boot(ctx context.Context, spec core.MachineSpec, m *machine) (c
 		return core.Machine{}, errors.Join(err, destroy(dom))
 	}
 	m.connect(c, d.forget)
+	if l.Over() { // perhaps before m had a channel to give up
+		return core.Machine{}, session.ErrLost
+	}
 	return core.Machine{ID: spec.ID, App: spec.App, Release: spec.Release, Addr: net.addr(), Started: m.since}, nil
 }
 
 // create starts the domain on a free port.
-func (d *Driver) create(ctx context.Context, spec core.MachineSpec, m *machine) (*libvirt.Domain, userNetwork, error) {
+func (d *Driver) create(ctx context.Context, l *session.Link, spec core.MachineSpec, m *machine) (*libvirt.Domain, userNetwork, error) {
 	var clash error
 	for range portTries {
 		if err := ctx.Err(); err != nil {
@@ -79,7 +90,7 @@ func (d *Driver) create(ctx context.Context, spec core.MachineSpec, m *machine) 
 			return nil, net, err
 		}
 		m.start.Network = net.guest()
-		dom, err := d.conn.DomainCreateXML(text, 0)
+		dom, err := l.Conn.DomainCreateXML(text, 0)
 		if err == nil || !isPortClash(err) {
 			return dom, net, err
 		}
@@ -176,6 +187,6 @@ func (d *Driver) lifecycle(id string, e *libvirt.DomainEventLifecycle) {
 	case libvirt.DOMAIN_EVENT_SHUTDOWN:
 		m.powerOff()
 	case libvirt.DOMAIN_EVENT_STOPPED, libvirt.DOMAIN_EVENT_CRASHED:
-		m.end(ending{e.Event, e.Detail})
+		m.end(ending{event: e.Event, detail: e.Detail})
 	}
 }

@@ -21,6 +21,10 @@ type bootClock struct {
 // when Boot was called, running is when the machine's processor began to run (zero for an adopted machine, of which
 // this is not known), and now is when the message came. It returns nil if the guest sends no times.
 func (c *bootClock) booted(b guest.Booted, called, running, now time.Time) *core.BootTimes {
+	if c.known { // it answers on a new channel
+		t := c.times
+		return &t
+	}
 	if b.KernelMillis <= 0 || b.InitMillis < b.KernelMillis {
 		return nil
 	}

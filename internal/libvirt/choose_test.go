@@ -127,29 +127,9 @@ func TestEmbedRoot(t *testing.T) {
 	}
 }
 
-func TestConnectHint(t *testing.T) {
-	embed := "qemu:///embed?root=/s"
-	for _, tt := range []struct {
-		uri  string
-		err  error
-		want string
-	}{
-		{embed, libvirt.Error{Code: libvirt.ERR_SYSTEM_ERROR, Message: "Failed to acquire pid file '/s/run/driver.pid'"}, "another gitd"},
-		{embed, libvirt.Error{Code: libvirt.ERR_NO_CONNECT, Message: "no connection driver available"}, "libvirt-daemon-driver-qemu"},
-		{embed, libvirt.Error{Code: libvirt.ERR_INTERNAL_ERROR}, ""},
-		{"qemu:///system", libvirt.Error{Code: libvirt.ERR_SYSTEM_ERROR}, "does that libvirt run"},
-		{embed, errors.New("dlopen: no such file"), "is libvirt installed"},
-	} {
-		got := connectHint(tt.uri, tt.err)
-		if !strings.Contains(got, tt.want) || (got == "") != (tt.want == "") {
-			t.Errorf("%s, %v: %q", tt.uri, tt.err, got)
-		}
-	}
-}
-
 func TestEnding(t *testing.T) {
 	stopped := func(detail libvirt.DomainEventStoppedDetailType) ending {
-		return ending{libvirt.DOMAIN_EVENT_STOPPED, int(detail)}
+		return ending{event: libvirt.DOMAIN_EVENT_STOPPED, detail: int(detail)}
 	}
 	panicked := []string{"[    1.2] x", "[    1.3] Kernel panic - not syncing: VFS: Unable to mount root fs\r", "[    1.4] CPU: 0"}
 	for _, tt := range []struct {
@@ -165,7 +145,7 @@ func TestEnding(t *testing.T) {
 		{"panic", stopped(libvirt.DOMAIN_EVENT_STOPPED_DESTROYED), "", panicked, "the guest's kernel panicked: VFS: Unable to mount root fs", true},
 		{"QEMU killed", stopped(libvirt.DOMAIN_EVENT_STOPPED_CRASHED), "", nil, "QEMU ended unexpectedly", true},
 		{"QEMU failed", stopped(libvirt.DOMAIN_EVENT_STOPPED_FAILED), "", nil, "QEMU ended unexpectedly", true},
-		{"crashed", ending{libvirt.DOMAIN_EVENT_CRASHED, 0}, "", nil, "the guest crashed", true},
+		{"crashed", ending{event: libvirt.DOMAIN_EVENT_CRASHED, detail: 0}, "", nil, "the guest crashed", true},
 		{"init gave up", stopped(libvirt.DOMAIN_EVENT_STOPPED_SHUTDOWN), "no disk\nmore", panicked, "the guest cannot go on: no disk", true},
 	} {
 		detail, abnormal := tt.how.explain(tt.failed, tt.console)

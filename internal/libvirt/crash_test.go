@@ -230,7 +230,7 @@ func TestHungMachine(t *testing.T) {
 }
 
 func pausedMachine(t *testing.T, d *Driver, p *probe, m *machine) {
-	dom, _, err := d.find(p.m.ID)
+	dom, _, err := d.owner.find(linkOf(t, d), p.m.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,6 @@ import (
 	"text/template"
 	"time"
 
-	"libvirt.org/go/libvirt"
-
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/templates"
@@ -65,7 +63,7 @@ func diskSlot(i int) int {
 
 func (d *Driver) domain(spec core.MachineSpec, net userNetwork, started time.Time) domain {
 	dom := domain{
-		Platform: d.platform, Type: d.accel, ID: spec.ID, Namespace: namespace, Owner: d.owner,
+		Platform: d.platform, Type: d.accel, ID: spec.ID, Namespace: namespace, Owner: string(d.owner),
 		App: spec.App, Release: spec.Release, HostPort: net.hostPort, Started: started.UTC().Format(time.RFC3339),
 		MemoryMiB: spec.MemoryMiB, CPUs: spec.CPUs, CPUMode: cpuMode(d.accel),
 		Firmware: d.firmware, Kernel: spec.Kernel, Initrd: spec.Initrd,
@@ -133,41 +131,4 @@ func escape(s string) (string, error) {
 	var b strings.Builder
 	err := xml.EscapeText(&b, []byte(s))
 	return b.String(), err
-}
-
-// mark reads gitd's element from a domain. core.ErrNotFound says that the domain is not this gitd's.
-func (d *Driver) mark(dom *libvirt.Domain) (core.Machine, error) {
-	id, err := dom.GetName()
-	if err != nil {
-		return core.Machine{}, err
-	}
-	text, err := dom.GetMetadata(libvirt.DOMAIN_METADATA_ELEMENT, namespace, libvirt.DOMAIN_AFFECT_CURRENT)
-	switch {
-	case isCode(err, libvirt.ERR_NO_DOMAIN_METADATA), isCode(err, libvirt.ERR_NO_DOMAIN):
-		return core.Machine{}, core.ErrNotFound
-	case err != nil:
-		return core.Machine{}, fmt.Errorf("domain %q: %w", id, err)
-	}
-	return parseMark(id, d.owner, text)
-}
-
-func parseMark(id, owner, text string) (core.Machine, error) {
-	var mark struct {
-		XMLName  xml.Name  `xml:"machine"`
-		Owner    string    `xml:"owner,attr"`
-		App      string    `xml:"app,attr"`
-		Release  int       `xml:"release,attr"`
-		HostPort int       `xml:"host-port,attr"`
-		Started  time.Time `xml:"started,attr"`
-	}
-	if err := xml.Unmarshal([]byte(text), &mark); err != nil {
-		return core.Machine{}, fmt.Errorf("domain %q: its gitd metadata: %w", id, err)
-	}
-	if mark.Owner != owner {
-		return core.Machine{}, core.ErrNotFound
-	}
-	return core.Machine{
-		ID: id, App: mark.App, Release: mark.Release,
-		Addr: userNetwork{hostPort: mark.HostPort}.addr(), Started: mark.Started,
-	}, nil
 }

@@ -96,7 +96,7 @@ func TestDomainXMLIsSafe(t *testing.T) {
 		`'/><qemu:arg value='-monitor`, `"</metadata><x>`, "<!--", "]]>", "&amp;&#x27;&lt;", "a\nb\tc\rd", "\x00\x01\x1b", "\xff\xfe", "{{.Owner}}", "日本語",
 	} {
 		d, spec := goldenDriver(), goldenSpec()
-		d.owner, d.firmware = bad, "/"+bad
+		d.owner, d.firmware = owner(bad), "/"+bad
 		spec.ID, spec.App, spec.Kernel, spec.Initrd = bad, bad, "/"+bad, "/"+bad
 		for i := range spec.Disks {
 			spec.Disks[i] = core.Disk{Serial: bad, Path: "/" + bad}

@@ -8,11 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
-	"libvirt.org/go/libvirt"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
 // Config says where machines run.
@@ -23,28 +24,28 @@ type Config struct {
 	Log   zerolog.Logger
 }
 
-// Driver implements fleet.Driver on one libvirt connection.
+// Driver implements fleet.Driver on one libvirt.
 type Driver struct {
 	machineFiles
 	watches
 
-	conn     *libvirt.Connect
-	callback *int   // what subscribe has registered; nil: nothing
-	owner    string // marks the domains of this gitd: the path of its state folder
+	session  *session.Session
+	strays   strays
+	owner    owner
 	accel    string
 	platform platform
 	firmware string
 	log      zerolog.Logger
 	tune     func(*domain) // changes a domain before it is made, for measurements; nil: nothing
 
-	work sync.WaitGroup // what runs beside the event loop and uses conn
+	work sync.WaitGroup // what runs beside the event loop and asks libvirt
 }
 
 // New connects to libvirt and asks it once what it can do, so that the first push does not wait for that. It starts
 // libvirt's event loop, which runs to the end of the process. So does the embedded driver, and a process can have only
 // one state folder for it.
 func New(ctx context.Context, cfg Config) (*Driver, error) {
-	owner, err := filepath.Abs(string(cfg.State))
+	path, err := filepath.Abs(string(cfg.State))
 	if err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 		return nil, err
 	}
 	d := &Driver{
-		platform: here, owner: owner, log: cfg.Log,
+		platform: here, owner: owner(path), log: cfg.Log,
 		machineFiles: machineFiles{state: cfg.State, embedded: cfg.URI == "" || strings.HasPrefix(cfg.URI, "qemu:///embed")},
 	}
 	uri := cfg.URI
@@ -64,50 +65,58 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 		if d.qemu, err = prepareEmbedded(uri); err != nil {
 			return nil, err
 		}
-		if err := d.qemu.reach(owner); err != nil {
+		if err := d.qemu.reach(path); err != nil {
 			return nil, err
 		}
 		d.qemu.shareKVM(cfg.Log)
 	}
-	if err := startEventLoop(cfg.Log, filepath.Join(core.StateDir(owner).Libvirt(), "libvirt.log")); err != nil {
+	if err := session.StartEventLoop(cfg.Log, filepath.Join(core.StateDir(path).Libvirt(), "libvirt.log")); err != nil {
 		return nil, fmt.Errorf("libvirt's event loop: %w", err)
 	}
-	if d.conn, err = connect(ctx, uri); err != nil {
+	if err := open(ctx, d, uri); err != nil {
 		return nil, err
 	}
-	if err := d.takeOver(ctx, cfg.URI); err != nil {
-		return nil, errors.Join(err, d.Close())
-	}
-	if err := d.attach(uri, cfg.Accel); err != nil {
+	if err := d.session.With(ctx, func(l *session.Link) error { return d.begin(ctx, l, cfg) }); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
 	return d, nil
 }
 
-// attach registers for the events of the connection, finds out what libvirt can do, and removes what ended machines
-// have left.
-func (d *Driver) attach(uri, accel string) (err error) {
-	if err := d.subscribe(); err != nil {
+// open begins the session of d.
+func open(ctx context.Context, d *Driver, uri string) (err error) {
+	d.session, err = session.Open(ctx, session.Config{
+		URI: uri, Daemon: !d.embedded, Log: d.log, Lifecycle: d.lifecycle, Lost: d.unsee, Resume: d.resume,
+	})
+	return err
+}
+
+// begin finds out what libvirt can do, refuses what cannot work, and removes what ended machines have left.
+func (d *Driver) begin(ctx context.Context, l *session.Link, cfg Config) (err error) {
+	if err := d.takeOver(ctx, cfg.URI); err != nil {
+		return err
+	}
+	if d.accel, err = d.chooseAccel(l, cfg.Accel); err != nil {
 		return err
 	}
 	if !d.embedded {
-		d.watchConnection()
+		see := sight{d.session.URI, core.StateDir(d.owner), d.accel, d.platform}
+		if err := see.check(l); err != nil {
+			return err
+		}
 	}
-	if d.accel, err = d.chooseAccel(uri, accel); err != nil {
-		return err
-	}
-	d.firmware = d.platform.firmware(uri)
-	return d.sweep()
+	d.remember(cfg.URI, d.log)
+	d.firmware = d.platform.firmware(d.session.URI)
+	return d.sweep(l)
 }
 
 // sweep removes the files of machines that ended while no gitd ran, for example together with the host.
-func (d *Driver) sweep() error {
+func (d *Driver) sweep(l *session.Link) error {
 	folders, err := os.ReadDir(d.state.Machines())
 	if err != nil {
 		return err
 	}
 	for _, f := range folders {
-		dom, _, err := d.find(f.Name())
+		dom, _, err := d.owner.find(l, f.Name())
 		if err == nil {
 			free(dom)
 			continue
@@ -122,99 +131,40 @@ func (d *Driver) sweep() error {
 	return nil
 }
 
-// subscribe registers lifecycle for the events of all domains.
-func (d *Driver) subscribe() error {
-	id, err := d.conn.DomainEventLifecycleRegister(nil, func(_ *libvirt.Connect, dom *libvirt.Domain, e *libvirt.DomainEventLifecycle) {
-		if name, err := dom.GetName(); err == nil {
-			d.lifecycle(name, e)
-		}
-	})
-	if err != nil {
-		return fmt.Errorf("libvirt's lifecycle events: %w", err)
-	}
-	d.callback = &id
-	return nil
-}
-
-// watchConnection logs that the connection to a libvirt daemon is lost.
-func (d *Driver) watchConnection() {
-	err := d.conn.RegisterCloseCallback(func(_ *libvirt.Connect, reason libvirt.ConnectCloseReason) {
-		if reason != libvirt.CONNECT_CLOSE_REASON_CLIENT {
-			d.log.Error().Int("reason", int(reason)).Msg("the connection to libvirt is lost; machines go on, restart gitd to see them again")
-		}
-	})
-	if err != nil {
-		d.log.Debug().Err(err).Msg("libvirt does not report a lost connection")
-	}
-}
-
 // Accel is how machines run: "kvm" or "qemu" (emulation).
 func (d *Driver) Accel() string { return d.accel }
 
+// Away says why libvirt cannot be reached, and since when. An empty text says that it can.
+func (d *Driver) Away() (why string, since time.Time) { return d.session.Away() }
+
 // Capacity is what the host has on which machines run; zero fields are not known.
-func (d *Driver) Capacity() core.Resources {
-	info, err := d.conn.GetNodeInfo()
+func (d *Driver) Capacity() (r core.Resources) {
+	err := d.session.With(context.Background(), func(l *session.Link) error {
+		info, err := l.Conn.GetNodeInfo()
+		if err == nil {
+			r = core.Resources{MemoryMiB: int(info.Memory >> 10), CPUs: int(info.Cpus)}
+		}
+		return err
+	})
 	if err != nil {
 		d.log.Debug().Err(err).Msg("libvirt does not say what its host has")
-		return core.Resources{}
 	}
-	return core.Resources{MemoryMiB: int(info.Memory >> 10), CPUs: int(info.Cpus)}
+	return r
 }
 
 // Close stops watching the machines and closes the connection to libvirt. The machines go on.
 func (d *Driver) Close() error {
+	d.session.Settle() // no machine is found again from now on
 	d.letGo()
 	d.work.Wait()
-	var err error
-	if d.callback != nil {
-		err = d.conn.DomainEventDeregister(*d.callback)
-	}
-	if _, closeErr := d.conn.Close(); closeErr != nil {
-		err = errors.Join(err, closeErr)
-	}
-	return err
+	return d.session.Close()
 }
 
 // List implements fleet.Driver.
-func (d *Driver) List(context.Context) ([]core.Machine, error) {
-	domains, err := d.conn.ListAllDomains(libvirt.CONNECT_LIST_DOMAINS_ACTIVE)
-	if err != nil {
-		return nil, fmt.Errorf("list domains: %w", err)
-	}
-	var ours []core.Machine
-	for _, dom := range domains {
-		m, err := d.mark(&dom)
-		if err == nil {
-			ours = append(ours, m)
-		} else if !errors.Is(err, core.ErrNotFound) {
-			d.log.Warn().Err(err).Msg("domain cannot be read")
-		}
-		free(&dom)
-	}
-	return ours, nil
+func (d *Driver) List(ctx context.Context) (ours []core.Machine, err error) {
+	err = d.session.With(ctx, func(l *session.Link) (err error) {
+		ours, err = d.owner.list(l.Conn, d.log)
+		return err
+	})
+	return ours, err
 }
-
-// find returns a running domain of this gitd, or core.ErrNotFound. The caller frees it.
-func (d *Driver) find(id string) (*libvirt.Domain, core.Machine, error) {
-	dom, err := d.conn.LookupDomainByName(id)
-	if isCode(err, libvirt.ERR_NO_DOMAIN) {
-		return nil, core.Machine{}, fmt.Errorf("machine %s: %w", id, core.ErrNotFound)
-	}
-	if err != nil {
-		return nil, core.Machine{}, fmt.Errorf("machine %s: %w", id, err)
-	}
-	m, err := d.mark(dom)
-	if err != nil {
-		free(dom)
-		return nil, m, fmt.Errorf("machine %s: %w", id, err)
-	}
-	return dom, m, nil
-}
-
-func isCode(err error, code libvirt.ErrorNumber) bool {
-	var e libvirt.Error
-	return errors.As(err, &e) && e.Code == code
-}
-
-// free drops a reference, which can fail for an invalid one only.
-func free(dom *libvirt.Domain) { dom.Free() } //nolint:errcheck // only an invalid one fails

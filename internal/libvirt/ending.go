@@ -22,6 +22,7 @@ const (
 type ending struct {
 	event  libvirt.DomainEventType
 	detail int
+	unseen string // what is known of an end that libvirt did not report; empty: it did
 }
 
 // explain says in one line for people why a machine ended. It prefers the guest's own words (failed, or a panic on the
@@ -32,6 +33,9 @@ func (e ending) explain(failed string, console []string) (detail string, abnorma
 	}
 	if p := panicLine(console); p != "" {
 		return "the guest's kernel panicked: " + p, true
+	}
+	if e.unseen != "" {
+		return e.unseen, true
 	}
 	if e.event == libvirt.DOMAIN_EVENT_CRASHED {
 		return "the guest crashed", true

@@ -230,7 +230,7 @@ func outOfMemory(t *testing.T, p *probe) {
 // powerButton: a host that shuts its guests down presses their power buttons. The app is asked to stop, and the machine
 // powers off.
 func powerButton(t *testing.T, d *Driver, p *probe) {
-	dom, _, err := d.find(p.m.ID)
+	dom, _, err := d.owner.find(linkOf(t, d), p.m.ID)
 	if err != nil {
 		t.Fatal(err)
 	}

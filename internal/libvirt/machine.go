@@ -26,9 +26,11 @@ type machine struct {
 	pulse   pulse
 	acks    acks
 
-	start    *guest.Start // the message that the guest still waits for; nil: none
+	start    *guest.Start // the message that the guest needs before all else; nil: it has it
+	begun    bool         // start was sent on this channel
 	booted   bool         // the guest has said that it has booted
-	greeting bool         // adopted, and the guest has not answered yet
+	greeting bool         // it was found running, and the guest has not answered yet
+	unseen   bool         // libvirt is away, and the watch was told
 	boot     bootClock
 	failed   string // what its init said before it gave up
 
@@ -36,13 +38,16 @@ type machine struct {
 	gone    chan struct{} // closed when the machine is gone
 	left    chan struct{} // closed when the machine is let go of: its watch is not called again
 
+	finished sync.Once // the end is reported once
+
 	// telling is held while a message is handled and while the watch is called, so that there is one call at a time. It
 	// is taken before mu.
 	telling sync.Mutex
 
 	mu   sync.Mutex // guards what follows, and the closing of powered, gone and left
 	how  ending
-	conn io.ReadWriteCloser // the control channel; nil until the machine runs
+	conn io.ReadWriteCloser // the control channel; nil until the machine runs, and while libvirt is away
+	cut  chan struct{}      // closed when this side has given conn up; nil: the machine has not run yet
 }
 
 func newMachine(id string, w core.Watch, console string, log zerolog.Logger) *machine {
@@ -56,25 +61,45 @@ func newMachine(id string, w core.Watch, console string, log zerolog.Logger) *ma
 
 // connect gives m its channel, and starts to follow and to acknowledge.
 func (m *machine) connect(c io.ReadWriteCloser, forget func(*machine)) {
+	cut := make(chan struct{})
 	m.mu.Lock()
-	m.conn = c
+	m.conn, m.cut = c, cut
 	m.mu.Unlock()
-	go m.follow(c, forget)
-	go m.acknowledge()
+	go m.follow(c, cut, forget)
+	go m.acknowledge(cut)
 }
 
 // write sends a message to the guest, and waits until the guest takes it. If the guest does not read, write waits until
 // the channel is closed.
-func (m *machine) write(msg guest.Message) error {
+func (m *machine) write(msg guest.Message) error { return writeTo(m.channel(), msg) }
+
+// send is write for callers that must not wait. What does not go out on the channel of now does not on a later one.
+func (m *machine) send(msg guest.Message) {
+	c := m.channel()
+	go func() {
+		if err := writeTo(c, msg); err != nil && !errors.Is(err, errChannelClosed) {
+			m.log.Warn().Err(err).Str("kind", string(msg.Kind)).Msg("a message did not reach the guest")
+		}
+	}()
+}
+
+// channel is the control channel of now, or nil.
+func (m *machine) channel() io.Writer {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.conn == nil {
+		return nil
+	}
+	return m.conn
+}
+
+func writeTo(c io.Writer, msg guest.Message) error {
+	if c == nil {
+		return errChannelClosed
+	}
 	b, err := guest.Encode(msg)
 	if err != nil {
 		return err
-	}
-	m.mu.Lock()
-	c := m.conn
-	m.mu.Unlock()
-	if c == nil {
-		return errChannelClosed
 	}
 	// The process before may have ended in the middle of a message. An empty line ends what it began, so that this
 	// message is not read as a part of that.
@@ -82,18 +107,8 @@ func (m *machine) write(msg guest.Message) error {
 	return err
 }
 
-// send is write for callers that must not wait.
-func (m *machine) send(msg guest.Message) {
-	go func() {
-		if err := m.write(msg); err != nil && !errors.Is(err, errChannelClosed) {
-			m.log.Warn().Err(err).Str("kind", string(msg.Kind)).Msg("a message did not reach the guest")
-		}
-	}()
-}
-
-// follow turns the guest's messages into events until the machine is gone or
-// let go of.
-func (m *machine) follow(c io.ReadWriteCloser, forget func(*machine)) {
+// follow turns the guest's messages into events until the machine is gone or let go of, or its channel is given up.
+func (m *machine) follow(c io.ReadWriteCloser, cut <-chan struct{}, forget func(*machine)) {
 	r := guest.NewReader(newThrottle(c, m.left, m.gone))
 	for {
 		msg, err := r.Read()
@@ -101,25 +116,32 @@ func (m *machine) follow(c io.ReadWriteCloser, forget func(*machine)) {
 			m.log.Debug().Err(err).Int("skipped_lines", r.Skipped).Msg("control channel ended")
 			break
 		}
-		m.handle(msg)
+		m.handle(msg, cut)
 	}
 	c.Close() // the machine is gone, or this side closed it
 	select {
 	case <-m.left:
-		return
+	case <-cut: // whoever gave the channel up looks after the machine
 	case <-m.gone:
+		m.finish(forget)
 	}
-	m.pulse.stop()
-	forget(m)
-	m.sayGone()
 }
 
-// handle handles a message, unless the machine was let go of. The guest sends later messages again, to the next
-// process.
-func (m *machine) handle(msg guest.Message) {
+// finish reports that a machine is gone, and forgets it.
+func (m *machine) finish(forget func(*machine)) {
+	m.finished.Do(func() {
+		m.pulse.stop()
+		forget(m)
+		m.sayGone()
+	})
+}
+
+// handle handles a message, unless the machine was let go of or its channel given up. The guest sends later messages
+// again, to the next process or on the next channel.
+func (m *machine) handle(msg guest.Message, cut <-chan struct{}) {
 	m.telling.Lock()
 	defer m.telling.Unlock()
-	if !latch.Closed(m.left) {
+	if !latch.Closed(m.left) && !latch.Closed(cut) {
 		m.pulse.felt()
 		m.message(msg)
 	}
@@ -198,7 +220,12 @@ func (m *machine) leave() {
 		return
 	}
 	m.lastAck()
+	shut(c, m.log)
+}
+
+// shut closes a channel.
+func shut(c io.Closer, log zerolog.Logger) {
 	if err := c.Close(); err != nil {
-		m.log.Debug().Err(err).Msg("close control channel")
+		log.Debug().Err(err).Msg("close control channel")
 	}
 }

@@ -95,7 +95,7 @@ func TestLastAck(t *testing.T) {
 		t.Errorf("acknowledged %d, want 1", m.Ack.Seq)
 	}
 	if err := g.w.Write(line(2, "two")); err == nil {
-		g.handle(line(2, "two"))
+		g.handle(line(2, "two"), nil)
 	}
 	if len(g.events) > 0 {
 		t.Errorf("told after the end: %+v", <-g.events)
@@ -317,7 +317,7 @@ func FuzzMachine(f *testing.F) {
 		m.start = &guest.Start{}
 		m.conn = &bytesChannel{Reader: bytes.NewReader(sent)}
 		m.end(ending{})
-		m.follow(m.conn, func(*machine) {})
+		m.follow(m.conn, nil, func(*machine) {})
 		checkEvents(t, events, len(sent))
 	})
 }

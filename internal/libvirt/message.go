@@ -17,6 +17,10 @@ const clockSlack = 2 * time.Second
 // message handles one message from the guest. All of it is hostile.
 func (m *machine) message(msg guest.Message) {
 	switch msg.Kind {
+	case guest.KindListening, guest.KindMisplaced, guest.KindExited:
+		m.start = nil // it has begun
+	}
+	switch msg.Kind {
 	case guest.KindBooted:
 		m.hasBooted(*msg.Booted)
 	case guest.KindListening:
@@ -30,7 +34,10 @@ func (m *machine) message(msg guest.Message) {
 	case guest.KindLog:
 		m.line(*msg.Log)
 	case guest.KindBeat:
-		m.compareClocks(time.Unix(0, msg.Beat.UnixNano))
+		// A guest's clock drifts, and it stands still while the machine is paused.
+		if time.Since(time.Unix(0, msg.Beat.UnixNano)).Abs() > clockSlack {
+			m.tellTime()
+		}
 	case guest.KindStats:
 		m.event(core.Event{Kind: core.EventStats, Stats: stats(*msg.Stats)})
 	case guest.KindFailed:
@@ -72,20 +79,24 @@ func (m *machine) hasBooted(b guest.Booted) {
 	m.event(core.Event{Kind: core.EventBooted, Detail: bootDetail(b.Kernel, times), Boot: times})
 }
 
-// begin sends the guest its start message, once, with the present time.
+// begin sends the guest its start message, with the present time. It does so once on each channel, until the guest has
+// shown that it has the message: what was sent on a channel that was lost may have been lost too. The guest ignores a
+// second one.
 func (m *machine) begin() {
-	if m.start == nil {
+	if m.start == nil || m.begun {
 		return
 	}
-	m.start.UnixNano = time.Now().UnixNano()
-	m.send(guest.Message{Kind: guest.KindStart, Start: m.start})
-	m.start = nil
+	m.begun = true
+	start := *m.start
+	start.UnixNano = time.Now().UnixNano()
+	m.send(guest.Message{Kind: guest.KindStart, Start: &start})
 }
 
-// line reports a line of output. It ignores numbered lines that come before an adopted guest has answered: they were
-// meant for the process before, and the guest sends them again.
+// line reports a line of output. It ignores numbered lines that come before a guest that was found running has
+// answered: they were meant for the process or the channel before, and the guest sends them again. It also ignores what
+// it has reported: the guest did not get the acknowledgement.
 func (m *machine) line(l guest.Log) {
-	if l.Seq > 0 && m.greeting {
+	if l.Seq > 0 && (m.greeting || m.acks.has(l.Seq)) {
 		return
 	}
 	stream := l.Stream
@@ -103,14 +114,6 @@ func (m *machine) line(l guest.Log) {
 	}
 	m.event(core.Event{Kind: core.EventLog, Time: at, Stream: stream, Line: l.Line})
 	m.acks.saw(l.Seq)
-}
-
-// compareClocks sends the guest the time if the guest's clock is off: it drifts, and it stands still while the machine
-// is paused.
-func (m *machine) compareClocks(theirs time.Time) {
-	if time.Since(theirs).Abs() > clockSlack {
-		m.tellTime()
-	}
 }
 
 func (m *machine) tellTime() {

@@ -10,7 +10,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rs/zerolog"
+
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
 // usedFile has the URI of the driver that ran machines of this state folder last, as it was given to gitd.
@@ -18,7 +21,7 @@ func (f machineFiles) usedFile() string { return filepath.Join(f.state.Libvirt()
 
 // takeOver refuses to begin where machines of this state folder run on another driver: this one does not see them,
 // would start their apps a second time, and two QEMUs would write to one volume. given is the URI as it was given to
-// gitd, which is remembered when nothing is in the way.
+// gitd.
 func (d *Driver) takeOver(ctx context.Context, given string) error {
 	before, err := os.ReadFile(d.usedFile())
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -35,18 +38,22 @@ func (d *Driver) takeOver(ctx context.Context, given string) error {
 	if len(others) > 0 {
 		return fmt.Errorf("machines of this state folder still run on another libvirt driver than %s, and have their volumes: %s. "+
 			"Stop them with it first: `gitd serve --state %[3]s --libvirt %[4]s`, and once it is ready `gitd halt --state %[3]s`; "+
-			"then start this one again", driverName(given), strings.Join(others, ", "), shellWord(d.owner), shellWord(used))
-	}
-	if err := os.WriteFile(d.usedFile(), []byte(given+"\n"), 0o600); err != nil {
-		d.log.Warn().Err(err).Msg("which libvirt driver is used is not remembered; the next start looks for other machines again")
+			"then start this one again", driverName(given), strings.Join(others, ", "), shellWord(string(d.owner)), shellWord(used))
 	}
 	return nil
+}
+
+// remember notes the URI of the driver that runs the machines from now on.
+func (f machineFiles) remember(given string, log zerolog.Logger) {
+	if err := os.WriteFile(f.usedFile(), []byte(given+"\n"), 0o600); err != nil {
+		log.Warn().Err(err).Msg("which libvirt driver is used is not remembered; the next start looks for other machines again")
+	}
 }
 
 // others are the machines of d's state folder that run elsewhere: on this host, by its processes, and on the host that
 // was used before, by its libvirt.
 func others(ctx context.Context, d *Driver, used string) ([]string, error) {
-	running, err := runningQEMUs(d.owner)
+	running, err := runningQEMUs(string(d.owner))
 	if err != nil {
 		return nil, err
 	}
@@ -66,13 +73,12 @@ func others(ctx context.Context, d *Driver, used string) ([]string, error) {
 
 // remoteMachines asks the libvirt of another host for machines of d's state folder.
 func remoteMachines(ctx context.Context, d *Driver, uri string) (ids []string, err error) {
-	conn, err := connect(ctx, uri)
+	conn, err := session.Connect(ctx, uri)
 	if err != nil {
 		return nil, fmt.Errorf("machines of this state folder may still run where they did before: %w; "+
 			"if that host is gone for good, remove %s", err, d.usedFile())
 	}
-	there := &Driver{conn: conn, owner: d.owner, log: d.log}
-	machines, err := there.List(ctx)
+	machines, err := d.owner.list(conn, d.log)
 	for _, m := range machines {
 		ids = append(ids, m.ID)
 	}

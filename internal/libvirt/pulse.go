@@ -1,6 +1,8 @@
 package libvirt
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -10,6 +12,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/latch"
+	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
 const (
@@ -70,7 +73,7 @@ func (m *machine) hung(limit time.Duration) {
 	}
 	m.telling.Lock()
 	defer m.telling.Unlock()
-	if latch.Closed(m.left) || latch.Closed(m.gone) {
+	if latch.Closed(m.left) || latch.Closed(m.gone) || m.unseen {
 		return
 	}
 	detail := fmt.Sprintf("the guest has said nothing for %s", limit)
@@ -80,13 +83,19 @@ func (m *machine) hung(limit time.Duration) {
 	m.event(core.Event{Kind: core.EventHung, Detail: detail})
 }
 
-// isPaused reports whether libvirt knows the machine as paused.
-func (d *Driver) isPaused(id string) bool {
-	dom, _, err := d.find(id)
-	if err != nil {
-		return false
-	}
-	defer free(dom)
-	state, _, err := dom.GetState()
-	return err == nil && state == libvirt.DOMAIN_PAUSED
+// isPaused reports whether libvirt knows the machine as paused, or is away: then nobody knows. It does not wait.
+func (d *Driver) isPaused(id string) (paused bool) {
+	now, cancel := context.WithTimeout(context.Background(), 0)
+	defer cancel()
+	err := d.session.With(now, func(l *session.Link) error {
+		dom, _, err := d.owner.find(l, id)
+		if err != nil {
+			return err
+		}
+		defer free(dom)
+		state, _, err := dom.GetState()
+		paused = err == nil && state == libvirt.DOMAIN_PAUSED
+		return err
+	})
+	return paused || errors.Is(err, session.ErrAway)
 }

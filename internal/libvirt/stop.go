@@ -10,14 +10,28 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
 // powerOffTime is what an emulated guest needs to power off, beyond the app's grace.
 const powerOffTime = 5 * time.Second
 
 // Adopt implements fleet.Driver.
-func (d *Driver) Adopt(_ context.Context, id string, w core.Watch) (core.Machine, error) {
-	dom, got, err := d.find(id)
+func (d *Driver) Adopt(ctx context.Context, id string, w core.Watch) (got core.Machine, err error) {
+	for range 2 { // a second time where libvirt went away meanwhile: a machine that is not adopted is replaced
+		err = d.session.With(ctx, func(l *session.Link) (err error) {
+			got, err = d.adopt(l, id, w)
+			return err
+		})
+		if !errors.Is(err, session.ErrAway) {
+			break
+		}
+	}
+	return got, err
+}
+
+func (d *Driver) adopt(l *session.Link, id string, w core.Watch) (core.Machine, error) {
+	dom, got, err := d.owner.find(l, id)
 	if err != nil {
 		return got, err
 	}
@@ -28,7 +42,7 @@ func (d *Driver) Adopt(_ context.Context, id string, w core.Watch) (core.Machine
 	if err := d.add(m); err != nil {
 		return got, err
 	}
-	if err := d.greet(dom, m); err != nil {
+	if err := d.greet(l, dom, m); err != nil {
 		d.forget(m)
 		m.leave()
 		return got, fmt.Errorf("adopt machine %s: %w", id, err)
@@ -37,15 +51,18 @@ func (d *Driver) Adopt(_ context.Context, id string, w core.Watch) (core.Machine
 }
 
 // greet opens the channel of a machine that runs, and asks for its state.
-func (d *Driver) greet(dom *libvirt.Domain, m *machine) error {
+func (d *Driver) greet(l *session.Link, dom *libvirt.Domain, m *machine) error {
 	if err := d.dropStaleLock(m.id); err != nil {
 		return err
 	}
-	c, err := openChannel(d.conn, dom)
+	c, err := openChannel(l.Conn, dom)
 	if err != nil {
 		return err
 	}
 	m.connect(c, d.forget)
+	if l.Over() { // perhaps before m had a channel to give up
+		return session.ErrLost
+	}
 	if stopped(dom) {
 		d.work.Go(func() { d.outOfRoom(m) })
 	}
@@ -56,21 +73,27 @@ func (d *Driver) greet(dom *libvirt.Domain, m *machine) error {
 
 // Stop implements fleet.Driver.
 func (d *Driver) Stop(ctx context.Context, id string, grace time.Duration) error {
-	dom, _, err := d.find(id)
+	err := d.session.With(ctx, func(l *session.Link) error {
+		dom, _, err := d.owner.find(l, id)
+		if err == nil {
+			free(dom)
+		}
+		return err
+	})
 	if errors.Is(err, core.ErrNotFound) {
 		return d.removeFilesOf(id)
 	}
 	if err != nil {
 		return err
 	}
-	defer free(dom)
 	if grace > 0 {
 		if err := d.ask(ctx, id, grace); err != nil {
 			d.log.Warn().Err(err).Str("machine", id).Msg("machine does not power off, and is ended")
 		}
 	}
-	if err := destroy(dom); err != nil {
-		return fmt.Errorf("stop machine %s: %w", id, plain(err))
+	// libvirt may have gone away and come back since.
+	if err := d.session.With(ctx, func(l *session.Link) error { return d.owner.remove(l, id) }); err != nil {
+		return fmt.Errorf("stop machine %s: %w", id, session.Plain(err))
 	}
 	return d.removeFilesOf(id)
 }
@@ -105,13 +128,4 @@ func (d *Driver) ask(ctx context.Context, id string, grace time.Duration) error 
 			return ctx.Err()
 		}
 	}
-}
-
-// destroy ends a domain at once. It is no error if the domain is gone.
-func destroy(dom *libvirt.Domain) error {
-	err := dom.Destroy()
-	if isCode(err, libvirt.ERR_NO_DOMAIN) || isCode(err, libvirt.ERR_OPERATION_INVALID) {
-		return nil
-	}
-	return err
 }

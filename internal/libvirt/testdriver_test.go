@@ -13,6 +13,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/latch"
+	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
 // TestOwnership uses libvirt's own test driver. It shows which domains gitd takes for its own, and that it never
@@ -22,22 +23,19 @@ func TestOwnership(t *testing.T) {
 		t.Skip("needs libvirt")
 	}
 	log := zerolog.New(zerolog.NewTestWriter(t))
-	if err := startEventLoop(log, filepath.Join(state.Libvirt(), "libvirt.log")); err != nil {
+	if err := session.StartEventLoop(log, filepath.Join(state.Libvirt(), "libvirt.log")); err != nil {
 		t.Fatal(err)
 	}
-	conn, err := connect(t.Context(), "test:///default") // has a domain "test"
-	if err != nil {
+	d := &Driver{machineFiles: machineFiles{state: state}, owner: "/ours", log: log}
+	if err := open(t.Context(), d, "test:///default"); err != nil { // has a domain "test"
 		t.Fatal(err)
 	}
-	d := &Driver{conn: conn, machineFiles: machineFiles{state: state}, owner: "/ours", log: log}
+	conn := linkOf(t, d).Conn
 	t.Cleanup(func() {
 		if err := d.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	if err := d.subscribe(); err != nil {
-		t.Fatal(err)
-	}
 	create(t, conn, "shop-v1-aa", "/ours")
 	create(t, conn, "shop-v2-bb", "/theirs")
 
@@ -82,6 +80,19 @@ func TestGoneByLifecycle(t *testing.T) {
 	if !latch.Closed(m.gone) {
 		t.Error("a stopped domain is not gone")
 	}
+}
+
+// linkOf returns the connection of d, which must not change.
+func linkOf(t *testing.T, d *Driver) (l *session.Link) {
+	t.Helper()
+	err := d.session.With(t.Context(), func(now *session.Link) error {
+		l = now
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
 }
 
 func create(t *testing.T, conn *libvirt.Connect, id, owner string) {

@@ -2,6 +2,8 @@ package libvirt
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -38,6 +40,20 @@ func (w *watches) watched(id string) *machine {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.machines[id]
+}
+
+// all are the machines that have a watch now.
+func (w *watches) all() []*machine {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Values(w.machines))
+}
+
+// unsee gives up the channels of all machines.
+func (w *watches) unsee(why string) {
+	for _, m := range w.all() {
+		m.unsee(why)
+	}
 }
 
 // letGo stops watching all machines, which go on.

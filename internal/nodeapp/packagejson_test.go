@@ -14,7 +14,7 @@ func TestSettings(t *testing.T) {
 	m, err := ParsePackageJSON([]byte(`{"nodeos": {"memory": "1G", "cpus": 2, "healthcheck": {"path": "/ok", "timeout": "90s", "interval": "1500ms", "attempts": 4, "port": 1}, "disk": 1}, "name": 1, "name": 2}`))
 	check(t, err)
 	want := Settings{core.Resources{MemoryMiB: 1024, CPUs: 2},
-		core.Health{Path: "/ok", Timeout: 90 * time.Second, Interval: 1500 * time.Millisecond, Attempts: 4}, true}
+		core.Health{Path: "/ok", Timeout: 90 * time.Second, Interval: 1500 * time.Millisecond, Attempts: 4}, 0, true}
 	if m.Settings != want {
 		t.Errorf("got %+v, want %+v", m.Settings, want)
 	}

@@ -23,7 +23,7 @@ func stateColour(state, text string) string {
 	switch state {
 	case "live", "running", "healthy":
 		return style("32", text)
-	case "building", "built", "booting", "starting", "draining", "waiting":
+	case "building", "built", "booting", "starting", "draining", "unseen", "waiting":
 		return style("33", text)
 	case "failed", "down", "crash loop":
 		return style("31", text)

@@ -1,4 +1,4 @@
-package libvirt
+package session
 
 import (
 	"errors"
@@ -10,12 +10,12 @@ import (
 
 func TestPlain(t *testing.T) {
 	vir := libvirt.Error{Code: libvirt.ERR_INTERNAL_ERROR, Domain: libvirt.FROM_QEMU, Message: "internal error: no memory\n"}
-	err := plain(fmt.Errorf("create: %w", vir))
-	if err.Error() != "libvirt: internal error: no memory" || !isCode(err, libvirt.ERR_INTERNAL_ERROR) {
+	err := Plain(fmt.Errorf("create: %w", vir))
+	if err.Error() != "libvirt: internal error: no memory" || !errors.Is(err, vir) {
 		t.Errorf("%q", err)
 	}
 	other := errors.New("disk full")
-	if plain(other) != other { //nolint:errorlint // the very same
+	if Plain(other) != other { //nolint:errorlint // the very same
 		t.Error("an error of somebody else is changed")
 	}
 }

@@ -1,4 +1,4 @@
-package libvirt
+package session
 
 import (
 	"fmt"
@@ -10,14 +10,14 @@ import (
 )
 
 // loop is libvirt's event loop. The C library has one for the process, which cannot be stopped or replaced. So this is
-// the only state of the package that is not in a Driver.
+// the only state of the package that is not in a Session.
 var loop struct {
 	once sync.Once
 	err  error
 }
 
-// startEventLoop starts the loop unless it runs. Libvirt's own log goes to the logFile of the first caller.
-func startEventLoop(log zerolog.Logger, logFile string) error {
+// StartEventLoop starts the loop unless it runs. Libvirt's own log goes to the logFile of the first caller.
+func StartEventLoop(log zerolog.Logger, logFile string) error {
 	loop.once.Do(func() {
 		if loop.err = redirectLog(logFile); loop.err != nil {
 			return

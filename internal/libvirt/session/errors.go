@@ -1,4 +1,4 @@
-package libvirt
+package session
 
 import (
 	"errors"
@@ -14,8 +14,8 @@ type plainError struct{ cause libvirt.Error }
 func (e plainError) Error() string { return "libvirt: " + strings.TrimSpace(e.cause.Message) }
 func (e plainError) Unwrap() error { return e.cause }
 
-// plain makes an error from libvirt readable, and returns other errors as they are.
-func plain(err error) error {
+// Plain makes an error from libvirt readable, and returns other errors as they are.
+func Plain(err error) error {
 	if e, ok := errors.AsType[libvirt.Error](err); ok {
 		return plainError{e}
 	}
