@@ -94,12 +94,12 @@ func (p *Plan) planInstall(repo fs.FS) error {
 // planStart finds the start command, and what of it runs at build time. It comes before planInstall, because what runs
 // at build time needs the devDependencies.
 func (p *Plan) planStart(repo fs.FS) (err error) {
-	if p.Start, err = newFinder(repo, p.Package, p.Lock).find(); err != nil {
+	if p.Start, err = findStart(repo, p.Package, p.Lock); err != nil {
 		return err
 	}
-	p.Steps = p.Start.builds
+	p.Steps = p.Start.Builds
 	p.Build = p.Package.Scripts["build"] != "" || len(p.Steps) > 0
-	p.Warnings = append(p.Warnings, p.Start.warnings...)
+	p.Warnings = append(p.Warnings, p.Start.Warnings...)
 	for _, step := range p.Steps {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("`%s` of the start command runs at build time", shorten(step)))
 	}
