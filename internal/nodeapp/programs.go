@@ -126,8 +126,8 @@ func resolve(l command.Leaf, app fs.FS, installed Programs) ([]core.Word, error)
 			`start with node, or move the package to "dependencies"`)
 }
 
-// findProgram returns what to hand to Node for a program: of the app, of the node_modules of its folder, or of one above
-// that.
+// findProgram returns what to hand to Node for a program: of the app, of the node_modules of its folder, or of a folder
+// above it.
 func findProgram(l command.Leaf, name string, app fs.FS, installed Programs) (args []string, ok bool) {
 	bin := strings.TrimPrefix(strings.TrimPrefix(name, "./"), NodeModules+"/.bin/")
 	if strings.Contains(bin, "/") {
