@@ -50,6 +50,10 @@ func FuzzHost(f *testing.F) {
 			Args: []string{"node", "x"}, Env: []string{"PATH=/bin", "="}, Port: -1, Mounts: []guest.Mount{{Serial: "vol-x", Path: "/data"}},
 			Network: guest.Network{Address: "10.0.2.15/24", DNS: []string{"10.0.2.3"}, Closed: []string{"10.0.2.0/24"}},
 		}},
+		{Kind: guest.KindStart, Start: &guest.Start{Env: []string{"PATH=/bin"}, Steps: []guest.Step{
+			{Args: []string{"echo", "a\nb"}, OK: 1, Fail: 0}, {Args: []string{"x"}, Env: []string{"PATH="}, Dir: "../..", OK: 2, Fail: 2},
+			{Args: nil, OK: -1, Fail: 1 << 40},
+		}}},
 		{Kind: guest.KindBooted, Booted: &guest.Booted{}}, {Kind: "weather"},
 	} {
 		b, err := guest.Encode(m)

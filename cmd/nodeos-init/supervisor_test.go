@@ -22,6 +22,7 @@ type stage struct {
 	sent    *syncBuffer
 	fail    error // of starting the app
 	started chan *process
+	asked   []command // what was to be started; read it when nothing is started
 	over    chan error
 }
 
@@ -46,7 +47,8 @@ func (st *stage) stats(lost int64) *guest.Stats { return &guest.Stats{Dropped: l
 func (st *stage) setTime(t time.Time) (string, error) { return "set to " + t.UTC().String(), nil }
 
 func (st *stage) prepare(*guest.Start) (starter, []string, error) {
-	return func(command) (*process, error) {
+	return func(c command) (*process, error) {
+		st.asked = append(st.asked, c)
 		if st.fail != nil {
 			return nil, st.fail
 		}
@@ -128,6 +130,99 @@ func TestAppIsRestartedThenStopped(t *testing.T) {
 			t.Fatalf("%q is missing, or not in order: %q", want, got)
 		}
 		got = rest
+	}
+}
+
+// stepStory is a start of several steps and how each process of it ends.
+type stepStory struct {
+	steps []guest.Step
+	ends  []unix.WaitStatus
+	ran   string // the programs, in order
+	code  int
+	why   string
+}
+
+func TestSteps(t *testing.T) {
+	step := func(name string, ok, fail int) guest.Step {
+		return guest.Step{Name: name + " $X", Args: []string{name, "secret"}, OK: ok, Fail: fail}
+	}
+	const fails = unix.WaitStatus(7 << 8)
+	for name, c := range map[string]stepStory{
+		"one after the other":   {[]guest.Step{step("a", 1, 2), step("b", 2, 2)}, []unix.WaitStatus{0, fails}, "a b", 7, "exit code 7 (b $X)"},
+		"a failure ends it":     {[]guest.Step{step("a", 1, 2), step("b", 2, 2)}, []unix.WaitStatus{fails}, "a", 7, "exit code 7 (a $X)"},
+		"a failure goes on":     {[]guest.Step{step("a", 2, 1), step("b", 2, 2), step("c", 3, 3)}, []unix.WaitStatus{fails, 0, fails}, "a b c", 7, "exit code 7 (c $X)"},
+		"a success skips":       {[]guest.Step{step("a", 2, 1), step("b", 2, 2), step("c", 3, 3)}, []unix.WaitStatus{0, fails}, "a c", 7, "exit code 7 (c $X)"},
+		"echo is no program":    {[]guest.Step{step("echo", 1, 2), step("b", 2, 2)}, []unix.WaitStatus{0}, "b", 0, "exit code 0: it ended by itself; a server goes on (b $X)"},
+		"never back":            {[]guest.Step{step("a", 1, 2), step("b", 0, 1)}, []unix.WaitStatus{0, 0}, "a b", 0, "exit code 0"},
+		"a signal is a failure": {[]guest.Step{step("a", 2, 1), step("b", 2, 2)}, []unix.WaitStatus{unix.WaitStatus(unix.SIGSEGV), 0}, "a b", 0, "exit code 0"},
+	} {
+		t.Run(name, func(t *testing.T) { c.check(t) })
+	}
+}
+
+func (c stepStory) check(t *testing.T) {
+	t.Helper()
+	st := newStage(t)
+	st.send(guest.Message{Kind: guest.KindStart, Start: &guest.Start{Env: []string{"A=1"}, Steps: c.steps}})
+	for _, status := range c.ends {
+		<-st.started
+		st.deaths <- death{pid: noSuchPID, status: status}
+	}
+	said := st.said(t)
+	var ran []string
+	for _, a := range st.asked {
+		ran = append(ran, a.args[0])
+	}
+	if strings.Join(ran, " ") != c.ran || !strings.Contains(said, "exited") {
+		t.Errorf("ran %q, said %q", ran, said)
+	}
+	r := guest.NewReader(bytes.NewReader(st.sent.bytes()))
+	for {
+		m, err := r.Read()
+		if err != nil {
+			t.Fatal("it has not ended")
+		}
+		if m.Kind == guest.KindLog && m.Log.Stream == "init" && strings.Contains(m.Log.Line, "secret") {
+			t.Errorf("init tells the values of variables: %s", m.Log.Line)
+		}
+		if m.Kind == guest.KindExited {
+			if m.Exited.Code != c.code || !strings.Contains(m.Exited.Reason, c.why) || strings.Contains(m.Exited.Reason, "secret") {
+				t.Errorf("ended with %+v", m.Exited)
+			}
+			return
+		}
+	}
+}
+
+// TestStepsRunAgain: after the end of a server, all steps run again. Each has its own folder and variables.
+func TestStepsRunAgain(t *testing.T) {
+	st := newStage(t)
+	l, err := net.Listen("tcp4", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	st.send(guest.Message{Kind: guest.KindStart, Start: &guest.Start{
+		Env: []string{"A=1", "B=1"}, Port: l.Addr().(*net.TCPAddr).Port, Steps: []guest.Step{
+			{Name: "a", Args: []string{"a"}, Env: []string{"B=2"}, OK: 1, Fail: 2}, {Name: "b", Args: []string{"b"}, Dir: "server", OK: 2, Fail: 2},
+		},
+	}})
+	<-st.started
+	st.deaths <- death{pid: noSuchPID}
+	<-st.started
+	st.sent.await(`"listening"`)
+	st.deaths <- death{pid: noSuchPID, status: 3 << 8}
+	<-st.started // a, after the first pause
+	st.send(guest.Message{Kind: guest.KindStop, Stop: &guest.Stop{GraceMillis: 60000}})
+	st.deaths <- death{pid: noSuchPID} // b does not run: the machine ends
+	st.said(t)
+	var ran []string
+	for _, c := range st.asked {
+		ran = append(ran, strings.Join(c.args, " ")+" "+c.dir+" "+strings.Join(c.env, " "))
+	}
+	a, b := "a /app A=1 B=2", "b /app/server A=1 B=1"
+	if !slices.Equal(ran, []string{a, b, a}) {
+		t.Errorf("ran %q", ran)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/image"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/framework"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
@@ -28,7 +29,7 @@ type job struct {
 	store store
 	base  string
 	// outcome is what the build has made, if that decides what starts; nil: the author's own command starts.
-	outcome *nodeapp.Outcome
+	outcome *framework.Outcome
 }
 
 // Build makes or finds the layers of src. What the repository's author can
@@ -188,7 +189,7 @@ func (j *job) start(installed nodeapp.Programs) ([]core.StartStep, error) {
 
 func (j *job) commandsOf(root *os.Root, installed nodeapp.Programs) ([]core.StartStep, error) {
 	if j.outcome != nil {
-		return j.outcome.Command(installed)
+		return nodeapp.CommandOf(*j.outcome, installed)
 	}
 	return j.plan.Commands(root.FS(), installed)
 }

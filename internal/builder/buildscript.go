@@ -56,7 +56,7 @@ func (j *job) findOutcome(ctx context.Context) error {
 		return err
 	}
 	defer root.Close()
-	if err := removeBelow(app, j.plan.Leftovers()); err != nil {
+	if err := removeBelow(app, j.plan.Framework.Leftovers); err != nil {
 		return err
 	}
 	o, ok, err := j.plan.Outcome(root.FS())

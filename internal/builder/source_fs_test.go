@@ -100,8 +100,8 @@ func TestPlanOfCommit(t *testing.T) {
 		"a symlink":              {map[string]string{"package.json": "-> p.json", "p.json": "{}"}, "package.json is a symlink"},
 		"a lockfile's symlink":   {map[string]string{"package.json": good, "package-lock.json": "-> p"}, "package-lock.json is a symlink"},
 		"too large":              {map[string]string{"package.json": strings.Repeat(" ", 1<<20+1)}, "package.json is larger than 1 MiB"},
-		"main is not there":      {map[string]string{"package.json": good}, "no start command"},
-		"main through a symlink": {map[string]string{"package.json": good, "lib": "-> src", "src/a.js": ""}, "no start command"},
+		"main is not there":      {map[string]string{"package.json": good}, "there is no such file"},
+		"main through a symlink": {map[string]string{"package.json": good, "lib": "-> src", "src/a.js": ""}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p, err := nodeapp.MakePlan(repoFS{opened(t, tt.files)})

@@ -34,7 +34,7 @@ type Piece struct {
 	Text   string `json:"text,omitempty"`
 	Var    string `json:"var,omitempty"`    // "": Text stands here
 	Quoted bool   `json:"quoted,omitempty"` // its value is not split, and a field though it may be empty
-	Op     string `json:"op,omitempty"`     // of POSIX: "-", ":-", "+", ":+", "=", ":=", "?" or ":?"; "": the plain value
+	Op     string `json:"op,omitempty"`     // of POSIX: "-", "+", "=" or "?", or one with ":"; "": the plain value
 	Else   Word   `json:"else,omitempty"`   // what Op uses
 }
 

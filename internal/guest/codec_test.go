@@ -20,6 +20,10 @@ func samples() []Message {
 			Mounts:   []Mount{{Serial: "vol-data", Path: "/app/data"}},
 			UnixNano: 1,
 		}},
+		{Kind: KindStart, Start: &Start{Env: []string{"A=1"}, Port: 8080, Steps: []Step{
+			{Name: "node a.js && x", Args: []string{"node", "a.js"}, Env: []string{"B=2"}, OK: 1, Fail: 2},
+			{Name: "node $ARGS", Args: []string{"node"}, Dir: "server", OK: 2, Fail: 2},
+		}}},
 		{Kind: KindStop, Stop: &Stop{GraceMillis: 10000}},
 		{Kind: KindBooted, Booted: &Booted{KernelMillis: 600, InitMillis: 700, Kernel: "6.1.0"}},
 		{Kind: KindListening},

@@ -63,3 +63,13 @@ func checkMain(main, name string, has func(string) bool) error {
 
 // usualNames are started when package.json names nothing.
 var usualNames = []string{"server.js", "index.js"}
+
+// throughLink reports whether a folder on the way to a file is a link, which git does not follow.
+func throughLink(repo fs.FS, name string) bool {
+	for dir := path.Dir(path.Clean(name)); fs.ValidPath(dir) && dir != "."; dir = path.Dir(dir) {
+		if info, err := fs.Lstat(repo, dir); err == nil && info.Mode().Type() == fs.ModeSymlink {
+			return true
+		}
+	}
+	return false
+}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/framework"
 )
 
 // PackageJSON is a repository's package.json, as far as gitd reads it.
@@ -57,7 +58,7 @@ func readPackage(repo fs.FS) ([]byte, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return b, err
 	}
-	if _, ok := aSite(PackageJSON{}, repo); ok {
+	if framework.Site(repo, false).Name != "" {
 		return []byte("{}"), nil
 	}
 	if all, err := fs.ReadDir(repo, "."); err == nil && len(all) == 0 {

@@ -3,15 +3,17 @@ package nodeapp
 import (
 	"fmt"
 	"io/fs"
+
+	"github.com/nodeos-dev/gitd/internal/nodeapp/framework"
 )
 
 // Plan is what a build of one commit has to do, decided before anything runs.
 type Plan struct {
 	Package   PackageJSON
 	Start     StartCommand
-	Framework Framework // zero: none is known
-	Text      []byte    // package.json itself
-	Warnings  []string  // for the pusher, one line each
+	Framework framework.Framework // zero: none is known
+	Text      []byte              // package.json itself
+	Warnings  []string            // for the pusher, one line each
 
 	Node     NodeWish
 	Manager  Manager
@@ -76,24 +78,17 @@ func (p *Plan) readAppJSON(repo fs.FS) error {
 // planStart finds the start command, and what of it runs at build time. It comes before planInstall, because what runs
 // at build time needs the devDependencies.
 func (p *Plan) planStart(repo fs.FS) (err error) {
-	f := newFinder(repo, p.Package, p.Lock)
-	if p.Start, err = f.find(); err != nil {
+	if p.Start, err = p.findStart(repo); err != nil {
 		return err
 	}
-	p.Steps = p.Start.builds
-	if f.known {
-		p.Framework = f.framework
-	}
-	if p.Start.made != nil {
-		p.Framework = *p.Start.made
-	}
-	if p.Framework.Build != "" && p.Start.needs(p.Framework) {
-		p.Steps = append(p.Steps, p.Framework.Build)
+	p.Steps = p.Start.Builds
+	if f := p.Framework; f.Build != "" && (p.Start.Built || p.Start.Runs(f.Program())) {
+		p.Steps = append(p.Steps, f.Build)
 	}
 	p.Scripts = p.Package.buildScripts()
 	p.Build = p.Scripts.Build != "" || len(p.Steps) > 0
-	p.Warnings = append(p.Warnings, p.Start.warnings...)
-	for _, step := range p.Start.builds {
+	p.Warnings = append(p.Warnings, p.Start.Warnings...)
+	for _, step := range p.Start.Builds {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("`%s` of the start command runs at build time", shorten(step)))
 	}
 	if exists(repo, NodeModules) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/command"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
@@ -86,39 +87,38 @@ func (p Plan) Commands(app fs.FS, installed Programs) ([]core.StartStep, error) 
 		words := []core.Word{core.Plain(guest.Node), core.Plain(name)}
 		return []core.StartStep{{Name: "node " + name, Words: words, Next: core.Next{OK: 1, Fail: 1}}}, err
 	}
-	next := s.tree.next()
-	steps := make([]core.StartStep, 0, len(next))
-	for i, l := range s.tree.leaves() {
-		words, err := l.resolve(app, installed)
+	var steps []core.StartStep
+	for _, l := range s.Leaves() {
+		words, err := resolve(l, app, installed)
 		if err != nil {
 			return nil, err
 		}
 		steps = append(steps, core.StartStep{
-			Name: progress.Printable(shorten(l.text)), Set: l.set, Words: words, Own: l.own, Dir: l.dir, Next: next[i],
+			Name: progress.Printable(shorten(l.Text)), Set: l.Set, Words: words, Own: l.Own, Dir: l.Dir, Next: l.Next,
 		})
 	}
 	return steps, nil
 }
 
 // resolve finds the program of a command.
-func (l *leaf) resolve(app fs.FS, installed Programs) ([]core.Word, error) {
-	name, _ := l.words[0].Literal()
-	if info, err := fs.Stat(app, path.Join(".", l.dir)); err != nil || !info.IsDir() {
-		return nil, core.Reject(fmt.Sprintf("the start command uses the folder %q, which is not there after the build", shorten(l.dir)),
+func resolve(l command.Leaf, app fs.FS, installed Programs) ([]core.Word, error) {
+	name, _ := l.Words[0].Literal()
+	if info, err := fs.Stat(app, path.Join(".", l.Dir)); err != nil || !info.IsDir() {
+		return nil, core.Reject(fmt.Sprintf("the start command uses the folder %q, which is not there after the build", shorten(l.Dir)),
 			"correct it, commit, and push again")
 	}
 	switch name {
 	case "node", "nodejs", guest.Node:
-		return append([]core.Word{core.Plain(guest.Node)}, l.words[1:]...), nil
+		return append([]core.Word{core.Plain(guest.Node)}, l.Words[1:]...), nil
 	case "echo":
-		return l.words, nil
+		return l.Words, nil
 	}
-	if args, ok := l.find(name, app, installed); ok {
+	if args, ok := findProgram(l, name, app, installed); ok {
 		words := []core.Word{core.Plain(guest.Node)}
 		for _, a := range args {
 			words = append(words, core.Plain(a))
 		}
-		return append(words, l.words[1:]...), nil
+		return append(words, l.Words[1:]...), nil
 	}
 	return nil, core.Reject(
 		fmt.Sprintf("the start command runs %q, which is no program that NodeOS can run", shorten(name)),
@@ -126,14 +126,15 @@ func (l *leaf) resolve(app fs.FS, installed Programs) ([]core.Word, error) {
 			`start with node, or move the package to "dependencies"`)
 }
 
-// find returns what to hand to Node for a program: of the app, of the node_modules of its folder or of one above it.
-func (l *leaf) find(name string, app fs.FS, installed Programs) (args []string, ok bool) {
+// findProgram returns what to hand to Node for a program: of the app, of the node_modules of its folder, or of a folder
+// above it.
+func findProgram(l command.Leaf, name string, app fs.FS, installed Programs) (args []string, ok bool) {
 	bin := strings.TrimPrefix(strings.TrimPrefix(name, "./"), NodeModules+"/.bin/")
 	if strings.Contains(bin, "/") {
-		args, ok = script(app, path.Join(l.dir, name))
-		return l.absolute(args), ok
+		args, ok = script(app, path.Join(l.Dir, name))
+		return absolute(l.Dir, args), ok
 	}
-	for dir := l.dir; dir != "" && !ok; dir = parent(dir) {
+	for dir := l.Dir; dir != "" && dir != "." && !ok; dir = path.Dir(dir) {
 		target := path.Join(dir, NodeModules, ".bin", bin)
 		if link, err := fs.ReadLink(app, target); err == nil && !path.IsAbs(link) {
 			target = path.Join(path.Dir(target), link)
@@ -143,12 +144,12 @@ func (l *leaf) find(name string, app fs.FS, installed Programs) (args []string, 
 	if !ok {
 		args, ok = installed[bin]
 	}
-	return l.absolute(args), ok
+	return absolute(l.Dir, args), ok
 }
 
-// absolute makes the last of args, a path below the app's folder, one that is right in the command's own folder.
-func (l *leaf) absolute(args []string) []string {
-	if l.dir == "" || len(args) == 0 {
+// absolute makes the last of args, a path below the app's folder, one that is right in another folder too.
+func absolute(in string, args []string) []string {
+	if in == "" || len(args) == 0 {
 		return args
 	}
 	args = slices.Clone(args)

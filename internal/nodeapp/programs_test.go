@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/command"
 )
 
 func TestPrograms(t *testing.T) {
@@ -31,23 +32,23 @@ func TestPrograms(t *testing.T) {
 	defer root.Close()
 	installed, err := FindPrograms(root.FS())
 	check(t, err)
-	for command, want := range map[string]string{
+	for text, want := range map[string]string{
 		"node x": "/usr/bin/node x", "next start": "/usr/bin/node node_modules/next/dist/bin/next start",
 		"nest": "/usr/bin/node node_modules/nest/bin/nest.js", "flag a": "/usr/bin/node --no-warnings node_modules/flag/cli a",
 		"./node_modules/.bin/next start": "/usr/bin/node node_modules/next/dist/bin/next start",
 		"./bin/www":                      "/usr/bin/node bin/www",
 		"sh":                             "", "native": "", "out": "", "abs": "", "gone": "", "./run.sh": "", "python3 x": "", "../../bin/sh": "",
 	} {
-		l := &leaf{}
-		for _, w := range strings.Fields(command) {
-			l.words = append(l.words, core.Plain(w))
+		l := command.Leaf{}
+		for w := range strings.FieldsSeq(text) {
+			l.Words = append(l.Words, core.Plain(w))
 		}
-		words, err := l.resolve(root.FS(), installed)
+		words, err := resolve(l, root.FS(), installed)
 		args := core.StartStep{Words: words}.String()
 		if want == "" {
 			rejected(t, err, "is no program that NodeOS can run")
 		} else if err != nil || args != want {
-			t.Errorf("%s: %q, %v; want %s", command, args, err, want)
+			t.Errorf("%s: %q, %v; want %s", text, args, err, want)
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package nodeapp
+package command
 
 import (
 	"path"
@@ -16,21 +16,21 @@ type follower func(w *walker, sc *scope, c *shell.Call) (*tree, error)
 // without.
 var builtins, rewriters map[string]follower
 
-func init() { //nolint:gochecknoinits // the tables name functions that use the tables
+func init() { // the tables name functions that use the tables
 	builtins = map[string]follower{
-		"cd": (*walker).cd, "export": (*walker).export, "exec": (*walker).exec, "exit": (*walker).exit,
+		"cd": followCd, "export": followExport, "exec": followExec, "exit": followExit,
 		"true": constant(succeeds), ":": constant(succeeds), "false": constant(fails),
-		"sh": (*walker).shell, "bash": (*walker).shell, "/bin/sh": (*walker).shell, "/bin/bash": (*walker).shell,
+		"sh": followShell, "bash": followShell, "/bin/sh": followShell, "/bin/bash": followShell,
 	}
 	for _, name := range []string{"set", "unset", "source", ".", "eval", "trap", "wait", "ulimit", "umask", "read", "alias"} {
 		builtins[name] = needsShell
 	}
 	rewriters = map[string]follower{
-		"env": (*walker).env, "cross-env": (*walker).env, "cross-env-shell": (*walker).envShell,
-		"dumb-init": (*walker).wrapper, "tini": (*walker).wrapper,
-		"node": (*walker).node1, "nodejs": (*walker).node1, "nodemon": (*walker).nodemon,
-		"ts-node-dev": (*walker).tsNodeDev, "tsnd": (*walker).tsNodeDev,
-		"run-s": (*walker).runSequence, "npm-run-all": (*walker).runSequence,
+		"env": followEnv, "cross-env": followEnv, "cross-env-shell": followEnvShell,
+		"dumb-init": followWrapper, "tini": followWrapper,
+		"node": followNode, "nodejs": followNode, "nodemon": followNodemon,
+		"ts-node-dev": followTsNodeDev, "tsnd": followTsNodeDev,
+		"run-s": followRunSequence, "npm-run-all": followRunSequence,
 	}
 }
 
@@ -42,7 +42,7 @@ func needsShell(_ *walker, _ *scope, c *shell.Call) (*tree, error) {
 	return nil, refused(c.Text, "needs a shell", prepare)
 }
 
-func (w *walker) cd(sc *scope, c *shell.Call) (*tree, error) {
+func followCd(w *walker, sc *scope, c *shell.Call) (*tree, error) {
 	words, ok := literals(c, 1)
 	if len(words) > 0 && words[0] == "--" {
 		words = words[1:]
@@ -55,18 +55,17 @@ func (w *walker) cd(sc *scope, c *shell.Call) (*tree, error) {
 	return known(succeeds), err
 }
 
-func (w *walker) export(sc *scope, c *shell.Call) (*tree, error) {
+func followExport(w *walker, sc *scope, c *shell.Call) (*tree, error) {
 	inner := shell.Call{}
 	for i, word := range c.Words[1:] {
 		if a, ok := assignment(word); ok {
 			inner.Set = append(inner.Set, a)
 		} else if name, ok := word.Literal(); !ok || !core.IsVarName(name) {
 			return nil, refused(c.Text, "needs a shell for "+shorten(c.Sources[i+1]), prepare)
-		} else {
-			w.drop(name) // a variable of the environment is exported already
 		}
+		w.drop(c.Sources[i+1]) // it is in the commands that follow, and has no effect where there are none
 	}
-	outer := w.within(sc, w.withoutPort(&inner))
+	outer := sc.within(withoutPort(w, &inner))
 	sc.set, sc.exports = outer.set, outer.exports
 	return known(succeeds), nil
 }
@@ -85,7 +84,7 @@ func assignment(word core.Word) (a core.Assignment, ok bool) {
 	return a, ok && core.IsVarName(name)
 }
 
-func (w *walker) exec(sc *scope, c *shell.Call) (*tree, error) {
+func followExec(w *walker, sc *scope, c *shell.Call) (*tree, error) {
 	if len(c.Words) == 1 {
 		return nil, refused(c.Text, "starts nothing", prepare)
 	}
@@ -100,8 +99,8 @@ func (w *walker) exec(sc *scope, c *shell.Call) (*tree, error) {
 	return &n, nil
 }
 
-// exit is known to end a start. Its code is that of the command before it, so another one is refused.
-func (w *walker) exit(_ *scope, c *shell.Call) (*tree, error) {
+// followExit: exit is known to end a start. Its code is that of the command before it, so another one is refused.
+func followExit(_ *walker, _ *scope, c *shell.Call) (*tree, error) {
 	words, ok := literals(c, 1)
 	if !ok || len(words) > 1 || (len(words) == 1 && words[0] != "1") {
 		return nil, refused(c.Text, "needs a shell for its exit code", prepare)
@@ -109,18 +108,18 @@ func (w *walker) exit(_ *scope, c *shell.Call) (*tree, error) {
 	return known(exits), nil
 }
 
-// shell follows the text that is handed to a shell.
-func (w *walker) shell(sc *scope, c *shell.Call) (*tree, error) {
+// followShell follows the text that is handed to a shell.
+func followShell(w *walker, sc *scope, c *shell.Call) (*tree, error) {
 	words, ok := literals(c, 1)
 	if !ok || len(words) != 2 || !slices.Contains([]string{"-c", "-lc", "-ec"}, words[0]) {
 		return nil, refused(c.Text, "needs a shell", prepare)
 	}
-	inner := w.within(sc, c)
+	inner := sc.within(c)
 	return w.text(inner, words[1])
 }
 
 // within is the scope of what a command starts with its own variables set.
-func (w *walker) within(sc *scope, c *shell.Call) *scope {
+func (sc *scope) within(c *shell.Call) *scope {
 	inner := sc.copy()
 	inner.set = append(inner.set, c.Set...)
 	for _, a := range c.Set {
@@ -145,8 +144,8 @@ func source(w core.Word) string {
 	return b.String()
 }
 
-// env reads the variables that env and cross-env set for a command.
-func (w *walker) env(sc *scope, c *shell.Call) (*tree, error) {
+// followEnv reads the variables that env and cross-env set for a command.
+func followEnv(w *walker, sc *scope, c *shell.Call) (*tree, error) {
 	inner := *c
 	n := 1
 	for ; n < len(c.Words); n++ {
@@ -165,8 +164,8 @@ func (w *walker) env(sc *scope, c *shell.Call) (*tree, error) {
 	return w.call(sc, rest(&inner, n))
 }
 
-// envShell is cross-env for a command line.
-func (w *walker) envShell(sc *scope, c *shell.Call) (*tree, error) {
+// followEnvShell is cross-env for a command line.
+func followEnvShell(w *walker, sc *scope, c *shell.Call) (*tree, error) {
 	inner := shell.Call{Set: c.Set}
 	n := 1
 	for ; n < len(c.Words); n++ {
@@ -180,11 +179,11 @@ func (w *walker) envShell(sc *scope, c *shell.Call) (*tree, error) {
 	if !ok || len(words) == 0 {
 		return nil, refused(c.Text, "needs a shell for its words", prepare)
 	}
-	return w.text(w.within(sc, w.withoutPort(&inner)), strings.Join(words, " "))
+	return w.text(sc.within(withoutPort(w, &inner)), strings.Join(words, " "))
 }
 
-// wrapper leaves out a program that would be process 1.
-func (w *walker) wrapper(sc *scope, c *shell.Call) (*tree, error) {
+// followWrapper leaves out a program that would be process 1.
+func followWrapper(w *walker, sc *scope, c *shell.Call) (*tree, error) {
 	n := 1
 	if n < len(c.Sources) && c.Sources[n] == "--" {
 		n++

@@ -1,4 +1,4 @@
-package nodeapp
+package command
 
 import (
 	"path"
@@ -13,8 +13,8 @@ import (
 var nodeValues = []string{"-r", "--require", "--import", "--loader", "--experimental-loader", "-C", "--conditions",
 	"--env-file", "--title", "--watch-path", "-e", "--eval", "-p", "--print"}
 
-// node1 leaves out Node's --watch: no file of a machine changes.
-func (w *walker) node1(sc *scope, c *shell.Call) (*tree, error) {
+// followNode leaves out Node's --watch: no file of a machine changes.
+func followNode(w *walker, sc *scope, c *shell.Call) (*tree, error) {
 	n := *c
 	n.Words, n.Sources = nil, nil
 	keep := func(i int) {
@@ -66,8 +66,8 @@ var nodemonFlags = map[string]bool{
 	"--no-stdin": false, "-C": false, "--on-change-only": false, "--no-colours": false, "--no-colors": false,
 }
 
-// nodemon runs what nodemon would run. It would run ts-node for TypeScript.
-func (w *walker) nodemon(sc *scope, c *shell.Call) (*tree, error) {
+// followNodemon runs what nodemon would run. It would run ts-node for TypeScript.
+func followNodemon(w *walker, sc *scope, c *shell.Call) (*tree, error) {
 	program := "node"
 	var args []string
 	for i := 1; i < len(c.Words); i++ {
@@ -97,26 +97,25 @@ func (w *walker) nodemon(sc *scope, c *shell.Call) (*tree, error) {
 	if program == "node" && slices.ContainsFunc(args, func(a string) bool { return isTypeScript(a) }) {
 		program = "ts-node"
 	}
-	if program == "node" && (len(args) == 0 || w.nodemonConfigured(sc)) {
+	if program == "node" && (len(args) == 0 || nodemonConfigured(w, sc)) {
 		return w.program(sc, c) // what it runs is in its own settings
 	}
 	text := strings.Join(append([]string{program}, args...), " ")
 	w.warn("nodemon is left out, since no file changes in a machine: %s runs", shorten(text))
-	return w.text(w.within(sc, c), text)
+	return w.text(sc.within(c), text)
 }
 
-func (w *walker) nodemonConfigured(sc *scope) bool {
+func nodemonConfigured(w *walker, sc *scope) bool {
 	m, err := w.packages.at(w.packages.nearest(sc.dir))
-	_, own := m.all["nodemonConfig"]
-	return err != nil || own || exists(w.packages.repo, path.Join(sc.dir, "nodemon.json"))
+	return err != nil || m.Nodemon || exists(w.packages.repo, path.Join(sc.dir, "nodemon.json"))
 }
 
 func isTypeScript(name string) bool {
 	return slices.Contains([]string{".ts", ".mts", ".cts", ".tsx"}, path.Ext(name))
 }
 
-// tsNodeDev runs JavaScript with node; TypeScript is a case for start:prod.
-func (w *walker) tsNodeDev(sc *scope, c *shell.Call) (*tree, error) {
+// followTsNodeDev runs JavaScript with node; TypeScript is a case for start:prod.
+func followTsNodeDev(w *walker, sc *scope, c *shell.Call) (*tree, error) {
 	words, ok := literals(c, 1)
 	if !ok || len(words) == 0 || strings.HasPrefix(words[0], "-") ||
 		!slices.Contains([]string{".js", ".cjs", ".mjs"}, path.Ext(words[0])) {
@@ -130,8 +129,8 @@ func (w *walker) tsNodeDev(sc *scope, c *shell.Call) (*tree, error) {
 	return w.program(sc, n)
 }
 
-// runSequence is npm-run-all, one script after the other.
-func (w *walker) runSequence(sc *scope, c *shell.Call) (*tree, error) {
+// followRunSequence is npm-run-all, one script after the other.
+func followRunSequence(w *walker, sc *scope, c *shell.Call) (*tree, error) {
 	names, ok := literals(c, 1)
 	if !ok || len(names) == 0 {
 		return nil, refused(c.Text, "starts nothing that is known here", prepare)
@@ -145,7 +144,7 @@ func (w *walker) runSequence(sc *scope, c *shell.Call) (*tree, error) {
 		case strings.HasPrefix(name, "-") || strings.ContainsAny(name, "*{ "):
 			return nil, refused(c.Text, "uses "+shorten(name)+" of "+c.Sources[0], "name one script after the other, or use `npm run a && npm run b`")
 		}
-		t, err := w.script(w.within(sc, c), ask{tool: "npm", name: name, text: c.Text})
+		t, err := w.script(sc.within(c), ask{tool: "npm", name: name, text: c.Text})
 		if err != nil {
 			return nil, err
 		}
@@ -193,6 +192,9 @@ var devServers = map[string][]string{
 	"rspress": {"dev"}, "rsbuild": {"dev"}, "rspack": {"dev", "serve"}, "ember": {"serve", "s"}, "quasar": {"dev"},
 	"parcel": {"", "serve"}, "craco": {"start"}, "preact": {"watch"}, "umi": {"dev"}, "max": {"dev"},
 }
+
+// ofNoFramework are the development servers that say nothing about what else could be served.
+var ofNoFramework = map[string]bool{"nodemon": true, "ts-node-dev": true, "tsnd": true, "wrangler": true, "nx": true}
 
 func isDevServer(name string, words []string) bool {
 	of, ok := devServers[name]

@@ -1,4 +1,4 @@
-package nodeapp
+package command
 
 import (
 	"fmt"
@@ -19,12 +19,12 @@ func (w *walker) script(sc *scope, a ask) (*tree, error) {
 		return nil, err
 	}
 	if strings.TrimSpace(m.Scripts[a.name]) == "" {
-		return w.noScript(sc, a)
+		return noScript(w, sc, a)
 	}
 	if buildsByName(a.name) {
-		return w.buildScript(sc, a), nil
+		return buildScript(w, sc, a), nil
 	}
-	inner, err := w.follow(sc, a, m)
+	inner, err := sc.follow(a, m)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +49,7 @@ func (w *walker) script(sc *scope, a ask) (*tree, error) {
 }
 
 // follow is the scope of a script. One that is followed already is refused.
-func (w *walker) follow(sc *scope, a ask, m PackageJSON) (*scope, error) {
+func (sc *scope) follow(a ask, m Package) (*scope, error) {
 	name := path.Join(sc.dir, a.name)
 	if i := slices.Index(sc.stack, name); i >= 0 {
 		return nil, core.Reject("the start scripts in package.json call one another in a circle: "+
@@ -67,7 +67,7 @@ func (w *walker) follow(sc *scope, a ask, m PackageJSON) (*scope, error) {
 }
 
 // noScript is what happens where a script is missing.
-func (w *walker) noScript(sc *scope, a ask) (*tree, error) {
+func noScript(w *walker, sc *scope, a ask) (*tree, error) {
 	server := path.Join(sc.dir, "server.js")
 	switch {
 	case a.maybe:
@@ -81,7 +81,7 @@ func (w *walker) noScript(sc *scope, a ask) (*tree, error) {
 		return w.program(sc, c)
 	}
 	return nil, core.Reject(
-		fmt.Sprintf("the start command runs the script %q, which is not in %s", shorten(a.name), path.Join(sc.dir, PackageFile)),
+		fmt.Sprintf("the start command runs the script %q, which is not in %s", shorten(a.name), path.Join(sc.dir, File)),
 		`add it under "scripts"`)
 }
 
@@ -94,7 +94,7 @@ var (
 func buildsByName(name string) bool { return buildNames.MatchString(name) && !goesOn.MatchString(name) }
 
 // buildScript is a script that runs at build time as a whole.
-func (w *walker) buildScript(sc *scope, a ask) *tree {
+func buildScript(w *walker, sc *scope, a ask) *tree {
 	text := "npm run " + a.name
 	if a.rest != nil && len(a.rest.Sources) > 0 {
 		text += " -- " + strings.Join(a.rest.Sources, " ")
@@ -105,14 +105,14 @@ func (w *walker) buildScript(sc *scope, a ask) *tree {
 
 // npmVariables are those of npm that programs rely on: who they are, what their package.json configures, and which
 // script runs. Those that tell where npm is are left out, since there is none.
-func npmVariables(m PackageJSON, event string) []core.Assignment {
+func npmVariables(m Package, event string) []core.Assignment {
 	vars := map[string]string{"npm_lifecycle_event": event}
-	for _, key := range []string{"name", "version"} {
-		if v := m.text(key); v != "" {
+	for key, v := range map[string]string{"name": m.Name, "version": m.Version} {
+		if v != "" {
 			vars["npm_package_"+key] = v
 		}
 	}
-	for key, v := range m.all.texts("config") {
+	for key, v := range m.Config {
 		if name := "npm_package_config_" + key; core.IsVarName(name) {
 			vars[name] = v
 		}

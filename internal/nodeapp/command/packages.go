@@ -1,4 +1,4 @@
-package nodeapp
+package command
 
 import (
 	"errors"
@@ -9,7 +9,10 @@ import (
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
+
+const nodeModules = "node_modules"
 
 // How far the packages of a repository are looked for.
 const (
@@ -17,38 +20,53 @@ const (
 	maxFolders = 2000
 )
 
+// Package is a package.json, as far as a start command can depend on it.
+type Package struct {
+	Name, Version string
+	Scripts       map[string]string
+	Config        map[string]string
+	Deps          map[string]string // that the running app has
+	DevDeps       map[string]string
+	Workspaces    bool
+	Nodemon       bool // it has settings of nodemon
+}
+
+// File is the name of a Package's file.
+const File = "package.json"
+
 // packages are those of a repository, read when they are needed.
 type packages struct {
 	repo fs.FS
-	read map[string]PackageJSON
+	read func(dir string) (Package, error)
+	seen map[string]Package
 }
 
-// at returns the package.json of a folder; "" is the root.
-func (p *packages) at(dir string) (PackageJSON, error) {
-	if m, ok := p.read[dir]; ok {
+// at returns the package of a folder; "" is the root.
+func (p *packages) at(dir string) (Package, error) {
+	if m, ok := p.seen[dir]; ok {
 		return m, nil
 	}
-	name := path.Join(dir, PackageFile)
-	b, err := readFile(p.repo, name, packageLimit)
+	m, err := p.read(dir)
 	if errors.Is(err, fs.ErrNotExist) {
-		return PackageJSON{}, core.Reject(fmt.Sprintf("the start command uses %s, which is not in the repository", shorten(name)),
+		return m, core.Reject(fmt.Sprintf("the start command uses %s, which is not in the repository", shorten(path.Join(dir, File))),
 			"name a folder of the repository with a package.json")
 	}
-	if err != nil {
-		return PackageJSON{}, err
+	if err == nil {
+		p.seen[dir] = m
 	}
-	o, _, err := parseObject(b)
-	if err != nil {
-		return PackageJSON{}, core.Reject(fmt.Sprintf("%s is broken: %v", shorten(name), err), "repair it, commit, and push again")
-	}
-	m := PackageJSON{all: o, Scripts: o.texts("scripts"), Main: o.text("main")}
-	p.read[dir] = m
-	return m, nil
+	return m, err
 }
+
+func exists(repo fs.FS, name string) bool {
+	_, err := fs.Lstat(repo, name)
+	return err == nil
+}
+
+func shorten(s string) string { return progress.Shorten(s) }
 
 // nearest returns the folder whose package.json npm uses in dir.
 func (p *packages) nearest(dir string) string {
-	for dir != "" && !exists(p.repo, path.Join(dir, PackageFile)) {
+	for dir != "" && !exists(p.repo, path.Join(dir, File)) {
 		dir = parent(dir)
 	}
 	return dir
@@ -71,7 +89,7 @@ func (p *packages) workspace(name, option string) (dir string, err error) {
 		return refuse("which can be several")
 	}
 	folder := path.Clean(name)
-	if fs.ValidPath(folder) && folder != "." && exists(p.repo, path.Join(folder, PackageFile)) {
+	if fs.ValidPath(folder) && folder != "." && exists(p.repo, path.Join(folder, File)) {
 		return folder, nil
 	}
 	var exact, scoped []string
@@ -80,7 +98,7 @@ func (p *packages) workspace(name, option string) (dir string, err error) {
 		if err != nil {
 			continue // a broken one that is not asked for
 		}
-		if own := m.text("name"); own == name {
+		if own := m.Name; own == name {
 			exact = append(exact, dir)
 		} else if strings.HasPrefix(own, "@") && strings.HasSuffix(own, "/"+name) {
 			scoped = append(scoped, dir)
@@ -109,11 +127,11 @@ func (p *packages) folders() []string {
 			return
 		}
 		left--
-		if dir != "." && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == PackageFile }) {
+		if dir != "." && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == File }) {
 			found = append(found, dir)
 		}
 		for _, e := range entries {
-			if e.IsDir() && e.Name() != NodeModules && !strings.HasPrefix(e.Name(), ".") {
+			if e.IsDir() && e.Name() != nodeModules && !strings.HasPrefix(e.Name(), ".") {
 				walk(path.Join(dir, e.Name()), depth+1)
 			}
 		}

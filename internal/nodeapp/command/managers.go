@@ -1,4 +1,4 @@
-package nodeapp
+package command
 
 import (
 	"cmp"
@@ -22,8 +22,11 @@ type ask struct {
 	by        string // the option that chose the workspace
 	top       bool   // the root package
 	bare      bool   // without pre- and post-scripts
-	maybe     bool   // a script that is not there is none the worse
+	dropped   []string
+	maybe     bool // a script that is not there is none the worse
 }
+
+func (a *ask) drop(source string) { a.dropped = append(a.dropped, source) }
 
 type verb int
 
@@ -56,13 +59,13 @@ var harmless = []string{
 var valueNext = []string{"--loglevel", "--omit", "--include", "--only", "--reporter"}
 
 // options reads c's options from the index i on. It returns where the first word is that is none.
-func (w *walker) options(a *ask, c *shell.Call, i int) (int, error) {
+func (a *ask) options(c *shell.Call, i int) (int, error) {
 	for ; i < len(c.Words); i++ {
 		word, ok := c.Words[i].Literal()
 		if !ok || !strings.HasPrefix(word, "-") || word == "--" || word == "-" {
 			return i, nil
 		}
-		n, err := w.option(a, c, i, word)
+		n, err := a.option(c, i, word)
 		if err != nil {
 			return i, err
 		}
@@ -72,7 +75,7 @@ func (w *walker) options(a *ask, c *shell.Call, i int) (int, error) {
 }
 
 // option reads one option, and says how many words after it belong to it.
-func (w *walker) option(a *ask, c *shell.Call, i int, word string) (more int, err error) {
+func (a *ask) option(c *shell.Call, i int, word string) (more int, err error) {
 	name, value, equals := strings.Cut(word, "=")
 	next := func() (string, bool) {
 		if equals {
@@ -102,11 +105,11 @@ func (w *walker) option(a *ask, c *shell.Call, i int, word string) (more int, er
 	case word == "--ignore-scripts":
 		a.bare = true
 	case slices.Contains(harmless, word), equals && slices.Contains(harmless, name+"="):
-		w.drop(c.Sources[i])
+		a.drop(c.Sources[i])
 	case slices.Contains(valueNext, name):
-		w.drop(c.Sources[i])
+		a.drop(c.Sources[i])
 		if value, known = next(); known {
-			w.drop(c.Sources[i+1])
+			a.drop(c.Sources[i+1])
 		}
 	default:
 		known = false
@@ -140,21 +143,22 @@ func (w *walker) manager(sc *scope, c *shell.Call, tool string) (*tree, error) {
 	var err error
 	switch program, _ := c.Words[0].Literal(); program {
 	case "npm":
-		err = w.readNPM(&a, c)
+		err = a.readNPM(c)
 	case "npx", "pnpx", "bunx":
-		err = w.readExec(&a, c, 1)
+		err = a.readExec(c, 1)
 	default:
-		err = w.readOther(&a, c)
+		err = a.readOther(c)
 	}
 	if err != nil {
 		return nil, err
 	}
+	w.dropped = append(w.dropped, a.dropped...)
 	return w.do(sc, c, a)
 }
 
 // do follows what is asked, in the package that it is asked of.
 func (w *walker) do(sc *scope, c *shell.Call, a ask) (*tree, error) {
-	inner := w.within(sc, c)
+	inner := sc.within(c)
 	var err error
 	switch {
 	case a.workspace != "":
@@ -180,7 +184,7 @@ func (w *walker) do(sc *scope, c *shell.Call, a ask) (*tree, error) {
 			return nil, err
 		}
 		if _, ok := m.Scripts[a.name]; !ok && slices.Contains(noStart, a.name) {
-			return nil, unknownVerb(&a)
+			return nil, a.unknownVerb()
 		} else if !ok {
 			return w.run(inner, a)
 		}
@@ -218,14 +222,14 @@ func (w *walker) install(sc *scope, a ask) (*tree, error) {
 }
 
 // readNPM reads npm's words. Its options may stand anywhere before "--".
-func (w *walker) readNPM(a *ask, c *shell.Call) error {
+func (a *ask) readNPM(c *shell.Call) error {
 	var at []int // the words that are no options
 	i := 1
 	for i < len(c.Words) {
 		var err error
-		if i, err = w.options(a, c, i); err != nil || i >= len(c.Words) {
+		if i, err = a.options(c, i); err != nil || i >= len(c.Words) {
 			if err != nil && execs(c, at) {
-				return w.readExec(a, c, at[0]+1)
+				return a.readExec(c, at[0]+1)
 			}
 			if err != nil {
 				return err
@@ -233,7 +237,7 @@ func (w *walker) readNPM(a *ask, c *shell.Call) error {
 			break
 		}
 		if word, _ := c.Words[i].Literal(); word == "--" {
-			w.drop("--")
+			a.drop("--")
 			i++
 			break
 		}
@@ -243,7 +247,7 @@ func (w *walker) readNPM(a *ask, c *shell.Call) error {
 		at = append(at, i)
 		i++
 		if execs(c, at) {
-			return w.readExec(a, c, i)
+			return a.readExec(c, i)
 		}
 	}
 	words := &shell.Call{}
@@ -254,7 +258,7 @@ func (w *walker) readNPM(a *ask, c *shell.Call) error {
 	if i < len(c.Words) {
 		words.Words, words.Sources = append(words.Words, c.Words[i:]...), append(words.Sources, c.Sources[i:]...)
 	}
-	return readVerb(a, words, n)
+	return a.readVerb(words, n)
 }
 
 // execs reports whether the first of npm's words is exec.
@@ -263,9 +267,9 @@ func execs(c *shell.Call, at []int) bool {
 }
 
 // readVerb reads what npm is to do. before is how many words are before "--".
-func readVerb(a *ask, c *shell.Call, before int) error {
+func (a *ask) readVerb(c *shell.Call, before int) error {
 	if before == 0 {
-		return unknownVerb(a)
+		return a.unknownVerb()
 	}
 	name, _ := c.Words[0].Literal()
 	switch name {
@@ -274,11 +278,11 @@ func readVerb(a *ask, c *shell.Call, before int) error {
 		return nil
 	case "run", "run-script", "rum", "urn":
 		if before < 2 {
-			return unknownVerb(a)
+			return a.unknownVerb()
 		}
 		var ok bool
 		if a.name, ok = c.Words[1].Literal(); !ok {
-			return unknownVerb(a)
+			return a.unknownVerb()
 		}
 		a.does, a.rest = runScript, rest(c, 2)
 		return nil
@@ -286,20 +290,20 @@ func readVerb(a *ask, c *shell.Call, before int) error {
 		a.does, a.rest = install, rest(c, 1)
 		return nil
 	}
-	return unknownVerb(a)
+	return a.unknownVerb()
 }
 
-func unknownVerb(a *ask) error {
+func (a *ask) unknownVerb() error {
 	return refused(a.text, "uses "+a.tool+" for more than to run a script or a program",
 		"NodeOS has Node and no "+a.tool+": do preparations in scripts.build")
 }
 
 // readExec reads the words of npx and of exec and dlx, from the index i on: options, then a program and its words.
-func (w *walker) readExec(a *ask, c *shell.Call, i int) error {
+func (a *ask) readExec(c *shell.Call, i int) error {
 	a.does = runProgram
 	for {
 		var err error
-		j, err := w.options(a, c, i)
+		j, err := a.options(c, i)
 		if err == nil {
 			i = j
 			break
@@ -311,33 +315,33 @@ func (w *walker) readExec(a *ask, c *shell.Call, i int) error {
 		}
 		if !equals {
 			if j++; j >= len(c.Words) {
-				return unknownVerb(a)
+				return a.unknownVerb()
 			}
 			if value, equals = c.Words[j].Literal(); !equals {
-				return unknownVerb(a)
+				return a.unknownVerb()
 			}
 		}
 		if name == "-c" || name == "--call" {
 			a.does, a.name = runText, value
 		} else {
-			w.drop(c.Sources[j])
+			a.drop(c.Sources[j])
 		}
-		w.drop(name)
+		a.drop(name)
 		i = j + 1
 	}
 	if i < len(c.Words) && c.Sources[i] == "--" {
-		w.drop("--")
+		a.drop("--")
 		i++
 	}
 	if a.does == runText && i == len(c.Words) {
 		return nil
 	}
 	if i >= len(c.Words) || a.does == runText {
-		return unknownVerb(a)
+		return a.unknownVerb()
 	}
 	var ok bool
 	if a.name, ok = c.Words[i].Literal(); !ok || a.name == "" {
-		return unknownVerb(a)
+		return a.unknownVerb()
 	}
 	a.rest = rest(c, i+1)
 	return nil
@@ -349,8 +353,8 @@ var noStart = []string{"add", "remove", "rm", "up", "update", "upgrade", "global
 	"workspaces", "plugin", "dedupe", "rebuild", "store", "deploy", "patch", "env", "login", "logout", "pm", "build", "upgrade-interactive"}
 
 // readOther reads the words of yarn, pnpm and bun: what comes after the name of a script is for the script.
-func (w *walker) readOther(a *ask, c *shell.Call) error {
-	i, err := w.options(a, c, 1)
+func (a *ask) readOther(c *shell.Call) error {
+	i, err := a.options(c, 1)
 	if err != nil {
 		return err
 	}
@@ -359,21 +363,21 @@ func (w *walker) readOther(a *ask, c *shell.Call) error {
 			a.does, a.rest = install, rest(c, i)
 			return nil
 		}
-		return unknownVerb(a)
+		return a.unknownVerb()
 	}
 	name, ok := c.Words[i].Literal()
 	if !ok {
-		return unknownVerb(a)
+		return a.unknownVerb()
 	}
 	switch name {
 	case "run", "run-script":
-		if i, err = w.options(a, c, i+1); err != nil || i >= len(c.Words) {
-			return cmp.Or(err, unknownVerb(a))
+		if i, err = a.options(c, i+1); err != nil || i >= len(c.Words) {
+			return cmp.Or(err, a.unknownVerb())
 		}
 		name, ok = c.Words[i].Literal()
 		a.does = runAny
 	case "exec", "dlx", "x":
-		return w.readExec(a, c, i+1)
+		return a.readExec(c, i+1)
 	case "node":
 		a.does, a.name, a.rest = runProgram, "node", rest(c, i+1)
 		return nil
@@ -382,15 +386,15 @@ func (w *walker) readOther(a *ask, c *shell.Call) error {
 			a.workspace, ok = c.Words[i+1].Literal()
 			a.by = "yarn workspace"
 			if !ok || a.workspace == "" {
-				return unknownVerb(a)
+				return a.unknownVerb()
 			}
-			return w.readOther(a, rest(c, i+1))
+			return a.readOther(rest(c, i+1))
 		}
-		return unknownVerb(a)
+		return a.unknownVerb()
 	case "install", "i", "ci":
 		a.does = install
 		a.rest = rest(c, i+1)
-		j, err := w.options(a, a.rest, 0)
+		j, err := a.options(a.rest, 0)
 		a.rest = rest(a.rest, min(j, len(a.rest.Words)))
 		return err
 	default:
@@ -400,11 +404,11 @@ func (w *walker) readOther(a *ask, c *shell.Call) error {
 		}
 	}
 	if !ok || name == "" {
-		return unknownVerb(a)
+		return a.unknownVerb()
 	}
 	a.name, a.rest = name, rest(c, i+1)
 	if a.tool == "yarn" && len(a.rest.Sources) > 0 && a.rest.Sources[0] == "--" {
-		w.drop("--")
+		a.drop("--")
 		a.rest = rest(a.rest, 1)
 	}
 	return nil

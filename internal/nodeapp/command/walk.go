@@ -1,4 +1,4 @@
-package nodeapp
+package command
 
 import (
 	"errors"
@@ -25,7 +25,7 @@ const prepare = "NodeOS has no shell: do preparations in scripts.build, " +
 // walker follows a start command through scripts and tools to the programs that it runs.
 type walker struct {
 	packages *packages
-	supply   supply
+	supply   Supply
 	mayMake  bool // a build may make folders and files
 	berry    bool // yarn is yarn 2 or later, which runs no pre- and post-scripts
 
@@ -140,7 +140,7 @@ func onlyChanges(n shell.Node) bool {
 
 // call follows one simple command.
 func (w *walker) call(sc *scope, c *shell.Call) (*tree, error) {
-	c = w.withoutPort(c)
+	c = withoutPort(w, c)
 	if len(c.Words) == 0 {
 		if len(c.Set) == 0 {
 			return known(succeeds), nil // PORT alone
@@ -167,7 +167,7 @@ func (w *walker) call(sc *scope, c *shell.Call) (*tree, error) {
 }
 
 // withoutPort takes PORT=… away, and says so.
-func (w *walker) withoutPort(c *shell.Call) *shell.Call {
+func withoutPort(w *walker, c *shell.Call) *shell.Call {
 	n := *c
 	n.Set = nil
 	for _, a := range c.Set {
@@ -211,7 +211,7 @@ func (w *walker) program(sc *scope, c *shell.Call) (*tree, error) {
 	l.either = name == "echo"
 	if sc.dir != "" && !l.build {
 		l.set = append(l.set, core.Assignment{Name: "PATH", Value: core.Plain(strings.Join([]string{
-			path.Dir(guest.Node), path.Join(guest.AppDir, sc.dir, NodeModules, ".bin"), path.Join(guest.AppDir, NodeModules, ".bin"),
+			path.Dir(guest.Node), path.Join(guest.AppDir, sc.dir, nodeModules, ".bin"), path.Join(guest.AppDir, nodeModules, ".bin"),
 		}, ":"))})
 	}
 	return &tree{leaf: l}, nil

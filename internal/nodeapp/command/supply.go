@@ -1,4 +1,4 @@
-package nodeapp
+package command
 
 import (
 	"bytes"
@@ -8,9 +8,9 @@ import (
 	"strings"
 )
 
-// supply is what is known, before anything is installed, of the programs that packages bring.
-type supply struct {
-	root PackageJSON
+// Supply is what is known, before anything is installed, of the programs that packages bring.
+type Supply struct {
+	root Package
 	bins map[string]bin // by the name of the program; nil: the lockfile does not tell
 }
 
@@ -30,23 +30,23 @@ const (
 	missing
 )
 
-// newSupply reads npm's lockfile. One that cannot be read tells nothing; npm will say so.
-func newSupply(m PackageJSON, lock []byte) supply {
+// NewSupply reads npm's lockfile. One that cannot be read tells nothing; npm will say so.
+func NewSupply(root Package, lock []byte) Supply {
 	var doc struct {
 		Packages map[string]struct {
 			Bin json.RawMessage `json:"bin"`
 			Dev bool            `json:"dev"`
 		} `json:"packages"`
 	}
-	lock = bytes.TrimPrefix(lock, []byte(byteOrderMark))
-	s := supply{root: m}
+	lock = bytes.TrimPrefix(lock, []byte("\xef\xbb\xbf"))
+	s := Supply{root: root}
 	if json.Unmarshal(lock, &doc) != nil {
 		return s
 	}
 	for where, p := range doc.Packages {
 		name := where
-		if i := strings.LastIndex(where, NodeModules+"/"); i >= 0 {
-			name = where[i+len(NodeModules)+1:]
+		if i := strings.LastIndex(where, nodeModules+"/"); i >= 0 {
+			name = where[i+len(nodeModules)+1:]
 		}
 		var bins map[string]string
 		if json.Unmarshal(p.Bin, &bins) != nil {
@@ -79,7 +79,7 @@ var packageOf = map[string]string{
 }
 
 // find says whether a program will be there for a command of a package, and which package brings it.
-func (s supply) find(program string, own PackageJSON) (having, string) {
+func (s Supply) find(program string, own Package) (having, string) {
 	if b, ok := s.bins[program]; ok {
 		if b.dev {
 			return devOnly, b.pkg
@@ -91,28 +91,32 @@ func (s supply) find(program string, own PackageJSON) (having, string) {
 		name = program
 	}
 	dev, any := false, false
-	for _, m := range []PackageJSON{own, s.root} {
-		for _, kind := range []string{"dependencies", "optionalDependencies", "peerDependencies", "devDependencies"} {
-			names := m.all.texts(kind)
-			any = any || len(names) > 0
-			_, has := names[name]
-			if has && kind != "devDependencies" {
-				return present, name
-			}
-			dev = dev || has
+	for _, m := range []Package{own, s.root} {
+		if _, ok := m.Deps[name]; ok {
+			return present, name
 		}
+		_, ok := m.DevDeps[name]
+		dev, any = dev || ok, any || len(m.Deps)+len(m.DevDeps) > 0
 	}
 	switch {
 	case dev:
 		return devOnly, name
-	case s.bins != nil && s.root.text("name") == own.text("name"), !any && !s.root.Workspaces():
+	case s.bins != nil && s.root.Name == own.Name, !any && !s.root.Workspaces:
 		return missing, name
 	}
 	return unknown, name
 }
 
+// PackageOf is the package that brings a program, as far as its name tells.
+func PackageOf(program string) string {
+	if name, ok := packageOf[program]; ok {
+		return name
+	}
+	return program
+}
+
 // programOf is the program that npx runs for a name: of a program, or of a package.
-func (s supply) programOf(name string) string {
+func (s Supply) programOf(name string) string {
 	if _, ok := s.bins[name]; ok {
 		return name
 	}
@@ -127,10 +131,12 @@ func (s supply) programOf(name string) string {
 			found = append(found, program)
 		}
 	}
-	if slices.Sort(found); len(found) > 0 && !slices.Contains(found, path.Base(name)) {
+	scope, base, scoped := strings.Cut(name, "/")
+	switch slices.Sort(found); {
+	case len(found) > 0 && !slices.Contains(found, path.Base(name)):
 		return found[0]
+	case scoped && strings.HasPrefix(scope, "@"):
+		return base
 	}
-	return path.Base(name)
+	return name
 }
-
-func (m PackageJSON) text(key string) string { return m.all.text(key) }

@@ -1,4 +1,4 @@
-package nodeapp
+package command
 
 import (
 	"slices"
