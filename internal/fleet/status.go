@@ -89,10 +89,10 @@ func (i *Instance) describe(s *AppStatus) {
 	s.Stats, s.Boot = i.stats, i.times
 	switch {
 	case i.inRow >= loopExits && (i.up.IsZero() || time.Since(i.up) < settled):
-		s.State, s.LastLines = CrashLoop, i.texts()
+		s.State, s.LastLines = CrashLoop, texts(i.tail)
 		s.Reason = "its process ends again and again"
 	case i.up.IsZero():
-		s.State, s.LastLines = Down, i.texts()
+		s.State, s.LastLines = Down, texts(i.tail)
 		s.Reason = "its process ended and is being started again"
 	default:
 		s.State = Running
