@@ -200,3 +200,21 @@ func TestOtherLacksOfMemory(t *testing.T) {
 		})
 	}
 }
+
+// TestLateForWantOfMemory: an app whose time is over when its machine has next to no memory left is not told to listen.
+func TestLateForWantOfMemory(t *testing.T) {
+	w := newWorld(t)
+	w.build = w.checked(core.Health{Timeout: time.Second})
+	w.driver.behave(func(m *fakeMachine) {
+		m.watch(core.Event{Kind: core.EventBooted})
+		if m.spec.MemoryMiB > 128 {
+			healthy(m)
+			return
+		}
+		m.watch(core.Event{Kind: core.EventStats, Stats: &core.Stats{MemoryTotal: 112 << 20, MemoryUsed: 111 << 20, Uptime: time.Second}})
+	})
+	reject, out := w.push(none, commit(1))
+	if reject != "" || !strings.Contains(out, "the app ran out of memory with 128 MiB: trying again with 256 MiB") {
+		t.Errorf("rejected %q:\n%s", reject, out)
+	}
+}

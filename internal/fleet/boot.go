@@ -193,6 +193,9 @@ func (i *Instance) await(
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
+			if i.tight() {
+				return i.didNotStart()
+			}
 			return core.Reject(late.Reason+", "+i.memoryUse(), late.Hint)
 		}
 	}

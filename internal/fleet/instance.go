@@ -124,6 +124,18 @@ func (i *Instance) measure(s core.Stats) {
 	i.end(i.thrash.String())
 }
 
+// tight reports whether a candidate that is late has next to no memory left, and ends it for that reason.
+func (i *Instance) tight() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.why != "" || !i.thrash.tight() {
+		return false
+	}
+	i.lacks = ofMemory
+	i.end(i.thrash.String())
+	return true
+}
+
 // exits notes the end of the app's process. A candidate is not waited for any longer, even if it has listened;
 // otherwise the guest starts the app again.
 func (i *Instance) exits(e core.Event) {
@@ -211,13 +223,12 @@ func (i *Instance) say(e core.Event, text string) {
 func (i *Instance) lastLines() []string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.texts()
+	return texts(i.tail)
 }
 
-// texts are the last lines. The caller holds the lock.
-func (i *Instance) texts() []string {
-	all := make([]string, 0, len(i.tail))
-	for _, l := range i.tail {
+func texts(tail []said) []string {
+	all := make([]string, 0, len(tail))
+	for _, l := range tail {
 		all = append(all, l.text)
 	}
 	return all

@@ -56,6 +56,7 @@ func TestThrash(t *testing.T) {
 		"all the time":         {[]int64{0, total, 2 * total}, true},
 		"from the first on":    {[]int64{total, 2 * total, 3 * total}, true},
 		"a guest that lies":    {[]int64{1 << 62, 0, 1 << 62, 0}, false},
+		"slowly, emulated":     {[]int64{0, 20 << 20, 36 << 20}, true},
 		"an older guest":       {[]int64{0, 0, 0}, false},
 		"a little, for longer": {[]int64{0, 10 << 20, 20 << 20, 30 << 20}, false},
 	} {

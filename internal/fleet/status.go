@@ -93,10 +93,10 @@ func (i *Instance) describe(s *AppStatus) {
 		// Requests still go to the machine, and the figures are the last that came.
 		s.State, s.Reason = Unseen, "whether its machine runs is not known, and requests still go to it: libvirt is away: "+i.unseen
 	case i.inRow >= loopExits && (i.up.IsZero() || time.Since(i.up) < settled):
-		s.State, s.LastLines = CrashLoop, i.texts()
+		s.State, s.LastLines = CrashLoop, texts(i.tail)
 		s.Reason = "its process ends again and again"
 	case i.up.IsZero():
-		s.State, s.LastLines = Down, i.texts()
+		s.State, s.LastLines = Down, texts(i.tail)
 		s.Reason = "its process ended and is being started again"
 	default:
 		s.State = Running

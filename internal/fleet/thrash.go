@@ -1,47 +1,55 @@
 package fleet
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
-// thrashes is how many figures in succession must show that a machine thrashes: what Node and a large app read when
-// they start can evict itself once.
-const thrashes = 2
+const (
+	// thrashFor is how long a machine must thrash without a pause: what Node and a large app read when they start can
+	// evict itself once.
+	thrashFor = 15 * time.Second
+	// thrashShare is the part of a machine's memory that it reads again in each second, at the least, while it
+	// thrashes. An emulated machine of 128 MiB reads no more than a few MiB in a second then, since nothing gets on.
+	thrashShare = 1.0 / 80
+	// tightShare is the part of a machine's memory that is used when there is next to none left.
+	tightShare = 15.0 / 16
+)
 
 // thrash finds out from a machine's own figures that it has too little memory, though nothing in it was killed: files
 // that it needs are dropped to make room for others that it needs, and read again. Such an app may start after minutes.
 type thrash struct {
-	last  core.Stats // zero: that of the boot
-	count int        // figures in succession that show it
-	again int64      // bytes read again meanwhile
-	since time.Duration
+	last  core.Stats    // zero: that of the boot
+	again int64         // bytes read again since it began to thrash; 0: it does not
+	since time.Duration // for how long it does
 }
 
-// note takes a machine's next figures and reports whether they show, with those before, that it thrashes.
+// note takes a machine's next figures and reports whether they show, with those before, that it thrashes. A machine
+// that does may send them late.
 func (t *thrash) note(s core.Stats) bool {
-	before := t.last
+	again, took := s.Refaults-t.last.Refaults, s.Uptime-t.last.Uptime
 	t.last = s
-	if s.Uptime <= before.Uptime {
+	if took <= 0 || float64(again) < thrashShare*float64(s.MemoryTotal)*took.Seconds() || again <= 0 {
+		t.again, t.since = 0, 0
 		return false
 	}
-	again := s.Refaults - before.Refaults
-	if again < refaultShare(s) {
-		t.count, t.again, t.since = 0, 0, 0
-		return false
-	}
-	t.count++
 	t.again += again
-	t.since += s.Uptime - before.Uptime
-	return t.count >= thrashes
+	t.since += took
+	return t.since >= thrashFor
 }
 
-// refaultShare is how much a machine reads again between two figures, in bytes, when it does little else.
-func refaultShare(s core.Stats) int64 { return s.MemoryTotal / 2 }
+// tight reports whether the last figures show a lack of memory that is not yet sure.
+func (t *thrash) tight() bool {
+	return t.again > 0 || t.last.MemoryTotal > 0 && float64(t.last.MemoryUsed) > tightShare*float64(t.last.MemoryTotal)
+}
 
 func (t *thrash) String() string {
+	if t.again == 0 {
+		return fmt.Sprintf("%s of the machine's %s are used", units.Bytes(t.last.MemoryUsed), units.Bytes(t.last.MemoryTotal))
+	}
 	return "there is too little memory for its own files: within " + units.Took(t.since) + " the machine, which has " +
 		units.Bytes(t.last.MemoryTotal) + ", read " + units.Bytes(t.again) + " of them again"
 }
