@@ -119,9 +119,10 @@ func (v *visit) steer(where listener) error {
 	}
 	defer func() { unix.Close(fd) }()
 	v.endRelay()
+	// A socket that is bound to ::1 takes IPv6 only, whether it was asked to or not.
 	if only, err := unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY); err == nil && only != 0 {
 		unix.Close(fd)
-		if fd, err = v.startRelay(where.AddrPort); err != nil {
+		if v.relay, fd, err = newRelay(where.AddrPort); err != nil {
 			return err
 		}
 	}
@@ -131,14 +132,6 @@ func (v *visit) steer(where listener) error {
 		}
 	}
 	return v.steering.to(fd)
-}
-
-// startRelay returns a socket in place of that at where, which takes IPv6 only, as those do that are bound to ::1.
-func (v *visit) startRelay(where netip.AddrPort) (fd int, err error) {
-	if v.relay, err = newRelay(where); err != nil {
-		return -1, err
-	}
-	return v.relay.descriptor()
 }
 
 func (v *visit) endRelay() {
