@@ -70,8 +70,7 @@ type visit struct {
 // look is told what listens now, and reports whether all is as it should be for good.
 func (v *visit) look(now time.Time, sockets []listener) (done bool) {
 	if v.relay != nil {
-		own := v.relay.port()
-		sockets = slices.DeleteFunc(sockets, func(l listener) bool { return l.Port() == own })
+		sockets = slices.DeleteFunc(sockets, func(l listener) bool { return l.Port() == v.relay.port })
 	}
 	if reachable(sockets, v.port) {
 		if v.steering != nil {
@@ -117,12 +116,11 @@ func (v *visit) steer(where listener) error {
 	if err != nil {
 		return err
 	}
-	defer func() { unix.Close(fd) }()
+	defer unix.Close(fd)
 	v.endRelay()
 	// A socket that is bound to ::1 takes IPv6 only, whether it was asked to or not.
 	if only, err := unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY); err == nil && only != 0 {
-		unix.Close(fd)
-		if v.relay, fd, err = newRelay(where.AddrPort); err != nil {
+		if v.relay, err = newRelay(where.AddrPort); err != nil {
 			return err
 		}
 	}
@@ -131,12 +129,15 @@ func (v *visit) steer(where listener) error {
 			return err
 		}
 	}
+	if v.relay != nil {
+		return v.steering.to(v.relay.listener)
+	}
 	return v.steering.to(fd)
 }
 
 func (v *visit) endRelay() {
 	if v.relay != nil {
-		v.relay.Close()
+		v.relay.stop()
 		v.relay = nil
 	}
 }
