@@ -70,8 +70,7 @@ type visit struct {
 // look is told what listens now, and reports whether all is as it should be for good.
 func (v *visit) look(now time.Time, sockets []listener) (done bool) {
 	if v.relay != nil {
-		own := v.relay.port()
-		sockets = slices.DeleteFunc(sockets, func(l listener) bool { return l.Port() == own })
+		sockets = slices.DeleteFunc(sockets, func(l listener) bool { return l.Port() == v.relay.port })
 	}
 	if reachable(sockets, v.port) {
 		if v.steering != nil {
@@ -117,11 +116,11 @@ func (v *visit) steer(where listener) error {
 	if err != nil {
 		return err
 	}
-	defer func() { unix.Close(fd) }()
+	defer unix.Close(fd)
 	v.endRelay()
+	// A socket that is bound to ::1 takes IPv6 only, whether it was asked to or not.
 	if only, err := unix.GetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_V6ONLY); err == nil && only != 0 {
-		unix.Close(fd)
-		if fd, err = v.startRelay(where.AddrPort); err != nil {
+		if v.relay, err = newRelay(where.AddrPort); err != nil {
 			return err
 		}
 	}
@@ -130,20 +129,15 @@ func (v *visit) steer(where listener) error {
 			return err
 		}
 	}
-	return v.steering.to(fd)
-}
-
-// startRelay returns a socket in place of that at where, which takes IPv6 only, as those do that are bound to ::1.
-func (v *visit) startRelay(where netip.AddrPort) (fd int, err error) {
-	if v.relay, err = newRelay(where); err != nil {
-		return -1, err
+	if v.relay != nil {
+		return v.steering.to(v.relay.listener)
 	}
-	return v.relay.descriptor()
+	return v.steering.to(fd)
 }
 
 func (v *visit) endRelay() {
 	if v.relay != nil {
-		v.relay.Close()
+		v.relay.stop()
 		v.relay = nil
 	}
 }

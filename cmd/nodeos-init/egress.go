@@ -152,8 +152,8 @@ const (
 )
 
 // connectProgram answers connect(2) with "operation not permitted" (0) where egressProgram would drop the packets. That
-// is for TCP: who sends a datagram is told by the kernel that it was dropped. A socket for IPv6 can name an IPv4 address
-// too.
+// is for TCP: who sends a datagram is told by the kernel that it was dropped. A socket for IPv6 can name an IPv4
+// address too.
 func connectProgram(n guest.Network, hook uint32) (program, error) {
 	p := program{}
 	p.move(packet, r1)

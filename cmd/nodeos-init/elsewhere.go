@@ -101,7 +101,7 @@ func (s *settling) candidates(sockets []listener) []listener {
 		}
 		return n
 	}
-	slices.SortStableFunc(places, func(a, b listener) int {
+	slices.SortFunc(places, func(a, b listener) int {
 		return cmp.Or(order(a)/2-order(b)/2, cmp.Compare(a.Port(), b.Port()), order(a)-order(b))
 	})
 	return places

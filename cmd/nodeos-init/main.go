@@ -1,10 +1,12 @@
 // Nodeos-init is the first process of a NodeOS machine.
 //
 // It owns everything between the kernel and the app: modules, disks, mounts,
-// the network, the app's process as an ordinary user, its output, and a clean
-// power-off. It is /usr/bin/env too, which scripts name. It does not decide what to run: argv, environment and addresses
-// come from the host over the control channel (internal/guest), and nothing
-// is read from the image or the kernel's command line.
+// the network and the way to where the app listens, the app's process as an
+// ordinary user, its output, and a clean power-off. Under the name
+// /usr/bin/env it starts scripts. It does not decide what to run: argv,
+// environment and addresses come from the host over the control channel
+// (internal/guest), and nothing is read from the image or the kernel's command
+// line.
 package main
 
 import (

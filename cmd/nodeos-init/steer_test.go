@@ -229,7 +229,7 @@ func TestRelay(t *testing.T) {
 			t.Errorf("answered by %q", got)
 		}
 		listen(t, "[::]:8080")
-		if !v.look(time.Now(), listeningSockets()) || len(listeningSockets()) != 2 {
+		if !v.look(time.Now(), listeningSockets()) || v.relay != nil || len(listeningSockets()) != 2 {
 			t.Errorf("the relay is left: %v", listeningSockets())
 		}
 		if got := ask(t, "127.0.0.2:8080"); got != "[::]:8080" {

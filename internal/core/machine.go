@@ -52,7 +52,7 @@ type EventKind string
 const (
 	EventBooted    EventKind = "booted"    // init runs and has its disks (Detail: the kernel and the time so far; Boot)
 	EventListening EventKind = "listening" // the app accepts connections (Detail: where, if not on its port; Boot)
-	EventMisplaced EventKind = "misplaced" // the app has settled on an address that the host cannot reach (Detail: which)
+	EventMisplaced EventKind = "misplaced" // the app has settled where the host cannot reach it (Detail: the address)
 	EventExited    EventKind = "exited"    // the app's process ended (Detail says how)
 	EventLog       EventKind = "log"       // one line of output (Stream, Line)
 	EventStats     EventKind = "stats"     // what the machine uses, every few seconds (Stats)

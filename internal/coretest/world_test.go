@@ -609,6 +609,25 @@ func TestListensAfterAll(t *testing.T) {
 	}
 }
 
+// TestServedElsewhere: a push says where its app listens, if that is not its port.
+func TestServedElsewhere(t *testing.T) {
+	for address, want := range map[string]string{
+		"127.0.0.1:3000": "the app listens on 127.0.0.1:3000 and not on port 8080: requests are led there",
+		"127.0.0.1:8080": "the app listens on 127.0.0.1:8080, for itself only: requests are led there",
+		"":               "is live",
+	} {
+		w := newWorld(t)
+		w.driver.app = func(m *fakeMachine) {
+			m.watch(core.Event{Kind: core.EventBooted})
+			m.watch(core.Event{Kind: core.EventListening, Detail: address})
+		}
+		reject, out := w.push(none, commit(1))
+		if reject != "" || !strings.Contains(out, want) || address == "" && strings.Contains(out, "the app listens on") {
+			t.Errorf("%q: rejected %q:\n%s", address, reject, out)
+		}
+	}
+}
+
 // TestRestart: a machine outlives gitd and is adopted; one that is gone is
 // started; one that the ledger does not want is stopped; an interrupted
 // release is failed.

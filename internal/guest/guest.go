@@ -54,7 +54,7 @@ const (
 const (
 	KindBooted    Kind = "booted"    // init runs, disks are mounted; sent at start and after hello
 	KindListening Kind = "listening" // the app accepts connections that come for its port
-	KindMisplaced Kind = "misplaced" // the app has settled where connections cannot be led (an older guest: not on its port)
+	KindMisplaced Kind = "misplaced" // the app has settled where the guest leads no connections to
 	KindExited    Kind = "exited"    // the app's process ended
 	KindLog       Kind = "log"       // a line of output
 	KindBeat      Kind = "beat"      // init is alive; every BeatPeriod

@@ -9,8 +9,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// TestElsewhere: an app that does not listen on its port, or for itself only, is served where it listens, on each kind of
-// socket; and on its port once it listens there. The host is told where that was.
+// TestElsewhere: an app that does not listen on its port, or for itself only, is served where it listens, on each kind
+// of socket; and on its port once it listens there. The host is told where that was.
 func TestElsewhere(t *testing.T) {
 	onKernels(t, func(t *testing.T, img image) {
 		d := openDriver(t)

@@ -287,6 +287,7 @@ func FuzzMachine(f *testing.F) {
 	for _, m := range []guest.Message{
 		booted(5000), booted(math.MaxInt), line(1, "x"), line(math.MaxUint64, "\x1b[31m"),
 		{Kind: guest.KindListening, Listening: &guest.Listening{StartMillis: -1, CodeMillis: 1, ListenMillis: math.MaxInt}},
+		{Kind: guest.KindListening, Listening: &guest.Listening{Address: "[::1%\x1b[31m]:3000"}},
 		{Kind: guest.KindExited, Exited: &guest.Exited{Reason: "exit code 1"}},
 		{Kind: guest.KindMisplaced, Misplaced: &guest.Misplaced{Address: "127.0.0.1:3000"}},
 		{Kind: guest.KindMisplaced, Misplaced: &guest.Misplaced{Address: "[fe80::1%\x1b[31m]:3000"}},

@@ -11,10 +11,10 @@ import (
 )
 
 func TestSettings(t *testing.T) {
-	m, err := ParsePackageJSON([]byte(`{"nodeos": {"memory": "1G", "cpus": 2, "healthcheck": {"path": "/ok", "timeout": "90s", "interval": "1500ms", "attempts": 4, "port": 1}, "disk": 1}, "name": 1, "name": 2}`))
+	m, err := ParsePackageJSON([]byte(`{"nodeos": {"memory": "1G", "cpus": 2, "port": 3000, "healthcheck": {"path": "/ok", "timeout": "90s", "interval": "1500ms", "attempts": 4, "port": 1}, "disk": 1}, "name": 1, "name": 2}`))
 	check(t, err)
 	want := Settings{core.Resources{MemoryMiB: 1024, CPUs: 2},
-		core.Health{Path: "/ok", Timeout: 90 * time.Second, Interval: 1500 * time.Millisecond, Attempts: 4}, 0, true}
+		core.Health{Path: "/ok", Timeout: 90 * time.Second, Interval: 1500 * time.Millisecond, Attempts: 4}, 3000, true}
 	if m.Settings != want {
 		t.Errorf("got %+v, want %+v", m.Settings, want)
 	}
@@ -30,6 +30,7 @@ func TestSettings(t *testing.T) {
 		`{"healthcheck": {"timeout": "1h"}}`, `{"healthcheck": {"interval": "1ms"}}`, `{"healthcheck": {"interval": 2}}`,
 		`{"healthcheck": {"attempts": 0}}`, `{"healthcheck": {"attempts": "3"}}`, `{"healthcheck": {"attempts": 1e9}}`,
 		`{"healthcheck": {"path": "//h\u0000"}}`, `{"healthcheck": null}`,
+		`{"port": 80}`, `{"port": 65536}`, `{"port": "3000"}`, `{"port": 3000.5}`,
 	} {
 		_, err := ParsePackageJSON([]byte(`{"nodeos": ` + bad + `}`))
 		rejected(t, err, "package.json: nodeos")
