@@ -11,7 +11,6 @@ import (
 
 // commands are what a package manager is told. All of them install exactly what the lockfile names, or fail.
 type commands struct {
-	check   []string // argv that proves that the lockfile fits package.json, where install does not; empty: it does
 	install []string // argv
 	prune   []string // removes the devDependencies; empty: it cannot
 	env     []string
@@ -101,9 +100,6 @@ func (j *job) berry() commands {
 		return c
 	}
 	c.prune = []string{"yarn", "workspaces", "focus", "--all", "--production"}
-	if !j.plan.DevDeps {
-		c.check, c.install = append(c.install, "--mode=update-lockfile"), c.prune
-	}
 	return c
 }
 

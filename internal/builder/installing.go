@@ -38,22 +38,13 @@ func (j *job) install(ctx context.Context) error {
 
 func (j *job) installOnce(ctx context.Context) error {
 	c := j.commands()
-	if len(c.prune) == 0 && j.plan.Package.DevDeps > 0 {
+	if len(c.prune) == 0 && j.plan.Prune {
 		j.r.Warn("%s cannot remove devDependencies again without its plugin: they stay in the image; "+
 			"`yarn plugin import workspace-tools` adds it", j.tools.Manager)
 	}
+	j.r.Detail("%s", shown(c.install))
 	return j.withLock(func() error {
-		for _, args := range [][]string{c.check, c.install} {
-			if len(args) == 0 {
-				continue
-			}
-			j.r.Detail("%s", shown(args))
-			err := j.run(ctx, step{name: shown(args[:2]), app: j.shop.path("app"), args: args, env: c.env})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		return j.run(ctx, step{name: shown(c.install[:2]), app: j.shop.path("app"), args: c.install, env: c.env})
 	})
 }
 

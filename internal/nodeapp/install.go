@@ -81,6 +81,10 @@ func (p *Plan) planFresh(repo fs.FS, own []string) error {
 	if err := p.readInputs(repo); err != nil {
 		return err
 	}
+	if p.Manager.Tool == Berry {
+		// Yarn checks the lockfile only where it installs everything.
+		p.DevDeps, p.Prune = true, p.Package.DevDeps > 0 || p.Package.Workspaces()
+	}
 	var l locked
 	var err error
 	if p.Lock != nil {

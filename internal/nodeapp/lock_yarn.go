@@ -20,7 +20,7 @@ var (
 
 // readYarn1 reads the yarn.lock of yarn 1.
 func readYarn1(lock []byte) locked {
-	l, name := locked{silent: true}, ""
+	l, name := locked{silent: true, fits: "^1"}, ""
 	for line := range bytes.Lines(lock) {
 		text := strings.TrimRight(string(line), "\r\n")
 		if m := yarnEntry.FindStringSubmatch(text); m != nil {
