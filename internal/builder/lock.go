@@ -72,7 +72,9 @@ func (j *job) lockKey() (string, error) {
 func (j *job) makeLock(ctx context.Context) ([]byte, error) {
 	args := []string{"npm", "install", "--package-lock-only", "--ignore-scripts", "--loglevel=error"}
 	j.r.Detail("%s", shown(args))
-	err := j.run(ctx, step{name: "npm install --package-lock-only", app: j.shop.path("app"), args: args, env: j.commands().env})
+	err := j.run(ctx, step{
+		name: "npm install --package-lock-only", app: j.shop.path("app"), args: args, env: j.commands().env, quiet: true,
+	})
 	if r, ok := errors.AsType[*core.Rejection](err); ok && ctx.Err() == nil {
 		r.Hint = "there is no lockfile, and npm cannot make one: its output above says why. Make one at your side, by " +
 			"`npm install --package-lock-only` (with --legacy-peer-deps if it says ERESOLVE), commit it, and push again"
