@@ -45,8 +45,8 @@ func (j *job) npm() commands {
 	if j.plan.DevDeps {
 		c.install[2] = include
 	}
-	if j.tools.Manager.major() < 7 {
-		c.prune[2] = "--production"
+	if j.tools.Manager.major() < 7 { // with --no-save, npm 6 removes other packages than it says
+		c.prune = []string{"npm", "prune", "--production", "--ignore-scripts", "--loglevel=error"}
 	}
 	return c
 }

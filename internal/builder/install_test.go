@@ -193,3 +193,52 @@ func TestYarnLock(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 }
+
+// TestYarnVersions: a yarn.lock is read by the newest Yarn that leaves it as it is, whichever wrote it.
+func TestYarnVersions(t *testing.T) {
+	b := realBuilder(t)
+	for wrote, reads := range map[string]string{
+		"2.4.2": "2.4.", "3.1.1": "3.1.1", "3.8.7": "3.8.", "4.13.0": "4.13.", "4.15.0": "4.", "4.18.1": "4.",
+	} {
+		lock, err := os.ReadFile(filepath.Join("testdata/managers/yarn-lockfiles", wrote+".lock"))
+		check(t, err)
+		repo := newRepository(t)
+		m, said, _, err := repo.build(b, "yarn-versions", repo.commit(map[string]string{
+			"package.json": `{"name":"y","version":"1.0.0","main":"a.js","dependencies":{"ms":"2.1.3"},"devDependencies":{"is-number":"7.0.0"}}`,
+			".yarnrc.yml":  "nodeLinker: node-modules\n", "yarn.lock": string(lock), "a.js": "",
+		}))
+		if err != nil || !strings.Contains(said, ", yarn "+reads) {
+			t.Errorf("%s: %v\n%s", wrote, err, said)
+			continue
+		}
+		_, err = os.Lstat(filepath.Join(unpacked(t, b, m), "node_modules/is-number"))
+		stays := strings.Contains(said, "cannot remove devDependencies again without its plugin")
+		if old := wrote < "4"; old != stays || old != (err == nil) {
+			t.Errorf("%s: said that devDependencies stay: %t; is-number: %v", wrote, stays, err)
+		}
+	}
+}
+
+// TestNPMVersions: each npm from 6 on that is named runs, and removes the devDependencies.
+func TestNPMVersions(t *testing.T) {
+	b := realBuilder(t)
+	for _, version := range []string{"6.14.18", "7.24.2", "8.19.4", "9.9.4", "11.21.2"} {
+		repo := newRepository(t)
+		m, said, _, err := repo.build(b, "npm-versions", repo.commit(map[string]string{
+			"package.json": `{"name": "x", "version": "1.0.0", "main": "a.js", "packageManager": "npm@` + version + `", "scripts": {"build": "ls node_modules/is-number"},
+				"dependencies": {"ms": "2.1.3"}, "devDependencies": {"is-number": "7.0.0"}}`,
+			"package-lock.json": `{"name": "x", "version": "1.0.0", "lockfileVersion": 1, "requires": true, "dependencies": {
+				"ms": {"version": "2.1.3", "integrity": "sha512-6FlzubTLZG3J2a/NVCAleEhjzq5oxgHyaCU9yYXvcLsvoVaHJq/s5xXI6/XXP6tz7R9xAOtHnSO/tXtF3WRTlA=="},
+				"is-number": {"version": "7.0.0", "dev": true, "integrity": "sha512-41Cifkg6e8TylSpdtTpeLVMqvSBEVzTttHvERD741+pnZ8ANv0004MRL43QKPDlK9cGvNp6NZWZUBlbGXYxxng=="}}}`,
+			"a.js": "",
+		}))
+		if err != nil || !strings.Contains(said, ", npm "+version+" (packageManager)") ||
+			!strings.Contains(said, "devDependencies removed: 1 of 2 packages") {
+			t.Errorf("%s: %v\n%s", version, err, said)
+			continue
+		}
+		if got := inNode(t, unpacked(t, b, m), "console.log(require('ms')(60000))"); got != "1m" {
+			t.Errorf("%s: it runs as %q", version, got)
+		}
+	}
+}

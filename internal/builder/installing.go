@@ -64,7 +64,10 @@ func shown(args []string) string {
 // withLock runs f with a lockfile whose packages come from the server's registry, where the tool has no setting for
 // that, and puts the commit's own back.
 func (j *job) withLock(f func() error) error {
-	if j.tools.Manager.Tool != nodeapp.Yarn1 {
+	switch m := j.tools.Manager; {
+	case m.Tool == nodeapp.NPM && m.major() < 7 && j.plan.Lock != nil: // its prune takes devDependencies out of the lockfile
+		return errors.Join(f(), j.writeApp(j.plan.LockName, j.plan.Lock))
+	case m.Tool != nodeapp.Yarn1:
 		return f()
 	}
 	if err := j.writeApp(j.plan.LockName, yarnLock(j.plan.Lock, j.b.registry.URL().String())); err != nil {

@@ -2,6 +2,7 @@ package nodeapp
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -53,9 +54,7 @@ func TestManager(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := map[string]string{"package.json": deps(""), "a.js": ""}
-			for name, content := range c.files {
-				files[name] = content
-			}
+			maps.Copy(files, c.files)
 			p, err := MakePlan(repository(files))
 			check(t, err)
 			if p.Manager != c.want || p.LockName != c.lock || !p.Install {
@@ -100,9 +99,7 @@ func TestFresh(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := map[string]string{"package.json": `{"main": "a.js", "dependencies": {"ms": "2"}}`, "a.js": ""}
-			for name, content := range c.files {
-				files[name] = content
-			}
+			maps.Copy(files, c.files)
 			p, err := MakePlan(repository(files))
 			check(t, err)
 			if (p.Fresh == "") != (c.fresh == "") || !strings.Contains(p.Fresh, c.fresh) || p.Silent != c.silent {
@@ -130,9 +127,7 @@ func TestHosts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := map[string]string{"package.json": `{"main": "a.js", "dependencies": {"ms": "2"}}`, "a.js": ""}
-			for name, content := range c.files {
-				files[name] = content
-			}
+			maps.Copy(files, c.files)
 			p, err := MakePlan(repository(files))
 			check(t, err)
 			if !slices.Equal(p.Hosts, c.want) {
