@@ -211,7 +211,7 @@ func (o *options) builder(log zerolog.Logger) (*builder.Builder, error) {
 	bases := base.New(base.Config{State: state, GuestInit: init, Kernel: kernel, StockKernel: o.stock})
 	return builder.New(builder.Config{
 		State: state, Bases: bases, Registry: o.registry,
-		BuildTimeout: o.buildLimit, AllowUnsandboxed: o.noSandbox, Self: []string{self, sandboxCommand}, Log: log,
+		BuildTimeout: o.buildLimit, AllowUnsandboxed: o.noSandbox, RequireLockfile: o.lockfile, Self: []string{self, sandboxCommand}, Log: log,
 	})
 }
 

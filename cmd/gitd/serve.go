@@ -33,6 +33,7 @@ type options struct {
 	init       string
 	people     peopleOptions
 	noSandbox  bool
+	lockfile   bool // dependencies without a lockfile are refused
 	memory     int
 	bootLimit  time.Duration
 	drainLimit time.Duration
@@ -79,6 +80,7 @@ func (o *options) serveFlags(f *pflag.FlagSet) {
 	f.IntVar(&o.parallel, "builds", 0, "builds that run side by side; 0: as many as there are cores")
 	f.IntVar(&o.keep, "keep", 5, "images of each app that are kept for rollbacks; the live one and the one before always are")
 	f.DurationVar(&o.stopGrace, "stop-grace", 10*time.Second, "between SIGTERM and SIGKILL for an app")
+	f.BoolVar(&o.lockfile, "require-lockfile", false, "refuse dependencies without a lockfile, instead of making one")
 	f.StringVar(&o.onStop, "on-stop", stopAuto, "the machines, when gitd is told to end: keep, halt, or auto: halt if the host or the container ends too")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 }

@@ -193,13 +193,24 @@ func TestOrdinaryUser(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("all other tests run as an ordinary user already")
 	}
+	home, cmd := asNobody(t, "^(TestExpress|TestFailingBuild|TestHostileScripts|TestLinksOutAreNotFollowed)$")
+	check(t, os.CopyFS(filepath.Join(home, "templates/apps/express"), os.DirFS("../../templates/apps/express")))
+	out, err := cmd.CombinedOutput()
+	if err != nil || slices.Contains(strings.Fields(string(out)), "SKIP:") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// asNobody is a run of these tests as an ordinary user, in a home of its own.
+func asNobody(t *testing.T, tests string) (home string, cmd *exec.Cmd) {
+	t.Helper()
 	setpriv, err := exec.LookPath("setpriv")
 	if err != nil {
 		t.Skip(err)
 	}
 	realBuilder(t) // skips where nothing can be built
 	const nobody = "65534"
-	home := t.TempDir()
+	home = t.TempDir()
 	check(t, os.Chmod(filepath.Dir(home), 0o755))
 	check(t, os.Chown(home, 65534, 65534))
 	init, err := guestInit()
@@ -208,17 +219,13 @@ func TestOrdinaryUser(t *testing.T) {
 	check(t, err)
 	binary := filepath.Join(home, "builder.test")
 	check(t, os.WriteFile(binary, self, 0o755))
-	check(t, os.CopyFS(filepath.Join(home, "templates/apps/express"), os.DirFS("../../templates/apps/express")))
 	work := filepath.Join(home, "internal/builder")
 	check(t, os.MkdirAll(work, 0o755))
-	cmd := exec.CommandContext(t.Context(), setpriv, "--reuid", nobody, "--regid", nobody, "--clear-groups",
-		binary, "-test.run", "^(TestExpress|TestFailingBuild|TestHostileScripts|TestLinksOutAreNotFollowed)$", "-test.v")
+	cmd = exec.CommandContext(t.Context(), setpriv, "--reuid", nobody, "--regid", nobody, "--clear-groups",
+		binary, "-test.run", tests, "-test.v")
 	cmd.Dir = work
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + home, "TMPDIR=" + home, "GITD_TEST_INIT=" + init}
-	out, err := cmd.CombinedOutput()
-	if err != nil || slices.Contains(strings.Fields(string(out)), "SKIP:") {
-		t.Errorf("%v\n%s", err, out)
-	}
+	return home, cmd
 }
 
 // TestWithoutSandbox: no wall, no build, unless the operator says so; an app

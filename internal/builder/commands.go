@@ -11,7 +11,6 @@ import (
 
 // commands are what a package manager is told. All of them install exactly what the lockfile names, or fail.
 type commands struct {
-	check   []string // argv that proves that the lockfile fits package.json, where install does not; empty: it does
 	install []string // argv
 	prune   []string // removes the devDependencies; empty: it cannot
 	env     []string
@@ -46,8 +45,8 @@ func (j *job) npm() commands {
 	if j.plan.DevDeps {
 		c.install[2] = include
 	}
-	if j.tools.Manager.major() < 7 {
-		c.prune[2] = "--production"
+	if j.tools.Manager.major() < 7 { // with --no-save, npm 6 removes other packages than it says
+		c.prune = []string{"npm", "prune", "--production", "--ignore-scripts", "--loglevel=error"}
 	}
 	return c
 }
@@ -101,9 +100,6 @@ func (j *job) berry() commands {
 		return c
 	}
 	c.prune = []string{"yarn", "workspaces", "focus", "--all", "--production"}
-	if !j.plan.DevDeps {
-		c.check, c.install = append(c.install, "--mode=update-lockfile"), c.prune
-	}
 	return c
 }
 

@@ -84,7 +84,7 @@ func (j *job) installOnly(ctx context.Context, i install) (dependencies, error) 
 	if err := j.findScripts(&i); err != nil {
 		return dependencies{}, err
 	}
-	made, err := j.packModules(ctx)
+	made, err := j.pruneAndPack(ctx)
 	if err != nil {
 		return dependencies{}, err
 	}

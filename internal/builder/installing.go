@@ -38,22 +38,13 @@ func (j *job) install(ctx context.Context) error {
 
 func (j *job) installOnce(ctx context.Context) error {
 	c := j.commands()
-	if len(c.prune) == 0 && j.plan.Package.DevDeps > 0 {
+	if len(c.prune) == 0 && j.plan.Prune {
 		j.r.Warn("%s cannot remove devDependencies again without its plugin: they stay in the image; "+
 			"`yarn plugin import workspace-tools` adds it", j.tools.Manager)
 	}
+	j.r.Detail("%s", shown(c.install))
 	return j.withLock(func() error {
-		for _, args := range [][]string{c.check, c.install} {
-			if len(args) == 0 {
-				continue
-			}
-			j.r.Detail("%s", shown(args))
-			err := j.run(ctx, step{name: shown(args[:2]), app: j.shop.path("app"), args: args, env: c.env})
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		return j.run(ctx, step{name: shown(c.install[:2]), app: j.shop.path("app"), args: c.install, env: c.env})
 	})
 }
 
@@ -73,7 +64,10 @@ func shown(args []string) string {
 // withLock runs f with a lockfile whose packages come from the server's registry, where the tool has no setting for
 // that, and puts the commit's own back.
 func (j *job) withLock(f func() error) error {
-	if j.tools.Manager.Tool != nodeapp.Yarn1 {
+	switch m := j.tools.Manager; {
+	case m.Tool == nodeapp.NPM && m.major() < 7 && j.plan.Lock != nil: // its prune takes devDependencies out of the lockfile
+		return errors.Join(f(), j.writeApp(j.plan.LockName, j.plan.Lock))
+	case m.Tool != nodeapp.Yarn1:
 		return f()
 	}
 	if err := j.writeApp(j.plan.LockName, yarnLock(j.plan.Lock, j.b.registry.URL().String())); err != nil {

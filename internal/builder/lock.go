@@ -36,8 +36,9 @@ func (j *job) ensureLock(ctx context.Context) error {
 	}
 	lock, err := j.store.lock(key)
 	if errors.Is(err, fs.ErrNotExist) {
-		lock, err = j.makeLock(ctx)
-		err = errors.Join(err, j.store.keepLock(key, lock, err))
+		if lock, err = j.makeLock(ctx); err == nil {
+			err = j.store.keepLock(key, lock)
+		}
 	}
 	if err != nil {
 		return err
@@ -72,7 +73,9 @@ func (j *job) lockKey() (string, error) {
 func (j *job) makeLock(ctx context.Context) ([]byte, error) {
 	args := []string{"npm", "install", "--package-lock-only", "--ignore-scripts", "--loglevel=error"}
 	j.r.Detail("%s", shown(args))
-	err := j.run(ctx, step{name: "npm install --package-lock-only", app: j.shop.path("app"), args: args, env: j.commands().env})
+	err := j.run(ctx, step{
+		name: "npm install --package-lock-only", app: j.shop.path("app"), args: args, env: j.commands().env, quiet: true,
+	})
 	if r, ok := errors.AsType[*core.Rejection](err); ok && ctx.Err() == nil {
 		r.Hint = "there is no lockfile, and npm cannot make one: its output above says why. Make one at your side, by " +
 			"`npm install --package-lock-only` (with --legacy-peer-deps if it says ERESOLVE), commit it, and push again"
@@ -99,11 +102,8 @@ func (s store) lockPath(key string) string { return filepath.Join(s.dir, "locks"
 // lock is a lockfile that was made for an earlier build.
 func (s store) lock(key string) ([]byte, error) { return os.ReadFile(s.lockPath(key)) }
 
-// keepLock keeps a lockfile for later builds, unless making it failed.
-func (s store) keepLock(key string, lock []byte, failed error) error {
-	if failed != nil {
-		return nil
-	}
+// keepLock keeps a lockfile for later builds.
+func (s store) keepLock(key string, lock []byte) error {
 	if err := os.MkdirAll(filepath.Dir(s.lockPath(key)), 0o700); err != nil {
 		return err
 	}

@@ -13,6 +13,11 @@ const (
 	lineLimit = 4 << 10 // bytes
 )
 
+// notOffline is what yarn 1 says wherever there is no network but a proxy. It is not true, and who reads it looks for the
+// fault in the wrong place.
+const notOffline = "warning You don't appear to have an internet connection. " +
+	"Try the --offline flag to use the cache for registry queries."
+
 // output passes what a command prints on to the pusher, line by line as it
 // comes, and keeps the end of it.
 type output struct {
@@ -60,6 +65,9 @@ func (o *output) line() {
 	}
 	text = o.mask.line(text)
 	if text == "" {
+		return
+	}
+	if text == notOffline {
 		return
 	}
 	o.last = append(o.last, text)

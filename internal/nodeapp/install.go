@@ -82,6 +82,10 @@ func (p *Plan) planFresh(repo fs.FS, own []string) error {
 	if err := p.readInputs(repo); err != nil {
 		return err
 	}
+	if p.Manager.Tool == Berry {
+		// Yarn checks the lockfile only where it installs everything.
+		p.DevDeps, p.Prune = true, p.Package.DevDeps > 0 || p.Package.Workspaces()
+	}
 	var l locked
 	var err error
 	if p.Lock != nil {
@@ -146,8 +150,12 @@ func (p *Plan) chooseManager(pin pinned) error {
 	tool := cmp.Or(toolOf(p.LockName), pin.tool, string(NPM))
 	switch tool {
 	case "bun":
+		line := "`npm install --package-lock-only` writes package-lock.json"
+		if p.foreignSpec() != "" {
+			line = relock(PNPM) + " writes pnpm-lock.yaml" // npm does not read these package.json files
+		}
 		return core.Reject(cmp.Or(p.LockName, pin.from)+" is of bun, which gitd does not run",
-			"`npm install --package-lock-only` writes package-lock.json beside it; commit it, and push again")
+			line+" beside it; commit it, and push again")
 	case "yarn":
 		p.Manager.Tool = Yarn1
 		if isBerry(p.Lock) || (p.Lock == nil && pin.tool == tool && !strings.HasPrefix(pin.version, "1.")) {

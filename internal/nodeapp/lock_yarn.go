@@ -20,7 +20,7 @@ var (
 
 // readYarn1 reads the yarn.lock of yarn 1.
 func readYarn1(lock []byte) locked {
-	l, name := locked{silent: true}, ""
+	l, name := locked{silent: true, fits: "^1"}, ""
 	for line := range bytes.Lines(lock) {
 		text := strings.TrimRight(string(line), "\r\n")
 		if m := yarnEntry.FindStringSubmatch(text); m != nil {
@@ -42,7 +42,7 @@ func isBerry(lock []byte) bool { return bytes.Contains(lock, []byte("\n__metadat
 // berryWriters say which Yarn writes which version of its lockfile. A later Yarn would rewrite it, which --immutable
 // refuses; so the newest one is taken that leaves it as it is. Read from LOCKFILE_VERSION in the releases.
 var berryWriters = map[string]string{
-	"4": ">=2.4 <3.1", "5": "~3.1", "6": ">=3.2 <4", "8": ">=4.0 <4.14", "9": ">=4.14 <4.16", "10": ">=4.16 <5",
+	"4": "~2.4", "5": "~3.1", "6": ">=3.2 <4", "8": ">=4.0 <4.14", "9": "~4.14", "10": ">=4.15 <5",
 }
 
 // readBerry reads the yarn.lock of Yarn 2 and later.

@@ -1,0 +1,110 @@
+package builder
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// sameBytes are the apps that TestSameBytes builds: each package manager alone, and with a workspace.
+var sameBytes = []string{"npm", "yarn1", "berry", "pnpm", "ws-npm", "ws-yarn1", "ws-berry", "ws-pnpm"}
+
+// TestSameBytes: the same commit gives the same layers, whatever package manager it has: with another state folder and
+// empty caches, as another user, and more than a year later, by the clock of everything that runs in the sandbox.
+//
+// What this test found: pnpm writes the hour of its last clean-up into node_modules/.modules.yaml and the moment of the
+// installation into .pnpm-workspace-state-v1.json, and yarn 1 the registry's address into .yarn-integrity.
+func TestSameBytes(t *testing.T) {
+	b := realBuilder(t)
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become another user: make test runs it")
+	}
+	here := map[string]string{}
+	for _, name := range sameBytes {
+		here[name] = digestsOf(t, b, name)
+	}
+	there := elsewhere(t)
+	if !maps.Equal(here, there) {
+		for _, name := range slices.Sorted(maps.Keys(here)) {
+			if here[name] != there[name] {
+				t.Errorf("%s: here %s, there %q", name, here[name], there[name])
+			}
+		}
+	}
+}
+
+func digestsOf(t *testing.T, b *Builder, name string) string {
+	t.Helper()
+	repo := newRepository(t)
+	m, said, _, err := repo.build(b, "same-"+name, repo.commit(fixture(t, name)))
+	if err != nil {
+		t.Fatalf("%s: %v\n%s", name, err, said)
+	}
+	return m.Deps.Digest + " " + m.App.Digest
+}
+
+// elsewhere builds the same apps as nobody, with a clock that goes 400 days ahead.
+func elsewhere(t *testing.T) map[string]string {
+	t.Helper()
+	fake, err := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1")
+	check(t, err)
+	if len(fake) == 0 {
+		t.Fatal("no libfaketime: scripts/setup test installs it")
+	}
+	home, cmd := asNobody(t, "^TestDigestsForAnother$")
+	bwrap, err := exec.LookPath("bwrap")
+	check(t, err)
+	// gitd gives a build a clean environment, and its clock is the kernel's: so bubblewrap is started by a script that
+	// gives what is inside another clock. The paths of this machine's libraries are there too.
+	script := fmt.Sprintf("#!/bin/sh\nexec %s --setenv LD_PRELOAD %s --setenv FAKETIME +400d --setenv FAKETIME_DONT_FAKE_MONOTONIC 1 \"$@\"\n", bwrap, fake[0])
+	bin := filepath.Join(home, "bin")
+	check(t, os.Mkdir(bin, 0o755))
+	check(t, os.WriteFile(filepath.Join(bin, "bwrap"), []byte(script), 0o755))
+	check(t, os.CopyFS(filepath.Join(cmd.Dir, "testdata/managers"), os.DirFS("testdata/managers")))
+	result := filepath.Join(home, "digests.json")
+	for i, e := range cmd.Env {
+		if strings.HasPrefix(e, "PATH=") {
+			cmd.Env[i] = "PATH=" + bin + ":" + os.Getenv("PATH")
+		}
+	}
+	cmd.Env = append(cmd.Env, "GITD_TEST_DIGESTS="+result)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	text, err := os.ReadFile(result)
+	check(t, err)
+	there := map[string]string{}
+	check(t, json.Unmarshal(text, &there))
+	return there
+}
+
+// TestDigestsForAnother is the other side of TestSameBytes. It checks that its builds have another year.
+func TestDigestsForAnother(t *testing.T) {
+	result := os.Getenv("GITD_TEST_DIGESTS")
+	if result == "" {
+		return // TestSameBytes runs it
+	}
+	b := realBuilder(t)
+	repo := newRepository(t)
+	_, said, _, err := repo.build(b, "clock", repo.commit(map[string]string{
+		"package.json": `{"main": "a.js", "scripts": {"build": "node -p 'new Date().getFullYear()'"}}`, "a.js": "",
+	}))
+	check(t, err)
+	if year := time.Now().AddDate(0, 0, 400).Format("2006"); !strings.Contains(said, year+"\n") {
+		t.Errorf("it is not %s in the sandbox:\n%s", year, said)
+	}
+	there := map[string]string{}
+	for _, name := range sameBytes {
+		there[name] = digestsOf(t, b, name)
+	}
+	text, err := json.Marshal(there)
+	check(t, err)
+	check(t, os.WriteFile(result, text, 0o644))
+}

@@ -1,0 +1,1 @@
+console.log(require('@ws/lib')(60000))
