@@ -1,14 +1,13 @@
 package repo
 
 import (
-	"bytes"
 	"io"
 	"strconv"
 	"strings"
 )
 
 // zeros is git's name of no object.
-var zeros = []byte(strings.Repeat("0", 40))
+var zeros = strings.Repeat("0", 40)
 
 // unseen is a writer for what receive-pack says. In its first part, the list
 // of refs, each tag is at zeros, which is where a ref is that a push will make.
@@ -16,6 +15,9 @@ var zeros = []byte(strings.Repeat("0", 40))
 // So a client can delete the tag, and does not send it again by --follow-tags;
 // but it never finds that a tag is where it should be already, and asks for
 // it: git would say "Everything up-to-date", and the push is a rollback.
+//
+// The first ref of a list carries the capabilities, and may not be at zeros: go-git takes that for a damaged list. If
+// it is a tag, since nothing has been deployed yet, its object goes before it as one that is here (".have").
 //
 // receive.hideRefs is no way to this. git refuses to move a hidden ref before
 // it asks the hook, and a client cannot delete what it is not shown.
@@ -54,8 +56,7 @@ func (u *unseen) pass() error {
 		if len(u.line) < int(n) {
 			break
 		}
-		hideTag(u.line[lengthDigits:n])
-		out = append(out, u.line[:n]...)
+		out = append(out, hidden(string(u.line[:n]))...)
 		u.line = u.line[n:]
 	}
 	if u.past {
@@ -69,9 +70,16 @@ func (u *unseen) pass() error {
 	return err
 }
 
-// hideTag makes "OBJECT refs/tags/NAME" one of no object.
-func hideTag(line []byte) {
-	if len(line) > len(zeros) && bytes.HasPrefix(line[len(zeros):], []byte(" refs/tags/")) {
-		copy(line, zeros)
+// hidden makes "OBJECT refs/tags/NAME" one of no object. It takes a whole pkt-line.
+func hidden(pkt string) string {
+	line := pkt[lengthDigits:]
+	if len(line) <= len(zeros) || !strings.HasPrefix(line[len(zeros):], " refs/tags/") {
+		return pkt
 	}
+	object, name := line[:len(zeros)], line[len(zeros):]
+	name, capabilities, first := strings.Cut(name, "\x00")
+	if !first {
+		return pktLine(zeros + name)
+	}
+	return pktLine(object+" .have\x00"+capabilities) + pktLine(zeros+name+"\n")
 }

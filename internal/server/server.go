@@ -158,6 +158,7 @@ func (s *Server) session(sess ssh.Session) {
 		return
 	}
 	log := s.cfg.Log.With().Str("who", who.Name).Str("from", sess.RemoteAddr().String()).Logger()
+	noteClient(sess, p, log)
 	if len(words) > 0 && (words[0] == receivePack || words[0] == uploadPack) {
 		defer s.git.begin()()
 		start := time.Now()
@@ -184,6 +185,19 @@ func refused(sess ssh.Session, words []string, door cli.Door) bool {
 		return false
 	}
 	return true
+}
+
+// noteClient logs which program has come and what it chose, so that an operator sees who needs an older algorithm.
+func noteClient(sess ssh.Session, p proved, log zerolog.Logger) {
+	conn, ok := sess.Context().Value(ssh.ContextKeyConn).(*gossh.ServerConn)
+	if !ok {
+		return
+	}
+	line := log.Debug().Bytes("client", conn.ClientVersion()).Str("key", p.key.Type())
+	if a, ok := conn.Conn.(gossh.AlgorithmsConnMetadata); ok {
+		line = line.Str("host_key", a.Algorithms().HostKey).Str("kex", a.Algorithms().KeyExchange)
+	}
+	line.Msg("session began")
 }
 
 // command runs one line of the command tree; on a terminal, no line at all
