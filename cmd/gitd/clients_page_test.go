@@ -96,7 +96,7 @@ func (c client) lesson() string {
 func wrap(text, indent string) string {
 	var b strings.Builder
 	line := ""
-	for _, word := range strings.FieldsSeq(text) {
+	for word := range strings.FieldsSeq(text) {
 		switch {
 		case line == "":
 			line = word
