@@ -109,7 +109,7 @@ test-compat: setup build
 
 ## compat: push all of them, and write docs/compatibility.md
 compat: setup build
-	go test -timeout 180m -run 'TestCompat$$' -v ./cmd/gitd -compat all
+	go test -timeout 180m -run 'TestCompat$$' -v ./cmd/gitd -compat $(or $(APPS),all) -write
 
 ## measure: time pushes, rollbacks and a gitd with 1,000 apps; RUN=TestPushTime for one of them
 measure: setup build

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -21,9 +20,12 @@ import (
 // compat says which applications TestCompat pushes.
 var compat = flag.String("compat", "", "applications that TestCompat pushes: all, some, or names with commas; empty: none")
 
+// compatWrite is set by make compat.
+var compatWrite = flag.Bool("write", false, "TestCompat writes docs/compatibility.md")
+
 // TestCompat pushes applications as their authors made them: what a generator writes, what a package's own repository
-// is, what its manual says to type. Nothing is added by hand. Each must build, boot and answer. With -compat all, the
-// results are written to docs/compatibility.md.
+// is, what its manual says to type. Nothing is added by hand. Each must build, boot and answer. With -write, the results
+// are put into docs/compatibility.json, and docs/compatibility.md is made from it.
 func TestCompat(t *testing.T) {
 	if *compat == "" {
 		t.Skip("pushes fifty applications: make compat, or make test-compat for some of them")
@@ -32,21 +34,16 @@ func TestCompat(t *testing.T) {
 	makers := newCompatMaker(t, r)
 	r.serve()
 	r.admit()
-	var results []compatResult
 	for _, app := range compatChosen(t) {
 		t.Run(app.name, func(t *testing.T) {
 			res := pushCompat(t, r, makers, app)
-			results = append(results, res)
-			if res.failed != "" && !app.fails {
-				t.Errorf("%s\n%s", res.failed, res.out)
+			if res.Failed != "" && !app.fails {
+				t.Errorf("%s\n%s", res.Failed, res.out)
+			}
+			if *compatWrite {
+				keepCompat(t, res)
 			}
 		})
-	}
-	if *compat == "all" {
-		page := compatPage(results)
-		if err := os.WriteFile(filepath.Join("..", "..", "docs", "compatibility.md"), []byte(page), 0o644); err != nil {
-			t.Fatal(err)
-		}
 	}
 	r.halt()
 }
@@ -73,15 +70,16 @@ func compatChosen(t *testing.T) []compatApp {
 
 // compatResult is what became of one application.
 type compatResult struct {
-	app      compatApp
-	failed   string // empty: it is live, and has answered
-	deps     string // size of the layer
-	code     string // size of the app's own layer
-	memory   string
-	node     string
-	steps    []core.Step
-	answered int
-	out      string // what the pusher saw
+	Name   string      `json:"name"`
+	Made   string      `json:"made"`
+	Failed string      `json:"failed,omitempty"` // absent: it is live, and has answered
+	Deps   string      `json:"deps"`             // size of the layer
+	App    string      `json:"app"`              // size of the app's own layer
+	Memory string      `json:"memory"`
+	Node   string      `json:"node,omitempty"`
+	Steps  []core.Step `json:"steps,omitempty"`
+
+	out string // what the pusher saw
 }
 
 var (
@@ -92,7 +90,7 @@ var (
 
 // pushCompat makes a repository of an application, pushes it, asks it for its page, and destroys it.
 func pushCompat(t *testing.T, r *rig, m compatMaker, app compatApp) compatResult {
-	res := compatResult{app: app, deps: "-", code: "-", memory: "-"}
+	res := compatResult{Name: app.name, Made: app.made, Deps: "-", App: "-", Memory: "-"}
 	dir, err := m.make(t, app)
 	if err != nil {
 		t.Fatalf("make the repository: %v", err)
@@ -103,15 +101,15 @@ func pushCompat(t *testing.T, r *rig, m compatMaker, app compatApp) compatResult
 	<-p.done
 	res.out = p.out.String()
 	if found := sizeLine.FindStringSubmatch(res.out); found != nil {
-		res.deps, res.code = cmp.Or(found[1], "-"), found[2]
+		res.Deps, res.App = cmp.Or(found[1], "-"), found[2]
 	}
 	if all := bootLine.FindAllStringSubmatch(res.out, -1); all != nil {
-		res.memory = all[len(all)-1][1]
+		res.Memory = all[len(all)-1][1]
 	}
 	if p.err != nil {
-		res.failed = "rejected"
+		res.Failed = "rejected"
 		if found := rejectLine.FindStringSubmatch(res.out); found != nil {
-			res.failed = found[1]
+			res.Failed = found[1]
 		}
 		return res
 	}
@@ -123,16 +121,16 @@ func pushCompat(t *testing.T, r *rig, m compatMaker, app compatApp) compatResult
 	if err := json.Unmarshal([]byte(r.gitd("releases", name, "--json")), &rows); err != nil || len(rows) == 0 {
 		t.Fatalf("releases: %v", err)
 	}
-	res.node, res.steps = rows[0].Node, rows[0].Steps
-	res.answered, res.failed = askCompat(r, name, app)
+	res.Node, res.Steps = rows[0].Node, rows[0].Steps
+	res.Failed = askCompat(r, name, app)
 	return res
 }
 
-// askCompat asks an application for its page. failed says what was wrong with the answer.
-func askCompat(r *rig, name string, app compatApp) (status int, failed string) {
+// askCompat asks an application for its page, and says what was wrong with the answer.
+func askCompat(r *rig, name string, app compatApp) (failed string) {
 	req, err := r.request(http.MethodGet, name, app.get, nil)
 	if err != nil {
-		return 0, err.Error()
+		return err.Error()
 	}
 	req.Header.Set("Accept", "text/html,*/*")
 	client := r.client(false)
@@ -140,16 +138,16 @@ func askCompat(r *rig, name string, app compatApp) (status int, failed string) {
 	client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	answer, err := client.Do(req)
 	if err != nil {
-		return 0, err.Error()
+		return err.Error()
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, 4<<20))
 	if err != nil {
-		return answer.StatusCode, err.Error()
+		return err.Error()
 	}
 	text := answer.Header.Get("Location") + "\n" + string(body)
 	if !strings.Contains(text, app.want) {
-		return answer.StatusCode, fmt.Sprintf("GET %s: %d, without %q: %.300s", app.get, answer.StatusCode, app.want, text)
+		return fmt.Sprintf("GET %s: %d, without %q: %.300s", app.get, answer.StatusCode, app.want, text)
 	}
-	return answer.StatusCode, ""
+	return ""
 }

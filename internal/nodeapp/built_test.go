@@ -1,6 +1,7 @@
 package nodeapp
 
 import (
+	"maps"
 	"testing"
 )
 
@@ -62,9 +63,7 @@ func TestBuilt(t *testing.T) {
 func (c built) check(t *testing.T) {
 	t.Helper()
 	files := map[string]string{"README.md": ""}
-	for name, text := range c.files {
-		files[name] = text
-	}
+	maps.Copy(files, c.files)
 	if c.pkg != "" {
 		files[PackageFile] = c.pkg
 	}
