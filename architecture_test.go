@@ -80,7 +80,7 @@ var mayImport = map[string][]string{
 		"internal/libvirt", "internal/progress", "internal/units", "templates"},
 	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cli", "internal/control",
 		"internal/core", "internal/disk", "internal/engine", "internal/fleet", "internal/hooks", "internal/image",
-		"internal/label", "internal/ledger", "internal/libvirt", "internal/people", "internal/progress", "internal/proxy",
+		"internal/label", "internal/ledger", "internal/libvirt", "internal/nodeapp", "internal/people", "internal/progress", "internal/proxy",
 		"internal/repo", "internal/server", "internal/terminal", "internal/volume"},
 }
 

@@ -77,8 +77,10 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 		return err
 	}
 	j.r.Detail("node %s (%s), %s%s", j.tools.Node, j.tools.why, j.tools.Manager, from(j.plan.Manager))
-	if f := j.plan.Framework; f.Name != "" {
-		j.r.Detail("%s (%s)", f.Name, f.Rule)
+	for _, f := range j.plan.Facts() {
+		if f.Rule != "" && f.Name != "node" && f.Name != "start" { // the first is above, the other follows the build
+			j.r.Detail("%s: %s (%s)", f.Name, f.Value, f.Rule)
+		}
 	}
 	for _, w := range slices.Concat(j.plan.Warnings, j.tools.warnings) {
 		j.r.Warn("%s", w)

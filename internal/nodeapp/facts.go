@@ -1,0 +1,120 @@
+package nodeapp
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/nodeos-dev/gitd/internal/progress"
+)
+
+// Fact is one decision of a plan, for people.
+type Fact struct {
+	Name  string `json:"name"`           // what it is about: "framework", "node", …
+	Value string `json:"value"`          // what was decided
+	Rule  string `json:"rule,omitempty"` // by what; "": by default
+}
+
+// Facts are a plan's decisions, in the order in which a build carries them out.
+func (p Plan) Facts() []Fact {
+	facts := []Fact{
+		{"framework", p.Framework.Name, p.Framework.Rule},
+		p.nodeFact(), p.installFact(), p.buildFact(), p.startFact(),
+		{"port", "$PORT, or wherever the app listens", ""},
+		p.healthFact(), p.memoryFact(),
+	}
+	if port := p.Package.Settings.Port; port > 0 {
+		facts[5] = Fact{"port", fmt.Sprint(port), "nodeos.port"}
+	}
+	var all []Fact
+	for _, f := range facts {
+		if f.Value != "" {
+			f.Value, f.Rule = progress.Printable(f.Value), progress.Printable(f.Rule)
+			all = append(all, f)
+		}
+	}
+	return all
+}
+
+func (p Plan) nodeFact() Fact {
+	switch {
+	case p.Node.Pin != "":
+		return Fact{"node", shorten(p.Node.Pin), p.Node.From}
+	case p.Node.Range != "":
+		return Fact{"node", shorten(p.Node.Range), "engines.node"}
+	}
+	return Fact{"node", fmt.Sprintf("%d.x", defaultNode), ""}
+}
+
+func (p Plan) installFact() Fact {
+	if !p.Install {
+		return Fact{}
+	}
+	value := p.Manager.Tool.Command()
+	if p.Manager.Range != "" {
+		value += " " + shorten(p.Manager.Range)
+	}
+	if p.DevDeps {
+		value += ", with devDependencies"
+		if p.Prune {
+			value += " until it is built"
+		}
+	}
+	return Fact{"install", value, cmp.Or(p.LockName, "no lockfile: one is made and kept")}
+}
+
+func (p Plan) buildFact() Fact {
+	var all []string
+	rule := ""
+	for _, name := range []string{p.Scripts.Before, p.Scripts.Build, p.Scripts.Cleanup} {
+		if name != "" {
+			all = append(all, p.Manager.Tool.Command()+" run "+name)
+			rule = "scripts." + cmp.Or(p.Scripts.Build, name)
+		}
+	}
+	for _, s := range p.Steps {
+		all = append(all, shorten(s))
+		rule = cmp.Or(rule, p.Start.From)
+	}
+	return Fact{"build", strings.Join(all, ", then "), rule}
+}
+
+func (p Plan) startFact() Fact {
+	s := p.Start
+	switch {
+	case s.Built:
+		return Fact{"start", "what the build leaves: " + strings.ReplaceAll(p.Framework.Files(), ", nor ", " or "), s.From}
+	case s.main != "":
+		return Fact{"start", "node " + shorten(s.main), s.From}
+	}
+	var all []string
+	for _, l := range s.Leaves() {
+		all = append(all, shorten(l.Text))
+	}
+	return Fact{"start", strings.Join(all, ", then "), s.From}
+}
+
+func (p Plan) healthFact() Fact {
+	h := p.Package.Settings.Health
+	if h.Off {
+		return Fact{"health", "none: it is enough that the app listens", "nodeos.healthcheck"}
+	}
+	value := fmt.Sprintf("GET %s answers with a status below 500", cmp.Or(h.Path, "/"))
+	if p.Package.Settings.ownHealth {
+		return Fact{"health", value, "nodeos.healthcheck"}
+	}
+	if h.Attempts > 0 {
+		return Fact{"health", value, appJSONFile}
+	}
+	return Fact{"health", value, ""}
+}
+
+func (p Plan) memoryFact() Fact {
+	switch {
+	case p.Package.Settings.Resources.MemoryMiB > 0:
+		return Fact{"memory", fmt.Sprintf("%d MiB", p.Package.Settings.Resources.MemoryMiB), "nodeos.memory"}
+	case p.Package.Guess.MemoryMiB > 0:
+		return Fact{"memory", fmt.Sprintf("%d MiB at first, more if it runs out", p.Package.Guess.MemoryMiB), p.Package.Guess.Package}
+	}
+	return Fact{"memory", "the server's default at first, more if it runs out", ""}
+}
