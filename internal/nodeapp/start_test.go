@@ -182,14 +182,16 @@ func TestPackageManagers(t *testing.T) {
 	other := func(web string) story { s := api; s.web = web; return s }
 	no := func(web, refused string) story { return story{web: web, scripts: scripts, refused: refused} }
 	tell(t, map[string]story{
-		"npm start":                           with("npm start", "node server.js"),
-		"npm start --prefix server":           with("npm start --prefix server", "[server] node api.js"),
-		"npm --prefix=server start":           with("npm --prefix=server start", "[server] node api.js"),
-		"npm --prefix ./server start":         with("npm --prefix ./server start", "[server] node api.js"),
-		"npm -C server start":                 with("npm -C server start", "[server] node api.js"),
-		"npm start -- --prefix server":        with("npm start -- --prefix server", "node server.js --prefix server"),
-		"yarn --cwd server start":             with("yarn --cwd server start", "[server] node api.js"),
-		"yarn start --cwd server":             with("yarn start --cwd server", "node server.js --cwd server"),
+		"npm start":                    with("npm start", "node server.js"),
+		"npm start --prefix server":    with("npm start --prefix server", "[server] node api.js"),
+		"npm --prefix=server start":    with("npm --prefix=server start", "[server] node api.js"),
+		"npm --prefix ./server start":  with("npm --prefix ./server start", "[server] node api.js"),
+		"npm -C server start":          with("npm -C server start", "[server] node api.js"),
+		"npm start -- --prefix server": with("npm start -- --prefix server", "node server.js --prefix server"),
+		"yarn --cwd server start":      with("yarn --cwd server start", "[server] node api.js"),
+		"yarn start --cwd server":      with("yarn start --cwd server", "node server.js --cwd server"),
+		"its dependencies": {web: "npm start --prefix server", files: map[string]string{"server/package.json": `{"scripts": {"start": "node api.js"}, "dependencies": {"ms": "2"}}`},
+			want: "[server] node api.js", says: "the dependencies of server/package.json are not installed: add `npm ci --prefix server`"},
 		"pnpm -C server start":                with("pnpm -C server start", "[server] node api.js"),
 		"pnpm --dir=server run start":         with("pnpm --dir=server run start", "[server] node api.js"),
 		"cd server && npm start":              with("cd server && npm start", "[server] node api.js"),
@@ -314,6 +316,8 @@ func TestDevelopment(t *testing.T) {
 	nest := lock(`"node_modules/@nestjs/cli": {"dev": true, "bin": {"nest": "bin/nest.js"}}`)
 	tell(t, map[string]story{
 		"nest":                   {scripts: scripts("start", "nest start", "start:prod", "node dist/main"), pkg: dev("@nestjs/cli"), want: "node dist/main", says: "`nest start` is for development: scripts.start:prod runs instead"},
+		"nest with steps":        {scripts: scripts("prestart", "prisma generate", "start", "node migrate.js && nest start", "start:prod", "tsc && node dist/main"), pkg: dev("@nestjs/cli", "prisma", "typescript"), files: nest, want: "node dist/main", builds: []string{"prisma generate", "tsc"}, says: "scripts.start:prod runs instead of all of scripts.start"},
+		"nodejs":                 {scripts: scripts("start", "nodejs server.js"), want: "node server.js"},
 		"nest alone":             {scripts: scripts("start", "nest start"), pkg: dev("@nestjs/cli"), refused: `"nest", of the devDependency @nestjs/cli|"start:prod": "node dist/main"`},
 		"nest by the lockfile":   {scripts: scripts("start", "nest start"), pkg: `, "devDependencies": {"x": "1"}`, files: nest, refused: `the devDependency @nestjs/cli`},
 		"nest as a dependency":   {scripts: scripts("start", "nest start"), pkg: `, "dependencies": {"@nestjs/cli": "1"}`, files: lock(`"node_modules/@nestjs/cli": {"bin": {"nest": "x"}}`), refused: `"nest start" is for development|node dist/main`},

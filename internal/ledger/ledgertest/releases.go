@@ -41,6 +41,10 @@ func wholeRelease(t *testing.T, s Store) {
 		Trigger: core.ByTag, ImageOf: 7, State: core.Built, Reason: "line\nbreak",
 		Manifest: core.Manifest{
 			Base: "b1", Node: "22.23.1", Start: []string{"node", "a b.js", "$PORT", ""},
+			Run: []core.StartStep{{
+				Name: "A=1 node $B", Set: []core.Assignment{{Name: "E"}}, Own: []core.Assignment{{Name: "A", Value: core.Plain("1")}},
+				Words: []core.Word{core.Plain("node"), {{Var: "B", Op: ":-", Else: core.Plain("")}}}, Dir: "x", Next: core.Next{OK: 1, Fail: 2},
+			}},
 			Deps: core.Layer{Digest: sha256, Size: 1 << 40}, App: core.Layer{Digest: sha256, Size: 1},
 			Env:       map[string]string{"A": "1=2", "B": ""},
 			Health:    core.Health{Path: "/h?x=<y>", Timeout: 3 * time.Second, Interval: time.Second, Attempts: 3, Probe: 1, Delay: 2},

@@ -15,45 +15,32 @@ var nodeValues = []string{"-r", "--require", "--import", "--loader", "--experime
 
 // followNode leaves out Node's --watch: no file of a machine changes.
 func followNode(w *walker, sc *scope, c *shell.Call) (*tree, error) {
-	n := *c
-	n.Words, n.Sources = nil, nil
-	keep := func(i int) {
-		if i < len(c.Words) {
-			n.Words, n.Sources = append(n.Words, c.Words[i]), append(n.Sources, c.Sources[i])
-		}
-	}
-	keep(0)
-	i, watches := 1, false
-	for ; i < len(c.Words); i++ {
+	n := &shell.Call{Set: c.Set, Text: c.Text}
+	i, watches := 0, false
+	for i < len(c.Words) {
 		word, ok := c.Words[i].Literal()
-		if !ok || !strings.HasPrefix(word, "-") || word == "-" || word == "--" {
+		if i > 0 && (!ok || !strings.HasPrefix(word, "-") || word == "-" || word == "--") {
 			break
 		}
 		name, _, equals := strings.Cut(word, "=")
-		two := !equals && slices.Contains(nodeValues, name)
+		end := i + 1
+		if !equals && slices.Contains(nodeValues, name) {
+			end = min(i+2, len(c.Words))
+		}
 		if strings.HasPrefix(name, "--watch") {
 			watches = true
-			w.drop(c.Sources[i])
-			if two && i+1 < len(c.Words) {
-				i++
-				w.drop(c.Sources[i])
-			}
-			continue
+			w.dropped = append(w.dropped, c.Sources[i:end]...)
+		} else {
+			n.Words, n.Sources = append(n.Words, c.Words[i:end]...), append(n.Sources, c.Sources[i:end]...)
 		}
-		keep(i)
-		if two {
-			i++
-			keep(i)
-		}
+		i = end
 	}
-	for ; i < len(c.Words); i++ {
-		keep(i)
-	}
+	n.Words, n.Sources = append(n.Words, c.Words[i:]...), append(n.Sources, c.Sources[i:]...)
 	if watches {
 		w.warn("node --watch is left out: no file changes in a machine")
 		n.Text = strings.Join(n.Sources, " ")
 	}
-	return w.program(sc, &n)
+	return w.program(sc, n)
 }
 
 func (w *walker) drop(source string) { w.dropped = append(w.dropped, source) }

@@ -112,37 +112,74 @@ func (f Finder) follow(from string, read func(w *walker) (*tree, error)) (Found,
 // production in its place.
 func (f Finder) withPrograms(s Found, w *walker) (Found, error) {
 	for _, l := range s.tree.leaves() {
-		own, err := w.packages.at(w.packages.nearest(l.dir))
+		dir := w.packages.nearest(l.dir)
+		own, err := w.packages.at(dir)
 		if err != nil {
 			return s, err
 		}
-		name, _ := l.words[0].Literal()
-		words, _ := literals(&shell.Call{Words: l.words}, 1)
-		if name == "echo" || name == "node" || strings.Contains(name, "/") {
-			continue
+		if dir != "" && len(own.Deps) > 0 && !f.MayMake && len(s.Builds) == 0 && !f.workspaces() {
+			w.warn("the dependencies of %s/package.json are not installed: add `npm ci --prefix %s` to scripts.build, "+
+				"or make it a workspace", shorten(dir), shorten(dir))
 		}
-		has, pkg := f.Supply.find(name, own)
-		dev := isDevServer(name, words)
+		has, dev, pkg := f.judge(l, own, dir == "")
 		if has != devOnly && has != missing && !dev {
 			continue
 		}
-		if other, ok, err := f.production(l, own, s.From); ok && (dev || has == devOnly) {
-			other.Warnings = append(append(s.Warnings, fmt.Sprintf("`%s` is for development: %s runs instead", shorten(l.text), other.From)),
-				other.Warnings...)
-			return other, err
+		if dev || has == devOnly {
+			if other, ok, err := f.production(l, own, s.From); ok {
+				return instead(s, other, l, w), err
+			}
 		}
-		if dev && f.Built != "" && !ofNoFramework[name] {
-			what := fmt.Sprintf("`%s` is for development: what %s builds is served instead", shorten(l.text), f.Built)
-			return Found{From: f.Built, Built: true, Warnings: append(s.Warnings, what)}, nil
+		if dev && f.Built != "" && !ofNoFramework[l.program()] {
+			w.warn("`%s` is for development: what %s builds is served instead", shorten(l.text), f.Built)
+			return Found{From: f.Built, Built: true, Warnings: w.warnings}, nil
 		}
-		if has == present && name != "nest" || has == unknown && dev {
-			s.Warnings = append(s.Warnings, fmt.Sprintf(
-				"`%s` is for development: a script start:prod with the command for production would run instead", shorten(l.text)))
-			continue
+		if name := l.program(); has == devOnly || has == missing || name == "nest" {
+			return s, lacks(l, name, pkg, has)
 		}
-		return s, lacks(l, name, pkg, has)
+		w.warn("`%s` is for development: a script start:prod with the command for production would run instead", shorten(l.text))
 	}
+	s.Warnings = w.warnings
 	return s, nil
+}
+
+// program is the name of a leaf's program.
+func (l *leaf) program() string {
+	name, _ := l.words[0].Literal()
+	return name
+}
+
+// judge says whether an app will have the program of l, whether it is one for development, and which package brings it.
+func (f Finder) judge(l *leaf, own Package, root bool) (has having, dev bool, pkg string) {
+	name := l.program()
+	if name == "echo" || name == "node" || name == "nodejs" || strings.Contains(name, "/") {
+		return present, false, ""
+	}
+	words, _ := literals(&shell.Call{Words: l.words}, 1)
+	has, pkg = f.Supply.find(name, own, root)
+	return has, isDevServer(name, words), pkg
+}
+
+// instead is other, the author's command for production, in the place of s, whose program l is not for it. What s has
+// at build time stays; what it runs beside l does not, since the author's command for production does without it.
+func instead(s, other Found, l *leaf, w *walker) Found {
+	of := ""
+	if len(s.tree.leaves()) > 1 {
+		of = " of all of " + s.From
+	}
+	w.warn("`%s` is for development: %s runs instead%s", shorten(l.text), other.From, of)
+	other.Warnings = append(w.warnings, other.Warnings...)
+	for _, b := range slices.Backward(s.Builds) {
+		if !slices.Contains(other.Builds, b) {
+			other.Builds = slices.Insert(other.Builds, 0, b)
+		}
+	}
+	return other
+}
+
+// workspaces reports whether what is installed at the root is for the other packages too.
+func (f Finder) workspaces() bool {
+	return f.Supply.root.Workspaces || exists(f.Repo, "pnpm-workspace.yaml")
 }
 
 // production follows the author's own command for production, if there is one that is not what was followed already.

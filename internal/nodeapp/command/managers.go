@@ -50,7 +50,7 @@ var harmless = []string{
 	"--no-progress", "--no-color", "--color", "--production", "--prod", "--offline", "--prefer-offline", "--no-install",
 	"--no", "--foreground-scripts", "--unsafe-perm", "--no-save", "--legacy-peer-deps", "--non-interactive", "--no-bail",
 	"--ignore-engines", "--frozen-lockfile", "--immutable", "--no-lockfile", "--no-optional", "-y", "--yes",
-	"--stream", "--use-stderr", "--no-workspaces", "-T", "--top-level-only", "--bun", "-b",
+	"--stream", "--use-stderr", "--no-workspaces",
 	"--loglevel=", "--omit=", "--include=", "--only=", "--reporter=", "--audit=", "--fund=", "--progress=", "--color=",
 	"--production=", "--update-notifier=", "--ignore-scripts=false", "--yes=", "--offline=",
 }
@@ -77,51 +77,39 @@ func (a *ask) options(c *shell.Call, i int) (int, error) {
 // option reads one option, and says how many words after it belong to it.
 func (a *ask) option(c *shell.Call, i int, word string) (more int, err error) {
 	name, value, equals := strings.Cut(word, "=")
-	next := func() (string, bool) {
-		if equals {
-			return value, value != ""
-		}
+	kind := optionKind(a.tool, name)
+	takes := kind == "dir" || kind == "workspace" || slices.Contains(valueNext, name)
+	if takes && !equals && i+1 < len(c.Words) {
 		more = 1
-		if i+1 >= len(c.Words) {
-			return "", false
-		}
-		v, ok := c.Words[i+1].Literal()
-		return v, ok && v != ""
+		value, _ = c.Words[i+1].Literal()
 	}
-	known := true
-	switch kind := optionKind(a.tool, name); {
+	switch {
+	case takes && value == "":
+		return 0, a.unknownOption(word)
 	case kind == "dir":
-		a.dir, known = next()
+		a.dir = value
 	case kind == "workspace":
-		a.by = name
-		if name == "-F" {
-			a.by = "--filter"
-		}
-		a.workspace, known = next()
+		a.workspace, a.by = value, strings.Replace(name, "-F", "--filter", 1)
 	case kind == "top":
 		a.top = true
 	case word == "--if-present":
 		a.maybe = true
 	case word == "--ignore-scripts":
 		a.bare = true
-	case slices.Contains(harmless, word), equals && slices.Contains(harmless, name+"="):
-		a.drop(c.Sources[i])
-	case slices.Contains(valueNext, name):
-		a.drop(c.Sources[i])
-		if value, known = next(); known {
-			a.drop(c.Sources[i+1])
-		}
+	case takes, slices.Contains(harmless, word), equals && slices.Contains(harmless, name+"="):
+		a.dropped = append(a.dropped, c.Sources[i:i+1+more]...)
 	default:
-		known = false
-	}
-	if !known {
-		hint := "leave it out; what is for the app comes after the script's name and --, as in `npm start -- --flag`"
-		if slices.Contains([]string{"-r", "--recursive", "-ws", "--workspaces", "--parallel"}, name) {
-			hint = "an app is one program: choose one workspace, as in `npm start --workspace api`"
-		}
-		return 0, refused(a.text, "uses "+shorten(word)+" of "+a.tool+", which gitd does not know or cannot follow", hint)
+		return 0, a.unknownOption(word)
 	}
 	return more, nil
+}
+
+func (a *ask) unknownOption(word string) error {
+	hint := "leave it out; what is for the app comes after the script's name and --, as in `npm start -- --flag`"
+	if slices.Contains([]string{"-r", "--recursive", "-ws", "--workspaces", "--parallel"}, word) {
+		hint = "an app is one program: choose one workspace, as in `npm start --workspace api`"
+	}
+	return refused(a.text, "uses "+shorten(word)+" of "+a.tool+", which gitd does not know or cannot follow", hint)
 }
 
 // optionKind says what an option chooses: a folder, a workspace or the root package.
@@ -302,49 +290,57 @@ func (a *ask) unknownVerb() error {
 func (a *ask) readExec(c *shell.Call, i int) error {
 	a.does = runProgram
 	for {
-		var err error
-		j, err := a.options(c, i)
+		at, err := a.options(c, i)
 		if err == nil {
-			i = j
+			i = at
 			break
 		}
-		word, _ := c.Words[j].Literal()
-		name, value, equals := strings.Cut(word, "=")
-		if !slices.Contains([]string{"-p", "--package", "-c", "--call"}, name) {
+		if i, err = a.execOption(c, at, err); err != nil {
 			return err
 		}
-		if !equals {
-			if j++; j >= len(c.Words) {
-				return a.unknownVerb()
-			}
-			if value, equals = c.Words[j].Literal(); !equals {
-				return a.unknownVerb()
-			}
-		}
-		if name == "-c" || name == "--call" {
-			a.does, a.name = runText, value
-		} else {
-			a.drop(c.Sources[j])
-		}
-		a.drop(name)
-		i = j + 1
 	}
 	if i < len(c.Words) && c.Sources[i] == "--" {
 		a.drop("--")
 		i++
 	}
-	if a.does == runText && i == len(c.Words) {
+	if a.does == runText {
+		if i < len(c.Words) {
+			return a.unknownVerb()
+		}
 		return nil
 	}
-	if i >= len(c.Words) || a.does == runText {
+	if i >= len(c.Words) {
 		return a.unknownVerb()
 	}
-	var ok bool
-	if a.name, ok = c.Words[i].Literal(); !ok || a.name == "" {
+	if a.name, _ = c.Words[i].Literal(); a.name == "" {
 		return a.unknownVerb()
 	}
 	a.rest = rest(c, i+1)
 	return nil
+}
+
+// execOption reads an option that only exec has, at the index i, and returns the index after it. unknown is the error
+// if it is none of them.
+func (a *ask) execOption(c *shell.Call, i int, unknown error) (int, error) {
+	word, _ := c.Words[i].Literal()
+	name, value, equals := strings.Cut(word, "=")
+	if !slices.Contains([]string{"-p", "--package", "-c", "--call"}, name) {
+		return i, unknown
+	}
+	a.drop(name)
+	if !equals && i+1 < len(c.Words) {
+		i++
+		value, _ = c.Words[i].Literal()
+	}
+	switch {
+	case value == "":
+		return i, a.unknownVerb()
+	case name == "-c" || name == "--call":
+		a.does, a.name = runText, value
+	default:
+		a.drop(c.Sources[i]) // the program is named again, or is that of a package that is installed
+	}
+	return i + 1, nil
 }
 
 // noStart are words of yarn, pnpm and bun that are neither a script nor a program.
@@ -355,61 +351,60 @@ var noStart = []string{"add", "remove", "rm", "up", "update", "upgrade", "global
 // readOther reads the words of yarn, pnpm and bun: what comes after the name of a script is for the script.
 func (a *ask) readOther(c *shell.Call) error {
 	i, err := a.options(c, 1)
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if i >= len(c.Words) {
-		if a.tool == "yarn" {
-			a.does, a.rest = install, rest(c, i)
-			return nil
-		}
+	case i >= len(c.Words) && a.tool == "yarn":
+		a.does, a.rest = install, rest(c, i)
+		return nil
+	case i >= len(c.Words):
 		return a.unknownVerb()
 	}
 	name, ok := c.Words[i].Literal()
-	if !ok {
-		return a.unknownVerb()
-	}
 	switch name {
+	case "":
+		return a.unknownVerb()
 	case "run", "run-script":
 		if i, err = a.options(c, i+1); err != nil || i >= len(c.Words) {
 			return cmp.Or(err, a.unknownVerb())
 		}
 		name, ok = c.Words[i].Literal()
-		a.does = runAny
 	case "exec", "dlx", "x":
 		return a.readExec(c, i+1)
 	case "node":
-		a.does, a.name, a.rest = runProgram, "node", rest(c, i+1)
+		a.does, a.name, a.rest = runProgram, name, rest(c, i+1)
 		return nil
 	case "workspace":
-		if a.tool == "yarn" && i+2 < len(c.Words) {
-			a.workspace, ok = c.Words[i+1].Literal()
-			a.by = "yarn workspace"
-			if !ok || a.workspace == "" {
-				return a.unknownVerb()
-			}
-			return a.readOther(rest(c, i+1))
-		}
-		return a.unknownVerb()
+		return a.readWorkspace(c, i)
 	case "install", "i", "ci":
 		a.does = install
-		a.rest = rest(c, i+1)
-		j, err := a.options(a.rest, 0)
-		a.rest = rest(a.rest, min(j, len(a.rest.Words)))
+		i, err = a.options(c, i+1)
+		a.rest = rest(c, i)
 		return err
-	default:
-		a.does = runAny
-		if name == "start" || name == "test" {
-			a.does = runScript
-		}
 	}
 	if !ok || name == "" {
 		return a.unknownVerb()
 	}
-	a.name, a.rest = name, rest(c, i+1)
+	a.does, a.name, a.rest = runAny, name, rest(c, i+1)
+	if name == "start" || name == "test" {
+		a.does = runScript
+	}
 	if a.tool == "yarn" && len(a.rest.Sources) > 0 && a.rest.Sources[0] == "--" {
 		a.drop("--")
 		a.rest = rest(a.rest, 1)
 	}
 	return nil
+}
+
+// readWorkspace reads "yarn workspace NAME" and what follows it, as if it stood alone.
+func (a *ask) readWorkspace(c *shell.Call, i int) error {
+	if a.tool != "yarn" || i+2 >= len(c.Words) {
+		return a.unknownVerb()
+	}
+	var ok bool
+	if a.workspace, ok = c.Words[i+1].Literal(); !ok || a.workspace == "" {
+		return a.unknownVerb()
+	}
+	a.by = "yarn workspace"
+	return a.readOther(rest(c, i+1))
 }

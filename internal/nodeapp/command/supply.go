@@ -78,8 +78,9 @@ var packageOf = map[string]string{
 	"tailwindcss": "@tailwindcss/cli", "swc": "@swc/cli",
 }
 
-// find says whether a program will be there for a command of a package, and which package brings it.
-func (s Supply) find(program string, own Package) (having, string) {
+// find says whether a program will be there for a command of a package, and which package brings it. root says that own
+// is the root package.
+func (s Supply) find(program string, own Package, root bool) (having, string) {
 	if b, ok := s.bins[program]; ok {
 		if b.dev {
 			return devOnly, b.pkg
@@ -101,7 +102,7 @@ func (s Supply) find(program string, own Package) (having, string) {
 	switch {
 	case dev:
 		return devOnly, name
-	case s.bins != nil && s.root.Name == own.Name, !any && !s.root.Workspaces:
+	case s.bins != nil && root, !any && !s.root.Workspaces:
 		return missing, name
 	}
 	return unknown, name
