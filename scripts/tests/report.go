@@ -139,7 +139,7 @@ func reason(said string) string {
 var note = regexp.MustCompile(`^\s+\S+\.go:\d+: (.*)`)
 
 // target is what a skipped test names: the target of the Makefile that runs it.
-var target = regexp.MustCompile(`\bmake (measure|test-load|test-faults|test-base)\b`)
+var target = regexp.MustCompile(`\bmake (measure|test-load|test-faults|test-base|test-clients)\b`)
 
 // ofRoot is what a test says that has something to do for root only.
 var ofRoot = regexp.MustCompile(`\b(root|ordinary user)\b`)
