@@ -80,7 +80,11 @@ func main() {
 
 // serve answers requests at an address too.
 func serve(at string) error {
-	l, err := net.Listen("tcp", at)
+	network := "tcp"
+	if strings.Contains(at, ".") {
+		network = "tcp4" // "tcp" takes IPv6 for 0.0.0.0 too
+	}
+	l, err := net.Listen(network, at)
 	if err != nil {
 		return err
 	}
