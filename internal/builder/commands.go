@@ -80,12 +80,15 @@ func (j *job) yarn1() commands {
 func (j *job) berry() commands {
 	env := []string{
 		"YARN_IGNORE_PATH=1", "YARN_ENABLE_TELEMETRY=0", "YARN_ENABLE_PROGRESS_BARS=0",
-		"YARN_ENABLE_COLORS=0", "YARN_GLOBAL_FOLDER=" + insideBerry, "YARN_NM_MODE=classic",
+		"YARN_ENABLE_COLORS=0", "YARN_GLOBAL_FOLDER=" + insideBerry,
 		"YARN_INSTALL_STATE_PATH=" + insideHome + "/install-state.gz",
 		fmt.Sprintf("YARN_ENABLE_GLOBAL_CACHE=%t", !j.plan.Manager.Offline),
 	}
 	if j.plan.Manager.PnP {
 		env = append(env, "YARN_NODE_LINKER=node-modules")
+	}
+	if j.tools.Manager.major() > 2 { // Yarn 2 ends at a setting that it does not know
+		env = append(env, "YARN_NM_MODE=classic") // no hard links to what is shared between builds
 	}
 	c := commands{
 		install: []string{"yarn", "install", "--immutable"},
