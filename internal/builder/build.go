@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nodeos-dev/gitd/internal/builder/tools"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/image"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
@@ -23,7 +24,7 @@ type job struct {
 	r     *progress.Report
 	src   image.Source
 	plan  nodeapp.Plan
-	tools Toolchain
+	tools tools.Toolchain
 	shop  *workshop
 	store store
 	base  string
@@ -66,15 +67,15 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 	}
 	j.r.At(core.AtPlan)
 	j.r.Step("Node.js app detected")
-	if j.tools, err = j.b.ensureToolchain(ctx, j.plan.Node, j.plan.Manager, j.r); err != nil {
+	if j.tools, err = j.b.tools.Ensure(ctx, j.plan.Node, j.plan.Manager, j.r); err != nil {
 		return err
 	}
-	j.tools.used()
+	j.tools.Used()
 	if err := j.checkRoom(c); err != nil {
 		return err
 	}
-	j.r.Detail("node %s (%s), %s%s", j.tools.Node, j.tools.why, j.tools.Manager, from(j.plan.Manager))
-	for _, w := range slices.Concat(j.plan.Warnings, j.tools.warnings) {
+	j.r.Detail("node %s (%s), %s%s", j.tools.Node, j.tools.Why, j.tools.Manager, tools.From(j.plan.Manager))
+	for _, w := range slices.Concat(j.plan.Warnings, j.tools.Warnings) {
 		j.r.Warn("%s", w)
 	}
 	j.r.Lap("plan")
@@ -91,7 +92,7 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 // the two is made again; by then it is held.
 func (j *job) holdBase(ctx context.Context) error {
 	for {
-		id, err := j.b.cfg.Bases.Ensure(ctx, j.tools.base(), j.r)
+		id, err := j.b.cfg.Bases.Ensure(ctx, j.tools.Base(), j.r)
 		if err != nil {
 			return err
 		}
@@ -108,7 +109,7 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 		return core.Manifest{}, err
 	}
 	j.r.Lap("export")
-	made, err := j.dependencies(ctx)
+	made, err := installer{j}.dependencies(ctx)
 	if err != nil {
 		return core.Manifest{}, err
 	}

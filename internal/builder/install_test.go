@@ -183,17 +183,6 @@ func TestPNPMVersions(t *testing.T) {
 	}
 }
 
-// TestYarnLock: yarn 1 takes packages from where its lockfile says. What names npm's public registry comes from the
-// server's instead; a private registry's stays.
-func TestYarnLock(t *testing.T) {
-	const lock = "ms@2:\n  resolved \"https://registry.yarnpkg.com/ms/-/ms-2.tgz#1\"\n  integrity sha512-x\n" +
-		"a@1:\n  resolved \"https://registry.npmjs.org/a/-/a-1.tgz\"\nb@1:\n  resolved \"https://npm.example.org/b-1.tgz\"\n"
-	want := strings.NewReplacer("https://registry.yarnpkg.com/", "http://10.0.0.1/npm/", "https://registry.npmjs.org/", "http://10.0.0.1/npm/").Replace(lock)
-	if got := string(yarnLock([]byte(lock), "http://10.0.0.1/npm/")); got != want {
-		t.Errorf("got %s", got)
-	}
-}
-
 // TestYarnVersions: a yarn.lock is read by the newest Yarn that leaves it as it is, whichever wrote it.
 func TestYarnVersions(t *testing.T) {
 	b := realBuilder(t)

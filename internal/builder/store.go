@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/nodeos-dev/gitd/internal/builder/tools"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/image"
@@ -77,7 +78,7 @@ type install struct {
 
 // installKey names the result of an installation: two builds with one key install the same. The lockfile counts as it
 // is written, because reading it would take longer than the rare needless installation.
-func installKey(p nodeapp.Plan, t Toolchain) (string, error) {
+func installKey(p nodeapp.Plan, t tools.Toolchain) (string, error) {
 	pkg, err := p.Package.InstallInput()
 	if err != nil {
 		return "", err
