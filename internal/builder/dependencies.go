@@ -63,7 +63,8 @@ func scriptsOf(pkg string) string {
 	return fmt.Sprintf("the install script of %q may read any file", pkg)
 }
 
-// installFresh installs in the app's folder, with everything that a clone has, and keeps nothing but the download cache.
+// installFresh installs in the app's folder, with everything that a clone has, and keeps nothing but the download
+// cache.
 func (j installer) installFresh(ctx context.Context, why string) (dependencies, error) {
 	j.r.Detail("installed dependencies are not kept, because %s", why)
 	if err := j.install(ctx); err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -71,7 +72,8 @@ func shown(args []string) string {
 // that, and puts the commit's own back.
 func (j installer) withLock(f func() error) error {
 	switch m := j.tools.Manager; {
-	case m.Tool == nodeapp.NPM && m.Major() < 7 && j.plan.Lock != nil: // its prune takes devDependencies out of the lockfile
+	case m.Tool == nodeapp.NPM && m.Major() < 7 && j.plan.Lock != nil:
+		// npm 6 takes devDependencies out of the lockfile when it prunes.
 		return errors.Join(f(), j.writeApp(j.plan.LockName, j.plan.Lock))
 	case m.Tool != nodeapp.Yarn1:
 		return f()
@@ -240,6 +242,9 @@ func removeBelow(dir string, names []string) error {
 	return nil
 }
 
+// manifestLimit bounds a package.json of a package, in bytes.
+const manifestLimit = 4 << 20
+
 // modules is what stands in a node_modules.
 type modules struct {
 	packages int
@@ -261,12 +266,12 @@ func inspect(dir string) (m modules, err error) {
 		if errors.Is(err, fs.ErrPermission) {
 			return fs.SkipDir
 		}
-		if err != nil || e.IsDir() || path.Base(name) != nodeapp.PackageFile || !isPackage(path.Dir(name)) {
+		if err != nil || !e.Type().IsRegular() || path.Base(name) != nodeapp.PackageFile || !isPackage(path.Dir(name)) {
 			return err
 		}
 		m.packages++
 		if m.scripts == "" && hasScripts(root, path.Dir(name)) {
-			m.scripts = path.Dir(name)[strings.LastIndex("/"+path.Dir(name), nodeapp.NodeModules+"/")+1:]
+			m.scripts = path.Dir(name)
 		}
 		return nil
 	})
@@ -288,11 +293,15 @@ func hasScripts(root *os.Root, dir string) bool {
 	if _, err := root.Lstat(path.Join(dir, "binding.gyp")); err == nil {
 		return true
 	}
-	b, err := root.ReadFile(path.Join(dir, nodeapp.PackageFile))
+	f, err := root.Open(path.Join(dir, nodeapp.PackageFile))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
 	var doc struct {
 		Scripts struct{ Preinstall, Install, Postinstall string }
 	}
-	if err != nil || json.Unmarshal(b, &doc) != nil {
+	if json.NewDecoder(io.LimitReader(f, manifestLimit)).Decode(&doc) != nil {
 		return false
 	}
 	s := doc.Scripts

@@ -20,8 +20,9 @@ import (
 // madeLockLimit bounds a lockfile that npm has made, in bytes.
 const madeLockLimit = 64 << 20
 
-// ensureLock gives a repository without a lockfile one that npm makes. It is kept with the app: what was pushed is built
-// again from the same versions, however much time is between. It is in the image too, as the app's package-lock.json.
+// ensureLock gives a repository without a lockfile one that npm makes. It is kept with the app: what was pushed is
+// built again from the same versions, however much time is between. It is in the image too, as the app's
+// package-lock.json.
 func (j installer) ensureLock(ctx context.Context) error {
 	if j.plan.LockName != "" {
 		return nil

@@ -69,7 +69,8 @@ type install struct {
 	Layer    core.Layer       `json:"layer"` // node_modules without the devDependencies; zero: not packed yet
 	Programs nodeapp.Programs `json:"programs,omitempty"`
 
-	// Scripts is a package with an install script: it may read any file of the repository, so nothing is kept. "": none.
+	// Scripts is a package with an install script: it may read any file of the repository, so nothing is kept. "":
+	// none.
 	Scripts string `json:"scripts,omitempty"`
 	NPM     string `json:"npm,omitempty"` // another npm has to be taken for this lockfile, and has a record of its own
 

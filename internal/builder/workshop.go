@@ -73,9 +73,9 @@ func (w *workshop) link(t tools.Toolchain, boxed bool) error {
 	return errors.Join(errs...)
 }
 
-// settings writes the few files that programs look for in a system. The
-// registry is in the user settings of each package manager (pnpm reads npm's), where a repository's own settings outrank
-// it; in a variable it would outrank the repository.
+// settings writes the few files that programs look for in a system. The registry is in the user settings of each
+// package manager (pnpm reads npm's), where a repository's own settings outrank it; in a variable it would outrank the
+// repository.
 func (w *workshop) settings(registry *url.URL, boxed bool) error {
 	proxy := ""
 	if boxed {
