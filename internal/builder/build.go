@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/nodeos-dev/gitd/internal/builder/tools"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/image"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
@@ -24,7 +25,7 @@ type job struct {
 	r     *progress.Report
 	src   image.Source
 	plan  nodeapp.Plan
-	tools Toolchain
+	tools tools.Toolchain
 	shop  *workshop
 	store store
 	base  string
@@ -69,20 +70,20 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 	}
 	j.r.At(core.AtPlan)
 	j.r.Step("Node.js app detected")
-	if j.tools, err = j.b.ensureToolchain(ctx, j.plan.Node, j.plan.Manager, j.r); err != nil {
+	if j.tools, err = j.b.tools.Ensure(ctx, j.plan.Node, j.plan.Manager, j.r); err != nil {
 		return err
 	}
-	j.tools.used()
+	j.tools.Used()
 	if err := j.checkRoom(c); err != nil {
 		return err
 	}
-	j.r.Detail("node %s (%s), %s%s", j.tools.Node, j.tools.why, j.tools.Manager, from(j.plan.Manager))
+	j.r.Detail("node %s (%s), %s%s", j.tools.Node, j.tools.Why, j.tools.Manager, tools.From(j.plan.Manager))
 	for _, f := range j.plan.Facts() {
 		if f.Rule != "" && f.Name != "node" && f.Name != "start" { // the first is above, the other follows the build
 			j.r.Detail("%s: %s (%s)", f.Name, f.Value, f.Rule)
 		}
 	}
-	for _, w := range slices.Concat(j.plan.Warnings, j.tools.warnings) {
+	for _, w := range slices.Concat(j.plan.Warnings, j.tools.Warnings) {
 		j.r.Warn("%s", w)
 	}
 	j.r.Lap("plan")
@@ -99,7 +100,7 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 // the two is made again; by then it is held.
 func (j *job) holdBase(ctx context.Context) error {
 	for {
-		id, err := j.b.cfg.Bases.Ensure(ctx, j.tools.base(), j.r)
+		id, err := j.b.cfg.Bases.Ensure(ctx, j.tools.Base(), j.r)
 		if err != nil {
 			return err
 		}
@@ -116,7 +117,7 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 		return core.Manifest{}, err
 	}
 	j.r.Lap("export")
-	made, err := j.dependencies(ctx)
+	made, err := installer{j}.dependencies(ctx)
 	if err != nil {
 		return core.Manifest{}, err
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/builder/egress"
 	"github.com/nodeos-dev/gitd/internal/builder/registry"
 	"github.com/nodeos-dev/gitd/internal/builder/sandbox"
+	"github.com/nodeos-dev/gitd/internal/builder/tools"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/image"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
@@ -40,6 +41,7 @@ type Builder struct {
 	cfg      Config
 	layers   image.Layers
 	registry *registry.Client
+	tools    *tools.Shop
 	egress   *egress.Proxy
 	box      *sandbox.Sandbox // nil: this host has none
 	boxErr   error            // why
@@ -71,6 +73,7 @@ func New(cfg Config) (*Builder, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.tools = &tools.Shop{Registry: b.registry, Room: b.checkToolRoom, Log: cfg.Log}
 	b.egress = egress.New(b.registry.URL())
 	if b.box, b.boxErr = findSandbox(cfg); b.boxErr != nil {
 		cfg.Log.Warn().Err(b.boxErr).Bool("unsandboxed_allowed", cfg.AllowUnsandboxed).Msg("no sandbox for builds")
@@ -82,6 +85,17 @@ func New(cfg Config) (*Builder, error) {
 
 // toolCache is where the registry's packages are: Node and npm.
 func (b *Builder) toolCache() string { return filepath.Join(b.cfg.State.Cache(), "npm") }
+
+// registryURL is the registry to use: the operator's, else what npm's own
+// variable says, else npm's default.
+func registryURL(cfg Config) string {
+	for _, u := range []string{cfg.Registry, os.Getenv("npm_config_registry"), os.Getenv("NPM_CONFIG_REGISTRY")} {
+		if u != "" {
+			return u
+		}
+	}
+	return registry.Default
+}
 
 func findSandbox(cfg Config) (*sandbox.Sandbox, error) {
 	box, err := sandbox.New(cfg.Self)
@@ -119,11 +133,11 @@ func (b *Builder) tidy() error {
 // PrepareBase makes or finds the base with the default line of Node and
 // returns its id.
 func (b *Builder) PrepareBase(ctx context.Context, r *progress.Report) (id string, err error) {
-	tools, err := b.ensureToolchain(ctx, nodeapp.NodeWish{}, nodeapp.Manager{Tool: nodeapp.NPM}, r)
+	t, err := b.tools.Ensure(ctx, nodeapp.NodeWish{}, nodeapp.Manager{Tool: nodeapp.NPM}, r)
 	if err != nil {
 		return "", err
 	}
-	return b.cfg.Bases.Ensure(ctx, tools.base(), r)
+	return b.cfg.Bases.Ensure(ctx, t.Base(), r)
 }
 
 // SandboxMain is the command that Config.Self names: it runs inside a sandbox

@@ -17,7 +17,7 @@ import (
 
 // buildScript runs the script that builds the app, and then what the start command has that only builds. It is all that
 // a build runs between the installation and the packing.
-func (j *job) buildScript(ctx context.Context) error {
+func (j installer) buildScript(ctx context.Context) error {
 	if !j.plan.Build {
 		return j.findOutcome(ctx)
 	}
@@ -99,7 +99,7 @@ func (j *job) writeStaticServer(root *os.Root) error {
 func (j *job) alone() bool { return j.outcome != nil && j.outcome.Alone }
 
 // dropModules removes node_modules from the app's folder.
-func (j *job) dropModules(ctx context.Context) (dependencies, error) {
+func (j installer) dropModules(ctx context.Context) (dependencies, error) {
 	if err := j.cleanup(ctx); err != nil {
 		return dependencies{}, err
 	}

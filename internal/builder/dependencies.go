@@ -13,6 +13,9 @@ import (
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
+// installer is what a build does about dependencies.
+type installer struct{ *job }
+
 // dependencies is node_modules as the app will find it.
 type dependencies struct {
 	layer    core.Layer // zero: there are none
@@ -32,7 +35,7 @@ func (d dependencies) summary() string {
 
 // dependencies installs what the lockfile names, runs the build scripts, and leaves the app's folder without
 // node_modules.
-func (j *job) dependencies(ctx context.Context) (dependencies, error) {
+func (j installer) dependencies(ctx context.Context) (dependencies, error) {
 	if !j.plan.Install {
 		return j.buildAndPack(ctx)
 	}
@@ -60,8 +63,9 @@ func scriptsOf(pkg string) string {
 	return fmt.Sprintf("the install script of %q may read any file", pkg)
 }
 
-// installFresh installs in the app's folder, with everything that a clone has, and keeps nothing but the download cache.
-func (j *job) installFresh(ctx context.Context, why string) (dependencies, error) {
+// installFresh installs in the app's folder, with everything that a clone has, and keeps nothing but the download
+// cache.
+func (j installer) installFresh(ctx context.Context, why string) (dependencies, error) {
 	j.r.Detail("installed dependencies are not kept, because %s", why)
 	if err := j.install(ctx); err != nil {
 		return dependencies{}, err
@@ -72,7 +76,7 @@ func (j *job) installFresh(ctx context.Context, why string) (dependencies, error
 
 // installOnly is for apps without a build script. If their dependencies were packed for an earlier commit, nothing has
 // to run.
-func (j *job) installOnly(ctx context.Context, i install) (dependencies, error) {
+func (j installer) installOnly(ctx context.Context, i install) (dependencies, error) {
 	defer j.r.Lap("deps")
 	if i.Layer.Digest != "" {
 		j.r.Detail("using cached dependencies")
@@ -98,7 +102,7 @@ func (j *job) installOnly(ctx context.Context, i install) (dependencies, error) 
 // build gets a copy, because build scripts write to it (node_modules/.cache, generated clients) and the next build must
 // not see that. Rejected: a read-only bind (such builds fail), hard links (writes go through to the original when gitd
 // is no root), an overlay (not in bubblewrap 0.8). The copy shares its blocks where the file system can.
-func (j *job) installAndBuild(ctx context.Context, i install) (dependencies, error) {
+func (j installer) installAndBuild(ctx context.Context, i install) (dependencies, error) {
 	if err := j.keptModules(ctx, &i); err != nil {
 		return dependencies{}, err
 	}
@@ -141,7 +145,7 @@ func (j *job) installAndBuild(ctx context.Context, i install) (dependencies, err
 
 // keptModules makes or finds node_modules with the devDependencies. If a package turns out to have an install script,
 // they are in the app's folder, and not kept.
-func (j *job) keptModules(ctx context.Context, i *install) error {
+func (j installer) keptModules(ctx context.Context, i *install) error {
 	if isDir(i.modules()) {
 		j.r.Detail("using cached dependencies")
 		return nil
@@ -174,7 +178,7 @@ func (j *job) keptModules(ctx context.Context, i *install) error {
 }
 
 // findScripts looks for install scripts in what was installed, if the lockfile does not tell.
-func (j *job) findScripts(i *install) error {
+func (j installer) findScripts(i *install) error {
 	if !j.plan.Silent {
 		return nil
 	}
@@ -189,7 +193,7 @@ func (j *job) findScripts(i *install) error {
 }
 
 // kept is what is known of the dependencies that this plan installs.
-func (j *job) kept(ctx context.Context) (i install, err error) {
+func (j installer) kept(ctx context.Context) (i install, err error) {
 	for range 2 {
 		key, err := j.installKey()
 		if err != nil {
@@ -215,7 +219,7 @@ func (j *job) installKey() (string, error) {
 	return j.store.keyWith(key, j.src.Vars)
 }
 
-func (j *job) remember(i install) error {
+func (j installer) remember(i install) error {
 	if err := i.save(); err != nil {
 		return fmt.Errorf("remember the installed dependencies: %w", err)
 	}
@@ -223,7 +227,7 @@ func (j *job) remember(i install) error {
 }
 
 // buildAndPack runs the build script and packs what node_modules is after it.
-func (j *job) buildAndPack(ctx context.Context) (dependencies, error) {
+func (j installer) buildAndPack(ctx context.Context) (dependencies, error) {
 	if err := j.buildScript(ctx); err != nil {
 		return dependencies{}, err
 	}
@@ -231,7 +235,7 @@ func (j *job) buildAndPack(ctx context.Context) (dependencies, error) {
 }
 
 // pruneAndPack packs what the app needs of node_modules.
-func (j *job) pruneAndPack(ctx context.Context) (dependencies, error) {
+func (j installer) pruneAndPack(ctx context.Context) (dependencies, error) {
 	defer j.r.Lap("deps")
 	if j.alone() {
 		return j.dropModules(ctx)
@@ -247,10 +251,10 @@ func (j *job) pruneAndPack(ctx context.Context) (dependencies, error) {
 
 // packModules moves node_modules out of the app's folder and packs it. What the package manager wrote there for itself
 // is left out: it has dates and paths in it, and nothing reads it in a machine.
-func (j *job) packModules(ctx context.Context) (dependencies, error) {
+func (j installer) packModules(ctx context.Context) (dependencies, error) {
 	app, layer := j.shop.path("app"), j.shop.path("layer")
 	c := j.commands()
-	if err := removeBelow(app, c.beside); err != nil {
+	if err := removeBelow(app, c.Beside); err != nil {
 		return dependencies{}, err
 	}
 	if !isDir(filepath.Join(app, nodeapp.NodeModules)) {
@@ -260,7 +264,7 @@ func (j *job) packModules(ctx context.Context) (dependencies, error) {
 	if err := os.Rename(filepath.Join(app, nodeapp.NodeModules), to); err != nil {
 		return dependencies{}, err
 	}
-	if err := removeBelow(to, append(c.state, ".cache")); err != nil {
+	if err := removeBelow(to, append(c.State, ".cache")); err != nil {
 		return dependencies{}, err
 	}
 	root, err := os.OpenRoot(layer)

@@ -4,11 +4,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
 
-// TestPlugAndPlay: a repository with Yarn's Plug'n'Play gets node_modules, and nothing of what Yarn's loader would need.
+// TestPlugAndPlay: a repository with Yarn's Plug'n'Play gets node_modules, and nothing of what Yarn's loader would
+// need.
 func TestPlugAndPlay(t *testing.T) {
 	b := realBuilder(t)
 	files := fixture(t, "berry")
@@ -107,7 +109,8 @@ func TestRootScripts(t *testing.T) {
 			at += i
 		}
 		dir := unpacked(t, b, m)
-		if entries, err := os.ReadDir(filepath.Join(dir, "node_modules")); err != nil || len(entries) != 3 { // ms, .bin, and npm's list
+		// What stays is ms, .bin, and npm's list.
+		if entries, err := os.ReadDir(filepath.Join(dir, "node_modules")); err != nil || len(entries) != 3 {
 			t.Errorf("node_modules: %v, %v", entries, err)
 		}
 	}
@@ -141,8 +144,8 @@ func TestUnreachableHost(t *testing.T) {
 	}
 }
 
-// TestPackageManagerHash: the hash of packageManager is compared with what would run: of a tarball, in any of corepack's
-// kinds, and of Yarn's one file.
+// TestPackageManagerHash: the hash of packageManager is compared with what would run: of a tarball, in any of
+// corepack's kinds, and of Yarn's one file.
 func TestPackageManagerHash(t *testing.T) {
 	b := realBuilder(t)
 	for pm, refused := range map[string]string{
@@ -180,17 +183,6 @@ func TestPNPMVersions(t *testing.T) {
 		if got := inNode(t, dir, "console.log(typeof require('express')())"); got != "function" {
 			t.Errorf("%s: it runs as %q", version, got)
 		}
-	}
-}
-
-// TestYarnLock: yarn 1 takes packages from where its lockfile says. What names npm's public registry comes from the
-// server's instead; a private registry's stays.
-func TestYarnLock(t *testing.T) {
-	const lock = "ms@2:\n  resolved \"https://registry.yarnpkg.com/ms/-/ms-2.tgz#1\"\n  integrity sha512-x\n" +
-		"a@1:\n  resolved \"https://registry.npmjs.org/a/-/a-1.tgz\"\nb@1:\n  resolved \"https://npm.example.org/b-1.tgz\"\n"
-	want := strings.NewReplacer("https://registry.yarnpkg.com/", "http://10.0.0.1/npm/", "https://registry.npmjs.org/", "http://10.0.0.1/npm/").Replace(lock)
-	if got := string(yarnLock([]byte(lock), "http://10.0.0.1/npm/")); got != want {
-		t.Errorf("got %s", got)
 	}
 }
 
@@ -240,5 +232,27 @@ func TestNPMVersions(t *testing.T) {
 		if got := inNode(t, unpacked(t, b, m), "console.log(require('ms')(60000))"); got != "1m" {
 			t.Errorf("%s: it runs as %q", version, got)
 		}
+	}
+}
+
+// TestInspect: what a hostile package leaves in node_modules neither blocks gitd nor fills its memory.
+func TestInspect(t *testing.T) {
+	dir := t.TempDir()
+	for _, name := range []string{"a", "@b/c", "a/node_modules/d", ".pnpm/e@1/node_modules/e", "a/lib", "fifo", "huge"} {
+		check(t, os.MkdirAll(filepath.Join(dir, name), 0o755))
+		if name != "fifo" {
+			check(t, os.WriteFile(filepath.Join(dir, name, "package.json"), []byte("{}"), 0o644))
+		}
+	}
+	check(t, syscall.Mkfifo(filepath.Join(dir, "fifo/package.json"), 0o644))
+	check(t, os.Truncate(filepath.Join(dir, "huge/package.json"), 64<<30))
+	check(t, os.Symlink("/", filepath.Join(dir, "root")))
+	m, err := inspect(dir)
+	if err != nil || m.packages != 5 || m.scripts != "" {
+		t.Errorf("%+v, %v", m, err)
+	}
+	check(t, os.WriteFile(filepath.Join(dir, "a/node_modules/d/package.json"), []byte(`{"scripts": {"postinstall": "x"}}`), 0o644))
+	if m, err := inspect(dir); err != nil || m.scripts != "a/node_modules/d" {
+		t.Errorf("%+v, %v", m, err)
 	}
 }

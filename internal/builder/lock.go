@@ -20,9 +20,10 @@ import (
 // madeLockLimit bounds a lockfile that npm has made, in bytes.
 const madeLockLimit = 64 << 20
 
-// ensureLock gives a repository without a lockfile one that npm makes. It is kept with the app: what was pushed is built
-// again from the same versions, however much time is between. It is in the image too, as the app's package-lock.json.
-func (j *job) ensureLock(ctx context.Context) error {
+// ensureLock gives a repository without a lockfile one that npm makes. It is kept with the app: what was pushed is
+// built again from the same versions, however much time is between. It is in the image too, as the app's
+// package-lock.json.
+func (j installer) ensureLock(ctx context.Context) error {
 	if j.plan.LockName != "" {
 		return nil
 	}
@@ -53,7 +54,7 @@ func (j *job) ensureLock(ctx context.Context) error {
 
 // lockKey names what a lockfile is made of: what package.json says of dependencies, or, with workspaces, which have a
 // package.json each, the commit.
-func (j *job) lockKey() (string, error) {
+func (j installer) lockKey() (string, error) {
 	pkg, err := j.plan.Package.InstallInput()
 	if err != nil {
 		return "", err
@@ -70,11 +71,11 @@ func (j *job) lockKey() (string, error) {
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 
-func (j *job) makeLock(ctx context.Context) ([]byte, error) {
+func (j installer) makeLock(ctx context.Context) ([]byte, error) {
 	args := []string{"npm", "install", "--package-lock-only", "--ignore-scripts", "--loglevel=error"}
 	j.r.Detail("%s", shown(args))
 	err := j.run(ctx, step{
-		name: "npm install --package-lock-only", app: j.shop.path("app"), args: args, env: j.commands().env, quiet: true,
+		name: "npm install --package-lock-only", app: j.shop.path("app"), args: args, env: j.commands().Env, quiet: true,
 	})
 	if r, ok := errors.AsType[*core.Rejection](err); ok && ctx.Err() == nil {
 		r.Hint = "there is no lockfile, and npm cannot make one: its output above says why. Make one at your side, by " +

@@ -13,8 +13,8 @@ const (
 	lineLimit = 4 << 10 // bytes
 )
 
-// notOffline is what yarn 1 says wherever there is no network but a proxy. It is not true, and who reads it looks for the
-// fault in the wrong place.
+// notOffline is what yarn 1 says wherever there is no network but a proxy. It is not true, and who reads it looks for
+// the fault in the wrong place.
 const notOffline = "warning You don't appear to have an internet connection. " +
 	"Try the --offline flag to use the cache for registry queries."
 

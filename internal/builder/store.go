@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/nodeos-dev/gitd/internal/builder/tools"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/image"
@@ -68,7 +69,8 @@ type install struct {
 	Layer    core.Layer       `json:"layer"` // node_modules without the devDependencies; zero: not packed yet
 	Programs nodeapp.Programs `json:"programs,omitempty"`
 
-	// Scripts is a package with an install script: it may read any file of the repository, so nothing is kept. "": none.
+	// Scripts is a package with an install script: it may read any file of the repository, so nothing is kept. "":
+	// none.
 	Scripts string `json:"scripts,omitempty"`
 	NPM     string `json:"npm,omitempty"` // another npm has to be taken for this lockfile, and has a record of its own
 
@@ -77,7 +79,7 @@ type install struct {
 
 // installKey names the result of an installation: two builds with one key install the same. The lockfile counts as it
 // is written, because reading it would take longer than the rare needless installation.
-func installKey(p nodeapp.Plan, t Toolchain) (string, error) {
+func installKey(p nodeapp.Plan, t tools.Toolchain) (string, error) {
 	pkg, err := p.Package.InstallInput()
 	if err != nil {
 		return "", err

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	"github.com/nodeos-dev/gitd/internal/builder/sandbox"
+	"github.com/nodeos-dev/gitd/internal/builder/tools"
 	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
@@ -23,11 +24,6 @@ const (
 	insideHome  = "/home/build"
 	insideCache = "/var/cache/npm"
 	insideKept  = "/opt/kept"
-
-	// The caches of the other package managers are in the same folder of the app, and are counted with npm's.
-	insideYarn1 = insideCache + "/yarn-1"
-	insideBerry = insideCache + "/yarn"
-	insidePNPM  = insideCache + "/pnpm"
 )
 
 // workshop is the folder of one build on the host.
@@ -38,7 +34,7 @@ type workshop struct {
 
 // newWorkshop makes the folders of a build. Its name cannot be guessed, and
 // nobody but the build's user (and root) may enter it.
-func (b *Builder) newWorkshop(t Toolchain) (*workshop, error) {
+func (b *Builder) newWorkshop(t tools.Toolchain) (*workshop, error) {
 	dir, err := os.MkdirTemp(b.cfg.State.Builds(), "build-")
 	if err != nil {
 		return nil, err
@@ -57,13 +53,13 @@ func (b *Builder) newWorkshop(t Toolchain) (*workshop, error) {
 
 // link makes the commands that a build finds. npm's own starter scripts look for a whole Node installation, so the
 // links lead to the programs themselves.
-func (w *workshop) link(t Toolchain, boxed bool) error {
+func (w *workshop) link(t tools.Toolchain, boxed bool) error {
 	npm, tool := t.NPMDir, t.Manager.Dir
 	if boxed {
 		npm, tool = insideNPM, insideTool
 	}
 	links := map[string]string{"npm": npm + "/bin/npm-cli.js", "npx": npm + "/bin/npx-cli.js"}
-	for name, file := range t.Manager.bins {
+	for name, file := range t.Manager.Bins {
 		links[name] = tool + "/" + file
 	}
 	var errs []error
@@ -77,10 +73,14 @@ func (w *workshop) link(t Toolchain, boxed bool) error {
 	return errors.Join(errs...)
 }
 
-// settings writes the few files that programs look for in a system. The
-// registry is in the user settings of each package manager (pnpm reads npm's), where a repository's own settings outrank
-// it; in a variable it would outrank the repository.
+// settings writes the few files that programs look for in a system. The registry is in the user settings of each
+// package manager (pnpm reads npm's), where a repository's own settings outrank it; in a variable it would outrank the
+// repository.
 func (w *workshop) settings(registry *url.URL, boxed bool) error {
+	proxy := ""
+	if boxed {
+		proxy = sandbox.ProxyURL
+	}
 	return errors.Join(
 		w.write("etc/passwd", fmt.Sprintf("root:x:0:0:root:/:/bin/false\nbuild:x:%d:%d:build:%s:/bin/sh\n",
 			sandbox.UID, sandbox.UID, insideHome)),
@@ -88,7 +88,7 @@ func (w *workshop) settings(registry *url.URL, boxed bool) error {
 		w.write("etc/hosts", "127.0.0.1 localhost build\n"),
 		w.write("home/.npmrc", "registry="+registry.String()+"\n"),
 		w.write("home/.yarnrc", fmt.Sprintf("registry %q\n", registry)),
-		w.write("home/.yarnrc.yml", yarnSettings(registry, boxed)),
+		w.write("home/.yarnrc.yml", tools.YarnSettings(registry, proxy)),
 	)
 }
 

@@ -34,8 +34,8 @@ type NodeWish struct {
 	From  string // the file of Pin, for people
 }
 
-// readNodeWish looks where Node versions are written down. Among the pins the first one counts: volta's and npm's are in
-// package.json itself, nvm's file is older and more common than the other.
+// readNodeWish looks where Node versions are written down. Among the pins the first one counts: volta's and npm's are
+// in package.json itself, nvm's file is older and more common than the other.
 func readNodeWish(repo fs.FS, m PackageJSON) (NodeWish, error) {
 	w := NodeWish{Range: strings.TrimSpace(m.Engines["node"])}
 	for _, pin := range []struct{ from, version string }{

@@ -99,8 +99,8 @@ func (m PackageJSON) installScripts() []string {
 	return found
 }
 
-// InstallInput is the part of package.json that can change what an installation does: all keys, sorted, but those that are known
-// to have no effect on it.
+// InstallInput is the part of package.json that can change what an installation does: all keys, sorted, but those that
+// are known to have no effect on it.
 func (m PackageJSON) InstallInput() ([]byte, error) {
 	without := []string{
 		"version", "description", "keywords", "author", "contributors", "license", "homepage",

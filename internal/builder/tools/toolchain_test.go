@@ -1,11 +1,14 @@
-package builder
+package tools
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"github.com/Masterminds/semver/v3"
 
 	"github.com/nodeos-dev/gitd/internal/builder/registry"
+	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
 )
 
@@ -73,5 +76,25 @@ func TestPickManager(t *testing.T) {
 	} {
 		_, err := pickManager(m, semver.MustParse("20.20.2"), pnpms)
 		rejected(t, err, reason)
+	}
+}
+
+// rejected expects a *core.Rejection with this reason.
+func rejected(t *testing.T, err error, reason string) {
+	t.Helper()
+	var r *core.Rejection
+	if !errors.As(err, &r) || !strings.Contains(r.Reason, reason) {
+		t.Errorf("got %v (%T), want a rejection with %q", err, err, reason)
+	}
+}
+
+// TestYarnLock: yarn 1 takes packages from where its lockfile says. What names npm's public registry comes from the
+// server's instead; a private registry's stays.
+func TestYarnLock(t *testing.T) {
+	const lock = "ms@2:\n  resolved \"https://registry.yarnpkg.com/ms/-/ms-2.tgz#1\"\n  integrity sha512-x\n" +
+		"a@1:\n  resolved \"https://registry.npmjs.org/a/-/a-1.tgz\"\nb@1:\n  resolved \"https://npm.example.org/b-1.tgz\"\n"
+	want := strings.NewReplacer("https://registry.yarnpkg.com/", "http://10.0.0.1/npm/", "https://registry.npmjs.org/", "http://10.0.0.1/npm/").Replace(lock)
+	if got := string(YarnLock([]byte(lock), "http://10.0.0.1/npm/")); got != want {
+		t.Errorf("got %s", got)
 	}
 }

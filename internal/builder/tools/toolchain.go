@@ -1,4 +1,4 @@
-package builder
+package tools
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/Masterminds/semver/v3"
+	"github.com/rs/zerolog"
 
 	"github.com/nodeos-dev/gitd/internal/base"
 	"github.com/nodeos-dev/gitd/internal/builder/registry"
@@ -15,15 +16,11 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
-// registryURL is the registry to use: the operator's, else what npm's own
-// variable says, else npm's default.
-func registryURL(cfg Config) string {
-	for _, u := range []string{cfg.Registry, os.Getenv("npm_config_registry"), os.Getenv("NPM_CONFIG_REGISTRY")} {
-		if u != "" {
-			return u
-		}
-	}
-	return registry.Default
+// Shop is where the programs come from. It is safe for concurrent use.
+type Shop struct {
+	Registry *registry.Client
+	Room     func(what string) error // refuses a download that the disk has no room for
+	Log      zerolog.Logger
 }
 
 // nodePackage is where the official builds of Node are on npm.
@@ -41,21 +38,21 @@ type Toolchain struct {
 	NodeDir, NPMDir string // unpacked packages: NodeDir/bin/node, NPMDir/bin/npm-cli.js
 	Manager         Manager
 
-	why      string // of Node, for people
-	warnings []string
+	Why      string   // of Node, for people
+	Warnings []string // for the pusher
 }
 
-// base is the part of t that a base is made of.
-func (t Toolchain) base() base.Node { return base.Node{Version: t.Node, Dir: t.NodeDir} }
+// Base is the part of t that a base is made of.
+func (t Toolchain) Base() base.Node { return base.Node{Version: t.Node, Dir: t.NodeDir} }
 
-// ensureToolchain makes or finds the Node that is wished for, its npm, and the package manager. A wish that cannot be
+// Ensure makes or finds the Node that is wished for, its npm, and the package manager. A wish that cannot be
 // met is a *core.Rejection.
-func (b *Builder) ensureToolchain(ctx context.Context, wish nodeapp.NodeWish, m nodeapp.Manager, r *progress.Report) (Toolchain, error) {
+func (s *Shop) Ensure(ctx context.Context, wish nodeapp.NodeWish, m nodeapp.Manager, r *progress.Report) (Toolchain, error) {
 	name, err := nodePackage()
 	if err != nil {
 		return Toolchain{}, err
 	}
-	nodes, err := b.versions(ctx, name, r)
+	nodes, err := s.versions(ctx, name, r)
 	if err != nil {
 		return Toolchain{}, err
 	}
@@ -63,48 +60,48 @@ func (b *Builder) ensureToolchain(ctx context.Context, wish nodeapp.NodeWish, m 
 	if err != nil {
 		return Toolchain{}, err
 	}
-	t := Toolchain{Node: node.Number.String(), why: why}
+	t := Toolchain{Node: node.Number.String(), Why: why}
 	npm := m
 	if m.Tool != nodeapp.NPM {
 		npm = nodeapp.Manager{Tool: nodeapp.NPM}
 	}
-	if err := b.addNPM(ctx, &t, npm, node.Number, r); err != nil {
+	if err := s.addNPM(ctx, &t, npm, node.Number, r); err != nil {
 		return Toolchain{}, err
 	}
 	if m.Tool != nodeapp.NPM {
-		if err := b.addManager(ctx, &t, m, node.Number, r); err != nil {
+		if err := s.addManager(ctx, &t, m, node.Number, r); err != nil {
 			return Toolchain{}, err
 		}
 	}
-	t.NodeDir, err = b.fetch(ctx, node, r)
+	t.NodeDir, err = s.fetch(ctx, node, r)
 	return t, err
 }
 
-// used notes that a build has taken t, so that no sweep removes it soon.
-func (t Toolchain) used() {
+// Used notes that a build has taken t, so that no sweep removes it soon.
+func (t Toolchain) Used() {
 	now := time.Now()
 	for _, dir := range []string{t.NodeDir, t.NPMDir, t.Manager.Dir} {
 		os.Chtimes(dir, now, now) //nolint:errcheck // at worst it is fetched again
 	}
 }
 
-func (b *Builder) fetch(ctx context.Context, v registry.Version, r *progress.Report) (string, error) {
-	if !b.registry.Has(v) {
-		if err := b.checkToolRoom(fmt.Sprintf("%s %s", v.Name, v.Number)); err != nil {
+func (s *Shop) fetch(ctx context.Context, v registry.Version, r *progress.Report) (string, error) {
+	if !s.Registry.Has(v) {
+		if err := s.Room(fmt.Sprintf("%s %s", v.Name, v.Number)); err != nil {
 			return "", err
 		}
 		r.Detail("fetching %s %s from the npm registry", v.Name, v.Number)
 	}
-	return b.registry.Fetch(ctx, v)
+	return s.Registry.Fetch(ctx, v)
 }
 
-func (b *Builder) versions(ctx context.Context, name string, r *progress.Report) ([]registry.Version, error) {
-	p, err := b.registry.Versions(ctx, name)
+func (s *Shop) versions(ctx context.Context, name string, r *progress.Report) ([]registry.Version, error) {
+	p, err := s.Registry.Versions(ctx, name)
 	if err != nil {
 		return nil, err
 	}
 	if p.Stale != nil {
-		b.cfg.Log.Warn().Err(p.Stale).Str("package", name).Msg("the npm registry does not answer")
+		s.Log.Warn().Err(p.Stale).Str("package", name).Msg("the npm registry does not answer")
 		r.Warn("the npm registry does not answer; using what was known on %s", p.Read.Format("2 January 15:04"))
 	}
 	return p.Versions, nil

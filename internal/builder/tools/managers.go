@@ -1,4 +1,4 @@
-package builder
+package tools
 
 import (
 	"context"
@@ -20,13 +20,13 @@ type Manager struct {
 	Tool    nodeapp.Tool
 	Version string
 	Dir     string            // the unpacked package; "" for npm, which every build has
-	bins    map[string]string // the commands that it brings, and their files in Dir
+	Bins    map[string]string // the commands that it brings, and their files in Dir
 }
 
 func (m Manager) String() string { return m.Tool.Command() + " " + m.Version }
 
-// major is the first number of m's version.
-func (m Manager) major() uint64 {
+// Major is the first number of m's version.
+func (m Manager) Major() uint64 {
 	v, err := semver.NewVersion(m.Version)
 	if err != nil {
 		return 0
@@ -35,8 +35,8 @@ func (m Manager) major() uint64 {
 }
 
 // addNPM makes or finds npm. It is there in every build, because scripts call it.
-func (b *Builder) addNPM(ctx context.Context, t *Toolchain, m nodeapp.Manager, node *semver.Version, r *progress.Report) error {
-	all, err := b.versions(ctx, "npm", r)
+func (s *Shop) addNPM(ctx context.Context, t *Toolchain, m nodeapp.Manager, node *semver.Version, r *progress.Report) error {
+	all, err := s.versions(ctx, "npm", r)
 	if err != nil {
 		return err
 	}
@@ -49,20 +49,20 @@ func (b *Builder) addNPM(ctx context.Context, t *Toolchain, m nodeapp.Manager, n
 	if err != nil {
 		return err
 	}
-	if err := b.checkHash(ctx, m, v, ""); err != nil {
+	if err := s.checkHash(ctx, m, v, ""); err != nil {
 		return err
 	}
 	t.NPM = v.Number.String()
 	t.Manager = Manager{Tool: nodeapp.NPM, Version: t.NPM}
-	t.NPMDir, err = b.fetch(ctx, v, r)
+	t.NPMDir, err = s.fetch(ctx, v, r)
 	return err
 }
 
 // addManager makes or finds yarn or pnpm. They come from the npm registry as Node does, and are never downloaded by
 // corepack inside the sandbox: that would run what a name in package.json leads to, unchecked and at each build.
-func (b *Builder) addManager(ctx context.Context, t *Toolchain, m nodeapp.Manager, node *semver.Version, r *progress.Report) error {
+func (s *Shop) addManager(ctx context.Context, t *Toolchain, m nodeapp.Manager, node *semver.Version, r *progress.Report) error {
 	name := map[nodeapp.Tool]string{nodeapp.Yarn1: "yarn", nodeapp.Berry: "@yarnpkg/cli-dist", nodeapp.PNPM: "pnpm"}[m.Tool]
-	all, err := b.versions(ctx, name, r)
+	all, err := s.versions(ctx, name, r)
 	if err != nil {
 		return err
 	}
@@ -81,21 +81,21 @@ func (b *Builder) addManager(ctx context.Context, t *Toolchain, m nodeapp.Manage
 		file = "bin/yarn.js"
 	}
 	program := v
-	if m.Tool == nodeapp.PNPM && got.major() >= firstBinaryPNPM {
-		if program, err = b.binaryPNPM(ctx, v, r); err != nil {
+	if m.Tool == nodeapp.PNPM && got.Major() >= firstBinaryPNPM {
+		if program, err = s.binaryPNPM(ctx, v, r); err != nil {
 			return err
 		}
 	}
-	if got.Dir, err = b.fetch(ctx, program, r); err != nil {
+	if got.Dir, err = s.fetch(ctx, program, r); err != nil {
 		return err
 	}
 	if file != "" {
 		file = filepath.Join(got.Dir, file)
 	}
-	if err := b.checkHash(ctx, m, v, file); err != nil {
+	if err := s.checkHash(ctx, m, v, file); err != nil {
 		return err
 	}
-	got.bins = got.commands()
+	got.Bins = got.commands()
 	t.Manager = got
 	return nil
 }
@@ -104,12 +104,12 @@ func (b *Builder) addManager(ctx context.Context, t *Toolchain, m nodeapp.Manage
 const firstBinaryPNPM = 12
 
 // binaryPNPM is the package with the program of a pnpm that is no JavaScript.
-func (b *Builder) binaryPNPM(ctx context.Context, v registry.Version, r *progress.Report) (registry.Version, error) {
+func (s *Shop) binaryPNPM(ctx context.Context, v registry.Version, r *progress.Report) (registry.Version, error) {
 	arch := map[string]string{"amd64": "x64"}[runtime.GOARCH]
 	if arch == "" {
 		arch = runtime.GOARCH
 	}
-	all, err := b.versions(ctx, "@pnpm/exe.linux-"+arch, r)
+	all, err := s.versions(ctx, "@pnpm/exe.linux-"+arch, r)
 	if err != nil {
 		return registry.Version{}, err
 	}
@@ -127,16 +127,16 @@ func (m Manager) commands() map[string]string {
 	switch {
 	case m.Tool == nodeapp.Yarn1 || m.Tool == nodeapp.Berry:
 		return map[string]string{"yarn": "bin/yarn.js", "yarnpkg": "bin/yarn.js"}
-	case m.major() >= firstBinaryPNPM:
+	case m.Major() >= firstBinaryPNPM:
 		return map[string]string{"pnpm": "pnpm"}
-	case m.major() >= 11:
+	case m.Major() >= 11:
 		return map[string]string{"pnpm": "bin/pnpm.mjs", "pnpx": "bin/pnpx.mjs"}
 	}
 	return map[string]string{"pnpm": "bin/pnpm.cjs", "pnpx": "bin/pnpx.cjs"}
 }
 
 func (t *Toolchain) warn(format string, args ...any) {
-	t.warnings = append(t.warnings, fmt.Sprintf(format, args...))
+	t.Warnings = append(t.Warnings, fmt.Sprintf(format, args...))
 }
 
 // pickManager chooses the newest version that is asked for, that reads the lockfile as it is, and that says it runs on
@@ -170,11 +170,11 @@ func pickManager(m nodeapp.Manager, node *semver.Version, all []registry.Version
 		return best, nil
 	case deaf != nil:
 		return registry.Version{}, core.Reject(
-			fmt.Sprintf("%s %s%s does not run on Node %s, but on %q", m.Tool.Command(), deaf.Number, from(m), node, deaf.Node),
+			fmt.Sprintf("%s %s%s does not run on Node %s, but on %q", m.Tool.Command(), deaf.Number, From(m), node, deaf.Node),
 			`ask for such a Node in package.json: "engines": {"node": …}`)
 	}
 	return registry.Version{}, core.Reject(
-		fmt.Sprintf("there is no %s %s%s", m.Tool.Command(), progress.Shorten(orAny(m.Range)), from(m)),
+		fmt.Sprintf("there is no %s %s%s", m.Tool.Command(), progress.Shorten(orAny(m.Range)), From(m)),
 		"name a version that is published")
 }
 
@@ -185,7 +185,8 @@ func orAny(r string) string {
 	return r
 }
 
-func from(m nodeapp.Manager) string {
+// From says where the wish for a manager was found, in brackets; "": nowhere.
+func From(m nodeapp.Manager) string {
 	if m.From == "" {
 		return ""
 	}
@@ -228,7 +229,7 @@ func preferred(tool nodeapp.Tool, node, a, b *semver.Version) bool {
 
 // checkHash compares a package manager with the hash of packageManager. As for corepack, it is the hash of the tarball,
 // or of the one file that is taken from it.
-func (b *Builder) checkHash(ctx context.Context, m nodeapp.Manager, v registry.Version, file string) error {
+func (s *Shop) checkHash(ctx context.Context, m nodeapp.Manager, v registry.Version, file string) error {
 	if m.Hash == "" {
 		return nil
 	}
@@ -238,7 +239,7 @@ func (b *Builder) checkHash(ctx context.Context, m nodeapp.Manager, v registry.V
 	if file != "" {
 		got, err = registry.FileSum(file, name)
 	} else {
-		got, err = b.registry.Sum(ctx, v, name)
+		got, err = s.Registry.Sum(ctx, v, name)
 	}
 	if err != nil {
 		return fmt.Errorf("check %s %s: %w", v.Name, v.Number, err)

@@ -5,19 +5,26 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
 
+	"github.com/nodeos-dev/gitd/internal/builder/tools"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
 )
 
+// commands are what the plan's package manager is told.
+func (j installer) commands() tools.Commands {
+	return j.tools.Manager.Commands(j.plan, tools.Folders{Cache: insideCache, Home: insideHome})
+}
+
 // install has the package manager install in the app's folder.
-func (j *job) install(ctx context.Context) error {
+func (j installer) install(ctx context.Context) error {
 	if err := j.checkHosts(ctx); err != nil {
 		return err
 	}
@@ -36,15 +43,15 @@ func (j *job) install(ctx context.Context) error {
 	return j.installOnce(ctx)
 }
 
-func (j *job) installOnce(ctx context.Context) error {
+func (j installer) installOnce(ctx context.Context) error {
 	c := j.commands()
-	if len(c.prune) == 0 && j.plan.Prune {
+	if len(c.Prune) == 0 && j.plan.Prune {
 		j.r.Warn("%s cannot remove devDependencies again without its plugin: they stay in the image; "+
 			"`yarn plugin import workspace-tools` adds it", j.tools.Manager)
 	}
-	j.r.Detail("%s", shown(c.install))
+	j.r.Detail("%s", shown(c.Install))
 	return j.withLock(func() error {
-		return j.run(ctx, step{name: shown(c.install[:2]), app: j.shop.path("app"), args: c.install, env: c.env})
+		return j.run(ctx, step{name: shown(c.Install[:2]), app: j.shop.path("app"), args: c.Install, env: c.Env})
 	})
 }
 
@@ -63,14 +70,15 @@ func shown(args []string) string {
 
 // withLock runs f with a lockfile whose packages come from the server's registry, where the tool has no setting for
 // that, and puts the commit's own back.
-func (j *job) withLock(f func() error) error {
+func (j installer) withLock(f func() error) error {
 	switch m := j.tools.Manager; {
-	case m.Tool == nodeapp.NPM && m.major() < 7 && j.plan.Lock != nil: // its prune takes devDependencies out of the lockfile
+	case m.Tool == nodeapp.NPM && m.Major() < 7 && j.plan.Lock != nil:
+		// npm 6 takes devDependencies out of the lockfile when it prunes.
 		return errors.Join(f(), j.writeApp(j.plan.LockName, j.plan.Lock))
 	case m.Tool != nodeapp.Yarn1:
 		return f()
 	}
-	if err := j.writeApp(j.plan.LockName, yarnLock(j.plan.Lock, j.b.registry.URL().String())); err != nil {
+	if err := j.writeApp(j.plan.LockName, tools.YarnLock(j.plan.Lock, j.b.registry.URL().String())); err != nil {
 		return err
 	}
 	if err := f(); err != nil {
@@ -80,7 +88,7 @@ func (j *job) withLock(f func() error) error {
 }
 
 // writeApp writes a file of the app's folder. Scripts may have put a link there: it is replaced, and not followed.
-func (j *job) writeApp(name string, content []byte) error {
+func (j installer) writeApp(name string, content []byte) error {
 	root, err := os.OpenRoot(j.shop.path("app"))
 	if err != nil {
 		return err
@@ -100,7 +108,7 @@ func (j *job) writeApp(name string, content []byte) error {
 
 // checkHosts names a host that packages come from and that cannot be reached, before the package manager tries for
 // minutes.
-func (j *job) checkHosts(ctx context.Context) error {
+func (j installer) checkHosts(ctx context.Context) error {
 	for _, h := range j.plan.Hosts {
 		if err := j.b.egress.Reach(ctx, h.URL); err != nil && ctx.Err() == nil {
 			return &core.Rejection{
@@ -118,15 +126,15 @@ const newerNPM = 11
 
 // wantsNewerNPM: npm 11 writes lockfiles in which a package for another system is not marked as one that may be left
 // out. npm 10 ends there with EBADPLATFORM; npm 11 leaves it out.
-func (j *job) wantsNewerNPM(err error) bool {
+func (j installer) wantsNewerNPM(err error) bool {
 	r, ok := errors.AsType[*core.Rejection](err)
 	m := j.tools.Manager
 	return ok && r.Err != nil && strings.Contains(r.Err.Error(), "EBADPLATFORM") &&
-		m.Tool == nodeapp.NPM && m.major() < newerNPM && !j.plan.Manager.Exact()
+		m.Tool == nodeapp.NPM && m.Major() < newerNPM && !j.plan.Manager.Exact()
 }
 
 // takeNewerNPM changes to npm 11, and remembers it for the next push.
-func (j *job) takeNewerNPM(ctx context.Context) error {
+func (j installer) takeNewerNPM(ctx context.Context) error {
 	key, err := j.installKey()
 	if err != nil {
 		return err
@@ -143,16 +151,16 @@ func (j *job) takeNewerNPM(ctx context.Context) error {
 }
 
 // useNPM changes to another npm.
-func (j *job) useNPM(ctx context.Context, wish string) error {
+func (j installer) useNPM(ctx context.Context, wish string) error {
 	j.plan.Manager.Range, j.plan.Manager.From = wish, "the lockfile"
-	tools, err := j.b.ensureToolchain(ctx, j.plan.Node, j.plan.Manager, j.r)
+	t, err := j.b.tools.Ensure(ctx, j.plan.Node, j.plan.Manager, j.r)
 	if err != nil {
 		return err
 	}
-	j.tools = tools
-	j.tools.used()
-	j.r.Detail("npm %s", tools.NPM)
-	return j.shop.link(tools, j.b.box != nil)
+	j.tools = t
+	j.tools.Used()
+	j.r.Detail("npm %s", t.NPM)
+	return j.shop.link(t, j.b.box != nil)
 }
 
 // cleanup runs Heroku's script for the end of a build.
@@ -165,18 +173,18 @@ func (j *job) cleanup(ctx context.Context) error {
 
 // script runs a script of package.json.
 func (j *job) script(ctx context.Context, name string, env []string) error {
-	args := j.tools.Manager.runArgs(name)
+	args := j.tools.Manager.RunArgs(name)
 	j.r.Detail("%s", shown(args))
 	return j.run(ctx, step{
-		name: shown(args), app: j.shop.path("app"), args: args, env: append(j.commands().env, env...),
+		name: shown(args), app: j.shop.path("app"), args: args, env: append(installer{j}.commands().Env, env...),
 	})
 }
 
 // prune removes the devDependencies, and says how many packages went. The tools' own words are left out: npm's "up to
 // date" stands there also when it has removed half of them.
-func (j *job) prune(ctx context.Context) error {
+func (j installer) prune(ctx context.Context) error {
 	c := j.commands()
-	if !j.plan.Install || !j.plan.Prune || len(c.prune) == 0 {
+	if !j.plan.Install || !j.plan.Prune || len(c.Prune) == 0 {
 		return nil
 	}
 	modules := filepath.Join(j.shop.path("app"), nodeapp.NodeModules)
@@ -186,9 +194,9 @@ func (j *job) prune(ctx context.Context) error {
 	}
 	err = j.withLock(func() error {
 		return j.run(ctx, step{
-			name: shown(c.prune[:2]), app: j.shop.path("app"), args: c.prune, quiet: true,
+			name: shown(c.Prune[:2]), app: j.shop.path("app"), args: c.Prune, quiet: true,
 			// What was built stays as it is; Yarn has no flag for that.
-			env: append(c.env, "YARN_ENABLE_SCRIPTS=false"),
+			env: append(c.Env, "YARN_ENABLE_SCRIPTS=false"),
 		})
 	})
 	if err != nil {
@@ -223,6 +231,9 @@ func removeBelow(dir string, names []string) error {
 	return nil
 }
 
+// manifestLimit bounds a package.json of a package, in bytes.
+const manifestLimit = 4 << 20
+
 // modules is what stands in a node_modules.
 type modules struct {
 	packages int
@@ -244,12 +255,12 @@ func inspect(dir string) (m modules, err error) {
 		if errors.Is(err, fs.ErrPermission) {
 			return fs.SkipDir
 		}
-		if err != nil || e.IsDir() || path.Base(name) != nodeapp.PackageFile || !isPackage(path.Dir(name)) {
+		if err != nil || !e.Type().IsRegular() || path.Base(name) != nodeapp.PackageFile || !isPackage(path.Dir(name)) {
 			return err
 		}
 		m.packages++
 		if m.scripts == "" && hasScripts(root, path.Dir(name)) {
-			m.scripts = path.Dir(name)[strings.LastIndex("/"+path.Dir(name), nodeapp.NodeModules+"/")+1:]
+			m.scripts = path.Dir(name)
 		}
 		return nil
 	})
@@ -271,11 +282,15 @@ func hasScripts(root *os.Root, dir string) bool {
 	if _, err := root.Lstat(path.Join(dir, "binding.gyp")); err == nil {
 		return true
 	}
-	b, err := root.ReadFile(path.Join(dir, nodeapp.PackageFile))
+	f, err := root.Open(path.Join(dir, nodeapp.PackageFile))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
 	var doc struct {
 		Scripts struct{ Preinstall, Install, Postinstall string }
 	}
-	if err != nil || json.Unmarshal(b, &doc) != nil {
+	if json.NewDecoder(io.LimitReader(f, manifestLimit)).Decode(&doc) != nil {
 		return false
 	}
 	s := doc.Scripts
