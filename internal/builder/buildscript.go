@@ -37,7 +37,7 @@ func (j installer) buildScript(ctx context.Context) error {
 		j.r.Detail("%s", progress.Shorten(text))
 		// npm runs scripts with sh, and finds the programs of packages in this way.
 		err := j.run(ctx, step{
-			name: progress.Shorten(text), app: j.shop.path("app"), env: append(j.commands().env, env...),
+			name: progress.Shorten(text), app: j.shop.path("app"), env: append(j.commands().Env, env...),
 			args: []string{"sh", "-c", `PATH="$PWD/node_modules/.bin:$PATH"; ` + text},
 		})
 		if err != nil {
