@@ -4,8 +4,8 @@ package main
 var compatApps = []compatApp{
 	// Frameworks, as their generators write them.
 	{name: "express", made: "npx express-generator@4.16.1 --no-view app", get: "/users", want: "respond with a resource", some: true},
-	{name: "next", made: "npx create-next-app@16.4.3 app --ts --app --no-eslint --no-tailwind --no-src-dir --import-alias @/* --skip-install --disable-git --yes", get: "/", want: "<html", some: true},
-	{name: "next-pages", made: "npx create-next-app@16.4.3 app --js --no-app --no-eslint --tailwind --src-dir --import-alias @/* --skip-install --disable-git --yes", get: "/", want: "<html"},
+	{name: "next", made: "npx create-next-app@16.4.3 app --ts --app --no-eslint --empty --no-tailwind --no-src-dir --import-alias @/* --skip-install --disable-git --yes", get: "/", want: "<html", some: true},
+	{name: "next-pages", made: "npx create-next-app@16.4.3 app --js --no-app --empty --no-eslint --tailwind --src-dir --import-alias @/* --skip-install --disable-git --yes", get: "/", want: "<html"},
 	{name: "nest", made: "npx @nestjs/cli@12.0.8 new app --skip-install --skip-git --package-manager npm", get: "/", want: "Hello World!", some: true},
 	{name: "nest-cjs", made: "npx @nestjs/cli@11.0.10 new app --skip-install --skip-git --package-manager yarn", get: "/", want: "Hello World!"},
 	{name: "vite-react", made: "npx create-vite@9.3.0 app --template react-ts --no-interactive", get: "/", want: `id="root"`, some: true},

@@ -124,6 +124,9 @@ func (j installer) checkHosts(ctx context.Context) error {
 
 const newerNPM = 11
 
+// newestLine is that line of npm, as a range.
+var newestLine = fmt.Sprintf("^%d", newerNPM)
+
 // wantsNewerNPM: npm 11 writes lockfiles in which a package for another system is not marked as one that may be left
 // out. npm 10 ends there with EBADPLATFORM; npm 11 leaves it out.
 func (j installer) wantsNewerNPM(err error) bool {
@@ -139,7 +142,7 @@ func (j installer) takeNewerNPM(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	i, wish := j.store.install(key), fmt.Sprintf("^%d", newerNPM)
+	i, wish := j.store.install(key), newestLine
 	j.r.Detail("npm %s does not read this lockfile; npm %d wrote it", j.tools.NPM, newerNPM)
 	if err := j.useNPM(ctx, wish); err != nil {
 		return err

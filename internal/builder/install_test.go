@@ -68,16 +68,24 @@ func TestNoLockfile(t *testing.T) {
 	nothingLeft(t, b)
 }
 
-// TestNoLockfileConflict: what npm cannot resolve is refused with what helps.
+// TestNoLockfileConflict: where the packages' wishes for one another conflict, npm leaves them aside, as it did before
+// version 7, and the push says so. The next push of these dependencies knows it.
 func TestNoLockfileConflict(t *testing.T) {
 	b := realBuilder(t)
 	repo := newRepository(t)
-	_, said, _, err := repo.build(b, "conflict", repo.commit(map[string]string{
+	files := map[string]string{
 		"package.json": `{"main": "a.js", "dependencies": {"react": "17.0.2", "react-dom": "18.2.0"}}`, "a.js": "",
-	}))
-	rejected(t, err, "npm install --package-lock-only exited 1")
-	if !strings.Contains(said, "ERESOLVE") {
-		t.Errorf("npm said:\n%s", said)
+	}
+	m, said, _, err := repo.build(b, "conflict", repo.commit(files))
+	check(t, err)
+	if m.Deps.Digest == "" || !strings.Contains(said, "npm leaves them aside") || strings.Count(said, "--package-lock-only --ignore-scripts") != 3 {
+		t.Errorf("the build said:\n%s", said)
+	}
+	files["a.js"] = "1"
+	again, said, _, err := repo.build(b, "conflict", repo.commit(files))
+	check(t, err)
+	if again.Deps != m.Deps || !strings.Contains(said, "npm leaves them aside") || strings.Contains(said, "--ignore-scripts") {
+		t.Errorf("the next build said:\n%s", said)
 	}
 }
 

@@ -4,12 +4,14 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/google/renameio/v2"
 
@@ -35,21 +37,43 @@ func (j installer) ensureLock(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	lock, err := j.store.lock(key)
+	made, err := j.store.lock(key)
 	if errors.Is(err, fs.ErrNotExist) {
-		if lock, err = j.makeLock(ctx); err == nil {
-			err = j.store.keepLock(key, lock)
+		if made, err = j.makeLock(ctx); err == nil {
+			err = j.store.keepLock(key, made)
 		}
+	} else if err == nil {
+		err = j.as(ctx, made)
 	}
 	if err != nil {
 		return err
 	}
 	j.r.Warn("no lockfile: versions are those that npm chose when these dependencies were first pushed; " +
 		"`npm install --package-lock-only` writes package-lock.json, to commit")
-	if err := j.writeApp(nodeapp.LockFile, lock); err != nil {
+	if made.LoosePeers {
+		j.r.Warn("the packages' wishes for one another conflict, and npm leaves them aside: `npm ls` shows which; " +
+			"the line above ends with ERESOLVE without --legacy-peer-deps")
+	}
+	if err := j.writeApp(nodeapp.LockFile, made.Text); err != nil {
 		return err
 	}
-	return j.plan.UseLock(lock)
+	return j.plan.UseLock(made.Text)
+}
+
+// madeLock is a lockfile that npm has made for gitd.
+type madeLock struct {
+	NPM        string `json:"npm,omitempty"` // versions of npm that read it; "": the one that belongs to the Node
+	LoosePeers bool   `json:"loose_peers,omitempty"`
+	Text       []byte `json:"text"`
+}
+
+// as makes the build go on as the lockfile was made.
+func (j installer) as(ctx context.Context, made madeLock) error {
+	j.plan.Manager.LoosePeers = made.LoosePeers
+	if made.NPM == "" || j.plan.Manager.Range == made.NPM {
+		return nil
+	}
+	return j.useNPM(ctx, made.NPM)
 }
 
 // lockKey names what a lockfile is made of: what package.json says of dependencies, or, with workspaces, which have a
@@ -71,17 +95,42 @@ func (j installer) lockKey() (string, error) {
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 
-func (j installer) makeLock(ctx context.Context) ([]byte, error) {
+// makeLock lets npm choose versions. Where the npm that belongs to the app's Node cannot, a newer one is tried (npm 10
+// ends with "Cannot read properties of null" at some conflicts), and then one that leaves peer dependencies aside, as
+// npm did before version 7.
+func (j installer) makeLock(ctx context.Context) (made madeLock, err error) {
+	ways := []madeLock{{}, {LoosePeers: true}}
+	if j.tools.Manager.Major() < newerNPM && j.plan.Manager.Range == "" {
+		ways = []madeLock{{}, {NPM: newestLine}, {NPM: newestLine, LoosePeers: true}}
+	}
+	for _, way := range ways {
+		if err = j.as(ctx, way); err != nil {
+			return made, err
+		}
+		made = way
+		made.Text, err = j.lockBy(ctx)
+		if r, ok := errors.AsType[*core.Rejection](err); !ok || ctx.Err() != nil || r.Err == nil || !worthAnother(r.Err.Error()) {
+			break
+		}
+	}
+	if r, ok := errors.AsType[*core.Rejection](err); ok && ctx.Err() == nil {
+		r.Hint = "there is no lockfile, and npm cannot make one: its output above says why. Make one at your side, by " +
+			"`npm install --package-lock-only`, commit it, and push again"
+	}
+	return made, err
+}
+
+// worthAnother reports whether another npm may get further.
+func worthAnother(said string) bool {
+	return strings.Contains(said, "ERESOLVE") || strings.Contains(said, "Cannot read properties of")
+}
+
+func (j installer) lockBy(ctx context.Context) ([]byte, error) {
 	args := []string{"npm", "install", "--package-lock-only", "--ignore-scripts", "--loglevel=error"}
 	j.r.Detail("%s", shown(args))
 	err := j.run(ctx, step{
 		name: "npm install --package-lock-only", app: j.shop.path("app"), args: args, env: j.commands().Env, quiet: true,
 	})
-	if r, ok := errors.AsType[*core.Rejection](err); ok && ctx.Err() == nil {
-		r.Hint = "there is no lockfile, and npm cannot make one: its output above says why. Make one at your side, by " +
-			"`npm install --package-lock-only` (with --legacy-peer-deps if it says ERESOLVE), commit it, and push again"
-		return nil, r
-	}
 	if err != nil {
 		return nil, err
 	}
@@ -101,12 +150,22 @@ func (j installer) makeLock(ctx context.Context) ([]byte, error) {
 func (s store) lockPath(key string) string { return filepath.Join(s.dir, "locks", key+".json") }
 
 // lock is a lockfile that was made for an earlier build.
-func (s store) lock(key string) ([]byte, error) { return os.ReadFile(s.lockPath(key)) }
+func (s store) lock(key string) (made madeLock, err error) {
+	b, err := os.ReadFile(s.lockPath(key))
+	if err != nil {
+		return made, err
+	}
+	return made, json.Unmarshal(b, &made)
+}
 
 // keepLock keeps a lockfile for later builds.
-func (s store) keepLock(key string, lock []byte) error {
+func (s store) keepLock(key string, made madeLock) error {
+	b, err := json.Marshal(made)
+	if err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(s.lockPath(key)), 0o700); err != nil {
 		return err
 	}
-	return renameio.WriteFile(s.lockPath(key), lock, 0o600)
+	return renameio.WriteFile(s.lockPath(key), b, 0o600)
 }

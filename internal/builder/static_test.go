@@ -37,13 +37,13 @@ func staticSite(t *testing.T) string {
 // serveStatic starts the static server with the Node that apps get, and returns its address.
 func serveStatic(t *testing.T, args ...string) string {
 	t.Helper()
-	tools, err := realBuilder(t).ensureToolchain(t.Context(), nodeapp.NodeWish{}, nodeapp.Manager{}, progress.NewReport(io.Discard))
+	kit, err := realBuilder(t).tools.Ensure(t.Context(), nodeapp.NodeWish{}, nodeapp.Manager{Tool: nodeapp.NPM}, progress.NewReport(io.Discard))
 	check(t, err)
 	program, err := templates.FS.ReadFile("static/server.mjs")
 	check(t, err)
 	path := filepath.Join(t.TempDir(), "server.mjs")
 	check(t, os.WriteFile(path, program, 0o644))
-	cmd := exec.CommandContext(t.Context(), filepath.Join(tools.NodeDir, "bin/node"), append([]string{path}, args...)...)
+	cmd := exec.CommandContext(t.Context(), filepath.Join(kit.NodeDir, "bin/node"), append([]string{path}, args...)...)
 	cmd.Env = []string{"PORT=0"}
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()

@@ -42,6 +42,8 @@ type Manager struct {
 	PnP     bool // Yarn would make no node_modules
 	Offline bool // Yarn's cache is in the repository
 	Focus   bool // Yarn has its plugin workspace-tools
+	// LoosePeers: npm leaves peer dependencies aside, because those of this app conflict.
+	LoosePeers bool
 }
 
 // Exact reports whether the author has named one version, and not a range to choose from.

@@ -47,6 +47,9 @@ func (m Manager) npm(p nodeapp.Plan) Commands {
 	if p.DevDeps {
 		c.Install[2] = include
 	}
+	if p.Manager.LoosePeers {
+		c.Env = append(c.Env, "npm_config_legacy_peer_deps=true")
+	}
 	if m.Major() < 7 { // with --no-save, npm 6 removes other packages than it says
 		c.Prune = []string{"npm", "prune", "--production", "--ignore-scripts", "--loglevel=error"}
 	}
