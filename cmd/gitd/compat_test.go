@@ -24,8 +24,8 @@ var compat = flag.String("compat", "", "applications that TestCompat pushes: all
 var compatWrite = flag.Bool("write", false, "TestCompat writes docs/compatibility.md")
 
 // TestCompat pushes applications as their authors made them: what a generator writes, what a package's own repository
-// is, what its manual says to type. Nothing is added by hand. Each must build, boot and answer. With -write, the results
-// are put into docs/compatibility.json, and docs/compatibility.md is made from it.
+// is, what its manual says to type. Nothing is added by hand. Each must build, boot and answer. With -write, the
+// results are put into docs/compatibility.json, and docs/compatibility.md is made from it.
 func TestCompat(t *testing.T) {
 	if *compat == "" {
 		t.Skip("pushes fifty applications: make compat, or make test-compat for some of them")

@@ -47,8 +47,8 @@ func (j installer) buildScript(ctx context.Context) error {
 	return j.findOutcome(ctx)
 }
 
-// findOutcome looks at what the build has made, if that decides what starts, and prepares it: Next wants folders copied,
-// a static site gets its server.
+// findOutcome looks at what the build has made, if that decides what starts, and prepares it: Next wants folders
+// copied, and a static site gets its server.
 func (j *job) findOutcome(ctx context.Context) error {
 	app := j.shop.path("app")
 	root, err := os.OpenRoot(app)

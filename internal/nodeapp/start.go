@@ -19,8 +19,8 @@ type StartCommand struct {
 	main string // what package.json's main says, or the usual file, if that is what starts the app
 }
 
-// findStart looks for the start command in the Procfile, in scripts.start, in main, by the usual names, and then in what
-// the app's framework builds.
+// findStart looks for the start command in the Procfile, in scripts.start, in main, by the usual names, and then in
+// what the app's framework builds.
 func (p *Plan) findStart(repo fs.FS) (StartCommand, error) {
 	proc, err := readProcfile(repo)
 	if err != nil {
