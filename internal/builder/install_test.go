@@ -257,8 +257,8 @@ func TestInspect(t *testing.T) {
 	}
 }
 
-// TestInstallScripts: a lockfile of yarn does not say which packages have install scripts. If what was installed has one,
-// nothing is kept, and the next push knows it before it installs.
+// TestInstallScripts: a lockfile of yarn does not say which packages have install scripts. If what was installed has
+// one, nothing is kept, and the next push knows it before it installs.
 func TestInstallScripts(t *testing.T) {
 	b := realBuilder(t)
 	for name, build := range map[string]string{"alone": "", "with a build script": `"scripts": {"build": "esbuild server.js"},`} {
