@@ -22,7 +22,7 @@ func TestPlugAndPlay(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	dir := unpacked(t, b, m)
-	if got := inNode(t, dir, "console.log(typeof require('express')())"); got != "function" {
+	if got := inNode(t, b, dir, "console.log(typeof require('express')())"); got != "function" {
 		t.Errorf("it runs as %q", got)
 	}
 	if _, err := os.Lstat(filepath.Join(dir, ".pnp.cjs")); err == nil {
@@ -188,7 +188,7 @@ func TestPNPMVersions(t *testing.T) {
 		}
 		dir := unpacked(t, b, m)
 		noLinkLeadsOut(t, dir)
-		if got := inNode(t, dir, "console.log(typeof require('express')())"); got != "function" {
+		if got := inNode(t, b, dir, "console.log(typeof require('express')())"); got != "function" {
 			t.Errorf("%s: it runs as %q", version, got)
 		}
 	}
@@ -237,7 +237,7 @@ func TestNPMVersions(t *testing.T) {
 			t.Errorf("%s: %v\n%s", version, err, said)
 			continue
 		}
-		if got := inNode(t, unpacked(t, b, m), "console.log(require('ms')(60000))"); got != "1m" {
+		if got := inNode(t, b, unpacked(t, b, m), "console.log(require('ms')(60000))"); got != "1m" {
 			t.Errorf("%s: it runs as %q", version, got)
 		}
 	}
@@ -262,5 +262,29 @@ func TestInspect(t *testing.T) {
 	check(t, os.WriteFile(filepath.Join(dir, "a/node_modules/d/package.json"), []byte(`{"scripts": {"postinstall": "x"}}`), 0o644))
 	if m, err := inspect(dir); err != nil || m.scripts != "a/node_modules/d" {
 		t.Errorf("%+v, %v", m, err)
+	}
+}
+
+// TestInstallScripts: a lockfile of yarn does not say which packages have install scripts. If what was installed has
+// one, nothing is kept, and the next push knows it before it installs.
+func TestInstallScripts(t *testing.T) {
+	b := realBuilder(t)
+	for name, build := range map[string]string{"alone": "", "with a build script": `"scripts": {"build": "esbuild server.js"},`} {
+		t.Run(name, func(t *testing.T) {
+			files := fixture(t, "scripts")
+			files["package.json"] = strings.Replace(files["package.json"], "{", "{"+build, 1)
+			repo := newRepository(t)
+			for i, more := range []string{"one.js", "two.js"} {
+				files[more] = ""
+				m, said, _, err := repo.build(b, "install-scripts", repo.commit(files))
+				if err != nil || !strings.Contains(said, `not kept, because the install script of "esbuild" may read any file`) ||
+					!strings.Contains(said, "yarn install") || strings.Contains(said, "cached") {
+					t.Fatalf("push %d: %v\n%s", i+1, err, said)
+				}
+				if got := inNode(t, b, unpacked(t, b, m), "console.log(require('esbuild').transformSync('1 + 1 ').code)"); got != "1 + 1;" {
+					t.Errorf("it runs as %q", got)
+				}
+			}
+		})
 	}
 }

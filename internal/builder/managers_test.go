@@ -40,10 +40,15 @@ func unpacked(t *testing.T, b *Builder, m core.Manifest) string {
 	return dir
 }
 
-// inNode runs a line of JavaScript as a machine would, and returns what it prints.
-func inNode(t *testing.T, dir, code string) string {
+// inNode runs a line of JavaScript with the Node of the builds, and returns what it prints.
+func inNode(t *testing.T, b *Builder, dir, code string) string {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "node", "-e", code)
+	nodes, err := filepath.Glob(filepath.Join(b.toolCache(), "node-linux-*/22.*/bin/node"))
+	check(t, err)
+	if len(nodes) == 0 {
+		t.Fatal("there is no Node 22 in the cache of tools")
+	}
+	cmd := exec.CommandContext(t.Context(), nodes[0], "-e", code)
 	cmd.Dir = dir
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -92,7 +97,7 @@ func TestManagers(t *testing.T) {
 			}
 			dir := unpacked(t, b, m)
 			noLinkLeadsOut(t, dir)
-			if got := inNode(t, dir, "console.log(typeof require('express')(), require('fs').readFileSync('built.txt', 'utf8'))"); got != "function true" {
+			if got := inNode(t, b, dir, "console.log(typeof require('express')(), require('fs').readFileSync('built.txt', 'utf8'))"); got != "function true" {
 				t.Errorf("it runs as %q", got)
 			}
 			for _, gone := range []string{
@@ -135,7 +140,7 @@ func TestWorkspaces(t *testing.T) {
 			}
 			dir := unpacked(t, b, m)
 			noLinkLeadsOut(t, dir)
-			if got := inNode(t, dir, "require('./server.js')"); got != "1m" {
+			if got := inNode(t, b, dir, "require('./server.js')"); got != "1m" {
 				t.Errorf("it printed %q\n%s", got, said)
 			}
 			check(t, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {

@@ -32,13 +32,14 @@ func (d *Driver) Boot(ctx context.Context, spec core.MachineSpec, w core.Watch) 
 	}
 	var got core.Machine
 	err = d.session.With(ctx, func(l *session.Link) (err error) {
+		d.strays.add(spec.ID) // for a later connection; this one looks after it
 		got, err = d.boot(ctx, l, spec, m)
+		if err == nil || !l.Dead() {
+			d.strays.drop(spec.ID)
+		}
 		return err
 	})
 	if err != nil {
-		if errors.Is(err, session.ErrAway) {
-			d.strays.add(spec.ID)
-		}
 		d.forget(m)
 		m.leave()
 		return core.Machine{}, errors.Join(fmt.Errorf("boot machine %s: %w", spec.ID, session.Plain(err)), d.removeFiles(spec.ID))

@@ -3,6 +3,7 @@ package libvirt
 import (
 	"errors"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -118,8 +119,8 @@ func (d *Driver) meet(l *session.Link, m *machine) (runs bool, err error) {
 	return true, nil
 }
 
-// strays are the machines whose start was broken off when libvirt went away: they may run. The zero value is ready to
-// use.
+// strays are the machines that are being started, and those whose start was broken off when libvirt went away: they may
+// run. A new connection is given to nobody before what older ones have left is removed. The zero value is ready to use.
 type strays struct {
 	mu  sync.Mutex
 	ids []string
@@ -129,6 +130,12 @@ func (s *strays) add(id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ids = append(s.ids, id)
+}
+
+func (s *strays) drop(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ids = slices.DeleteFunc(s.ids, func(known string) bool { return known == id })
 }
 
 // take returns the strays, and knows none afterwards.
