@@ -41,7 +41,7 @@ func (j installer) dependencies(ctx context.Context) (dependencies, error) {
 	}
 	j.r.At(core.AtInstall)
 	j.r.Step("Installing dependencies")
-	if err := j.ensureLock(ctx); err != nil {
+	if err := (locker{j}).ensure(ctx); err != nil {
 		return dependencies{}, err
 	}
 	if j.plan.Fresh != "" {

@@ -22,10 +22,13 @@ import (
 // madeLockLimit bounds a lockfile that npm has made, in bytes.
 const madeLockLimit = 64 << 20
 
-// ensureLock gives a repository without a lockfile one that npm makes. It is kept with the app: what was pushed is
+// locker makes the lockfile that a repository has not.
+type locker struct{ installer }
+
+// ensure gives a repository without a lockfile one that npm makes. It is kept with the app: what was pushed is
 // built again from the same versions, however much time is between. It is in the image too, as the app's
 // package-lock.json.
-func (j installer) ensureLock(ctx context.Context) error {
+func (j locker) ensure(ctx context.Context) error {
 	if j.plan.LockName != "" {
 		return nil
 	}
@@ -68,7 +71,7 @@ type madeLock struct {
 }
 
 // as makes the build go on as the lockfile was made.
-func (j installer) as(ctx context.Context, made madeLock) error {
+func (j locker) as(ctx context.Context, made madeLock) error {
 	j.plan.Manager.LoosePeers = made.LoosePeers
 	if made.NPM == "" || j.plan.Manager.Range == made.NPM {
 		return nil
@@ -78,7 +81,7 @@ func (j installer) as(ctx context.Context, made madeLock) error {
 
 // lockKey names what a lockfile is made of: what package.json says of dependencies, or, with workspaces, which have a
 // package.json each, the commit.
-func (j installer) lockKey() (string, error) {
+func (j locker) lockKey() (string, error) {
 	pkg, err := j.plan.Package.InstallInput()
 	if err != nil {
 		return "", err
@@ -98,7 +101,7 @@ func (j installer) lockKey() (string, error) {
 // makeLock lets npm choose versions. Where the npm that belongs to the app's Node cannot, a newer one is tried (npm 10
 // ends with "Cannot read properties of null" at some conflicts), and then one that leaves peer dependencies aside, as
 // npm did before version 7.
-func (j installer) makeLock(ctx context.Context) (made madeLock, err error) {
+func (j locker) makeLock(ctx context.Context) (made madeLock, err error) {
 	ways := []madeLock{{}, {LoosePeers: true}}
 	if j.tools.Manager.Major() < newerNPM && j.plan.Manager.Range == "" {
 		ways = []madeLock{{}, {NPM: newestLine}, {NPM: newestLine, LoosePeers: true}}
@@ -125,7 +128,7 @@ func worthAnother(said string) bool {
 	return strings.Contains(said, "ERESOLVE") || strings.Contains(said, "Cannot read properties of")
 }
 
-func (j installer) lockBy(ctx context.Context) ([]byte, error) {
+func (j locker) lockBy(ctx context.Context) ([]byte, error) {
 	args := []string{"npm", "install", "--package-lock-only", "--ignore-scripts", "--loglevel=error"}
 	j.r.Detail("%s", shown(args))
 	err := j.run(ctx, step{

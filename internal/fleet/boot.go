@@ -128,7 +128,7 @@ func (b booter) healthy(ctx context.Context, inst *Instance, r *progress.Report)
 	if said := inst.startDetail(); said != "" {
 		r.Detail("%s", said)
 	}
-	if said := inst.ledTo(); said != "" {
+	if said := ledTo(inst); said != "" {
 		r.Warn("%s", said)
 	}
 	r.Lap("boot")
@@ -216,8 +216,8 @@ func (i *Instance) listensElsewhere() error {
 		"listen on process.env.PORT, on all addresses (0.0.0.0 or ::)")
 }
 
-// ledTo says where the app listens, if that is not its port and its machine leads requests there.
-func (i *Instance) ledTo() string {
+// ledTo says where the app of i listens, if that is not its port and its machine leads requests there.
+func ledTo(i *Instance) string {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	where, err := netip.ParseAddrPort(i.led)

@@ -19,9 +19,9 @@ type Fact struct {
 func (p Plan) Facts() []Fact {
 	facts := []Fact{
 		{"framework", p.Framework.Name, p.Framework.Rule},
-		p.nodeFact(), p.installFact(), p.buildFact(), p.startFact(),
+		nodeFact(p), installFact(p), buildFact(p), startFact(p),
 		{"port", "$PORT, or wherever the app listens", ""},
-		p.healthFact(), p.memoryFact(),
+		healthFact(p), memoryFact(p),
 	}
 	if port := p.Package.Settings.Port; port > 0 {
 		facts[5] = Fact{"port", fmt.Sprint(port), "nodeos.port"}
@@ -36,7 +36,7 @@ func (p Plan) Facts() []Fact {
 	return all
 }
 
-func (p Plan) nodeFact() Fact {
+func nodeFact(p Plan) Fact {
 	switch {
 	case p.Node.Pin != "":
 		return Fact{"node", shorten(p.Node.Pin), p.Node.From}
@@ -46,7 +46,7 @@ func (p Plan) nodeFact() Fact {
 	return Fact{"node", fmt.Sprintf("%d.x", defaultNode), ""}
 }
 
-func (p Plan) installFact() Fact {
+func installFact(p Plan) Fact {
 	if !p.Install {
 		return Fact{}
 	}
@@ -63,7 +63,7 @@ func (p Plan) installFact() Fact {
 	return Fact{"install", value, cmp.Or(p.LockName, "no lockfile: one is made and kept")}
 }
 
-func (p Plan) buildFact() Fact {
+func buildFact(p Plan) Fact {
 	var all []string
 	rule := ""
 	for _, name := range []string{p.Scripts.Before, p.Scripts.Build, p.Scripts.Cleanup} {
@@ -79,7 +79,7 @@ func (p Plan) buildFact() Fact {
 	return Fact{"build", strings.Join(all, ", then "), rule}
 }
 
-func (p Plan) startFact() Fact {
+func startFact(p Plan) Fact {
 	s := p.Start
 	switch {
 	case s.Built:
@@ -94,7 +94,7 @@ func (p Plan) startFact() Fact {
 	return Fact{"start", strings.Join(all, ", then "), s.From}
 }
 
-func (p Plan) healthFact() Fact {
+func healthFact(p Plan) Fact {
 	h := p.Package.Settings.Health
 	if h.Off {
 		return Fact{"health", "none: it is enough that the app listens", "nodeos.healthcheck"}
@@ -109,7 +109,7 @@ func (p Plan) healthFact() Fact {
 	return Fact{"health", value, ""}
 }
 
-func (p Plan) memoryFact() Fact {
+func memoryFact(p Plan) Fact {
 	switch {
 	case p.Package.Settings.Resources.MemoryMiB > 0:
 		return Fact{"memory", fmt.Sprintf("%d MiB", p.Package.Settings.Resources.MemoryMiB), "nodeos.memory"}
