@@ -55,7 +55,7 @@ func lifeInDocker(t *testing.T) {
 	}
 
 	// QEMU accepts one connection at a time, and in a container gitd may not lengthen its queue (borrow QEMU's socket:
-	// operation not permitted). When it relied on that, in every second round some 50 of 300 requests took over 10 s.
+	// operation not permitted). When it relied on that, in every second round up to 59 of 300 requests took over 10 s.
 	e.step("300 requests, 100 at a time, each on a connection of its own, in four rounds")
 	for range 4 {
 		e.burst(300, 100)
