@@ -4,7 +4,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -21,8 +20,8 @@ func TestExpress(t *testing.T) {
 		t.Fatalf("%v\n%s", err, said)
 	}
 	t.Logf("cold:\n%s%v", said, report.Steps())
-	if want := []string{guest.Node, "server.js"}; !slices.Equal(m.Start, want) {
-		t.Errorf("start: %q, want %q", m.Start, want)
+	if len(m.Run) != 1 || m.Run[0].String() != guest.Node+" server.js" {
+		t.Errorf("start: %+v", m.Run)
 	}
 	dir := t.TempDir()
 	extract(t, b.cfg.State.Layer(m.Deps.Digest), filepath.Join(dir, "deps"))

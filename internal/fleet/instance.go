@@ -109,6 +109,11 @@ func (i *Instance) watch(e core.Event) {
 		i.unseen = ""
 	case core.EventHung:
 		i.say(e, "the machine does not answer: "+e.Detail)
+		// A candidate whose machine says nothing before its app listens has too little memory for its own files, if
+		// its last figures do not show otherwise: it is so slow that not even init gets on.
+		if !i.proven && !latch.Closed(i.listening) && (i.stats == nil || i.thrash.tight()) {
+			i.lacks = ofMemory
+		}
 		i.finish("it does not answer: " + e.Detail)
 	case core.EventGone:
 		i.finish(e.Detail)

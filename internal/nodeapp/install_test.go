@@ -119,11 +119,12 @@ func TestHosts(t *testing.T) {
 		"npm": {map[string]string{"package-lock.json": `{"packages": {"": {}, "node_modules/@a/b": {"resolved": "http://npm.example.org:4873/b.tgz"},
 			"node_modules/c": {"resolved": "https://registry.npmjs.org/c.tgz"}, "node_modules/d": {"resolved": "https://mac.example.org/d.tgz", "os": ["darwin"]}}}`},
 			[]LockHost{{"http://npm.example.org:4873", "@a/b"}}},
-		"git":    {map[string]string{"package-lock.json": `{"packages": {"": {}, "node_modules/a": {"resolved": "git+ssh://git@github.com/a/a.git#1"}}}`}, []LockHost{{"https://github.com", "a"}}},
-		"yarn 1": {map[string]string{"yarn.lock": "\"@a/b@1\", \"@a/b@^1\":\n  resolved \"https://npm.example.org/b-1.tgz#1\"\n"}, []LockHost{{"https://npm.example.org", "@a/b"}}},
-		"yarn 4": {map[string]string{"yarn.lock": berryLockText + "\"b@https://x.example.org/b.tgz\":\n  resolution: \"b@https://x.example.org/b.tgz\"\n"}, []LockHost{{"https://x.example.org", "b"}}},
-		"pnpm":   {map[string]string{"pnpm-lock.yaml": pnpmLockText + "  '@a/b@1.0.0':\n    resolution: {integrity: sha512-x, tarball: https://npm.example.org/b.tgz}\n"}, []LockHost{{"https://npm.example.org", "@a/b"}}},
-		"npmrc":  {map[string]string{"pnpm-lock.yaml": pnpmLockText, ".npmrc": "registry=https://registry.npmjs.org/\n@corp:registry = https://npm.corp.example/x/\n"}, []LockHost{{"https://npm.corp.example", "@corp"}}},
+		"git":                      {map[string]string{"package-lock.json": `{"packages": {"": {}, "node_modules/a": {"resolved": "git+ssh://git@github.com/a/a.git#1"}}}`}, []LockHost{{"https://github.com", "a"}}},
+		"yarn 1":                   {map[string]string{"yarn.lock": "\"@a/b@1\", \"@a/b@^1\":\n  resolved \"https://npm.example.org/b-1.tgz#1\"\n"}, []LockHost{{"https://npm.example.org", "@a/b"}}},
+		"yarn 4":                   {map[string]string{"yarn.lock": berryLockText + "\"b@https://x.example.org/b.tgz\":\n  resolution: \"b@https://x.example.org/b.tgz\"\n"}, []LockHost{{"https://x.example.org", "b"}}},
+		"pnpm":                     {map[string]string{"pnpm-lock.yaml": pnpmLockText + "  '@a/b@1.0.0':\n    resolution: {integrity: sha512-x, tarball: https://npm.example.org/b.tgz}\n"}, []LockHost{{"https://npm.example.org", "@a/b"}}},
+		"a scope that is not used": {map[string]string{"pnpm-lock.yaml": pnpmLockText, ".npmrc": "@corp:registry = https://npm.corp.example/x/\n"}, nil},
+		"npmrc":                    {map[string]string{"pnpm-lock.yaml": pnpmLockText + "  '@corp/b@1.0.0':\n    resolution: {integrity: sha512-x}\n", ".npmrc": "registry=https://registry.npmjs.org/\n@corp:registry = https://npm.corp.example/x/\n"}, []LockHost{{"https://npm.corp.example", "@corp"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := map[string]string{"package.json": `{"main": "a.js", "dependencies": {"ms": "2"}}`, "a.js": ""}

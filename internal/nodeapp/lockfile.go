@@ -1,6 +1,7 @@
 package nodeapp
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -57,9 +58,13 @@ const maxLockHosts = 8
 // rcRegistry is a line of .npmrc that names a registry, for all packages or for a scope.
 var rcRegistry = regexp.MustCompile(`(?m)^\s*(@[^:\s=]+:)?registry\s*=\s*["']?([^\s"'#;]+)`)
 
-// addRegistries notes the registries of the repository's own npm settings: a lockfile may leave them out.
-func (l *locked) addRegistries(npmrc []byte) {
+// addRegistries notes the registries of the repository's own npm settings: a lockfile may leave them out. One of a scope
+// counts if the lockfile names a package of that scope.
+func (l *locked) addRegistries(npmrc, lock []byte) {
 	for _, m := range rcRegistry.FindAllStringSubmatch(string(npmrc), -1) {
+		if scope := strings.TrimSuffix(m[1], ":"); scope != "" && !bytes.Contains(lock, []byte(scope+"/")) {
+			continue
+		}
 		l.addHost(cmp.Or(strings.TrimSuffix(m[1], ":"), "registry in .npmrc"), m[2])
 	}
 }
@@ -79,7 +84,7 @@ func (p *Plan) readLock(dev bool) (l locked, err error) {
 	if err != nil {
 		return locked{}, err
 	}
-	l.addRegistries(p.Inputs[NPMRCFile])
+	l.addRegistries(p.Inputs[NPMRCFile], p.Lock)
 	return l, nil
 }
 
