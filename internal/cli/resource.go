@@ -16,9 +16,9 @@ import (
 // resourceRow says what an app's machine gets, and who said so: "command", "package.json" or "default"; for memory also
 // "found" and "dependencies".
 type resourceRow struct {
-	MemoryMiB  int           `json:"memory_mib"`
+	MemoryMiB  int        `json:"memory_mib"`
 	MemoryFrom core.SetBy `json:"memory_from"`
-	CPUs       int           `json:"cpus"`
+	CPUs       int        `json:"cpus"`
 	CPUsFrom   core.SetBy `json:"cpus_from"`
 }
 

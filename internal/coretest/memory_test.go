@@ -175,6 +175,9 @@ func TestOtherLacksOfMemory(t *testing.T) {
 		"the kernel": func(m *fakeMachine) {
 			m.watch(core.Event{Kind: core.EventGone, Detail: "Kernel panic - not syncing: System is deadlocked on memory"})
 		},
+		"silent": func(m *fakeMachine) {
+			m.watch(core.Event{Kind: core.EventHung, Detail: "the guest has said nothing for 1m0s"})
+		},
 		"thrashing": func(m *fakeMachine) {
 			for n := range 4 {
 				m.watch(core.Event{Kind: core.EventStats, Stats: &core.Stats{

@@ -8,6 +8,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/latch"
 	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 const (
@@ -51,6 +52,7 @@ type Instance struct {
 	advised bool      // what to do about a read-only file system was said
 	stats   *core.Stats
 	thrash  thrash
+	heard   time.Time // when the latest figures came, or the boot ended
 	times   *core.BootTimes
 	hooks   hooks
 }
@@ -78,7 +80,7 @@ func (i *Instance) watch(e core.Event) {
 	}
 	switch e.Kind {
 	case core.EventBooted:
-		i.boot = e.Detail
+		i.boot, i.heard = e.Detail, time.Now()
 		latch.Close(i.booted)
 	case core.EventListening:
 		if i.up.IsZero() {
@@ -98,10 +100,14 @@ func (i *Instance) watch(e core.Event) {
 	case core.EventStats:
 		i.stats = e.Stats
 		if e.Stats != nil {
+			i.heard = time.Now()
 			i.measure(*e.Stats)
 		}
 	case core.EventHung:
 		i.say(e, "the machine does not answer: "+e.Detail)
+		if i.why == "" && !i.proven {
+			i.lacks = ofTurns
+		}
 		i.finish("it does not answer: " + e.Detail)
 	case core.EventGone:
 		i.finish(e.Detail)
@@ -117,15 +123,24 @@ func (i *Instance) measure(s core.Stats) {
 	i.end(i.thrash.String())
 }
 
-// tight reports whether a candidate that is late has next to no memory left, and ends it for that reason.
+// tight reports whether a candidate that is late has next to no memory left, or sends no figures any more, and ends it
+// for that reason.
 func (i *Instance) tight() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.why != "" || !i.thrash.tight() {
+	silence := time.Since(i.heard)
+	switch {
+	case i.why != "":
+		return false
+	case i.thrash.tight():
+		i.lacks = ofMemory
+		i.end(i.thrash.String())
+	case !i.heard.IsZero() && silence > silent:
+		i.lacks = ofTurns
+		i.end("it does not get on: its machine has said nothing of itself for " + units.Took(silence))
+	default:
 		return false
 	}
-	i.lacks = ofMemory
-	i.end(i.thrash.String())
 	return true
 }
 
