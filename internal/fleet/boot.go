@@ -50,11 +50,14 @@ func (b booter) boot(ctx context.Context, spec core.MachineSpec, rel core.Releas
 		case inst == nil || !latch.Closed(inst.ended) || ctx.Err() != nil:
 			return inst, err
 		case lacks != ofNothing:
-			more := spec.More(b.cfg.Capacity)
-			if more == 0 || lacks == ofHeap && limitsHeap(spec) {
+			more := b.more(spec, asked, lacks)
+			switch {
+			case more == 0 && lacks == ofTurns:
+				return inst, err
+			case more == 0:
 				return inst, outOfMemory(spec, lacks, why)
 			}
-			r.Warn("the app ran out of memory with %s: trying again with %s", mib(spec.MemoryMiB), mib(more))
+			r.Warn("%s with %s: trying again with %s", lacks, mib(spec.MemoryMiB), mib(more))
 			spec.MemoryMiB, try = more, 0
 		case latch.Closed(inst.booted) || try == bootTries:
 			return inst, err

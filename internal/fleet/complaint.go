@@ -63,8 +63,17 @@ type lack int
 const (
 	ofNothing lack = iota
 	ofMemory       // its machine has too little
+	ofTurns        // its machine was silent: one that thrashes may leave init no turn, but so may a bomb of processes
 	ofHeap         // the heap of V8 is full; its limit follows the machine's memory, unless the app sets it
 )
+
+// String is what the app did, for people.
+func (l lack) String() string {
+	if l == ofTurns {
+		return "the machine was silent, as one without memory is,"
+	}
+	return "the app ran out of memory"
+}
 
 var (
 	heapFull = regexp.MustCompile(`heap out of memory`)

@@ -8,6 +8,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/latch"
 	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 const (
@@ -53,6 +54,7 @@ type Instance struct {
 	advised bool      // what to do about a read-only file system was said
 	stats   *core.Stats
 	thrash  thrash
+	heard   time.Time // when the latest figures came, or the boot ended
 	times   *core.BootTimes
 	hooks   hooks
 }
@@ -80,7 +82,7 @@ func (i *Instance) watch(e core.Event) {
 	}
 	switch e.Kind {
 	case core.EventBooted:
-		i.boot = e.Detail
+		i.boot, i.heard = e.Detail, time.Now()
 		latch.Close(i.booted)
 	case core.EventListening:
 		if i.up.IsZero() {
@@ -101,6 +103,7 @@ func (i *Instance) watch(e core.Event) {
 	case core.EventStats:
 		i.stats = e.Stats
 		if e.Stats != nil {
+			i.heard = time.Now()
 			i.measure(*e.Stats)
 		}
 	case core.EventUnseen:
@@ -109,10 +112,8 @@ func (i *Instance) watch(e core.Event) {
 		i.unseen = ""
 	case core.EventHung:
 		i.say(e, "the machine does not answer: "+e.Detail)
-		// A candidate whose machine says nothing before its app listens has too little memory for its own files, if
-		// its last figures do not show otherwise: it is so slow that not even init gets on.
-		if !i.proven && !latch.Closed(i.listening) && (i.stats == nil || i.thrash.tight()) {
-			i.lacks = ofMemory
+		if i.why == "" && !i.proven {
+			i.lacks = ofTurns
 		}
 		i.finish("it does not answer: " + e.Detail)
 	case core.EventGone:
@@ -129,15 +130,24 @@ func (i *Instance) measure(s core.Stats) {
 	i.end(i.thrash.String())
 }
 
-// tight reports whether a candidate that is late has next to no memory left, and ends it for that reason.
+// tight reports whether a candidate that is late has next to no memory left, or sends no figures any more, and ends it
+// for that reason.
 func (i *Instance) tight() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	if i.why != "" || !i.thrash.tight() {
+	silence := time.Since(i.heard)
+	switch {
+	case i.why != "":
+		return false
+	case i.thrash.tight():
+		i.lacks = ofMemory
+		i.end(i.thrash.String())
+	case !i.heard.IsZero() && silence > silent:
+		i.lacks = ofTurns
+		i.end("it does not get on: its machine has said nothing of itself for " + units.Took(silence))
+	default:
 		return false
 	}
-	i.lacks = ofMemory
-	i.end(i.thrash.String())
 	return true
 }
 

@@ -38,6 +38,15 @@ func limitsHeap(spec core.MachineSpec) bool {
 	return strings.Contains(all, "--max-old-space-size") || strings.Contains(all, "--max-heap-size")
 }
 
+// more is the memory with which a candidate is tried again that had too little; 0: it is not. A machine that is silent
+// may have another reason for that: it is tried again once.
+func (b booter) more(spec core.MachineSpec, asked int, lacks lack) (mib int) {
+	if lacks == ofHeap && limitsHeap(spec) || lacks == ofTurns && spec.MemoryMiB > asked {
+		return 0
+	}
+	return spec.More(b.cfg.Capacity)
+}
+
 // outOfMemory is why a release failed that is not tried again with more memory.
 func outOfMemory(spec core.MachineSpec, lacks lack, why string) *core.Rejection {
 	reason := fmt.Sprintf("the app ran out of memory with %s", mib(spec.MemoryMiB))

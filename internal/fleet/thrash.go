@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
@@ -15,6 +16,8 @@ const (
 	// thrashShare is the part of a machine's memory that it reads again in each second, at the least, while it
 	// thrashes. An emulated machine of 128 MiB reads no more than a few MiB in a second then, since nothing gets on.
 	thrashShare = 1.0 / 80
+	// silent is for how long a machine that gets on sends no figures, at the most.
+	silent = 5 * guest.StatsPeriod / 2
 	// tightShare is the part of a machine's memory that is used when there is next to none left.
 	tightShare = 15.0 / 16
 )
