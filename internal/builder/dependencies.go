@@ -146,7 +146,7 @@ func (j installer) installAndBuild(ctx context.Context, i install) (dependencies
 // keptModules makes or finds node_modules with the devDependencies. If a package turns out to have an install script,
 // they are in the app's folder, and not kept.
 func (j installer) keptModules(ctx context.Context, i *install) error {
-	if isDir(i.modules()) {
+	if !j.src.Fresh && isDir(i.modules()) {
 		j.r.Detail("using cached dependencies")
 		return nil
 	}

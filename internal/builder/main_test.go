@@ -185,3 +185,11 @@ func (r *repository) build(b *Builder, app, commit string) (core.Manifest, strin
 	m, err := b.Build(r.t.Context(), image.Source{App: app, Repo: r.path, Commit: commit}, report)
 	return m, said.String(), report, err
 }
+
+// buildWith is build with config for the build.
+func (r *repository) buildWith(b *Builder, app, commit string, vars map[string]string) (core.Manifest, string, error) {
+	r.t.Helper()
+	var said bytes.Buffer
+	m, err := b.Build(r.t.Context(), image.Source{App: app, Repo: r.path, Commit: commit, Vars: vars}, progress.NewReport(&said))
+	return m, said.String(), err
+}

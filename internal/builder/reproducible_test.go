@@ -2,10 +2,8 @@ package builder
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -28,7 +26,7 @@ func TestSameBytes(t *testing.T) {
 	}
 	here := map[string]string{}
 	for _, name := range sameBytes {
-		here[name] = digestsOf(t, b, name)
+		here[name] = digestsOf(t, b, name, nil)
 	}
 	there := elsewhere(t)
 	if !maps.Equal(here, there) {
@@ -40,10 +38,10 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
-func digestsOf(t *testing.T, b *Builder, name string) string {
+func digestsOf(t *testing.T, b *Builder, name string, vars map[string]string) string {
 	t.Helper()
 	repo := newRepository(t)
-	m, said, _, err := repo.build(b, "same-"+name, repo.commit(fixture(t, name)))
+	m, said, err := repo.buildWith(b, "same-"+name, repo.commit(fixture(t, name)), vars)
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, said)
 	}
@@ -59,22 +57,9 @@ func elsewhere(t *testing.T) map[string]string {
 		t.Fatal("no libfaketime: scripts/setup test installs it")
 	}
 	home, cmd := asNobody(t, "^TestDigestsForAnother$")
-	bwrap, err := exec.LookPath("bwrap")
-	check(t, err)
-	// gitd gives a build a clean environment, and its clock is the kernel's: so bubblewrap is started by a script that
-	// gives what is inside another clock. The paths of this machine's libraries are there too.
-	script := fmt.Sprintf("#!/bin/sh\nexec %s --setenv LD_PRELOAD %s --setenv FAKETIME +400d --setenv FAKETIME_DONT_FAKE_MONOTONIC 1 \"$@\"\n", bwrap, fake[0])
-	bin := filepath.Join(home, "bin")
-	check(t, os.Mkdir(bin, 0o755))
-	check(t, os.WriteFile(filepath.Join(bin, "bwrap"), []byte(script), 0o755))
 	check(t, os.CopyFS(filepath.Join(cmd.Dir, "testdata/managers"), os.DirFS("testdata/managers")))
 	result := filepath.Join(home, "digests.json")
-	for i, e := range cmd.Env {
-		if strings.HasPrefix(e, "PATH=") {
-			cmd.Env[i] = "PATH=" + bin + ":" + os.Getenv("PATH")
-		}
-	}
-	cmd.Env = append(cmd.Env, "GITD_TEST_DIGESTS="+result)
+	cmd.Env = append(cmd.Env, "GITD_TEST_DIGESTS="+result, "GITD_TEST_CLOCK="+fake[0])
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
@@ -93,16 +78,19 @@ func TestDigestsForAnother(t *testing.T) {
 	}
 	b := realBuilder(t)
 	repo := newRepository(t)
-	_, said, _, err := repo.build(b, "clock", repo.commit(map[string]string{
+	// gitd gives a build a clean environment, and its clock is the kernel's: the app's own config for builds has the
+	// other one. The paths of this machine's libraries are in the sandbox too.
+	clock := map[string]string{"LD_PRELOAD": os.Getenv("GITD_TEST_CLOCK"), "FAKETIME": "+400d", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+	_, said, err := repo.buildWith(b, "clock", repo.commit(map[string]string{
 		"package.json": `{"main": "a.js", "scripts": {"build": "node -p 'new Date().getFullYear()'"}}`, "a.js": "",
-	}))
+	}), clock)
 	check(t, err)
 	if year := time.Now().AddDate(0, 0, 400).Format("2006"); !strings.Contains(said, year+"\n") {
 		t.Errorf("it is not %s in the sandbox:\n%s", year, said)
 	}
 	there := map[string]string{}
 	for _, name := range sameBytes {
-		there[name] = digestsOf(t, b, name)
+		there[name] = digestsOf(t, b, name, clock)
 	}
 	text, err := json.Marshal(there)
 	check(t, err)

@@ -58,8 +58,8 @@ const maxLockHosts = 8
 // rcRegistry is a line of .npmrc that names a registry, for all packages or for a scope.
 var rcRegistry = regexp.MustCompile(`(?m)^\s*(@[^:\s=]+:)?registry\s*=\s*["']?([^\s"'#;]+)`)
 
-// addRegistries notes the registries of the repository's own npm settings: a lockfile may leave them out. One of a scope
-// counts if the lockfile names a package of that scope.
+// addRegistries notes the registries of the repository's own npm settings: a lockfile may leave them out. One of a
+// scope counts if the lockfile names a package of that scope.
 func (l *locked) addRegistries(npmrc, lock []byte) {
 	for _, m := range rcRegistry.FindAllStringSubmatch(string(npmrc), -1) {
 		if scope := strings.TrimSuffix(m[1], ":"); scope != "" && !bytes.Contains(lock, []byte(scope+"/")) {
