@@ -135,7 +135,7 @@ func (s *supervisor) message(m guest.Message) (over bool, err error) {
 			s.out.log("a second start was ignored")
 			return false, nil
 		}
-		s.begin, s.steps = m.Start, stepsOf(m.Start)
+		s.begin, s.steps, s.door.port = m.Start, stepsOf(m.Start), m.Start.Port
 		var warnings []string
 		s.starter, warnings, err = s.host.prepare(m.Start)
 		for _, w := range warnings {
@@ -242,7 +242,6 @@ func (s *supervisor) startStep(step guest.Step) error {
 
 // watchDoor tells the host when the app of r can be reached.
 func (s *supervisor) watchDoor(ctx context.Context, r *running) {
-	s.door.port = s.begin.Port
 	go s.door.watch(ctx, listenNews{
 		listening: func(where netip.AddrPort) {
 			r.where = where
