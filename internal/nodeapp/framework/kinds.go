@@ -57,7 +57,7 @@ var kinds = []kind{
 	{name: "Vue CLI", packages: []string{"@vue/cli-service"}, build: "vue-cli-service build", outcomes: []Outcome{spa("dist/index.html")}},
 	{name: "Gatsby", packages: []string{"gatsby"}, build: "gatsby build", outcomes: []Outcome{site("public/index.html")}},
 	{name: "Docusaurus", packages: []string{"@docusaurus/core"}, build: "docusaurus build", outcomes: []Outcome{site("build/index.html")}},
-	{name: "VitePress", packages: []string{"vitepress"}, outcomes: []Outcome{
+	{name: "VitePress", packages: []string{"vitepress"}, build: "vitepress build", outcomes: []Outcome{
 		site(".vitepress/dist/index.html"), site("docs/.vitepress/dist/index.html")}},
 	{name: "Eleventy", packages: []string{"@11ty/eleventy"}, build: "eleventy", outcomes: []Outcome{site("_site/index.html")}},
 	{name: "Hexo", packages: []string{"hexo"}, build: "hexo generate", outcomes: []Outcome{site("public/index.html")}},
