@@ -18,8 +18,8 @@ const compatIntro = `# Applications that were pushed as they are
 default settings, and asks the running machine for a page. Nothing is added by hand. There is no lockfile unless the
 generator writes one. "app" is a package.json with these dependencies and this start script, and the first program of
 the package's manual. The times are those of a first push, without any cache for the app, on a host with two cores and
-no KVM, which emulates the machine, and had other work as well; the sizes are those of the compressed layers. The list is
-in ` + "`cmd/gitd/compat_apps_test.go`" + `; an application of it that does not stand here has not been run yet.
+no KVM, which emulates the machine, and had other work as well; the sizes are those of the compressed layers. The list
+is in ` + "`cmd/gitd/compat_apps_test.go`" + `; an application of it that does not stand here has not been run yet.
 
 `
 
