@@ -130,6 +130,7 @@ func wantedBase(state core.StateDir, args []string) (id string, err error) {
 
 func printJSON(w io.Writer, v any) error {
 	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false) // ">=20" is for people too
 	e.SetIndent("", "  ")
 	return e.Encode(v)
 }

@@ -19,7 +19,6 @@ type compatApp struct {
 	name string
 	// made is what a person types in an empty folder. The first word says who runs it:
 	//   npx PACKAGE@VERSION ARGS…  a generator, which writes the folder "app"
-	//   pack PACKAGE@VERSION       the package itself, as it was published
 	//   app PACKAGE@VERSION… -- START  a package.json with these dependencies and this start script
 	//   files                      nothing but files
 	made  string
@@ -27,7 +26,6 @@ type compatApp struct {
 	get   string            // the path that is asked for
 	want  string            // stands in the answer
 	some  bool              // part of the bounded run
-	fails bool              // it cannot run, for a reason of its own; the page has the reason
 }
 
 // compatMaker makes repositories, and keeps them for the next run.
@@ -105,15 +103,13 @@ func (m compatMaker) run(work string, words []string) error {
 	switch words[0] {
 	case "npx":
 		return m.inside(work, append([]string{"npx", "--yes"}, words[1:]...)...)
-	case "pack":
-		return m.inside(work, "sh", "-c", `npm pack --silent "$0" && mkdir app && tar -xzf *.tgz -C app --strip-components=1`, words[1])
 	case "files":
 		return os.Mkdir(filepath.Join(work, "app"), 0o755)
 	case "app":
 		packages, start, _ := strings.Cut(strings.Join(words[1:], " "), " -- ")
 		return appOf(filepath.Join(work, "app"), strings.Fields(packages), start)
 	}
-	return fmt.Errorf("%q: npx, pack, app or files?", words[0])
+	return fmt.Errorf("%q: npx, app or files?", words[0])
 }
 
 // inside runs a command in work, with Node and npm, behind walls: generators are programs of strangers.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
@@ -34,10 +33,7 @@ func (h *host) plan() *cobra.Command {
 			return err
 		}
 		if *asJSON {
-			out := json.NewEncoder(h.out)
-			out.SetEscapeHTML(false)
-			out.SetIndent("", "  ")
-			return out.Encode(struct {
+			return printJSON(h.out, struct {
 				Facts    []nodeapp.Fact `json:"facts"`
 				Warnings []string       `json:"warnings,omitempty"`
 			}{p.Facts(), p.Warnings})

@@ -14,7 +14,6 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/image"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
-	"github.com/nodeos-dev/gitd/internal/nodeapp/framework"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
@@ -29,8 +28,7 @@ type job struct {
 	shop  *workshop
 	store store
 	base  string
-	// outcome is what the build has made, if that decides what starts; nil: the author's own command starts.
-	outcome *framework.Outcome
+	alone bool // the app needs no node_modules: what was built carries all of them that it uses
 }
 
 // Build makes or finds the layers of src. What the repository's author can
@@ -176,7 +174,7 @@ func (j *job) start(installed nodeapp.Programs) ([]core.StartStep, error) {
 		return nil, err
 	}
 	defer root.Close()
-	steps, err := j.commandsOf(root, installed)
+	steps, err := j.plan.Commands(root.FS(), installed)
 	if err != nil {
 		return nil, err
 	}
@@ -188,13 +186,6 @@ func (j *job) start(installed nodeapp.Programs) ([]core.StartStep, error) {
 		j.r.Detail("%s: %s (%s)", which, progress.Shorten(s.String()), j.plan.Start.From)
 	}
 	return steps, nil
-}
-
-func (j *job) commandsOf(root *os.Root, installed nodeapp.Programs) ([]core.StartStep, error) {
-	if j.outcome != nil {
-		return nodeapp.CommandOf(*j.outcome, installed)
-	}
-	return j.plan.Commands(root.FS(), installed)
 }
 
 // Limits of what a layer is made of.

@@ -63,7 +63,7 @@ func (j *job) findOutcome(ctx context.Context) error {
 	if err != nil || !ok {
 		return err
 	}
-	j.outcome = &o
+	j.alone = o.Alone
 	for _, c := range o.Copies {
 		if !isDir(filepath.Join(app, c[0])) {
 			continue
@@ -94,9 +94,6 @@ func (j *job) writeStaticServer(root *os.Root) error {
 	}
 	return root.WriteFile(nodeapp.StaticServer, program, 0o644)
 }
-
-// alone reports whether the app needs no node_modules: what was built carries all of them that it uses.
-func (j *job) alone() bool { return j.outcome != nil && j.outcome.Alone }
 
 // dropModules removes node_modules from the app's folder.
 func (j installer) dropModules(ctx context.Context) (dependencies, error) {

@@ -78,6 +78,13 @@ func (j installer) installFresh(ctx context.Context, why string) (dependencies, 
 // to run.
 func (j installer) installOnly(ctx context.Context, i install) (dependencies, error) {
 	defer j.r.Lap("deps")
+	// Nothing runs, so what starts is there already; it may be a site, which needs no dependencies.
+	if err := j.findOutcome(ctx); err != nil {
+		return dependencies{}, err
+	}
+	if j.alone {
+		return j.dropModules(ctx)
+	}
 	if i.Layer.Digest != "" {
 		j.r.Detail("using cached dependencies")
 		return dependencies{i.Layer, i.Programs, true}, nil
@@ -125,7 +132,7 @@ func (j installer) installAndBuild(ctx context.Context, i install) (dependencies
 	if err := j.buildScript(ctx); err != nil {
 		return dependencies{}, err
 	}
-	if j.alone() {
+	if j.alone {
 		return j.dropModules(ctx)
 	}
 	// It could be read before the build: if it cannot now, the build has changed it.
@@ -237,7 +244,7 @@ func (j installer) buildAndPack(ctx context.Context) (dependencies, error) {
 // pruneAndPack packs what the app needs of node_modules.
 func (j installer) pruneAndPack(ctx context.Context) (dependencies, error) {
 	defer j.r.Lap("deps")
-	if j.alone() {
+	if j.alone {
 		return j.dropModules(ctx)
 	}
 	if err := j.prune(ctx); err != nil {

@@ -77,6 +77,25 @@ func ask(t *testing.T, addr, request string) (*http.Response, string) {
 	return res, string(body)
 }
 
+// TestSiteWithDependencies: pages beside a package.json that names dependencies, and nothing that would start or build,
+// ended gitd: the start command was looked for where there is none. Nothing is installed for them.
+func TestSiteWithDependencies(t *testing.T) {
+	b := realBuilder(t)
+	repo := newRepository(t)
+	m, said, _, err := repo.build(b, "pages", repo.commit(map[string]string{
+		"package.json": `{"dependencies": {"ms": "2.1.3"}}`, "index.html": "<h1>pages</h1>",
+	}))
+	check(t, err)
+	if len(m.Run) != 1 || m.Run[0].Name != "node .nodeos/static.mjs ." || m.Deps.Digest != "" {
+		t.Errorf("%+v\n%s", m, said)
+	}
+	dir := filepath.Join(t.TempDir(), "app")
+	extract(t, b.cfg.State.Layer(m.App.Digest), dir)
+	if _, err := os.Stat(filepath.Join(dir, ".nodeos/static.mjs")); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestStaticServer: what a static site answers, by the Node of its machine.
 func TestStaticServer(t *testing.T) {
 	addr := serveStatic(t, staticSite(t))

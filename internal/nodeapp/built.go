@@ -46,8 +46,8 @@ func (p Plan) Outcome(app fs.FS) (o framework.Outcome, ok bool, err error) {
 	return framework.Outcome{}, false, nil
 }
 
-// CommandOf is what a machine runs for an outcome.
-func CommandOf(o framework.Outcome, installed Programs) ([]core.StartStep, error) {
+// commandOf is what a machine runs for an outcome.
+func commandOf(o framework.Outcome, installed Programs) ([]core.StartStep, error) {
 	args := o.Start
 	if o.Static() {
 		args = []string{"node", StaticServer, path.Dir(o.File)}

@@ -80,7 +80,7 @@ func (c built) check(t *testing.T) {
 	check(t, err)
 	got := ""
 	if ok {
-		run, err := CommandOf(o, Programs{"next": {"next"}})
+		run, err := commandOf(o, Programs{"next": {"next"}})
 		check(t, err)
 		got = run[0].Name
 	}
@@ -104,6 +104,6 @@ func TestBuiltNothing(t *testing.T) {
 	check(t, err)
 	o, _, err = p.Outcome(repository(map[string]string{"build/server/index.js": ""}))
 	check(t, err)
-	_, err = CommandOf(o, nil)
+	_, err = commandOf(o, nil)
 	rejected(t, err, `react-router-serve serves this app, and is not among its "dependencies"`)
 }

@@ -80,6 +80,12 @@ func nodeFlags(words []string) (flags []string, ok bool) {
 // Commands are what a machine runs: Node, and scripts of the app or of packages. app is the app's folder as it will be
 // packed.
 func (p Plan) Commands(app fs.FS, installed Programs) ([]core.StartStep, error) {
+	if o, ok, err := p.Outcome(app); err != nil || ok {
+		if err != nil {
+			return nil, err
+		}
+		return commandOf(o, installed)
+	}
 	s := p.Start
 	if s.main != "" {
 		name, _ := mainFile(app, s.main)
