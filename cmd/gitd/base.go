@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeos-dev/gitd/internal/base"
-	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
@@ -19,7 +19,7 @@ import (
 // that appears complete.
 func (h *host) baseBuild() *cobra.Command {
 	var o options
-	cmd := &cobra.Command{Use: "base:build", Short: "prepare the NodeOS base (kernel, init, Node) ahead of the first push", Args: cli.Args(cobra.NoArgs)}
+	cmd := &cobra.Command{Use: "base:build", Short: "prepare the NodeOS base (kernel, init, Node) ahead of the first push", Args: command.Args(cobra.NoArgs)}
 	o.builderFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.state = h.state
@@ -53,7 +53,7 @@ func (h *host) baseBuild() *cobra.Command {
 
 // baseFiles lists every file of a base and where it comes from.
 func (h *host) baseFiles() *cobra.Command {
-	cmd := &cobra.Command{Use: "base:files [ID]", Short: "list the files of a base (the newest one) with their size and origin", Args: cli.Args(cobra.MaximumNArgs(1))}
+	cmd := &cobra.Command{Use: "base:files [ID]", Short: "list the files of a base (the newest one) with their size and origin", Args: command.Args(cobra.MaximumNArgs(1))}
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		state := core.StateDir(h.state)
@@ -79,7 +79,7 @@ func (h *host) baseFiles() *cobra.Command {
 
 // baseSizes measures the parts of a base.
 func (h *host) baseSizes() *cobra.Command {
-	cmd := &cobra.Command{Use: "base:sizes [ID]", Short: "measure the parts of a base (the newest one)", Args: cli.Args(cobra.MaximumNArgs(1))}
+	cmd := &cobra.Command{Use: "base:sizes [ID]", Short: "measure the parts of a base (the newest one)", Args: command.Args(cobra.MaximumNArgs(1))}
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		state := core.StateDir(h.state)

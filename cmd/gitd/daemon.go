@@ -18,6 +18,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/base"
 	"github.com/nodeos-dev/gitd/internal/builder"
 	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/control"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/engine"
@@ -95,12 +96,12 @@ type daemon struct {
 	core   *engine.Engine
 	desk   *hooks.Desk
 	door   *server.Server
-	here   cli.Door // how this host reaches the SSH door
+	here   command.Door // how this host reaches the SSH door
 
 	authorities server.Authorities
 	claimFor    time.Duration
 	claimEnd    *time.Timer // nil: somebody can log in
-	svc         cli.Services
+	svc         command.Services
 	halt        atomic.Bool // close must stop the machines too
 	onStop      onStop      // whether to stop them when nobody typed halt
 	grace       time.Duration
@@ -163,7 +164,7 @@ func (d *daemon) trades(ctx context.Context, o *options) (err error) {
 func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 	state := core.StateDir(o.state)
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
-	d.svc = cli.Services{
+	d.svc = command.Services{
 		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Logs: d.logs, Builds: d.builds,
 		Counts: d.front.Counts, HasImage: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil },
 		Host: o.host, URL: o.url(d.l.http), Defaults: o.defaults(),
@@ -280,7 +281,7 @@ func (d *daemon) call(ctx context.Context, c control.Call, s control.Streams) in
 	case hooks.ProcReceive, hooks.PostReceive:
 		return d.desk.Handle(ctx, c, s)
 	case "cli":
-		return cli.Run(ctx, d.svc, cli.Caller{
+		return cli.Run(ctx, d.svc, command.Caller{
 			Actor: core.Host(), In: s.In, Out: s.Out, Err: s.Err, Terminal: shown(ctx, c, s.Resized),
 			Door: d.here,
 		}, c.Args)

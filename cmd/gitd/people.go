@@ -10,7 +10,7 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/people"
 	"github.com/nodeos-dev/gitd/internal/server"
 )
@@ -44,25 +44,25 @@ func (o *peopleOptions) registerAdmins(ctx context.Context, known *people.Servic
 
 // public returns the address of the SSH door that is good for everyone. It is the zero Door if only each client knows
 // how it came.
-func (o *options) public(ssh net.Addr) cli.Door {
+func (o *options) public(ssh net.Addr) command.Door {
 	_, port, err := net.SplitHostPort(ssh.String())
 	if err != nil {
-		return cli.Door{}
+		return command.Door{}
 	}
 	switch host, own, err := net.SplitHostPort(o.people.sshHost); {
 	case err == nil:
-		return cli.Door{Host: host, Port: own}
+		return command.Door{Host: host, Port: own}
 	case o.people.sshHost != "":
-		return cli.Door{Host: strings.Trim(o.people.sshHost, "[]"), Port: port}
+		return command.Door{Host: strings.Trim(o.people.sshHost, "[]"), Port: port}
 	case o.domain != "localhost":
-		return cli.Door{Host: o.domain, Port: port}
+		return command.Door{Host: o.domain, Port: port}
 	default:
-		return cli.Door{}
+		return command.Door{}
 	}
 }
 
 // fromHost returns how the host itself reaches the SSH door: at its public address, if it has one.
-func (o *options) fromHost(ssh net.Addr) cli.Door {
+func (o *options) fromHost(ssh net.Addr) command.Door {
 	if d := o.public(ssh); d.Host != "" {
 		return d
 	}
@@ -70,7 +70,7 @@ func (o *options) fromHost(ssh net.Addr) cli.Door {
 	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return cli.Door{Host: host, Port: port}
+	return command.Door{Host: host, Port: port}
 }
 
 // claim invites the first person, if nobody can log in yet. This makes the claim of an earlier start void.

@@ -9,14 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // plan says what a push of a folder would do, without a server.
 func (h *host) plan() *cobra.Command {
-	cmd := &cobra.Command{Use: "plan [DIR]", Short: "what a push of a folder would build and start, and by which rule", Args: cli.Args(cobra.MaximumNArgs(1))}
+	cmd := &cobra.Command{Use: "plan [DIR]", Short: "what a push of a folder would build and start, and by which rule", Args: command.Args(cobra.MaximumNArgs(1))}
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		dir := "."

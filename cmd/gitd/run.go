@@ -15,6 +15,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/builder"
 	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/control"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/hooks"
@@ -37,7 +38,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		return builder.SandboxMain(args[2:])
 	}
 	h := &host{in: stdin, out: stdout, err: stderr}
-	return cli.Execute(ctx, h.root(), cli.Caller{In: stdin, Out: stdout, Err: stderr}, args[1:])
+	return cli.Execute(ctx, h.root(), command.Caller{In: stdin, Out: stdout, Err: stderr}, args[1:])
 }
 
 // host is the program as a person on the host sees it.
@@ -66,7 +67,7 @@ func (h *host) root() *cobra.Command {
 		h.state = abs
 		return err
 	}
-	cli.AddCommands(root, cli.Services{Version: buildVersion()}, cli.Caller{Actor: core.Host(), Out: h.out})
+	cli.AddCommands(root, command.Services{Version: buildVersion()}, command.Caller{Actor: core.Host(), Out: h.out})
 	for _, cmd := range root.Commands() {
 		if cmd.Name() != "version" {
 			cmd.RunE = h.forward
@@ -95,7 +96,7 @@ func (h *host) forward(cmd *cobra.Command, args []string) error {
 		return err
 	}
 	if code != 0 {
-		return cli.Silent(code)
+		return command.Silent(code)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/nodeos-dev/gitd/internal/base"
-	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 )
 
 // options are the flags of `gitd serve`.
@@ -49,7 +49,7 @@ type options struct {
 
 func (h *host) serve() *cobra.Command {
 	var o options
-	cmd := &cobra.Command{Use: "serve", Short: "run the daemon", Args: cli.Args(cobra.NoArgs)}
+	cmd := &cobra.Command{Use: "serve", Short: "run the daemon", Args: command.Args(cobra.NoArgs)}
 	o.serveFlags(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.state = h.state

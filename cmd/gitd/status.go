@@ -10,16 +10,16 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/libvirt"
 )
 
 // hostStatus returns the function that looks at the host for `status`.
-func hostStatus(state string, driver *libvirt.Driver) func() (cli.HostStatus, error) {
+func hostStatus(state string, driver *libvirt.Driver) func() (command.HostStatus, error) {
 	started := time.Now()
-	return func() (cli.HostStatus, error) {
-		s := cli.HostStatus{Accel: driver.Accel(), Started: started, CPUs: runtime.NumCPU()}
+	return func() (command.HostStatus, error) {
+		s := command.HostStatus{Accel: driver.Accel(), Started: started, CPUs: runtime.NumCPU()}
 		if why, since := driver.Away(); why != "" {
 			s.Away = fmt.Sprintf("not seen: libvirt is away since %s (%s), and gitd connects to it by itself",
 				since.Format(time.RFC3339), why)

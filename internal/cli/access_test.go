@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/ledger"
 	"github.com/nodeos-dev/gitd/internal/people"
@@ -29,10 +30,10 @@ func TestNamesAreNotRevealed(t *testing.T) {
 	if _, err := l.CreateApp(t.Context(), "shop"); err != nil {
 		t.Fatal(err)
 	}
-	svc := cli.Services{Ledger: l, People: people.NewService(l), Settings: l}
+	svc := command.Services{Ledger: l, People: people.NewService(l), Settings: l}
 	answer := func(words []string) string {
 		var out bytes.Buffer
-		c := cli.Caller{Actor: core.Actor{Name: "sam"}, In: strings.NewReader("A=1\n"), Out: &out, Err: &out}
+		c := command.Caller{Actor: core.Actor{Name: "sam"}, In: strings.NewReader("A=1\n"), Out: &out, Err: &out}
 		code := cli.Run(context.Background(), svc, c, words)
 		if code == 0 {
 			t.Errorf("%q is done", words)
@@ -58,7 +59,7 @@ func TestNamesAreNotRevealed(t *testing.T) {
 
 func tree() []*cobra.Command {
 	root := &cobra.Command{Use: "gitd"}
-	cli.AddCommands(root, cli.Services{}, cli.Caller{})
+	cli.AddCommands(root, command.Services{}, command.Caller{})
 	return root.Commands()
 }
 
@@ -93,26 +94,26 @@ func put(words []string, app string) []string {
 // TestAllowedIsClear: who may see an app is told what is missing.
 func TestAllowedIsClear(t *testing.T) {
 	sam := core.Actor{Name: "sam", Grants: map[string]core.Role{"shop": core.RoleView}}
-	err := cli.Allowed(sam, "shop", core.RoleDeploy)
+	err := command.Allowed(sam, "shop", core.RoleDeploy)
 	if err == nil || !strings.Contains(err.Error(), "your role on shop is view; this needs deploy") ||
 		!strings.Contains(err.Error(), "users:grant sam shop deploy") {
 		t.Errorf("%v", err)
 	}
-	if err := cli.Allowed(sam, "shop", core.RoleView); err != nil {
+	if err := command.Allowed(sam, "shop", core.RoleView); err != nil {
 		t.Error(err)
 	}
 }
 
 func TestDoor(t *testing.T) {
 	for _, tt := range []struct {
-		door         cli.Door
+		door         command.Door
 		line, remote string
 	}{
-		{cli.Door{Host: "h", Port: "2222"}, "ssh -p 2222 u@h", "ssh://nodeos@h:2222/shop"},
-		{cli.Door{Host: "h", Port: "22"}, "ssh u@h", "ssh://nodeos@h/shop"},
-		{cli.Door{Host: "::1", Port: "2222"}, "ssh -p 2222 u@::1", "ssh://nodeos@[::1]:2222/shop"},
-		{cli.Door{Host: "::1", Port: "22"}, "ssh u@::1", "ssh://nodeos@[::1]/shop"},
-		{cli.Door{}, "ssh -p PORT u@HOST", "ssh://nodeos@HOST:PORT/shop"},
+		{command.Door{Host: "h", Port: "2222"}, "ssh -p 2222 u@h", "ssh://nodeos@h:2222/shop"},
+		{command.Door{Host: "h", Port: "22"}, "ssh u@h", "ssh://nodeos@h/shop"},
+		{command.Door{Host: "::1", Port: "2222"}, "ssh -p 2222 u@::1", "ssh://nodeos@[::1]:2222/shop"},
+		{command.Door{Host: "::1", Port: "22"}, "ssh u@::1", "ssh://nodeos@[::1]/shop"},
+		{command.Door{}, "ssh -p PORT u@HOST", "ssh://nodeos@HOST:PORT/shop"},
 	} {
 		if got := tt.door.SSH("u"); got != tt.line {
 			t.Errorf("%+v: %q", tt.door, got)
@@ -132,8 +133,8 @@ func TestLinesToType(t *testing.T) {
 		"help overview":    "ssh -t -p 2200 nodeos@door.example\n",
 	} {
 		var out bytes.Buffer
-		c := cli.Caller{Actor: core.Host(), Out: &out, Err: &out, Door: cli.Door{Host: "door.example", Port: "2200"}}
-		cli.Run(t.Context(), cli.Services{Core: maker{}}, c, strings.Fields(words))
+		c := command.Caller{Actor: core.Host(), Out: &out, Err: &out, Door: command.Door{Host: "door.example", Port: "2200"}}
+		cli.Run(t.Context(), command.Services{Core: maker{}}, c, strings.Fields(words))
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%s: no %q in\n%s", words, want, out.String())
 		}
@@ -160,7 +161,7 @@ func TestWhoSeesNoApp(t *testing.T) {
 		"a deploy key":     {core.Actor{Name: "sam", Admin: true, Limit: core.Limit{App: "shop", Role: core.RoleDeploy}}, invites + "shop main", "users:grant"},
 		"a key that views": {core.Actor{Name: "sam", Admin: true, Limit: core.Limit{App: "shop", Role: core.RoleView}}, refers, "git push"},
 	} {
-		c := cli.Caller{Actor: tt.who, Door: cli.Door{Host: "door.example", Port: "2200"}}
+		c := command.Caller{Actor: tt.who, Door: command.Door{Host: "door.example", Port: "2200"}}
 		if got := cli.NoApps(c); !strings.Contains(got, tt.want) || strings.Contains(got, tt.wrong) {
 			t.Errorf("%s: %q", name, got)
 		}
@@ -168,7 +169,7 @@ func TestWhoSeesNoApp(t *testing.T) {
 }
 
 // maker is a core that makes every app.
-type maker struct{ cli.Core }
+type maker struct{ command.Core }
 
 func (maker) CreateApp(context.Context, core.Actor, string) error { return nil }
 
@@ -188,7 +189,7 @@ func TestEventsOfOthers(t *testing.T) {
 	}
 	see := func(a core.Actor, words ...string) string {
 		var out bytes.Buffer
-		cli.Run(t.Context(), cli.Services{Ledger: l, People: people.NewService(l)}, cli.Caller{Actor: a, Out: &out, Err: &out}, append([]string{"events"}, words...))
+		cli.Run(t.Context(), command.Services{Ledger: l, People: people.NewService(l)}, command.Caller{Actor: a, Out: &out, Err: &out}, append([]string{"events"}, words...))
 		return out.String()
 	}
 	sam := core.Actor{Name: "sam", Grants: map[string]core.Role{"shop": core.RoleView}}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/fleet"
 	"github.com/nodeos-dev/gitd/internal/terminal"
@@ -13,9 +14,9 @@ import (
 
 func (c appCommands) apps() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "apps", Short: "list your apps and what they run", Example: "apps\napps --json", Args: args(cobra.NoArgs),
+		Use: "apps", Short: "list your apps and what they run", Example: "apps\napps --json", Args: command.Args(cobra.NoArgs),
 	}
-	asJSON := jsonFlag(cmd)
+	asJSON := command.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		list, err := c.appRows(cmd.Context())
 		if err != nil {
@@ -23,9 +24,9 @@ func (c appCommands) apps() *cobra.Command {
 		}
 		rows := [][]string{{"APP", "STATE", "RELEASE", "COMMIT", "DEPLOYED", "URL"}}
 		for _, a := range list {
-			rows = append(rows, []string{a.Name, a.State, terminal.Version(a.Release), commit(a.Commit), terminal.Ago(a.Deployed), a.URL})
+			rows = append(rows, []string{a.Name, a.State, terminal.Version(a.Release), command.Commit(a.Commit), terminal.Ago(a.Deployed), a.URL})
 		}
-		return c.list(*asJSON, list, rows)
+		return c.List(*asJSON, list, rows)
 	}
 	return cmd
 }
@@ -104,11 +105,11 @@ type lockRow struct {
 
 func (c appCommands) appsInfo() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "apps:info APP", Short: "show all that is set for an app", Example: "apps:info shop\napps:info shop --json", Args: args(cobra.ExactArgs(1)),
+		Use: "apps:info APP", Short: "show all that is set for an app", Example: "apps:info shop\napps:info shop --json", Args: command.Args(cobra.ExactArgs(1)),
 	}
-	asJSON := jsonFlag(cmd)
+	asJSON := command.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		app, err := c.app(cmd.Context(), a[0], core.RoleView)
+		app, err := c.App(cmd.Context(), a[0], core.RoleView)
 		if err != nil {
 			return err
 		}
@@ -116,7 +117,7 @@ func (c appCommands) appsInfo() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.list(*asJSON, row, row.cells())
+		return c.List(*asJSON, row, row.cells())
 	}
 	return cmd
 }

@@ -6,13 +6,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func (c appCommands) appsCreate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "apps:create APP", Short: "make an app to push to; a first push does that too",
-		Example: "apps:create shop", Args: args(cobra.ExactArgs(1)),
+		Example: "apps:create shop", Args: command.Args(cobra.ExactArgs(1)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		if err := core.CheckName(a[0]); err != nil {
@@ -34,10 +35,10 @@ func (c appCommands) appsCreate() *cobra.Command {
 func (c appCommands) appsRename() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "apps:rename APP NEW", Short: "give an app another name; its old address ends",
-		Example: "apps:rename shop store", Args: args(cobra.ExactArgs(2)),
+		Example: "apps:rename shop store", Args: command.Args(cobra.ExactArgs(2)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		if err := core.CheckName(a[1]); err != nil {
@@ -59,11 +60,11 @@ func (c appCommands) appsDestroy() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "apps:destroy APP --confirm APP", DisableFlagsInUseLine: true,
 		Short:   "remove an app with its machine, repository, config and logs, for ever",
-		Example: "apps:destroy shop --confirm shop", Args: args(cobra.ExactArgs(1)),
+		Example: "apps:destroy shop --confirm shop", Args: command.Args(cobra.ExactArgs(1)),
 	}
 	confirm := cmd.Flags().String("confirm", "", "the app's name once more")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		if *confirm != a[0] {
@@ -78,10 +79,10 @@ func (c appCommands) appsDestroy() *cobra.Command {
 func (c appCommands) appsLock() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "apps:lock APP [REASON...]", Short: "refuse deployments of an app until it is unlocked",
-		Example: "apps:lock shop no releases before the sale ends", Args: args(cobra.MinimumNArgs(1)),
+		Example: "apps:lock shop no releases before the sale ends", Args: command.Args(cobra.MinimumNArgs(1)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleDeploy); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleDeploy); err != nil {
 			return err
 		}
 		if err := c.Core.LockApp(cmd.Context(), c.Actor, a[0], strings.Join(a[1:], " ")); err != nil {
@@ -95,10 +96,10 @@ func (c appCommands) appsLock() *cobra.Command {
 
 func (c appCommands) appsUnlock() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "apps:unlock APP", Short: "allow deployments of an app again", Example: "apps:unlock shop", Args: args(cobra.ExactArgs(1)),
+		Use: "apps:unlock APP", Short: "allow deployments of an app again", Example: "apps:unlock shop", Args: command.Args(cobra.ExactArgs(1)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleDeploy); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleDeploy); err != nil {
 			return err
 		}
 		if err := c.Core.UnlockApp(cmd.Context(), c.Actor, a[0]); err != nil {

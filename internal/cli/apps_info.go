@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/terminal"
 	"github.com/nodeos-dev/gitd/internal/units"
@@ -57,7 +58,7 @@ func (r infoRow) cells() [][]string {
 		{"url", r.URL},
 		{"domains", strings.Join(r.Domains, " ")},
 		{"release", terminal.Version(r.Release)},
-		{"commit", commit(r.Commit)},
+		{"commit", command.Commit(r.Commit)},
 		{"deployed", terminal.Ago(r.Deployed)},
 		{"branch", terminal.OrDash(r.Branch)},
 		{"node", terminal.OrDash(r.Node)},

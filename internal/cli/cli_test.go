@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
 )
@@ -71,8 +72,8 @@ func TestExitCodes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.line, func(t *testing.T) {
 			var out, msg bytes.Buffer
-			c := Caller{Actor: core.Actor{Name: "sam"}, In: strings.NewReader(""), Out: &out, Err: &msg}
-			code := Run(context.Background(), Services{Version: "v1"}, c, strings.Fields(tt.line))
+			c := command.Caller{Actor: core.Actor{Name: "sam"}, In: strings.NewReader(""), Out: &out, Err: &msg}
+			code := Run(context.Background(), command.Services{Version: "v1"}, c, strings.Fields(tt.line))
 			if code != tt.code || !strings.Contains(msg.String(), tt.says) {
 				t.Errorf("exit %d, %q; want %d, %q", code, msg.String(), tt.code, tt.says)
 			}
@@ -90,7 +91,7 @@ func TestExitCodes(t *testing.T) {
 // finished.
 func TestEveryCommandExplainsItself(t *testing.T) {
 	root := &cobra.Command{Use: "gitd"}
-	AddCommands(root, Services{}, Caller{})
+	AddCommands(root, command.Services{}, command.Caller{})
 	for _, cmd := range root.Commands() {
 		if cmd.Short == "" || cmd.Example == "" || cmd.Args == nil || (cmd.RunE == nil && cmd.Run == nil) {
 			t.Errorf("%s lacks a description, an example, an argument check or its work", cmd.Name())
@@ -100,9 +101,9 @@ func TestEveryCommandExplainsItself(t *testing.T) {
 
 func TestSilentErrorsKeepTheirCode(t *testing.T) {
 	root := &cobra.Command{Use: "gitd"}
-	root.AddCommand(&cobra.Command{Use: "x", RunE: func(*cobra.Command, []string) error { return Silent(5) }})
+	root.AddCommand(&cobra.Command{Use: "x", RunE: func(*cobra.Command, []string) error { return command.Silent(5) }})
 	var msg bytes.Buffer
-	if code := Execute(context.Background(), root, Caller{Out: &msg, Err: &msg}, []string{"x"}); code != 5 || msg.Len() > 0 {
+	if code := Execute(context.Background(), root, command.Caller{Out: &msg, Err: &msg}, []string{"x"}); code != 5 || msg.Len() > 0 {
 		t.Errorf("exit %d, says %q", code, msg.String())
 	}
 }

@@ -1,46 +1,28 @@
 package cli
 
 import (
-	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
 
-	"github.com/nodeos-dev/gitd/internal/core"
-	"github.com/nodeos-dev/gitd/internal/terminal"
+	"github.com/nodeos-dev/gitd/internal/cli/accounts"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 )
-
-// Caller is who runs a command and with what.
-type Caller struct {
-	core.Actor
-	In       io.Reader
-	Out      io.Writer
-	Err      io.Writer
-	Door     Door             // how the caller reaches the SSH door
-	Terminal *terminal.Window // what Out is shown on; nil: no terminal
-}
-
-// shared is what all commands have: what they act on, and who calls.
-type shared struct {
-	Services
-	Caller
-}
 
 // The commands, by their subjects.
 type (
-	appCommands     struct{ shared } // the apps themselves
-	configCommands  struct{ shared } // the config variables of an app
-	settingCommands struct{ shared } // the resources, domains and volumes of an app
-	releaseCommands struct{ shared } // the releases of an app
-	runCommands     struct{ shared } // how an app runs, and what it says
-	peopleCommands  struct{ shared } // users, keys, and the audit
-	hostCommands    struct{ shared } // the host and gitd itself
+	appCommands     struct{ command.Shared } // the apps themselves
+	configCommands  struct{ command.Shared } // the config variables of an app
+	settingCommands struct{ command.Shared } // the resources, domains and volumes of an app
+	releaseCommands struct{ command.Shared } // the releases of an app
+	runCommands     struct{ command.Shared } // how an app runs, and what it says
+	hostCommands    struct{ command.Shared } // the host and gitd itself
 )
 
 // AddCommands fills root with the tree: one level, each command with a colon
 // form ("keys:add") as Heroku's and Dokku's users type it.
-func AddCommands(root *cobra.Command, s Services, c Caller) {
-	all := shared{s, c}
+func AddCommands(root *cobra.Command, s command.Services, c command.Caller) {
+	all := command.Shared{Services: s, Caller: c}
 	for _, g := range []struct {
 		id, title string
 		commands  []*cobra.Command
@@ -48,7 +30,7 @@ func AddCommands(root *cobra.Command, s Services, c Caller) {
 		{"apps", "Apps", slices.Concat(appCommands{all}.commands(), configCommands{all}.commands(), settingCommands{all}.commands())},
 		{"deploy", "Releases", releaseCommands{all}.commands()},
 		{"look", "What runs", runCommands{all}.commands()},
-		{"people", "People and keys", peopleCommands{all}.commands()},
+		{"people", "People and keys", accounts.Commands(all)},
 		{"host", "The host", hostCommands{all}.commands()},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
@@ -58,7 +40,7 @@ func AddCommands(root *cobra.Command, s Services, c Caller) {
 			root.AddCommand(cmd)
 		}
 	}
-	addAliases(root)
+	command.AddAliases(root)
 	root.Version = s.Version
 	root.SetVersionTemplate("gitd {{.Version}}\n")
 }
@@ -85,13 +67,6 @@ func (c releaseCommands) commands() []*cobra.Command {
 
 func (c runCommands) commands() []*cobra.Command {
 	return []*cobra.Command{c.ps(), c.psRestart(), c.psRebuild(), c.psStop(), c.psStart(), c.logs(), c.overview()}
-}
-
-func (c peopleCommands) commands() []*cobra.Command {
-	return []*cobra.Command{
-		c.users(), c.usersInvite(), c.usersGrant(), c.usersRevoke(), c.usersRename(), c.usersRemove(), c.usersAdd(),
-		c.keys(), c.keysAdd(), c.keysRemove(), c.whoami(), c.events(),
-	}
 }
 
 func (c hostCommands) commands() []*cobra.Command {

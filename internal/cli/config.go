@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
@@ -21,12 +22,12 @@ func (c configCommands) config() *cobra.Command {
 		Example: "config shop\nconfig shop --json\nconfig shop --build",
 		Long: "Show the config of an app: the environment variables that people set for it.\n" +
 			"Who may only view the app sees their names. JSON: an object of names and values, null where a value is hidden.",
-		Args: args(cobra.ExactArgs(1)),
+		Args: command.Args(cobra.ExactArgs(1)),
 	}
-	asJSON := jsonFlag(cmd)
+	asJSON := command.JSONFlag(cmd)
 	build := cmd.Flags().Bool("build", false, "only what builds see too")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleView); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
 		vars, err := c.Settings.Vars(cmd.Context(), a[0])
@@ -53,7 +54,7 @@ func (c configCommands) config() *cobra.Command {
 			}
 			rows = append(rows, []string{name, shown, seen})
 		}
-		return c.list(*asJSON, values, rows)
+		return c.List(*asJSON, values, rows)
 	}
 	return cmd
 }
@@ -70,10 +71,10 @@ func firstLine(v string) string {
 func (c configCommands) configGet() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "config:get APP NAME", Short: "print one config value as it is", Example: "config:get shop DATABASE_URL",
-		Args: args(cobra.ExactArgs(2)),
+		Args: command.Args(cobra.ExactArgs(2)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleDeploy); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleDeploy); err != nil {
 			return err
 		}
 		vars, err := c.Settings.Vars(cmd.Context(), a[0])

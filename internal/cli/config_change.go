@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeos-dev/gitd/internal/apps"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/cli/dotenv"
 	"github.com/nodeos-dev/gitd/internal/core"
 )
@@ -23,19 +24,19 @@ func (c configCommands) configSet() *cobra.Command {
 			"A command line can be seen by others on its machine: secrets go through --stdin or config:import.",
 		Example: "config:set shop COLOUR=blue LIMIT=10\nconfig:set shop --stdin TLS_KEY < key.pem\n" +
 			"config:set shop --build --stdin NPM_TOKEN < token",
-		Args: args(cobra.MinimumNArgs(1)),
+		Args: command.Args(cobra.MinimumNArgs(1)),
 	}
 	stdin := cmd.Flags().String("stdin", "", "read the value of this variable from standard input, but for its last newline")
 	build, noRestart := buildFlag(cmd), noRestartFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		set, err := assignments(a[1:])
 		if err != nil {
-			return misuse(cmd, err)
+			return command.Misuse(cmd, err)
 		}
 		if len(set) == 0 && *stdin == "" {
-			return misuse(cmd, errors.New("nothing to set"))
+			return command.Misuse(cmd, errors.New("nothing to set"))
 		}
-		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		if *stdin != "" {
@@ -70,11 +71,11 @@ func (c configCommands) configUnset() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "config:unset APP NAME... [--no-restart]", DisableFlagsInUseLine: true,
 		Short: "remove config and bring up a release without it", Example: "config:unset shop COLOUR LIMIT",
-		Args: args(cobra.MinimumNArgs(2)),
+		Args: command.Args(cobra.MinimumNArgs(2)),
 	}
 	noRestart := noRestartFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		vars, err := c.Settings.Vars(cmd.Context(), a[0])
@@ -95,11 +96,11 @@ func (c configCommands) configImport() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "config:import APP [--build] [--no-restart] < .env", DisableFlagsInUseLine: true,
 		Short:   "set config from a .env file on standard input; values in quotes may have several lines",
-		Example: "config:import shop < .env", Args: args(cobra.ExactArgs(1)),
+		Example: "config:import shop < .env", Args: command.Args(cobra.ExactArgs(1)),
 	}
 	build, noRestart := buildFlag(cmd), noRestartFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		text, err := c.input()

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/cli/dotenv"
 	"github.com/nodeos-dev/gitd/internal/core"
 )
@@ -14,10 +15,10 @@ func (c configCommands) configExport() *cobra.Command {
 		Use: "config:export APP", Short: "print the config of an app as a .env file, with its values",
 		Long: "Print the config of an app as a .env file, with its values. config:import reads it, and so does a shell,\n" +
 			"to which nothing in a value means anything.",
-		Example: "config:export shop\nconfig:export shop > .env", Args: args(cobra.ExactArgs(1)),
+		Example: "config:export shop\nconfig:export shop > .env", Args: command.Args(cobra.ExactArgs(1)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		vars, err := c.Settings.Vars(cmd.Context(), a[0])

@@ -8,17 +8,18 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/net/idna"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func (c settingCommands) domains() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "domains APP", Short: "list the host names at which an app is served",
-		Example: "domains shop\ndomains shop --json", Args: args(cobra.ExactArgs(1)),
+		Example: "domains shop\ndomains shop --json", Args: command.Args(cobra.ExactArgs(1)),
 	}
-	asJSON := jsonFlag(cmd)
+	asJSON := command.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleView); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
 		list, err := c.Settings.Domains(cmd.Context(), a[0])
@@ -29,7 +30,7 @@ func (c settingCommands) domains() *cobra.Command {
 		for _, d := range list {
 			hosts, rows = append(hosts, d.Host), append(rows, []string{d.Host})
 		}
-		return c.list(*asJSON, hosts, rows)
+		return c.List(*asJSON, hosts, rows)
 	}
 	return cmd
 }
@@ -37,10 +38,10 @@ func (c settingCommands) domains() *cobra.Command {
 func (c settingCommands) domainsAdd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "domains:add APP HOST", Short: "serve an app at one more host name",
-		Example: "domains:add shop www.example.org", Args: args(cobra.ExactArgs(2)),
+		Example: "domains:add shop www.example.org", Args: command.Args(cobra.ExactArgs(2)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		host := asciiHost(a[1])
@@ -56,10 +57,10 @@ func (c settingCommands) domainsAdd() *cobra.Command {
 func (c settingCommands) domainsRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "domains:remove APP HOST", Short: "no longer serve an app at a host name",
-		Example: "domains:remove shop www.example.org", Args: args(cobra.ExactArgs(2)),
+		Example: "domains:remove shop www.example.org", Args: command.Args(cobra.ExactArgs(2)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		host := asciiHost(a[1])

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/units"
 	"github.com/nodeos-dev/gitd/internal/usage"
 )
@@ -38,17 +39,17 @@ type diskRow struct {
 
 func (c hostCommands) du() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "du", Short: "show what takes room on the disk", Example: "du\ndu --json", Args: args(cobra.NoArgs),
+		Use: "du", Short: "show what takes room on the disk", Example: "du\ndu --json", Args: command.Args(cobra.NoArgs),
 		Long: "Show what takes room on the disk: of each app its kept images (layers that are its own; shared ones are\n" +
 			"counted once more below), repository, build cache, volumes and logs, and what all apps use together.",
 	}
-	asJSON := jsonFlag(cmd)
-	cmd.RunE = c.adminOnly(func(cmd *cobra.Command, _ []string) error {
+	asJSON := command.JSONFlag(cmd)
+	cmd.RunE = c.AdminOnly(func(cmd *cobra.Command, _ []string) error {
 		u, err := c.Core.Usage(cmd.Context())
 		if err != nil {
 			return err
 		}
-		return c.list(*asJSON, usageRows(u), usageTable(u))
+		return c.List(*asJSON, usageRows(u), usageTable(u))
 	})
 	return cmd
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/cli/foreign"
 	"github.com/nodeos-dev/gitd/internal/core"
 )
@@ -25,7 +26,7 @@ const typed = "ls tags whoami exec open backup postgres:create nginx:set checks:
 // ended in a bare "unknown command", and some in a wrong guess: `tags` was taken for `logs`, `ls` for `du`.
 func TestForeignCommands(t *testing.T) {
 	root := &cobra.Command{Use: "gitd"}
-	AddCommands(root, Services{Version: "v1"}, Caller{})
+	AddCommands(root, command.Services{Version: "v1"}, command.Caller{})
 	names := strings.Fields(typed)
 	for _, file := range []string{"testdata/dokku.txt", "testdata/heroku.txt"} {
 		text, err := os.ReadFile(file)
@@ -81,8 +82,8 @@ func TestForeignFlags(t *testing.T) {
 // answer runs a command line as somebody who may nothing.
 func answer(words ...string) (int, string) {
 	var out, msg bytes.Buffer
-	c := Caller{Actor: core.Actor{Name: "sam"}, In: strings.NewReader(""), Out: &out, Err: &msg}
-	code := Run(context.Background(), Services{Version: "v1"}, c, words)
+	c := command.Caller{Actor: core.Actor{Name: "sam"}, In: strings.NewReader(""), Out: &out, Err: &msg}
+	code := Run(context.Background(), command.Services{Version: "v1"}, c, words)
 	return code, msg.String()
 }
 
@@ -91,7 +92,7 @@ var quotedCommand = regexp.MustCompile("`([^` ]+)[^`]*`")
 // TestHintsNameCommands: a hint that leads to a command which does not exist is worse than none.
 func TestHintsNameCommands(t *testing.T) {
 	root := &cobra.Command{Use: "gitd"}
-	AddCommands(root, Services{Version: "v1"}, Caller{})
+	AddCommands(root, command.Services{Version: "v1"}, command.Caller{})
 	own := []string{"help"}
 	for _, cmd := range root.Commands() {
 		own = append(own, cmd.Name())

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/apps"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/fleet"
@@ -63,7 +64,7 @@ func FuzzCommandLine(f *testing.F) {
 // mayBeTold: values are for those who ask for them and may have them; and
 // what a caller typed themselves may come back in an error, unless it stood
 // where a value stands.
-func mayBeTold(words []string, c Caller) bool {
+func mayBeTold(words []string, c command.Caller) bool {
 	isSet := slices.Contains(words, "config:set") || slices.Contains(words, "config:import")
 	asks := slices.ContainsFunc(words, func(w string) bool {
 		return w == "config" || w == "config:get" || w == "config:show" || w == "config:list" || w == "config:export"
@@ -73,7 +74,7 @@ func mayBeTold(words []string, c Caller) bool {
 
 // fuzzCaller is one of: a stranger, someone who may view, deploy or
 // administer shop, and an administrator.
-func fuzzCaller(who byte) Caller {
+func fuzzCaller(who byte) command.Caller {
 	a := core.Actor{Name: "sam", Grants: map[string]core.Role{}}
 	switch who % 5 {
 	case 1, 2, 3:
@@ -81,10 +82,10 @@ func fuzzCaller(who byte) Caller {
 	case 4:
 		a.Admin = true
 	}
-	return Caller{Actor: a}
+	return command.Caller{Actor: a}
 }
 
-func fuzzServices(f *testing.F) Services {
+func fuzzServices(f *testing.F) command.Services {
 	l, err := ledger.Open(f.Context(), f.TempDir()+"/gitd.db")
 	if err != nil {
 		f.Fatal(err)
@@ -96,13 +97,13 @@ func fuzzServices(f *testing.F) Services {
 	if err := l.SetVars(f.Context(), "shop", core.VarChange{Set: map[string]string{"TOKEN": fuzzSecret}}); err != nil {
 		f.Fatal(err)
 	}
-	return Services{
+	return command.Services{
 		Ledger: l, Settings: l, People: people.NewService(l), Core: idle{}, Logs: silent{}, Builds: silent{},
 		Counts:   func(string) core.Counts { return core.Counts{} },
 		HasImage: func(core.Manifest) bool { return true },
 		Host:     func(app string) string { return app + ".localhost" },
 		URL:      func(app string) string { return "http://" + app + ".localhost/" },
-		Status:   func() (HostStatus, error) { return HostStatus{}, nil },
+		Status:   func() (command.HostStatus, error) { return command.HostStatus{}, nil },
 		Defaults: core.Resources{MemoryMiB: 128, CPUs: 1},
 		Halt:     func() {}, Version: "v1",
 	}

@@ -5,11 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/terminal"
@@ -26,7 +25,7 @@ type logOptions struct {
 func (c runCommands) logs() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "logs APP [-t] [-n N] [--release vN] [--build]", DisableFlagsInUseLine: true,
-		Short: "show what an app said, or what its build printed", Args: args(cobra.ExactArgs(1)),
+		Short: "show what an app said, or what its build printed", Args: command.Args(cobra.ExactArgs(1)),
 		Example: "logs shop -t\nlogs shop -n 500 --release v12\nlogs shop --build",
 	}
 	var o logOptions
@@ -35,13 +34,13 @@ func (c runCommands) logs() *cobra.Command {
 	cmd.Flags().StringVar(&o.release, "release", "", "of this release only, for example v12")
 	cmd.Flags().BoolVar(&o.build, "build", false, "what the deployment printed, the newest or that of --release")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleView); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
-		release, err := parseVersion(o.release)
+		release, err := command.ParseVersion(o.release)
 		switch {
 		case err != nil:
-			return misuse(cmd, err)
+			return command.Misuse(cmd, err)
 		case o.build:
 			return c.showBuild(cmd.Context(), a[0], release)
 		case o.follow:
@@ -51,18 +50,6 @@ func (c runCommands) logs() *cobra.Command {
 		}
 	}
 	return cmd
-}
-
-// parseVersion reads "v12" or "12"; an empty text is 0: none was named.
-func parseVersion(s string) (int, error) {
-	if s == "" {
-		return 0, nil
-	}
-	v, err := strconv.Atoi(strings.TrimPrefix(s, "v"))
-	if err != nil || v < 1 {
-		return 0, fmt.Errorf("%.20q is no release; they are named v1, v2, …", s)
-	}
-	return v, nil
 }
 
 func (c runCommands) showLog(app string, release, num int) error {

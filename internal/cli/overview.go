@@ -4,10 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/overview"
@@ -21,12 +24,12 @@ const OverviewName = "overview"
 func (c runCommands) overview() *cobra.Command {
 	line := c.Door.SSH("nodeos", "-t")
 	example := line
-	if c.Door == (Door{}) { // on the host, where help is printed without asking the daemon
+	if c.Door == (command.Door{}) { // on the host, where help is printed without asking the daemon
 		example = OverviewName
 	}
 	cmd := &cobra.Command{
 		Use: OverviewName, Short: "watch your apps in this terminal: arrow keys, enter for an app's log, ? for all keys, q leaves",
-		Example: example, Args: args(cobra.NoArgs),
+		Example: example, Args: command.Args(cobra.NoArgs),
 	}
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if c.Terminal == nil {
@@ -40,9 +43,9 @@ func (c runCommands) overview() *cobra.Command {
 }
 
 // NoApps is what somebody who sees no app is told: those who may push read how, and nobody else.
-func NoApps(c Caller) string {
+func NoApps(c command.Caller) string {
 	app := "APP"
-	for _, name := range sortedKeys(c.Grants) {
+	for _, name := range slices.Sorted(maps.Keys(c.Grants)) {
 		if c.May(name, core.RoleDeploy) {
 			app = name
 			break

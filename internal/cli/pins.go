@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
@@ -17,14 +18,14 @@ func (c releaseCommands) releasesUnpin() *cobra.Command {
 }
 
 func (c releaseCommands) pin(use, short, example string, pinned bool) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, Example: example, Args: args(cobra.ExactArgs(2))}
+	cmd := &cobra.Command{Use: use, Short: short, Example: example, Args: command.Args(cobra.ExactArgs(2))}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleDeploy); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleDeploy); err != nil {
 			return err
 		}
-		release, err := parseVersion(a[1])
+		release, err := command.ParseVersion(a[1])
 		if err != nil {
-			return misuse(cmd, err)
+			return command.Misuse(cmd, err)
 		}
 		if err := c.Core.PinRelease(cmd.Context(), c.Actor, a[0], release, pinned); err != nil {
 			return err

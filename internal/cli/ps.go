@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/fleet"
 	"github.com/nodeos-dev/gitd/internal/progress"
@@ -56,12 +57,12 @@ type bootRow struct {
 func (c runCommands) ps() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "ps APP [--boot]", DisableFlagsInUseLine: true, Short: "show how an app runs: state, memory, CPU, restarts",
-		Example: "ps shop\nps shop --boot\nps shop --json", Args: args(cobra.ExactArgs(1)),
+		Example: "ps shop\nps shop --boot\nps shop --json", Args: command.Args(cobra.ExactArgs(1)),
 	}
-	asJSON := jsonFlag(cmd)
+	asJSON := command.JSONFlag(cmd)
 	boot := cmd.Flags().Bool("boot", false, "where the time of its last boot went")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleView); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
 		s, err := c.Core.Status(cmd.Context(), a[0])
@@ -71,7 +72,7 @@ func (c runCommands) ps() *cobra.Command {
 		if *asJSON {
 			row := newPSRow(s)
 			row.Queue = queueRows(c.Core.QueueOf(a[0]))
-			return c.json(row)
+			return c.JSON(row)
 		}
 		if *boot {
 			return c.bootTable(s)
@@ -100,7 +101,7 @@ func (c runCommands) psText(s fleet.AppStatus) error {
 		memory = fmt.Sprintf("%s of %s (app %s)", units.Bytes(u.MemoryUsed), units.Bytes(u.MemoryTotal), units.Bytes(u.AppRSS))
 		cpu = fmt.Sprintf("%s, load %.2f", u.CPU.Round(10*time.Millisecond), u.Load)
 	}
-	err := c.table([][]string{
+	err := c.Table([][]string{
 		{"APP", "STATE", "RELEASE", "SINCE", "RESTARTS", "MEMORY", "CPU", "MACHINE"},
 		{s.App, string(s.State), terminal.Version(s.Release), terminal.Ago(s.Since), strconv.Itoa(s.Restarts), memory, cpu, terminal.OrDash(s.Machine)},
 	})
@@ -141,11 +142,11 @@ func (c runCommands) bootTable(s fleet.AppStatus) error {
 	} {
 		rows = append(rows, []string{p.name, p.took.Round(time.Millisecond).String(), p.what})
 	}
-	return c.table(rows)
+	return c.Table(rows)
 }
 
 func (c runCommands) psRebuild() *cobra.Command {
-	cmd := c.operation("ps:rebuild", "build the live commit again and deploy it", "ps:rebuild shop", core.RoleDeploy,
+	cmd := c.Operation("ps:rebuild", "build the live commit again and deploy it", "ps:rebuild shop", core.RoleDeploy,
 		func(ctx context.Context, app string) error { return c.Core.Rebuild(ctx, c.Actor, app, c.Out) })
 	cmd.Long = "Build the commit that is live again, and deploy the result as a new release. The dependencies are installed\n" +
 		"anew, and none that were kept are used. This is what a change of config for builds needs (config:set --build)."
@@ -153,14 +154,14 @@ func (c runCommands) psRebuild() *cobra.Command {
 }
 
 func (c runCommands) psRestart() *cobra.Command {
-	return c.operation("ps:restart", "bring up a new machine of the live release and swap to it", "ps:restart shop", core.RoleDeploy,
+	return c.Operation("ps:restart", "bring up a new machine of the live release and swap to it", "ps:restart shop", core.RoleDeploy,
 		func(ctx context.Context, app string) error {
 			return c.Core.Redeploy(ctx, c.Actor, app, core.ByRestart, c.Out)
 		})
 }
 
 func (c runCommands) psStop() *cobra.Command {
-	return c.operation("ps:stop", "stop the machine of an app until ps:start or the next deployment", "ps:stop shop", core.RoleDeploy,
+	return c.Operation("ps:stop", "stop the machine of an app until ps:start or the next deployment", "ps:stop shop", core.RoleDeploy,
 		func(ctx context.Context, app string) error {
 			if err := c.Core.StopApp(ctx, c.Actor, app, c.Out); err != nil {
 				return err
@@ -171,6 +172,6 @@ func (c runCommands) psStop() *cobra.Command {
 }
 
 func (c runCommands) psStart() *cobra.Command {
-	return c.operation("ps:start", "start a stopped app", "ps:start shop", core.RoleDeploy,
+	return c.Operation("ps:start", "start a stopped app", "ps:start shop", core.RoleDeploy,
 		func(ctx context.Context, app string) error { return c.Core.StartApp(ctx, c.Actor, app, c.Out) })
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/spf13/cobra"
+
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 )
 
 // TestReference: docs/commands.md names every command as it is typed, and
@@ -18,7 +20,7 @@ func TestReference(t *testing.T) {
 		t.Fatal(err)
 	}
 	root := &cobra.Command{Use: "gitd"}
-	AddCommands(root, Services{}, Caller{})
+	AddCommands(root, command.Services{}, command.Caller{})
 	lines := map[string]bool{}
 	for line := range strings.Lines(string(text)) {
 		lines[strings.TrimSpace(line)] = true

@@ -6,23 +6,24 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
 func (c releaseCommands) releases() *cobra.Command {
-	cmd := &cobra.Command{Use: "releases APP", Short: "list the releases of an app, the newest first", Example: "releases shop\nreleases shop -n 0 --json", Args: args(cobra.ExactArgs(1))}
-	asJSON := jsonFlag(cmd)
+	cmd := &cobra.Command{Use: "releases APP", Short: "list the releases of an app, the newest first", Example: "releases shop\nreleases shop -n 0 --json", Args: command.Args(cobra.ExactArgs(1))}
+	asJSON := command.JSONFlag(cmd)
 	limit := cmd.Flags().IntP("num", "n", 15, "how many; 0: all")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleView); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
 		list, err := c.Ledger.Releases(cmd.Context(), a[0], max(*limit, 0))
 		if err != nil {
 			return err
 		}
-		return c.list(*asJSON, c.releaseRows(list), c.releaseTable(list))
+		return c.List(*asJSON, c.releaseRows(list), c.releaseTable(list))
 	}
 	return cmd
 }
@@ -34,7 +35,7 @@ func (c releaseCommands) releaseTable(list []core.Release) [][]string {
 		if r.Reason != "" {
 			what = r.Reason
 		}
-		rows = append(rows, []string{terminal.Version(r.Version), string(r.State), commit(r.Commit),
+		rows = append(rows, []string{terminal.Version(r.Version), string(r.State), command.Commit(r.Commit),
 			r.Pusher, string(r.Trigger), took(r), terminal.Ago(r.Created), c.image(r), what})
 	}
 	return rows

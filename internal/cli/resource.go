@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/terminal"
@@ -31,9 +32,9 @@ func (c settingCommands) resource() *cobra.Command {
 			"If neither says how much memory, an app that runs out of it at its start is tried again with\n" +
 			"twice as much, and what it started with is kept; `--memory default` forgets that, too.",
 		Example: "resource shop\nresource shop --memory 512M --cpus 2\nresource shop --memory default",
-		Args:    args(cobra.ExactArgs(1)),
+		Args:    command.Args(cobra.ExactArgs(1)),
 	}
-	asJSON := jsonFlag(cmd)
+	asJSON := command.JSONFlag(cmd)
 	memory := cmd.Flags().String("memory", "", "for example 256M or 1G; default: what package.json says")
 	cpus := cmd.Flags().String("cpus", "", "a whole number; default: what package.json says")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
@@ -42,7 +43,7 @@ func (c settingCommands) resource() *cobra.Command {
 		if change {
 			role = core.RoleAdmin
 		}
-		app, err := c.app(cmd.Context(), a[0], role)
+		app, err := c.App(cmd.Context(), a[0], role)
 		if err != nil {
 			return err
 		}
@@ -54,7 +55,7 @@ func (c settingCommands) resource() *cobra.Command {
 			return err
 		}
 		if err := errors.Join(parseMemory(*memory, &set.MemoryMiB), parseCPUs(*cpus, &set.CPUs)); err != nil {
-			return misuse(cmd, err)
+			return command.Misuse(cmd, err)
 		}
 		return c.Core.SetResources(cmd.Context(), c.Actor, a[0], set, c.Out)
 	}
@@ -75,7 +76,7 @@ func (c settingCommands) showResources(cmd *cobra.Command, app core.App, asJSON 
 		asked = live.Manifest
 	}
 	share := core.ShareOf(set, app, asked, c.Defaults)
-	return c.list(asJSON, resourceRow{share.MemoryMiB, share.From, share.CPUs, share.CPUsFrom}, [][]string{
+	return c.List(asJSON, resourceRow{share.MemoryMiB, share.From, share.CPUs, share.CPUsFrom}, [][]string{
 		{"RESOURCE", "VALUE", "SET BY", "WHY"},
 		{"memory", units.Bytes(int64(share.MemoryMiB) << 20), string(share.From), terminal.OrDash(progress.Printable(share.Because))},
 		{"cpus", strconv.Itoa(share.CPUs), string(share.CPUsFrom), "-"},

@@ -9,23 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/terminal"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
-
-// HostStatus is how the host is. Sizes are in bytes.
-type HostStatus struct {
-	Accel           string // how machines run: "kvm" or "qemu"
-	Away            string // why it is not known which machines run; empty: it is
-	Kernel          string // the host's
-	Started         time.Time
-	CPUs            int
-	MemoryTotal     uint64
-	MemoryAvailable uint64
-	DiskTotal       uint64 // of the file system with gitd's state
-	DiskFree        uint64
-}
 
 type statusRow struct {
 	Version         string     `json:"version"`
@@ -67,15 +55,15 @@ func queueRows(list []deploy.QueueEntry) []queueRow {
 func (c hostCommands) status() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "status", Short: "show how the host is: memory, disk, machines, queue",
-		Example: "status\nstatus --json", Args: args(cobra.NoArgs),
+		Example: "status\nstatus --json", Args: command.Args(cobra.NoArgs),
 	}
-	asJSON := jsonFlag(cmd)
-	cmd.RunE = c.adminOnly(func(cmd *cobra.Command, _ []string) error {
+	asJSON := command.JSONFlag(cmd)
+	cmd.RunE = c.AdminOnly(func(cmd *cobra.Command, _ []string) error {
 		row, err := c.statusRow(cmd.Context())
 		if err != nil {
 			return err
 		}
-		return c.list(*asJSON, row, row.cells())
+		return c.List(*asJSON, row, row.cells())
 	})
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeos-dev/gitd/internal/apps"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/terminal"
 	"github.com/nodeos-dev/gitd/internal/units"
@@ -16,11 +17,11 @@ import (
 func (c settingCommands) volumes() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "volumes APP", Short: "list the volumes of an app: disks that every release of it finds again",
-		Example: "volumes shop", Args: args(cobra.ExactArgs(1)),
+		Example: "volumes shop", Args: command.Args(cobra.ExactArgs(1)),
 	}
-	asJSON := jsonFlag(cmd)
+	asJSON := command.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleView); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
 		list, err := c.Core.VolumesOf(cmd.Context(), a[0])
@@ -31,7 +32,7 @@ func (c settingCommands) volumes() *cobra.Command {
 		for _, v := range list {
 			rows = append(rows, []string{v.Name, v.Mount, units.Bytes(v.Size), usedText(v), terminal.Ago(v.Created), usedBy(v)})
 		}
-		return c.list(*asJSON, volumeRows(list), rows)
+		return c.List(*asJSON, volumeRows(list), rows)
 	}
 	return cmd
 }
@@ -79,17 +80,17 @@ func (c settingCommands) volumesCreate() *cobra.Command {
 	mount := cmd.Flags().String("mount", "/data", "where the app finds it: /data, or a folder below /app")
 	cmd.Args = func(cmd *cobra.Command, a []string) error {
 		if len(a) == 1 {
-			return misuse(cmd, fmt.Errorf("an app and a name are needed, for example: volumes:create APP %.40s --size %.20s --mount %.200s", a[0], *size, *mount))
+			return command.Misuse(cmd, fmt.Errorf("an app and a name are needed, for example: volumes:create APP %.40s --size %.20s --mount %.200s", a[0], *size, *mount))
 		}
-		return args(cobra.ExactArgs(2))(cmd, a)
+		return command.Args(cobra.ExactArgs(2))(cmd, a)
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
-		if _, err := c.app(cmd.Context(), a[0], core.RoleAdmin); err != nil {
+		if _, err := c.App(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
 		bytes, err := units.ParseBytes(*size)
 		if err != nil {
-			return misuse(cmd, err)
+			return command.Misuse(cmd, err)
 		}
 		return c.Core.CreateVolume(cmd.Context(), c.Actor, a[0], a[1], bytes, *mount, c.Out)
 	}
@@ -100,12 +101,12 @@ func (c settingCommands) volumesRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "volumes:remove APP NAME --confirm NAME", DisableFlagsInUseLine: true,
 		Short:   "remove a volume and all that is in it, for ever",
-		Example: "volumes:remove shop uploads --confirm uploads", Args: args(cobra.ExactArgs(2)),
+		Example: "volumes:remove shop uploads --confirm uploads", Args: command.Args(cobra.ExactArgs(2)),
 	}
 	confirm := cmd.Flags().String("confirm", "", "the volume's name again: what is in it cannot be brought back")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		app, name := a[0], a[1]
-		if _, err := c.app(cmd.Context(), app, core.RoleAdmin); err != nil {
+		if _, err := c.App(cmd.Context(), app, core.RoleAdmin); err != nil {
 			return err
 		}
 		if *confirm != name {

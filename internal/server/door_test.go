@@ -14,7 +14,7 @@ import (
 	"github.com/rs/zerolog"
 	gossh "golang.org/x/crypto/ssh"
 
-	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/ledger"
 	"github.com/nodeos-dev/gitd/internal/people"
@@ -38,7 +38,7 @@ func open(t *testing.T, change func(*Config)) *house {
 	}
 	cfg := Config{
 		HostKey: signer(t), Log: zerolog.Nop(), LoginTimeout: time.Minute, IdleTimeout: time.Minute,
-		Services: cli.Services{Ledger: l, People: people.NewService(l), Version: "v1", URL: func(app string) string { return "http://" + app + "/" }},
+		Services: command.Services{Ledger: l, People: people.NewService(l), Version: "v1", URL: func(app string) string { return "http://" + app + "/" }},
 	}
 	if change != nil {
 		change(&cfg)

@@ -8,7 +8,7 @@ import (
 
 	"github.com/gliderlabs/ssh"
 
-	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/people"
 	"github.com/nodeos-dev/gitd/internal/progress"
@@ -77,7 +77,7 @@ func (s *Server) onboard(sess ssh.Session, p proved, words []string) int {
 }
 
 // welcome shows exactly what to type next.
-func (s *Server) welcome(w io.Writer, i people.Invitation, fingerprint string, door cli.Door) {
+func (s *Server) welcome(w io.Writer, i people.Invitation, fingerprint string, door command.Door) {
 	r := progress.NewReport(w)
 	app := i.App
 	r.Step("Welcome, %s (%s)", i.Name, i.Rights())

@@ -8,7 +8,7 @@ import (
 	"github.com/gliderlabs/ssh"
 	gossh "golang.org/x/crypto/ssh"
 
-	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/people"
 	"github.com/nodeos-dev/gitd/internal/progress"
@@ -52,7 +52,7 @@ func (t *try) note(r refusal) {
 // interactive is what a client asks for when none of its keys was let
 // through: it is told what to do, and never let in. Nothing here depends on
 // who or what exists.
-func (t *try) interactive(ask gossh.KeyboardInteractiveChallenge, door cli.Door) {
+func (t *try) interactive(ask gossh.KeyboardInteractiveChallenge, door command.Door) {
 	if t.told {
 		return // a client asks three times
 	}

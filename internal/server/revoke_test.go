@@ -12,6 +12,7 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/people"
 )
@@ -23,8 +24,8 @@ func (deaf) Write([]byte) (int, error) { return 0, errors.New("nobody takes this
 
 // onHost runs a command as the host's socket does, and returns its exit code.
 func (h *house) onHost(out io.Writer, words ...string) int {
-	return cli.Run(h.t.Context(), h.cfg.Services, cli.Caller{
-		Actor: core.Host(), In: strings.NewReader(""), Out: out, Err: out, Door: cli.Door{Host: "h", Port: "22"},
+	return cli.Run(h.t.Context(), h.cfg.Services, command.Caller{
+		Actor: core.Host(), In: strings.NewReader(""), Out: out, Err: out, Door: command.Door{Host: "h", Port: "22"},
 	}, words)
 }
 

@@ -21,6 +21,7 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/repo"
@@ -52,13 +53,13 @@ type Config struct {
 	HostKey     gossh.Signer   // the one that clients should take
 	OtherKeys   []gossh.Signer // for those that do not know its kind; may be empty
 	Authorities Authorities    // for certificates; may be empty
-	Services    cli.Services
+	Services    command.Services
 	Pushes      Pushes
 	Git         Git
 	Core        Core
 	Log         zerolog.Logger
 
-	Public       cli.Door      // how people reach us; zero: as each of them came
+	Public       command.Door  // how people reach us; zero: as each of them came
 	LoginTimeout time.Duration // from connect to a proved key
 	IdleTimeout  time.Duration // for a connection on which nothing happens
 }
@@ -126,15 +127,15 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // door is how the client at the other end of local reaches us.
-func (s *Server) door(local net.Addr) cli.Door {
+func (s *Server) door(local net.Addr) command.Door {
 	if s.cfg.Public.Host != "" {
 		return s.cfg.Public
 	}
 	host, port, err := net.SplitHostPort(local.String())
 	if err != nil {
-		return cli.Door{}
+		return command.Door{}
 	}
-	return cli.Door{Host: host, Port: port}
+	return command.Door{Host: host, Port: port}
 }
 
 // session runs one command of a client.
@@ -175,7 +176,7 @@ func (s *Server) session(sess ssh.Session) {
 }
 
 // refused answers what a client of git asks for and gitd does not serve.
-func refused(sess ssh.Session, words []string, door cli.Door) bool {
+func refused(sess ssh.Session, words []string, door command.Door) bool {
 	switch words[0] {
 	case archive:
 		refuseArchive(sess, words, door)

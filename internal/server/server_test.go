@@ -9,7 +9,7 @@ import (
 
 	gossh "golang.org/x/crypto/ssh"
 
-	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
@@ -17,17 +17,17 @@ func TestAppName(t *testing.T) {
 	for path, want := range map[string]string{
 		"shop": "shop", "/shop": "shop", "shop.git": "shop", "/shop.git": "shop", "/shop/": "shop",
 	} {
-		if got, err := appName([]string{"git-receive-pack", path}, cli.Door{}); err != nil || got != want {
+		if got, err := appName([]string{"git-receive-pack", path}, command.Door{}); err != nil || got != want {
 			t.Errorf("%q: %q, %v", path, got, err)
 		}
 	}
 	for _, path := range []string{"", "/", ".git", "../shop", "/../shop", "shop/../x", "/etc/passwd", "a/b", "--upload-pack=x", "Shop", "shop\n", "shop .git", "~/shop"} {
-		if got, err := appName([]string{"git-receive-pack", path}, cli.Door{}); err == nil {
+		if got, err := appName([]string{"git-receive-pack", path}, command.Door{}); err == nil {
 			t.Errorf("%q is accepted as %q", path, got)
 		}
 	}
 	for _, words := range [][]string{{"git-receive-pack"}, {"git-receive-pack", "a", "b"}} {
-		if _, err := appName(words, cli.Door{}); err == nil || !strings.Contains(err.Error(), "ssh://") {
+		if _, err := appName(words, command.Door{}); err == nil || !strings.Contains(err.Error(), "ssh://") {
 			t.Errorf("%q: %v", words, err)
 		}
 	}
@@ -39,7 +39,7 @@ func FuzzAppName(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, path string) {
-		name, err := appName([]string{"git-upload-pack", path}, cli.Door{})
+		name, err := appName([]string{"git-upload-pack", path}, command.Door{})
 		if err != nil {
 			return
 		}

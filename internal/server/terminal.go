@@ -3,14 +3,14 @@ package server
 import (
 	"github.com/gliderlabs/ssh"
 
-	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
 // caller is who runs a command, with the terminal that they asked for.
-func caller(sess ssh.Session, who core.Actor, door cli.Door) cli.Caller {
-	c := cli.Caller{Actor: who, In: sess, Out: sess, Err: sess.Stderr(), Door: door}
+func caller(sess ssh.Session, who core.Actor, door command.Door) command.Caller {
+	c := command.Caller{Actor: who, In: sess, Out: sess, Err: sess.Stderr(), Door: door}
 	pty, resized, ok := sess.Pty()
 	if !ok {
 		return c

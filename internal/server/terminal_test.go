@@ -17,7 +17,7 @@ import (
 	"github.com/rs/zerolog"
 	gossh "golang.org/x/crypto/ssh"
 
-	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/fleet"
@@ -26,7 +26,7 @@ import (
 )
 
 // running is a core in which every app runs.
-type running struct{ cli.Core }
+type running struct{ command.Core }
 
 func (running) Status(_ context.Context, app string) (fleet.AppStatus, error) {
 	return fleet.AppStatus{App: app, State: fleet.Running, Release: 7}, nil
@@ -47,7 +47,7 @@ func (r running) Statuses(ctx context.Context) ([]fleet.AppStatus, error) {
 func (running) Overview() deploy.Overview { return deploy.Overview{} }
 
 // talking has one line of output, and no end.
-type talking struct{ cli.Logs }
+type talking struct{ command.Logs }
 
 func (talking) Follow(ctx context.Context, app string, _ int) (<-chan core.Line, error) {
 	lines := make(chan core.Line, 1)
@@ -86,7 +86,7 @@ func door(t *testing.T) *gossh.Client {
 	if _, err := known.AddKey(t.Context(), core.Host(), key, true); err != nil {
 		t.Fatal(err)
 	}
-	svc := cli.Services{
+	svc := command.Services{
 		Ledger: l, Settings: l, People: known, Core: running{}, Logs: talking{},
 		Counts: func(string) core.Counts { return core.Counts{Requests: 42} },
 		URL:    func(app string) string { return "http://" + app + ".localhost/" },

@@ -11,7 +11,7 @@ import (
 	"github.com/gliderlabs/ssh"
 	"github.com/go-git/go-git/v5/plumbing/format/pktline"
 
-	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/repo"
@@ -63,16 +63,16 @@ func (s *Server) transport(sess ssh.Session, who core.Actor, words []string) int
 }
 
 // allowed says why who may not do c. The role comes before the name: see
-// cli.NoApp.
+// command.NoApp.
 func allowed(c repo.Call, who core.Actor) error {
 	need := core.RoleView
 	if c.Service == repo.ReceivePack {
 		need = core.RoleDeploy
 	}
 	if !who.May(c.App, core.RoleView) {
-		return cli.NoApp(c.App)
+		return command.NoApp(c.App)
 	}
-	return cli.Allowed(who, c.App, need)
+	return command.Allowed(who, c.App, need)
 }
 
 // prepare makes the app on its first push, and brings its refs to what the
@@ -99,7 +99,7 @@ func (s *Server) prepare(ctx context.Context, c repo.Call, who core.Actor) (end 
 func (s *Server) find(ctx context.Context, app string) error {
 	_, err := s.cfg.Services.Ledger.App(ctx, app)
 	if errors.Is(err, core.ErrNotFound) {
-		return cli.NoApp(app)
+		return command.NoApp(app)
 	}
 	if err != nil {
 		return err
@@ -120,7 +120,7 @@ func (s *Server) discard(r *progress.Report, who core.Actor, app string) {
 }
 
 // appName reads the app from "git-receive-pack '/shop.git'".
-func appName(words []string, door cli.Door) (string, error) {
+func appName(words []string, door command.Door) (string, error) {
 	if len(words) != 2 {
 		return "", fmt.Errorf("%s takes one repository; the remote is %s", words[0], door.Remote("APP"))
 	}
@@ -140,7 +140,7 @@ func variable(environ []string, name string) string {
 
 // refuseArchive tells `git archive --remote` what is there instead, in the way
 // that makes git print it as the server's error.
-func refuseArchive(w io.Writer, words []string, door cli.Door) {
+func refuseArchive(w io.Writer, words []string, door command.Door) {
 	remote := door.Remote("APP")
 	if app, err := appName(words, door); err == nil {
 		remote = door.Remote(app)

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 )
 
 func TestSplit(t *testing.T) {
@@ -42,7 +42,7 @@ func FuzzSplit(f *testing.F) {
 		if err == nil && len(strings.Join(words, "")) > len(line) {
 			t.Errorf("%q grew to %q", line, words)
 		}
-		if _, err := appName(append([]string{receivePack}, words...), cli.Door{}); err == nil && strings.ContainsAny(words[0], "\\.\x00 ") && !strings.HasSuffix(words[0], ".git") && !strings.HasSuffix(words[0], ".git/") {
+		if _, err := appName(append([]string{receivePack}, words...), command.Door{}); err == nil && strings.ContainsAny(words[0], "\\.\x00 ") && !strings.HasSuffix(words[0], ".git") && !strings.HasSuffix(words[0], ".git/") {
 			t.Errorf("%q names the app %q", line, words)
 		}
 		want := []string{word, line}

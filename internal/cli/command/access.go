@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"github.com/nodeos-dev/gitd/internal/people"
 )
 
-// adminOnly is a command for administrators. Everyone else is told that, and
+// AdminOnly is a command for administrators. Everyone else is told that, and
 // nothing about what they typed.
-func (c shared) adminOnly(run runE) runE {
+func (c Shared) AdminOnly(run runE) runE {
 	return func(cmd *cobra.Command, a []string) error {
 		if !c.Admin {
 			return people.ErrNotAdmin
@@ -25,10 +25,10 @@ func (c shared) adminOnly(run runE) runE {
 // runE is the work of a command.
 type runE = func(cmd *cobra.Command, args []string) error
 
-// app finds an app on which the caller needs role r. The role is looked at
+// App finds an app on which the caller needs role r. The role is looked at
 // before the ledger: an app that the caller may not see is answered with the
 // words for one that does not exist, and in the same time.
-func (c shared) app(ctx context.Context, name string, r core.Role) (core.App, error) {
+func (c Shared) App(ctx context.Context, name string, r core.Role) (core.App, error) {
 	if !c.May(name, core.RoleView) {
 		return core.App{}, NoApp(name)
 	}

@@ -1,13 +1,15 @@
-package cli
+package accounts
 
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/terminal"
 )
@@ -20,22 +22,22 @@ type whoamiRow struct {
 	Apps map[string]core.Role `json:"apps"`          // the role on each app, and on those that may be made
 }
 
-func (c peopleCommands) whoami() *cobra.Command {
+func (c commands) whoami() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "whoami", Short: "show who you are here: your role, your key and your apps", Example: "whoami\nwhoami --json", Args: args(cobra.NoArgs),
+		Use: "whoami", Short: "show who you are here: your role, your key and your apps", Example: "whoami\nwhoami --json", Args: command.Args(cobra.NoArgs),
 	}
-	asJSON := jsonFlag(cmd)
+	asJSON := command.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		row, err := c.whoamiRow(cmd.Context())
 		if err != nil {
 			return err
 		}
-		return c.list(*asJSON, row, row.cells())
+		return c.List(*asJSON, row, row.cells())
 	}
 	return cmd
 }
 
-func (c peopleCommands) whoamiRow(ctx context.Context) (whoamiRow, error) {
+func (c commands) whoamiRow(ctx context.Context) (whoamiRow, error) {
 	row := whoamiRow{Name: c.Name, Role: "user", Key: c.Key, Apps: map[string]core.Role{}}
 	switch {
 	case c.Limit != (core.Limit{}):
@@ -52,7 +54,7 @@ func (c peopleCommands) whoamiRow(ctx context.Context) (whoamiRow, error) {
 			}
 		}
 	})
-	for _, name := range append(names, sortedKeys(c.Grants)...) {
+	for _, name := range append(names, slices.Sorted(maps.Keys(c.Grants))...) {
 		if c.May(name, core.RoleView) {
 			row.Apps[name] = c.Actor.Role(name)
 		}
@@ -62,7 +64,7 @@ func (c peopleCommands) whoamiRow(ctx context.Context) (whoamiRow, error) {
 
 func (r whoamiRow) cells() [][]string {
 	var roles []string
-	for _, app := range sortedKeys(r.Apps) {
+	for _, app := range slices.Sorted(maps.Keys(r.Apps)) {
 		roles = append(roles, fmt.Sprintf("%s (%s)", app, r.Apps[app]))
 	}
 	apps := terminal.OrDash(strings.Join(roles, ", "))

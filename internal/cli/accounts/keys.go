@@ -1,4 +1,4 @@
-package cli
+package accounts
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/people"
 	"github.com/nodeos-dev/gitd/internal/terminal"
@@ -19,9 +20,9 @@ import (
 // key that anyone uses (16,384 bits) has below 4 KiB.
 const maxKey = 16 << 10
 
-func (c peopleCommands) keys() *cobra.Command {
-	cmd := &cobra.Command{Use: "keys", Short: "list your keys, or everyone's for an administrator", Example: "keys\nkeys --json", Args: args(cobra.NoArgs)}
-	asJSON := jsonFlag(cmd)
+func (c commands) keys() *cobra.Command {
+	cmd := &cobra.Command{Use: "keys", Short: "list your keys, or everyone's for an administrator", Example: "keys\nkeys --json", Args: command.Args(cobra.NoArgs)}
+	asJSON := command.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		keys, err := c.People.VisibleKeys(cmd.Context(), c.Actor)
 		if err != nil {
@@ -32,7 +33,7 @@ func (c peopleCommands) keys() *cobra.Command {
 			list = append(list, keyRow{k.Name, k.Role(), k.Limit.App, k.Fingerprint, k.Added, k.Expires, k.LastUsed, k.LastFrom})
 			rows = append(rows, []string{k.Name, k.Role(), k.Fingerprint, terminal.Ago(k.Added), terminal.Ago(k.Expires), terminal.Ago(k.LastUsed), terminal.OrDash(k.LastFrom)})
 		}
-		return c.list(*asJSON, list, rows)
+		return c.List(*asJSON, list, rows)
 	}
 	return cmd
 }
@@ -54,10 +55,10 @@ type keyOptions struct {
 	app, role, expires string
 }
 
-func (c peopleCommands) keysAdd() *cobra.Command {
+func (c commands) keysAdd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:                   "keys:add NAME [--admin | --app APP --role ROLE] [--expires 30d] < key.pub",
-		DisableFlagsInUseLine: true, Short: "let a public key (on standard input) log in as NAME", Args: args(cobra.ExactArgs(1)),
+		DisableFlagsInUseLine: true, Short: "let a public key (on standard input) log in as NAME", Args: command.Args(cobra.ExactArgs(1)),
 		Example: "keys:add ada < id_ed25519.pub\nkeys:add ci --app shop --role deploy --expires 90d < ci.pub",
 	}
 	var o keyOptions
@@ -69,18 +70,18 @@ func (c peopleCommands) keysAdd() *cobra.Command {
 	return cmd
 }
 
-func (c peopleCommands) addKey(cmd *cobra.Command, name string, o keyOptions) error {
+func (c commands) addKey(cmd *cobra.Command, name string, o keyOptions) error {
 	// Before anything else: a caller who may not do it is told that, and no more.
 	if err := people.MayAddKey(c.Actor, name, !o.admin && o.app == ""); err != nil {
 		return err
 	}
 	limit, err := parseLimit(o.app, o.role, o.admin)
 	if err != nil {
-		return misuse(cmd, err)
+		return command.Misuse(cmd, err)
 	}
 	until, err := people.ParseExpiry(o.expires, time.Now())
 	if err != nil {
-		return misuse(cmd, err)
+		return command.Misuse(cmd, err)
 	}
 	k, err := c.readKey(name)
 	if err != nil {
@@ -96,7 +97,7 @@ func (c peopleCommands) addKey(cmd *cobra.Command, name string, o keyOptions) er
 }
 
 // readKey reads the public key on standard input.
-func (c peopleCommands) readKey(name string) (people.Key, error) {
+func (c commands) readKey(name string) (people.Key, error) {
 	text, err := io.ReadAll(io.LimitReader(c.In, maxKey))
 	if err != nil {
 		return people.Key{}, err
@@ -118,10 +119,10 @@ func parseLimit(app, role string, admin bool) (core.Limit, error) {
 	return core.Limit{App: app, Role: r}, err
 }
 
-func (c peopleCommands) keysRemove() *cobra.Command {
+func (c commands) keysRemove() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "keys:remove FINGERPRINT|NAME", Short: "end a key at once, for running sessions too; NAME if it has one key only",
-		Example: "keys:remove SHA256:…", Args: args(cobra.ExactArgs(1)),
+		Example: "keys:remove SHA256:…", Args: command.Args(cobra.ExactArgs(1)),
 	}
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		k, err := c.findKey(cmd.Context(), a[0])
@@ -138,7 +139,7 @@ func (c peopleCommands) keysRemove() *cobra.Command {
 }
 
 // findKey finds a key that the caller may know of.
-func (c peopleCommands) findKey(ctx context.Context, what string) (people.Key, error) {
+func (c commands) findKey(ctx context.Context, what string) (people.Key, error) {
 	list, err := c.People.VisibleKeys(ctx, c.Actor)
 	if err != nil {
 		return people.Key{}, err

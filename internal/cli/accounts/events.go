@@ -1,22 +1,24 @@
-package cli
+package accounts
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
-func (c peopleCommands) events() *cobra.Command {
+func (c commands) events() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "events [APP] [-n N]", DisableFlagsInUseLine: true,
-		Short: "list who did what, the newest first", Example: "events shop -n 50", Args: args(cobra.MaximumNArgs(1)),
+		Short: "list who did what, the newest first", Example: "events shop -n 50", Args: command.Args(cobra.MaximumNArgs(1)),
 	}
-	asJSON := jsonFlag(cmd)
+	asJSON := command.JSONFlag(cmd)
 	num := cmd.Flags().IntP("num", "n", 30, "how many; 0: all")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		list, err := c.entries(cmd.Context(), a, max(*num, 0))
@@ -28,7 +30,7 @@ func (c peopleCommands) events() *cobra.Command {
 			rows = append(rows, eventRow{e.Time, e.Actor, e.Action, e.App, e.Detail})
 			table = append(table, []string{e.Time.UTC().Format(time.DateTime), e.Actor, e.Action, terminal.OrDash(e.App), terminal.OrDash(e.Detail)})
 		}
-		return c.list(*asJSON, rows, table)
+		return c.List(*asJSON, rows, table)
 	}
 	return cmd
 }
@@ -43,14 +45,14 @@ type eventRow struct {
 
 // entries are those of one app, or all that the caller may see. The role
 // decides: the entries of an app that was destroyed are still there.
-func (c peopleCommands) entries(ctx context.Context, app []string, limit int) ([]core.Entry, error) {
+func (c commands) entries(ctx context.Context, app []string, limit int) ([]core.Entry, error) {
 	switch {
 	case len(app) == 1 && !c.May(app[0], core.RoleView):
-		return nil, NoApp(app[0])
+		return nil, command.NoApp(app[0])
 	case len(app) == 1:
 		list, err := c.Ledger.Entries(ctx, app[0], limit)
 		if err == nil && len(list) == 0 {
-			_, err = c.app(ctx, app[0], core.RoleView)
+			_, err = c.App(ctx, app[0], core.RoleView)
 		}
 		return list, err
 	case c.Admin:
@@ -73,11 +75,11 @@ func (c peopleCommands) entries(ctx context.Context, app []string, limit int) ([
 
 // visible are the names of the apps on which a caller who is no administrator
 // has a role. They need not exist.
-func (c peopleCommands) visible() []string {
+func (c commands) visible() []string {
 	if c.Limit != (core.Limit{}) {
 		return []string{c.Limit.App}
 	}
-	return sortedKeys(c.Grants)
+	return slices.Sorted(maps.Keys(c.Grants))
 }
 
 func sortedKeys[V any](m map[string]V) []string {

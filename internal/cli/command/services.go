@@ -1,8 +1,9 @@
-package cli
+package command
 
 import (
 	"context"
 	"io"
+	"time"
 
 	"github.com/nodeos-dev/gitd/internal/apps"
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -109,4 +110,17 @@ type Logs interface {
 type Builds interface {
 	// Text returns core.ErrNotFound when nothing was kept of a release.
 	Text(app string, release int) (string, error)
+}
+
+// HostStatus is how the host is. Sizes are in bytes.
+type HostStatus struct {
+	Accel           string // how machines run: "kvm" or "qemu"
+	Away            string // why it is not known which machines run; empty: it is
+	Kernel          string // the host's
+	Started         time.Time
+	CPUs            int
+	MemoryTotal     uint64
+	MemoryAvailable uint64
+	DiskTotal       uint64 // of the file system with gitd's state
+	DiskFree        uint64
 }

@@ -1,21 +1,24 @@
-package cli
+package accounts
 
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/people"
 	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
-func (c peopleCommands) users() *cobra.Command {
-	cmd := &cobra.Command{Use: "users", Short: "list the people, their roles and open invitations", Example: "users --json", Args: args(cobra.NoArgs)}
-	asJSON := jsonFlag(cmd)
+func (c commands) users() *cobra.Command {
+	cmd := &cobra.Command{Use: "users", Short: "list the people, their roles and open invitations", Example: "users --json", Args: command.Args(cobra.NoArgs)}
+	asJSON := command.JSONFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		list, err := c.userRows(cmd.Context())
 		if err != nil {
@@ -25,7 +28,7 @@ func (c peopleCommands) users() *cobra.Command {
 		for _, u := range list {
 			rows = append(rows, []string{u.Name, u.rights(), fmt.Sprint(u.Keys), terminal.Ago(u.LastSeen), terminal.Ago(u.Added)})
 		}
-		return c.list(*asJSON, list, rows)
+		return c.List(*asJSON, list, rows)
 	}
 	return cmd
 }
@@ -45,7 +48,7 @@ func (u userRow) rights() string {
 	if u.Admin {
 		parts = append(parts, "administrator")
 	}
-	for _, app := range sortedKeys(u.Roles) {
+	for _, app := range slices.Sorted(maps.Keys(u.Roles)) {
 		parts = append(parts, u.Roles[app].String()+" on "+app)
 	}
 	if !u.Invited.IsZero() {
@@ -56,7 +59,7 @@ func (u userRow) rights() string {
 
 // userRows are the users that the caller may know of. Who is invited and not
 // there yet is listed as well.
-func (c peopleCommands) userRows(ctx context.Context) ([]userRow, error) {
+func (c commands) userRows(ctx context.Context) ([]userRow, error) {
 	users, err := c.People.VisibleUsers(ctx, c.Actor)
 	if err != nil {
 		return nil, err
@@ -75,7 +78,7 @@ func (c peopleCommands) userRows(ctx context.Context) ([]userRow, error) {
 	return c.addInvited(ctx, rows)
 }
 
-func (c peopleCommands) countKeys(ctx context.Context, rows []userRow) error {
+func (c commands) countKeys(ctx context.Context, rows []userRow) error {
 	keys, err := c.People.VisibleKeys(ctx, c.Actor)
 	for _, k := range keys {
 		for i := range rows {
@@ -88,7 +91,7 @@ func (c peopleCommands) countKeys(ctx context.Context, rows []userRow) error {
 	return err
 }
 
-func (c peopleCommands) addInvited(ctx context.Context, rows []userRow) ([]userRow, error) {
+func (c commands) addInvited(ctx context.Context, rows []userRow) ([]userRow, error) {
 	open, err := c.People.VisibleInvitations(ctx, c.Actor)
 	for _, i := range open {
 		known := false

@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"errors"
@@ -11,8 +11,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/cli/foreign"
 )
 
-// addAliases gives the commands of root their names in Dokku and Heroku.
-func addAliases(root *cobra.Command) {
+// AddAliases gives the commands of root their names in Dokku and Heroku.
+func AddAliases(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		cmd.Aliases = foreign.Aliases(cmd.Name())
 	}
@@ -20,38 +20,38 @@ func addAliases(root *cobra.Command) {
 
 const unknownCommand = "unknown command "
 
-// isUnknown recognises cobra's own error, which has no type. What was answered
+// IsUnknown recognises cobra's own error, which has no type. What was answered
 // with the usage already is not answered again.
-func isUnknown(err error) bool {
-	_, answered := errors.AsType[*usageError](err)
+func IsUnknown(err error) bool {
+	_, answered := errors.AsType[*UsageError](err)
 	return !answered && strings.HasPrefix(err.Error(), unknownCommand)
 }
 
-// unknown answers a command that does not exist below cmd: with what a user of
+// Unknown answers a command that does not exist below cmd: with what a user of
 // Dokku or Heroku means by it, or with commands that are spelled like it.
-func unknown(cmd *cobra.Command, err error) error {
+func Unknown(cmd *cobra.Command, err error) error {
 	root := cmd.Root()
 	quoted, _ := strconv.QuotedPrefix(strings.TrimPrefix(err.Error(), unknownCommand))
 	word, wrong := strconv.Unquote(quoted)
 	switch {
 	case wrong != nil: // cobra words its error in another way than it did
-		return misuse(cmd, err)
+		return Misuse(cmd, err)
 	case cmd != root: // cobra's words for an argument of a command that takes none
-		return misuse(cmd, fmt.Errorf("%s takes no argument %s", cmd.Name(), quoted))
+		return Misuse(cmd, fmt.Errorf("%s takes no argument %s", cmd.Name(), quoted))
 	}
 	if hint := foreign.Hint(word); hint != "" {
-		return &usageError{fmt.Sprintf("there is no %s here\n%s", word, hint)}
+		return &UsageError{fmt.Sprintf("there is no %s here\n%s", word, hint)}
 	}
 	said := unknownCommand + quoted
 	if list := similar(root, word); len(list) > 0 {
 		said += "\nDid you mean this? " + strings.Join(list, ", ")
 	}
-	return misuse(root, errors.New(said))
+	return Misuse(root, errors.New(said))
 }
 
-// unknownFlag adds to pflag's error about a flag that there is not what a user of Dokku or Heroku means by it. pflag's
+// UnknownFlag adds to pflag's error about a flag that there is not what a user of Dokku or Heroku means by it. pflag's
 // words name the flag last, or as 'q' in -q.
-func unknownFlag(err error) error {
+func UnknownFlag(err error) error {
 	text := err.Error()
 	if !strings.HasPrefix(text, "unknown ") {
 		return err
