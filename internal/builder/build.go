@@ -76,8 +76,9 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 		return err
 	}
 	j.r.Detail("node %s (%s), %s%s", j.tools.Node, j.tools.Why, j.tools.Manager, tools.From(j.plan.Manager))
+	later := []string{"node", "start", "process"} // the first is above, the others follow the build
 	for _, f := range j.plan.Facts() {
-		if f.Rule != "" && f.Name != "node" && f.Name != "start" { // the first is above, the other follows the build
+		if f.Rule != "" && !slices.Contains(later, f.Name) {
 			j.r.Detail("%s: %s (%s)", f.Name, f.Value, f.Rule)
 		}
 	}
@@ -119,7 +120,7 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	if err != nil {
 		return core.Manifest{}, err
 	}
-	start, err := j.start(made.programs)
+	start, types, err := j.start(made.programs)
 	if err != nil {
 		return core.Manifest{}, err
 	}
@@ -132,7 +133,7 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	j.r.Detail("%s, app %s", made.summary(), units.Bytes(app.Size))
 	j.r.Lap("pack")
 	return core.Manifest{
-		Base: j.base, Node: j.tools.Node, Deps: made.layer, App: app, Run: start,
+		Base: j.base, Node: j.tools.Node, Deps: made.layer, App: app, Run: start, Types: types,
 		Env:    map[string]string{"NODE_ENV": "production"},
 		Health: j.plan.Package.Settings.Health, Resources: j.plan.Package.Settings.Resources,
 		Guess: j.plan.Package.Guess,
@@ -167,25 +168,34 @@ func refusePointers(files []string) error {
 		"`git lfs migrate export --everything --include='*'` puts the files themselves into the commits; then push again")
 }
 
-// start makes the start command into one that the machine can run, and shows it.
-func (j *job) start(installed nodeapp.Programs) ([]core.StartStep, error) {
+// start makes the start commands into those that machines can run, and shows them.
+func (j *job) start(installed nodeapp.Programs) (web []core.StartStep, types []core.ProcessType, err error) {
 	root, err := os.OpenRoot(j.shop.path("app"))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer root.Close()
-	steps, err := j.plan.Commands(root.FS(), installed)
-	if err != nil {
-		return nil, err
+	if web, err = j.plan.Commands(root.FS(), installed); err != nil {
+		return nil, nil, err
 	}
+	if types, err = j.plan.Processes.Types(root.FS(), installed); err != nil {
+		return nil, nil, err
+	}
+	j.show("start", web, j.plan.Start.From)
+	for i, t := range types {
+		j.show(t.Name, t.Run, j.plan.Processes[i].From)
+	}
+	return web, types, nil
+}
+
+func (j *job) show(what string, steps []core.StartStep, from string) {
 	for i, s := range steps {
-		which := "start"
+		which := what
 		if len(steps) > 1 {
-			which = fmt.Sprintf("start, %d of %d", i+1, len(steps))
+			which = fmt.Sprintf("%s, %d of %d", what, i+1, len(steps))
 		}
-		j.r.Detail("%s: %s (%s)", which, progress.Shorten(s.String()), j.plan.Start.From)
+		j.r.Detail("%s: %s (%s)", which, progress.Shorten(s.String()), from)
 	}
-	return steps, nil
 }
 
 // Limits of what a layer is made of.

@@ -104,6 +104,11 @@ func (m Manifest) check() error {
 			return fmt.Errorf("%.64q is no digest", d)
 		}
 	}
+	for _, t := range m.Types {
+		if err := CheckProcessType(t.Name); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -43,11 +43,12 @@ type Step struct {
 // Manifest is everything needed to boot a release again without a build. It
 // names files by digest and holds no secret: config is not part of it.
 type Manifest struct {
-	Base      string            `json:"base"`          // id of the NodeOS base: a folder below bases/
-	Node      string            `json:"node"`          // exact version of Node in that base
-	Deps      Layer             `json:"deps"`          // node_modules; zero when the app has none
-	App       Layer             `json:"app"`           // source and build output
-	Run       []StartStep       `json:"run,omitempty"` // what starts the app: the first, and those that it leads to
+	Base      string            `json:"base"`            // id of the NodeOS base: a folder below bases/
+	Node      string            `json:"node"`            // exact version of Node in that base
+	Deps      Layer             `json:"deps"`            // node_modules; zero when the app has none
+	App       Layer             `json:"app"`             // source and build output
+	Run       []StartStep       `json:"run,omitempty"`   // what starts web: the first, and those that it leads to
+	Types     []ProcessType     `json:"types,omitempty"` // the processes other than web, by name
 	Env       map[string]string `json:"env,omitempty"`
 	Health    Health            `json:"health"`
 	Resources Resources         `json:"resources"`

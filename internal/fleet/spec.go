@@ -28,6 +28,9 @@ func (b booter) spec(ctx context.Context, rel core.Release) (core.MachineSpec, e
 			Reason: fmt.Sprintf("the image of v%d is not complete: %v", rel.Version, err), Hint: image.BuildAgain(rel), Err: err,
 		}
 	}
+	if !m.Serves() {
+		return core.MachineSpec{}, core.Reject("the app has no web process", `add a line "web: node server.js" to its Procfile`)
+	}
 	id, err := machineID(rel)
 	if err != nil {
 		return core.MachineSpec{}, err

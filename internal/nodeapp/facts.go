@@ -3,8 +3,10 @@ package nodeapp
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
+	"github.com/nodeos-dev/gitd/internal/nodeapp/command"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
@@ -26,6 +28,10 @@ func (p Plan) Facts() []Fact {
 	if port := p.Package.Settings.Port; port > 0 {
 		facts[5] = Fact{"port", fmt.Sprint(port), "nodeos.port"}
 	}
+	if p.Start.None {
+		facts = slices.Delete(facts, 5, 7)
+	}
+	facts = slices.Insert(facts, 5, p.Processes.facts()...)
 	var all []Fact
 	for _, f := range facts {
 		if f.Value != "" {
@@ -82,16 +88,22 @@ func buildFact(p Plan) Fact {
 func startFact(p Plan) Fact {
 	s := p.Start
 	switch {
+	case s.None:
+		return Fact{"start", "no server: workers only", s.From}
 	case s.Built:
 		return Fact{"start", "what the build leaves: " + strings.ReplaceAll(p.Framework.Files(), ", nor ", " or "), s.From}
 	case s.main != "":
 		return Fact{"start", "node " + shorten(s.main), s.From}
 	}
+	return Fact{"start", leavesOf(s.Found), s.From}
+}
+
+func leavesOf(s command.Found) string {
 	var all []string
 	for _, l := range s.Leaves() {
 		all = append(all, shorten(l.Text))
 	}
-	return Fact{"start", strings.Join(all, ", then "), s.From}
+	return strings.Join(all, ", then ")
 }
 
 func healthFact(p Plan) Fact {

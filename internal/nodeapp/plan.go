@@ -3,6 +3,7 @@ package nodeapp
 import (
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"github.com/nodeos-dev/gitd/internal/nodeapp/framework"
 )
@@ -11,6 +12,7 @@ import (
 type Plan struct {
 	Package   PackageJSON
 	Start     StartCommand
+	Processes Processes           // of the Procfile, other than web; by name
 	Framework framework.Framework // zero: none is known
 	Text      []byte              // package.json itself
 	Warnings  []string            // for the pusher, one line each
@@ -81,14 +83,19 @@ func (p *Plan) planStart(repo fs.FS) (err error) {
 	if p.Start, err = p.findStart(repo); err != nil {
 		return err
 	}
-	p.Steps = p.Start.Builds
+	for _, step := range slices.Concat(p.Start.Builds, p.Processes.builds()) {
+		if !slices.Contains(p.Steps, step) {
+			p.Steps = append(p.Steps, step)
+		}
+	}
+	moved := p.Steps
 	if f := p.Framework; f.Build != "" && (p.Start.Built || p.Start.Runs(f.Program())) {
 		p.Steps = append(p.Steps, f.Build)
 	}
 	p.Scripts = p.Package.buildScripts()
 	p.Build = p.Scripts.Build != "" || len(p.Steps) > 0
-	p.Warnings = append(p.Warnings, p.Start.Warnings...)
-	for _, step := range p.Start.Builds {
+	p.Warnings = append(p.Warnings, slices.Concat(p.Start.Warnings, p.Processes.warnings())...)
+	for _, step := range moved {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("`%s` of the start command runs at build time", shorten(step)))
 	}
 	if exists(repo, NodeModules) {

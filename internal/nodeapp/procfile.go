@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io/fs"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -12,10 +14,9 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// processes is what a Procfile says.
+// processes is what a Procfile says: the command of each process type.
 type processes struct {
-	web      string // the command of web; "": there is none
-	others   []string
+	commands map[string]string
 	warnings []string
 }
 
@@ -35,6 +36,7 @@ func readProcfile(repo fs.FS) (p processes, err error) {
 	if err != nil {
 		return p, core.Reject("Procfile "+err.Error(), "save it as UTF-8, commit, and push again")
 	}
+	p.commands = map[string]string{}
 	n := 0
 	for line := range strings.Lines(text) {
 		n++
@@ -45,27 +47,33 @@ func readProcfile(repo fs.FS) (p processes, err error) {
 			return p, err
 		}
 	}
-	if len(p.others) > 0 {
-		p.warnings = append(p.warnings, "Procfile: only web is started, not "+strings.Join(p.others, ", "))
-	}
 	return p, nil
 }
 
 // add reads line n.
-func (p *processes) add(line string, n int) error {
+func (p processes) add(line string, n int) error {
 	m := procLine.FindStringSubmatch(line)
-	switch {
-	case m == nil:
+	if m == nil {
 		return core.Reject(fmt.Sprintf("Procfile, line %d cannot be read: %q", n, shorten(line)),
 			`a line is a name and a command: "web: node server.js"`)
-	case m[1] != "web":
-		p.others = append(p.others, m[1])
-	case p.web != "":
-		return core.Reject(fmt.Sprintf("Procfile, line %d: web is there twice", n), "leave one of them")
-	default:
-		p.web = m[2]
+	}
+	name := m[1]
+	if err := core.CheckProcessType(name); err != nil {
+		return core.Reject(fmt.Sprintf("Procfile, line %d: %v", n, err), `call it something like "worker" or "mail-queue"`)
+	}
+	if _, twice := p.commands[name]; twice {
+		return core.Reject(fmt.Sprintf("Procfile, line %d: %s is there twice", n, name), "leave one of them")
+	}
+	if p.commands[name] = m[2]; len(p.commands) > core.MaxProcessTypes {
+		return core.Reject(fmt.Sprintf("the Procfile has more than %d process types", core.MaxProcessTypes),
+			"leave out those that need no machine of their own")
 	}
 	return nil
+}
+
+// workers reports whether there is a type that runs beside web, or in its place.
+func (p processes) workers() bool {
+	return slices.ContainsFunc(slices.Collect(maps.Keys(p.commands)), core.IsWorker)
 }
 
 // otherProcfiles says of files that look like a Procfile that they are none.

@@ -78,7 +78,7 @@ func nodeFlags(words []string) (flags []string, ok bool) {
 }
 
 // Commands are what a machine runs: Node, and scripts of the app or of packages. app is the app's folder as it will be
-// packed.
+// packed. There are none in an app of workers only.
 func (p Plan) Commands(app fs.FS, installed Programs) ([]core.StartStep, error) {
 	if o, ok, err := p.Outcome(app); err != nil || ok {
 		if err != nil {
@@ -87,13 +87,19 @@ func (p Plan) Commands(app fs.FS, installed Programs) ([]core.StartStep, error) 
 		return commandOf(o, installed)
 	}
 	s := p.Start
+	if s.None {
+		return nil, nil
+	}
 	if s.main != "" {
 		name, _ := mainFile(app, s.main)
 		err := checkMain(s.main, name, func(name string) bool { return isFile(app, name) })
 		words := []core.Word{core.Plain(guest.Node), core.Plain(name)}
 		return []core.StartStep{{Name: "node " + name, Words: words, Next: core.Next{OK: 1, Fail: 1}}}, err
 	}
-	var steps []core.StartStep
+	return stepsOf(s.Found, app, installed)
+}
+
+func stepsOf(s command.Found, app fs.FS, installed Programs) (steps []core.StartStep, err error) {
 	for _, l := range s.Leaves() {
 		words, err := resolve(l, app, installed)
 		if err != nil {

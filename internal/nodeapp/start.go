@@ -16,30 +16,37 @@ import (
 type StartCommand struct {
 	command.Found
 
+	None bool // no command serves: the app has workers only
+
 	main string // what package.json's main says, or the usual file, if that is what starts the app
 }
 
 // findStart looks for the start command in the Procfile, in scripts.start, in main, by the usual names, and then in
-// what the app's framework builds.
+// what the app's framework builds. A Procfile that has workers and no web is of an app that nobody sends requests to:
+// then nothing else is looked for, as on Heroku.
 func (p *Plan) findStart(repo fs.FS) (StartCommand, error) {
 	proc, err := readProcfile(repo)
 	if err != nil {
 		return StartCommand{}, err
 	}
 	p.recognise(repo)
-	s, err := p.chooseStart(repo, proc.web)
-	s.Warnings = append(proc.warnings, s.Warnings...)
-	if err == nil && proc.web == "" && len(proc.others) > 0 {
-		s.Warnings = append(s.Warnings, fmt.Sprintf("Procfile has no web: %s runs", s.From))
+	if p.Processes, err = followProcesses(finderOf(repo, *p), proc); err != nil {
+		return StartCommand{}, err
 	}
+	web := proc.commands[core.Web]
+	if web == "" && proc.workers() {
+		return StartCommand{None: true, Found: command.Found{From: procfile, Warnings: append(proc.warnings,
+			`Procfile has no web: only workers run, and no requests come; a line "web: npm start" would start a server`)}}, nil
+	}
+	s, err := p.chooseStart(repo, web)
+	s.Warnings = append(proc.warnings, s.Warnings...)
 	return s, err
 }
 
 func (p *Plan) chooseStart(repo fs.FS, web string) (s StartCommand, err error) {
 	m := p.Package
 	has := func(name string) bool { return isFile(repo, name) }
-	mayMake := m.Scripts["build"] != "" || p.Framework.Build != "" || len(m.installScripts()) > 0
-	finder := newFinder(repo, m, p.Lock, mayMake)
+	finder := finderOf(repo, *p)
 	finder.Built = p.Framework.Name
 	switch {
 	case web != "":
@@ -51,7 +58,7 @@ func (p *Plan) chooseStart(repo fs.FS, web string) (s StartCommand, err error) {
 	case m.Main != "" && (has(m.Main) || p.Framework.Name == ""):
 		s.main = m.Main
 		name, ok := mainFile(repo, m.Main)
-		if s.From = name; !ok && (mayMake || throughLink(repo, m.Main)) {
+		if s.From = name; !ok && (finder.MayMake || throughLink(repo, m.Main)) {
 			s.From = m.Main // it is looked for when the app's folder is as it will be packed
 			return s, nil
 		}
@@ -74,11 +81,13 @@ func (p *Plan) chooseStart(repo fs.FS, web string) (s StartCommand, err error) {
 		`add "scripts": {"start": "node server.js"} to package.json, or a Procfile with a line "web: node server.js"`)
 }
 
-// newFinder tells package command of a repository.
-func newFinder(repo fs.FS, m PackageJSON, lock []byte, mayMake bool) command.Finder {
+// finderOf tells package command of a repository.
+func finderOf(repo fs.FS, p Plan) command.Finder {
+	m := p.Package
 	manager := m.all.text("packageManager")
 	return command.Finder{
-		Repo: repo, Supply: command.NewSupply(m.forCommands(), lock), MayMake: mayMake,
+		Repo: repo, Supply: command.NewSupply(m.forCommands(), p.Lock),
+		MayMake: m.Scripts["build"] != "" || p.Framework.Build != "" || len(m.installScripts()) > 0,
 		Berry: strings.HasPrefix(manager, "yarn@") && !strings.HasPrefix(manager, "yarn@1.") || exists(repo, ".yarnrc.yml"),
 		Read: func(dir string) (command.Package, error) {
 			if dir == "" {

@@ -363,7 +363,7 @@ func TestStartFallsBack(t *testing.T) {
 		"itself":               {`"main": "."`, "index.js", "node index.js", ""},
 		"server.js":            {``, "server.js index.js", "node server.js", ""},
 		"index.js":             {``, "index.js", "node index.js", ""},
-		"no web":               {`"scripts": {"start": "node a"}`, "Procfile=worker:x", "node a", "Procfile has no web: scripts.start runs"},
+		"release only":         {`"scripts": {"start": "node a"}`, "Procfile=release:node", "node a", ""},
 		"procfile":             {`"scripts": {"start": "node a"}`, "procfile=web:x", "node a", "procfile is not read: it would have to be called Procfile"},
 		"Procfile.txt":         {`"scripts": {"start": "node a"}`, "Procfile.txt=web:x", "node a", "Procfile.txt is not read"},
 	} {
@@ -436,12 +436,12 @@ func TestProcfile(t *testing.T) {
 		return s
 	}
 	for text, want := range map[string]string{
-		"web: node b":                     "node b",
-		"\xef\xbb\xbfweb: node b\n":       "node b",
-		utf16("little"):                   "node b",
-		utf16("big"):                      "node b",
-		"# words\n\nweb : node b\nx: y\n": "node b",
-		"worker: node w\n":                "node server.js",
+		"web: node b":                          "node b",
+		"\xef\xbb\xbfweb: node b\n":            "node b",
+		utf16("little"):                        "node b",
+		utf16("big"):                           "node b",
+		"# words\n\nweb : node b\nx: node y\n": "node b",
+		"release: node r\n":                    "node server.js",
 	} {
 		story{files: map[string]string{procfile: text}, want: want}.check(t)
 	}
@@ -449,11 +449,65 @@ func TestProcfile(t *testing.T) {
 		"worker: x\nweb node b\n": `Procfile, line 2 cannot be read: "web node b"`,
 		"web:":                    "Procfile, line 1 cannot be read",
 		"web: node b\nweb: x\n":   "Procfile, line 2: web is there twice",
+		"web: node b\na: x\na: y": "Procfile, line 3: a is there twice",
+		"web: node b\nMail: x\n":  `Procfile, line 2: "Mail" cannot be the name of a process: use 1 to 20|"mail-queue"`,
+		"web: node b\nmail_q: x":  "cannot be the name of a process",
+		"web: node b\nw: x\n":     `Procfile, w: the start command runs "x"`,
+		"web: node b\nw: a | b":   "Procfile, w: ",
+		manyTypes(17):             "the Procfile has more than 16 process types",
 		"w\x00e\x00b":             "Procfile is not text in UTF-8",
 		"web: \xff\xfe":           "Procfile is not text in UTF-8",
 		"\xff\xfew":               "Procfile is not whole UTF-16",
 	} {
 		story{files: map[string]string{procfile: text}, refused: refused}.check(t)
+	}
+}
+
+func manyTypes(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, "w%d: node w\n", i)
+	}
+	return b.String()
+}
+
+// TestProcesses: the other processes of a Procfile are found by the rules of web.
+func TestProcesses(t *testing.T) {
+	s := story{scripts: map[string]string{"jobs": "tsc && node jobs.js --all", "build": "tsc"}, files: map[string]string{
+		procfile: "web: node b\nworker: npm run jobs\nrelease: prisma migrate deploy\nclock: nodemon clock.js $PORT\n"}}
+	files := s.repository()
+	p, err := MakePlan(repository(files))
+	check(t, err)
+	types, err := p.Processes.Types(repository(files), Programs{"prisma": {"prisma.js"}})
+	check(t, err)
+	var got []string
+	for _, c := range types {
+		got = append(got, c.Name+": "+c.Run[0].String())
+	}
+	want := []string{"clock: /usr/bin/node clock.js $PORT", "release: /usr/bin/node prisma.js migrate deploy", "worker: /usr/bin/node jobs.js --all"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	said := fmt.Sprint(p.Facts(), p.Warnings)
+	for _, part := range []string{"{process worker: node jobs.js --all Procfile}", "{start node b Procfile}", "clock: nodemon is left out"} {
+		if !strings.Contains(said, part) {
+			t.Errorf("%q is not in %s", part, said)
+		}
+	}
+	_, err = p.Processes.Types(repository(files), nil)
+	rejected(t, err, `Procfile, release: the start command runs "prisma"`)
+}
+
+// TestWorkersOnly: an app of which the Procfile names workers and no web has no server, as on Heroku.
+func TestWorkersOnly(t *testing.T) {
+	files := story{files: map[string]string{procfile: "worker: node w\nrelease: node r\n"}}.repository()
+	p, err := MakePlan(repository(files))
+	check(t, err)
+	web, err := p.Commands(repository(files), nil)
+	check(t, err)
+	said := fmt.Sprint(p.Facts(), p.Warnings)
+	if web != nil || strings.Contains(said, "port") || strings.Contains(said, "GET") || !strings.Contains(said, "Procfile has no web: only workers run") {
+		t.Errorf("%v, %s", web, said)
 	}
 }
 
