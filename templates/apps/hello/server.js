@@ -11,7 +11,9 @@ release ${process.env.NODEOS_RELEASE}, node ${process.version}, kernel ${os.rele
 });
 
 // PORT is where the front door looks for the app.
-server.listen(process.env.PORT, () => console.log(`listening on ${process.env.PORT}`));
+server.listen(process.env.PORT || 8080, () => console.log(`listening on ${server.address().port}`));
 
 // A stop is asked for with SIGTERM: finish what runs, then go.
 process.on('SIGTERM', () => server.close(() => process.exit(0)));
+
+module.exports = server; // for the test
