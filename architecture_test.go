@@ -66,6 +66,7 @@ var mayImport = map[string][]string{
 	"internal/volume":  {"internal/core", "internal/disk", "internal/guest", "internal/units"},
 	"internal/applog":  {"internal/core", "internal/progress"},
 	"internal/control": {},
+	"internal/starter": {"templates"},
 	// The doors.
 	"internal/hooks":    {"internal/control", "internal/core", "internal/deploy", "internal/progress"},
 	"internal/terminal": {"internal/progress"},
@@ -81,7 +82,7 @@ var mayImport = map[string][]string{
 	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cli", "internal/control",
 		"internal/core", "internal/disk", "internal/engine", "internal/fleet", "internal/hooks", "internal/image",
 		"internal/label", "internal/ledger", "internal/libvirt", "internal/nodeapp", "internal/people", "internal/progress", "internal/proxy",
-		"internal/repo", "internal/server", "internal/terminal", "internal/volume"},
+		"internal/repo", "internal/server", "internal/starter", "internal/terminal", "internal/volume"},
 }
 
 // TestImports holds docs/decisions/0001-house.md: a package that is not in

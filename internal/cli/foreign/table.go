@@ -3,7 +3,7 @@ package foreign
 // aliases are other names of our commands, by command.
 var aliases = map[string]string{
 	"apps":           "apps:list list app:list",
-	"apps:create":    "create new app:create",
+	"apps:create":    "create app:create",
 	"apps:destroy":   "apps:delete destroy delete app:destroy",
 	"apps:info":      "apps:report apps:exists apps:show info",
 	"apps:lock":      "lock",
@@ -79,6 +79,7 @@ var hints = []struct{ names, text string }{
 
 	{"open apps:open dashboard url urls apps:url", "`apps:info APP` shows the address of an app"},
 	{"apps:clone apps:copy fork apps:fork", "an app comes from a repository: push the same one to another name, and `config:import NEW < .env` with `config:export APP`"},
+	{"new", "on your own machine, gitd new STARTER DIR makes a repository to push; `apps:create APP` makes an empty app here"},
 	{"apps:locked", "`apps:info APP` shows who locked an app, and why"},
 	{"apps:set apps:stacks: apps:favorites: apps:diff apps:errors stack: stacks:", noConfig},
 	{"apps:join apps:leave apps:transfer join leave transfer sharing: access: members: orgs: teams: spaces: enterprise: collaborators:", noTeams},
