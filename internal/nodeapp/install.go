@@ -57,7 +57,11 @@ func (p *Plan) findLock(repo fs.FS) (err error) {
 // build.
 func (p *Plan) planInstall(repo fs.FS) error {
 	m, locked := p.Package, p.LockName != ""
-	own := m.installScripts()
+	own, err := p.ownScripts(repo)
+	if err != nil {
+		return err
+	}
+	p.own = own
 	p.DevDeps = p.Build || len(own) > 0
 	workspace := m.Workspaces() || exists(repo, pnpmWorkspace)
 	p.Prune = p.DevDeps && (m.DevDeps > 0 || workspace)
@@ -74,11 +78,30 @@ func (p *Plan) planInstall(repo fs.FS) error {
 			return err
 		}
 	}
-	return p.planFresh(repo, own)
+	return p.planFresh(repo)
+}
+
+var ignoresScripts = regexp.MustCompile(`(?m)^\s*ignore-scripts\s*=\s*(\S*)\s*$`)
+
+// ownScripts are the root package's own scripts that an installation runs: none, if .npmrc says that none may.
+func (p *Plan) ownScripts(repo fs.FS) ([]string, error) {
+	own := p.Package.installScripts()
+	if len(own) == 0 || toolOf(p.LockName) != string(NPM) {
+		return own, nil
+	}
+	rc, err := readOptional(repo, NPMRCFile, packageLimit)
+	if err != nil {
+		return nil, err
+	}
+	lines := ignoresScripts.FindAllSubmatch(rc, -1) // the last one counts
+	if n := len(lines); n > 0 && string(lines[n-1][1]) == "true" {
+		return nil, nil
+	}
+	return own, nil
 }
 
 // planFresh reads the lockfile and the tool's settings, and decides whether what is installed may be kept.
-func (p *Plan) planFresh(repo fs.FS, own []string) error {
+func (p *Plan) planFresh(repo fs.FS) error {
 	if err := p.readInputs(repo); err != nil {
 		return err
 	}
@@ -98,19 +121,19 @@ func (p *Plan) planFresh(repo fs.FS, own []string) error {
 	if err != nil {
 		return err
 	}
-	p.Fresh = p.fresh(own, settings, l)
+	p.Fresh = p.fresh(settings, l)
 	return nil
 }
 
 // fresh is why what is installed cannot be kept: it may depend on more than the lockfile and the tool's settings.
-func (p *Plan) fresh(own []string, settings string, l locked) string {
+func (p *Plan) fresh(settings string, l locked) string {
 	switch {
 	case p.Scripts.Before != "":
 		return "scripts." + p.Scripts.Before + " may change any file"
 	case p.Scripts.Cleanup != "":
 		return "scripts." + p.Scripts.Cleanup + " may change any file"
-	case len(own) > 0:
-		return "scripts." + own[0] + " may read any file"
+	case len(p.own) > 0:
+		return "scripts." + p.own[0] + " may read any file"
 	case p.Package.Workspaces():
 		return "there are workspaces"
 	case settings != "":
@@ -134,7 +157,7 @@ func (p *Plan) UseLock(lock []byte) error {
 	}
 	p.Hosts, p.Silent = l.hosts, l.silent
 	if p.Fresh == "" {
-		p.Fresh = p.fresh(p.Package.installScripts(), "", l)
+		p.Fresh = p.fresh("", l)
 	}
 	return nil
 }

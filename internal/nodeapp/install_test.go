@@ -159,3 +159,24 @@ func FuzzLockfiles(f *testing.F) {
 		}
 	})
 }
+
+// TestIgnoredScripts: an install script of the root package keeps the installation from being kept, and wants the
+// devDependencies, unless .npmrc says that npm runs none.
+func TestIgnoredScripts(t *testing.T) {
+	for rc, runs := range map[string]bool{
+		"":                                     true,
+		"ignore-scripts=true\n":                false,
+		"fund = false\n ignore-scripts = true": false,
+		"ignore-scripts=true\nignore-scripts=false\n": true,
+		"# ignore-scripts=true\n":                     true,
+	} {
+		p, err := MakePlan(repository(map[string]string{
+			"package.json":      `{"main": "a.js", "scripts": {"install": "node a.js"}, "dependencies": {"ms": "2"}, "devDependencies": {"x": "1"}}`,
+			"package-lock.json": npmLockText, "a.js": "", ".npmrc": rc,
+		}))
+		check(t, err)
+		if p.DevDeps != runs || (p.Fresh != "") != runs {
+			t.Errorf("%q: devDependencies %t, not kept because %q", rc, p.DevDeps, p.Fresh)
+		}
+	}
+}

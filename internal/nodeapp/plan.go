@@ -35,6 +35,7 @@ type Plan struct {
 	Steps []string
 
 	pin pinned
+	own []string // the root package's scripts that an installation runs
 }
 
 // MakePlan reads a repository and decides. What the author can repair is a *core.Rejection.
