@@ -57,7 +57,7 @@ func (p *Plan) findLock(repo fs.FS) (err error) {
 // build.
 func (p *Plan) planInstall(repo fs.FS) error {
 	m, locked := p.Package, p.LockName != ""
-	own, err := p.ownScripts(repo)
+	own, err := ownScripts(repo, m, p.LockName)
 	if err != nil {
 		return err
 	}
@@ -84,9 +84,9 @@ func (p *Plan) planInstall(repo fs.FS) error {
 var ignoresScripts = regexp.MustCompile(`(?m)^\s*ignore-scripts\s*=\s*(\S*)\s*$`)
 
 // ownScripts are the root package's own scripts that an installation runs: none, if .npmrc says that none may.
-func (p *Plan) ownScripts(repo fs.FS) ([]string, error) {
-	own := p.Package.installScripts()
-	if len(own) == 0 || toolOf(p.LockName) != string(NPM) {
+func ownScripts(repo fs.FS, m PackageJSON, lock string) ([]string, error) {
+	own := m.installScripts()
+	if len(own) == 0 || toolOf(lock) != string(NPM) {
 		return own, nil
 	}
 	rc, err := readOptional(repo, NPMRCFile, packageLimit)
