@@ -129,6 +129,9 @@ func (s settings) spec(c combination, m core.Manifest) (core.MachineSpec, error)
 	if m.Deps.Digest != "" {
 		spec.Disks = append(spec.Disks, core.Disk{Serial: guest.DiskDeps, Path: state.Layer(m.Deps.Digest)})
 	}
+	if m.Debian.Digest != "" {
+		spec.Disks = append(spec.Disks, core.Disk{Serial: guest.DiskDebian, Path: state.Layer(m.Debian.Digest)})
+	}
 	if _, err := os.Stat(state.Initrd(m.Base)); err == nil {
 		spec.Initrd = state.Initrd(m.Base)
 	}

@@ -24,6 +24,39 @@ const (
 // errNoDevice says that no device of that name exists now.
 var errNoDevice = errors.New("no such device")
 
+// debianDirs are the folders in which Debian's packages have their files. The base has each of them.
+func debianDirs() []string { return []string{"usr", "etc", "lib", "var", "opt"} }
+
+// mountDebian lays the packages of Debian, if this machine has some, below the base: where both have a file, it is the
+// base's. Overlays of the folders leave the root as it is; a new root would have to be made of it, and moved over it.
+func mountDebian() error {
+	disk, err := findDisk(guest.DiskDebian)
+	if errors.Is(err, errNoDevice) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	from := path.Join(guest.LayersDir, guest.DiskDebian)
+	m := mountPoint{source: disk, target: from, kind: "erofs", flags: unix.MS_RDONLY | plain, create: true}
+	if err := m.mount(); err != nil {
+		return err
+	}
+	for _, dir := range debianDirs() {
+		if _, err := os.Stat(path.Join(from, dir)); err != nil {
+			continue // no package has anything there
+		}
+		both := mountPoint{
+			source: guest.DiskDebian, target: "/" + dir, kind: "overlay", flags: unix.MS_RDONLY | plain,
+			options: "lowerdir=/" + dir + ":" + path.Join(from, dir),
+		}
+		if err := both.mount(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // mountApp joins the layers at /app: the app's own files over its dependencies, and memory on top, so that the app can
 // write there and what it writes is lost at the end.
 func mountApp() error {

@@ -64,5 +64,6 @@ func mountAll() error {
 			return err
 		}
 	}
-	return mountApp()
+	// The disk of the app is there when mountApp returns, and all disks are on one bus.
+	return errors.Join(mountApp(), mountDebian())
 }

@@ -3,6 +3,7 @@ package builder
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 )
@@ -11,7 +12,7 @@ import (
 // build makes it anew, and named by a *core.Rejection. Machines that run on a removed file go on with it.
 func (b *Builder) Verify(ctx context.Context, m core.Manifest) error {
 	err := b.cfg.Bases.Verify(ctx, m.Base)
-	for _, l := range []core.Layer{m.Deps, m.App} {
+	for _, l := range slices.Backward(m.Layers()) {
 		if err == nil && l.Digest != "" {
 			err = b.layers.Verify(ctx, l)
 		}

@@ -38,7 +38,7 @@ func (c appCommands) infoRow(ctx context.Context, a core.App) (infoRow, error) {
 		if err != nil {
 			return row, err
 		}
-		row.Node, row.Image = rel.Manifest.Node, rel.Manifest.App.Size+rel.Manifest.Deps.Size
+		row.Node, row.Image = rel.Manifest.Node, rel.Manifest.Size()
 	}
 	return row, nil
 }

@@ -99,9 +99,9 @@ func (m Manifest) check() error {
 	if !baseID.MatchString(m.Base) {
 		return fmt.Errorf("%.64q is no base", m.Base)
 	}
-	for _, d := range []string{m.App.Digest, m.Deps.Digest} {
-		if d != "" && !digest.MatchString(d) {
-			return fmt.Errorf("%.64q is no digest", d)
+	for _, l := range m.Layers() {
+		if l.Digest != "" && !digest.MatchString(l.Digest) {
+			return fmt.Errorf("%.64q is no digest", l.Digest)
 		}
 	}
 	for _, t := range m.Types {

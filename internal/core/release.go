@@ -43,12 +43,14 @@ type Step struct {
 // Manifest is everything needed to boot a release again without a build. It
 // names files by digest and holds no secret: config is not part of it.
 type Manifest struct {
-	Base      string            `json:"base"`            // id of the NodeOS base: a folder below bases/
-	Node      string            `json:"node"`            // exact version of Node in that base
-	Deps      Layer             `json:"deps"`            // node_modules; zero when the app has none
-	App       Layer             `json:"app"`             // source and build output
-	Run       []StartStep       `json:"run,omitempty"`   // what starts web: the first, and those that it leads to
-	Types     []ProcessType     `json:"types,omitempty"` // the processes other than web, by name
+	Base      string            `json:"base"`               // id of the NodeOS base: a folder below bases/
+	Node      string            `json:"node"`               // exact version of Node in that base
+	Deps      Layer             `json:"deps"`               // node_modules; zero when the app has none
+	Debian    Layer             `json:"debian,omitzero"`    // Debian's packages; zero when the app asks for none
+	Packages  []Package         `json:"packages,omitempty"` // what is in Debian, sorted by name
+	App       Layer             `json:"app"`                // source and build output
+	Run       []StartStep       `json:"run,omitempty"`      // what starts web: the first, and those that it leads to
+	Types     []ProcessType     `json:"types,omitempty"`    // the processes other than web, by name
 	Env       map[string]string `json:"env,omitempty"`
 	Health    Health            `json:"health"`
 	Resources Resources         `json:"resources"`
@@ -66,6 +68,32 @@ func (m Manifest) Empty() bool { return m.Base == "" }
 type Layer struct {
 	Digest string `json:"digest,omitempty"` // lower-case hex SHA-256 of the file
 	Size   int64  `json:"size,omitempty"`   // bytes
+}
+
+// Layers returns the layers of m, the app's own first.
+func (m Manifest) Layers() []Layer {
+	layers := []Layer{m.App}
+	for _, l := range []Layer{m.Deps, m.Debian} {
+		if l.Digest != "" {
+			layers = append(layers, l)
+		}
+	}
+	return layers
+}
+
+// Size adds up the layers, in bytes.
+func (m Manifest) Size() (sum int64) {
+	for _, l := range m.Layers() {
+		sum += l.Size
+	}
+	return sum
+}
+
+// Package is a package of Debian, as it is in a layer.
+type Package struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+	SHA256  string `json:"sha256,omitempty"` // of the .deb; "": its files are those of the host, as the base's are
 }
 
 // Health is how a candidate shows that it can serve.
@@ -94,9 +122,9 @@ type Guess struct {
 // Files returns the names of the files that a release with this manifest needs: layers by their digests, the base by
 // its id.
 func (m Manifest) Files() []string {
-	names := []string{m.Base, m.App.Digest}
-	if m.Deps.Digest != "" {
-		names = append(names, m.Deps.Digest)
+	names := []string{m.Base}
+	for _, l := range m.Layers() {
+		names = append(names, l.Digest)
 	}
 	return names
 }

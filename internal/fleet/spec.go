@@ -62,6 +62,9 @@ func (b booter) spec(ctx context.Context, rel core.Release) (core.MachineSpec, e
 	if m.Deps.Digest != "" {
 		s.Disks = append(s.Disks, core.Disk{Serial: guest.DiskDeps, Path: state.Layer(m.Deps.Digest)})
 	}
+	if m.Debian.Digest != "" {
+		s.Disks = append(s.Disks, core.Disk{Serial: guest.DiskDebian, Path: state.Layer(m.Debian.Digest)})
+	}
 	if initrd := state.Initrd(m.Base); exists(initrd) {
 		s.Initrd = initrd
 	}

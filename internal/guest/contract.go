@@ -17,9 +17,10 @@ const (
 
 // The serials of the disks of an image, by which init finds them. The first is the root file system.
 const (
-	DiskBase = "base"
-	DiskApp  = "app"
-	DiskDeps = "deps"
+	DiskBase   = "base"
+	DiskApp    = "app"
+	DiskDeps   = "deps"
+	DiskDebian = "debian" // packages of Debian, beside the base
 )
 
 // VolumeSerial is the serial of the disk of a volume.
@@ -29,7 +30,7 @@ const (
 	// MaxSerial is virtio's limit, in bytes: a longer serial would be cut, and not found.
 	MaxSerial = 20
 	// MaxDisks is how many disks a machine has places for on its bus.
-	MaxDisks = 12
-	// MaxVolumes is what is left of them beside the three of an image.
-	MaxVolumes = MaxDisks - 3
+	MaxDisks = 13
+	// MaxVolumes is what is left of them beside the four of an image.
+	MaxVolumes = MaxDisks - 4
 )

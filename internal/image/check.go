@@ -15,12 +15,12 @@ func Check(d core.StateDir, m core.Manifest) error {
 			return err
 		}
 	}
-	if m.Deps.Digest != "" {
-		if err := CheckLayer(d, m.Deps); err != nil {
+	for _, l := range m.Layers() {
+		if err := CheckLayer(d, l); err != nil {
 			return err
 		}
 	}
-	return CheckLayer(d, m.App)
+	return nil
 }
 
 // CheckLayer returns an error if the file of l is missing or has another size.

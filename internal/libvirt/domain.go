@@ -53,12 +53,15 @@ type disk struct {
 	Slot   int
 }
 
-// diskSlot returns the PCI slot of the disk i of guest.MaxDisks: the other devices are at 8 and 9, and from 16.
+// diskSlot returns the PCI slot of the disk i of guest.MaxDisks: the other devices are at 8, 9 and 16.
 func diskSlot(i int) int {
-	if i < 6 {
+	switch {
+	case i < 6:
 		return 2 + i
+	case i < 12:
+		return 4 + i
 	}
-	return 4 + i
+	return 5 + i
 }
 
 func (d *Driver) domain(spec core.MachineSpec, net userNetwork, started time.Time) domain {

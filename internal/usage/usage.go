@@ -124,7 +124,7 @@ func (m Meter) keptImages(images []core.Release) map[string]int {
 func layerUsers(images []core.Release) map[string]map[string]bool {
 	users := map[string]map[string]bool{}
 	for _, r := range images {
-		for _, l := range []core.Layer{r.Manifest.App, r.Manifest.Deps} {
+		for _, l := range r.Manifest.Layers() {
 			if users[l.Digest] == nil {
 				users[l.Digest] = map[string]bool{}
 			}
