@@ -136,6 +136,17 @@ func Read(state core.StateDir, id string) (Contents, error) {
 	return c, nil
 }
 
+// Libraries are the shared libraries of the base: their paths in it, by their names.
+func (c Contents) Libraries() map[string]string {
+	all := map[string]string{}
+	for _, f := range c.Root {
+		if name := filepath.Base(f.Path); strings.Contains(name, ".so.") && strings.HasPrefix(f.Mode, "-") {
+			all[name] = f.Path
+		}
+	}
+	return all
+}
+
 // List lists the ids of the finished bases, the newest first.
 func List(state core.StateDir) ([]string, error) {
 	lists, err := filepath.Glob(listFile(state, "*"))

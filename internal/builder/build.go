@@ -28,6 +28,7 @@ type job struct {
 	shop  *workshop
 	store store
 	base  string
+	deb   additions
 	alone bool // the app needs no node_modules: what was built carries all of them that it uses
 }
 
@@ -116,12 +117,18 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 		return core.Manifest{}, err
 	}
 	j.r.Lap("export")
+	if err := j.addPackages(ctx, j.plan.Package.Settings.Packages); err != nil {
+		return core.Manifest{}, err
+	}
 	made, err := installer{j}.dependencies(ctx)
 	if err != nil {
 		return core.Manifest{}, err
 	}
 	start, types, err := j.start(made.programs)
 	if err != nil {
+		return core.Manifest{}, err
+	}
+	if err := j.checkNatives(ctx, made.wants); err != nil {
 		return core.Manifest{}, err
 	}
 	j.r.At(core.AtPack)
@@ -134,7 +141,8 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	j.r.Lap("pack")
 	return core.Manifest{
 		Base: j.base, Node: j.tools.Node, Deps: made.layer, App: app, Run: start, Types: types,
-		Env:    map[string]string{"NODE_ENV": "production"},
+		Debian: j.deb.Layer, Packages: j.deb.Packages,
+		Env:    j.env(),
 		Health: j.plan.Package.Settings.Health, Resources: j.plan.Package.Settings.Resources,
 		Guess: j.plan.Package.Guess,
 		Port:  j.plan.Package.Settings.Port,

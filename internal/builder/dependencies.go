@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/nodeos-dev/gitd/internal/builder/native"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
@@ -20,6 +21,7 @@ type installer struct{ *job }
 type dependencies struct {
 	layer    core.Layer // zero: there are none
 	programs nodeapp.Programs
+	wants    []native.Want // of the compiled files in it
 	cached   bool
 }
 
@@ -87,7 +89,7 @@ func (j installer) installOnly(ctx context.Context, i install) (dependencies, er
 	}
 	if i.Layer.Digest != "" {
 		j.r.Detail("using cached dependencies")
-		return dependencies{i.Layer, i.Programs, true}, nil
+		return dependencies{i.Layer, i.Programs, i.Wants, true}, nil
 	}
 	if err := j.install(ctx); err != nil {
 		return dependencies{}, err
@@ -100,7 +102,7 @@ func (j installer) installOnly(ctx context.Context, i install) (dependencies, er
 		return dependencies{}, err
 	}
 	if i.Scripts == "" {
-		i.Layer, i.Programs = made.layer, made.programs
+		i.Layer, i.Programs, i.Wants = made.layer, made.programs, made.wants
 	}
 	return made, j.remember(i)
 }
@@ -140,13 +142,13 @@ func (j installer) installAndBuild(ctx context.Context, i install) (dependencies
 	untouched := err == nil && after == before && j.plan.Scripts.Cleanup == ""
 	if untouched && i.Layer.Digest != "" {
 		aside := filepath.Join(j.shop.path("layer"), nodeapp.NodeModules)
-		return dependencies{i.Layer, i.Programs, true}, os.Rename(modules, aside)
+		return dependencies{i.Layer, i.Programs, i.Wants, true}, os.Rename(modules, aside)
 	}
 	made, err := j.pruneAndPack(ctx)
 	if err != nil || !untouched {
 		return made, err
 	}
-	i.Layer, i.Programs = made.layer, made.programs
+	i.Layer, i.Programs, i.Wants = made.layer, made.programs, made.wants
 	return made, j.remember(i)
 }
 
@@ -282,6 +284,9 @@ func (j installer) packModules(ctx context.Context) (dependencies, error) {
 	made := dependencies{}
 	if made.programs, err = nodeapp.FindPrograms(root.FS()); err != nil {
 		return dependencies{}, err
+	}
+	if made.wants, err = native.Scan(layer); err != nil {
+		return dependencies{}, fmt.Errorf("read the compiled files of %s: %w", nodeapp.NodeModules, err)
 	}
 	made.layer, err = j.pack(ctx, layer, nodeapp.NodeModules)
 	return made, err

@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/nodeos-dev/gitd/internal/builder/native"
 	"github.com/nodeos-dev/gitd/internal/builder/tools"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
@@ -25,7 +26,7 @@ import (
 
 // storeFormat is part of every key: raise it when what a build makes of the
 // same input changes.
-const storeFormat = 2
+const storeFormat = 3
 
 // keptInstalls is how many sets of installed dependencies an app keeps.
 const keptInstalls = 2
@@ -68,6 +69,7 @@ func (s store) npmCache() string { return filepath.Join(s.dir, "npm") }
 type install struct {
 	Layer    core.Layer       `json:"layer"` // node_modules without the devDependencies; zero: not packed yet
 	Programs nodeapp.Programs `json:"programs,omitempty"`
+	Wants    []native.Want    `json:"wants,omitempty"` // of the compiled files in Layer
 
 	// Scripts is a package with an install script: it may read any file of the repository, so nothing is kept. "":
 	// none.

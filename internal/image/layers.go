@@ -23,6 +23,15 @@ func OpenLayers(state core.StateDir) Layers { return Layers{state} }
 // (see settleModes), so srcDir must be a folder of this build alone, in which nothing runs any more. What cannot be in
 // a layer is a *core.Rejection.
 func (s Layers) Store(ctx context.Context, srcDir string, hold *Hold) (core.Layer, error) {
+	return s.store(ctx, srcDir, guest.AppUID, hold)
+}
+
+// StoreSystem is Store for files that belong to root, as those of the base do.
+func (s Layers) StoreSystem(ctx context.Context, srcDir string, hold *Hold) (core.Layer, error) {
+	return s.store(ctx, srcDir, 0, hold)
+}
+
+func (s Layers) store(ctx context.Context, srcDir string, owner int, hold *Hold) (core.Layer, error) {
 	if err := settleModes(ctx, srcDir); err != nil {
 		return core.Layer{}, err
 	}
@@ -32,7 +41,7 @@ func (s Layers) Store(ctx context.Context, srcDir string, hold *Hold) (core.Laye
 	}
 	defer os.RemoveAll(tmp)
 	packed := filepath.Join(tmp, "layer.erofs")
-	if err := Pack(ctx, srcDir, packed, Packing{Compression: Quick, Owner: guest.AppUID}); err != nil {
+	if err := Pack(ctx, srcDir, packed, Packing{Compression: Quick, Owner: owner}); err != nil {
 		return core.Layer{}, err
 	}
 	layer, err := Seal(packed)

@@ -24,6 +24,7 @@ func (p Plan) Facts() []Fact {
 		nodeFact(p), installFact(p), buildFact(p), startFact(p),
 		{"port", "$PORT, or wherever the app listens", ""},
 		healthFact(p), memoryFact(p),
+		{"packages", strings.Join(p.Package.Settings.Packages, ", "), "nodeos.packages"},
 	}
 	if port := p.Package.Settings.Port; port > 0 {
 		facts[5] = Fact{"port", fmt.Sprint(port), "nodeos.port"}

@@ -2,6 +2,7 @@ package nodeapp
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -13,9 +14,12 @@ import (
 func TestSettings(t *testing.T) {
 	m, err := ParsePackageJSON([]byte(`{"nodeos": {"memory": "1G", "cpus": 2, "port": 3000, "healthcheck": {"path": "/ok", "timeout": "90s", "interval": "1500ms", "attempts": 4, "port": 1}, "disk": 1}, "name": 1, "name": 2}`))
 	check(t, err)
-	want := Settings{core.Resources{MemoryMiB: 1024, CPUs: 2},
-		core.Health{Path: "/ok", Timeout: 90 * time.Second, Interval: 1500 * time.Millisecond, Attempts: 4}, 3000, true}
-	if m.Settings != want {
+	want := Settings{
+		Resources: core.Resources{MemoryMiB: 1024, CPUs: 2},
+		Health:    core.Health{Path: "/ok", Timeout: 90 * time.Second, Interval: 1500 * time.Millisecond, Attempts: 4},
+		Port:      3000, ownHealth: true,
+	}
+	if !reflect.DeepEqual(m.Settings, want) {
 		t.Errorf("got %+v, want %+v", m.Settings, want)
 	}
 	for _, warning := range []string{"nodeos.disk is unknown", "nodeos.healthcheck.port is unknown", `"name" twice`} {

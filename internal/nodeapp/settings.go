@@ -3,6 +3,7 @@ package nodeapp
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -16,6 +17,8 @@ type Settings struct {
 	Port      int // where the app listens in its machine; 0: the default
 
 	ownHealth bool // Health is set here, so app.json's does not count
+
+	Packages []string // of Debian, that its machine has beside the base; sorted
 }
 
 // parseSettings reads the "nodeos" member; raw may be empty. Unknown keys are
@@ -29,7 +32,7 @@ func parseSettings(raw json.RawMessage, warnings *[]string) (Settings, error) {
 	if err != nil {
 		return s, err
 	}
-	*warnings = append(*warnings, o.unknown("nodeos", "memory", "cpus", "port", "healthcheck")...)
+	*warnings = append(*warnings, o.unknown("nodeos", "memory", "cpus", "port", "packages", "healthcheck")...)
 	if s.Resources.MemoryMiB, err = parseMemory(o["memory"]); err != nil {
 		return s, err
 	}
@@ -37,6 +40,9 @@ func parseSettings(raw json.RawMessage, warnings *[]string) (Settings, error) {
 		return s, err
 	}
 	if s.Port, err = parsePort(o["port"]); err != nil {
+		return s, err
+	}
+	if s.Packages, err = parsePackages(o["packages"]); err != nil {
 		return s, err
 	}
 	if raw, ok := o["healthcheck"]; ok {
@@ -109,4 +115,28 @@ func parsePort(raw json.RawMessage) (n int, err error) {
 			lowest, highest))
 	}
 	return n, nil
+}
+
+// debianName is Debian's rule for the name of a package.
+var debianName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]{1,99}$`)
+
+// mostPackages bounds a list that nobody would write.
+const mostPackages = 100
+
+// parsePackages reads names of Debian's packages.
+func parsePackages(raw json.RawMessage) (names []string, err error) {
+	const hint = `use names of Debian's packages, such as ["libcairo2", "chromium"]`
+	if len(raw) == 0 {
+		return nil, nil
+	}
+	if json.Unmarshal(raw, &names) != nil || len(names) > mostPackages {
+		return nil, badSetting("nodeos.packages", raw, hint)
+	}
+	for _, n := range names {
+		if !debianName.MatchString(n) {
+			return nil, core.Reject(fmt.Sprintf("package.json: nodeos.packages has %q, which is no name of a Debian package", shorten(n)), hint)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
 }
