@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/nodeos-dev/gitd/internal/builder/system"
 	"github.com/nodeos-dev/gitd/internal/builder/tools"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/image"
@@ -20,16 +22,16 @@ import (
 
 // job is one build.
 type job struct {
-	b     *Builder
-	r     *progress.Report
-	src   image.Source
-	plan  nodeapp.Plan
-	tools tools.Toolchain
-	shop  *workshop
-	store store
-	base  string
-	deb   additions
-	alone bool // the app needs no node_modules: what was built carries all of them that it uses
+	b      *Builder
+	r      *progress.Report
+	src    image.Source
+	plan   nodeapp.Plan
+	tools  tools.Toolchain
+	shop   *workshop
+	store  store
+	base   string
+	beside *system.System
+	alone  bool // the app needs no node_modules: what was built carries all of them that it uses
 }
 
 // Build makes or finds the layers of src. What the repository's author can
@@ -117,7 +119,12 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 		return core.Manifest{}, err
 	}
 	j.r.Lap("export")
-	if err := j.addPackages(ctx, j.plan.Package.Settings.Packages); err != nil {
+	j.beside = &system.System{
+		State: j.b.cfg.State, Base: j.base, Asked: j.plan.Package.Settings.Packages, Commit: j.src.Commit,
+		Layers: j.b.layers, Hold: j.src.Hold, Report: j.r, Box: j.b.box,
+		Kept: filepath.Join(j.store.dir, "packages"), Scratch: j.shop.dir, Own: j.b.own,
+	}
+	if err := j.beside.Add(ctx); err != nil {
 		return core.Manifest{}, err
 	}
 	made, err := installer{j}.dependencies(ctx)
@@ -128,7 +135,7 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	if err != nil {
 		return core.Manifest{}, err
 	}
-	if err := j.checkNatives(ctx, made.wants); err != nil {
+	if err := j.beside.Check(ctx, made.wants, j.shop.path("app")); err != nil {
 		return core.Manifest{}, err
 	}
 	j.r.At(core.AtPack)
@@ -139,14 +146,15 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	}
 	j.r.Detail("%s, app %s", made.summary(), units.Bytes(app.Size))
 	j.r.Lap("pack")
-	return core.Manifest{
+	m := core.Manifest{
 		Base: j.base, Node: j.tools.Node, Deps: made.layer, App: app, Run: start, Types: types,
-		Debian: j.deb.Layer, Packages: j.deb.Packages,
-		Env:    j.env(),
+		Env:    map[string]string{"NODE_ENV": "production"},
 		Health: j.plan.Package.Settings.Health, Resources: j.plan.Package.Settings.Resources,
 		Guess: j.plan.Package.Guess,
 		Port:  j.plan.Package.Settings.Port,
-	}, nil
+	}
+	j.beside.Put(&m)
+	return m, nil
 }
 
 func (j *job) export(ctx context.Context, c *commit) error {

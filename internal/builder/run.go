@@ -135,7 +135,7 @@ func (j *job) boxed(s step, out *output) sandbox.Spec {
 	if s.kept != "" {
 		mounts = append(mounts, sandbox.Mount{Host: s.kept, Inside: insideKept})
 	}
-	env := slices.Concat(environment(places{insideNode, insideBin, insideHome, "/tmp", insideCache}), j.browserVars(), j.vars(s), s.env)
+	env := slices.Concat(environment(places{insideNode, insideBin, insideHome, "/tmp", insideCache}), j.beside.BuildVars(), j.vars(s), s.env)
 	for _, name := range []string{"HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"} {
 		env = append(env, name+"="+sandbox.ProxyURL)
 	}
@@ -155,7 +155,7 @@ func (j *job) runUnboxed(ctx context.Context, s step, out *output) error {
 	cmd.Dir = s.app
 	cmd.Env = slices.Concat(environment(places{
 		j.tools.NodeDir, j.shop.path("bin"), j.shop.path("home"), j.shop.path("tmp"), j.store.npmCache(),
-	}), j.browserVars(), j.vars(s))
+	}), j.beside.BuildVars(), j.vars(s))
 	outside := strings.NewReplacer(insideCache, j.store.npmCache(), insideHome, j.shop.path("home"))
 	for _, e := range s.env {
 		cmd.Env = append(cmd.Env, outside.Replace(e))

@@ -15,26 +15,26 @@ func browserPackages() []string { return []string{"puppeteer", "playwright", "pl
 
 // warnOfBrowser says that the browser which a dependency expects will not be there: at run time that is "Could not find
 // Chrome", long after the push. An app with a setting of its own for the place of the browser knows what it does.
-func (p *Plan) warnOfBrowser(repo fs.FS) {
-	if slices.Contains(p.Package.Settings.Packages, Chromium) || p.placesBrowser(repo) {
-		return
+func warnOfBrowser(m PackageJSON, repo fs.FS) []string {
+	if slices.Contains(m.Settings.Packages, Chromium) || placesBrowser(m, repo) {
+		return nil
 	}
-	deps := p.Package.all.texts("dependencies")
+	deps := m.all.texts("dependencies")
 	for _, name := range browserPackages() {
 		if _, ok := deps[name]; ok {
-			p.Warnings = append(p.Warnings, fmt.Sprintf("the browser of %s is not in a machine; "+
-				`"nodeos": {"packages": ["chromium"]} in package.json brings Debian's, as %s`, name, ChromiumProgram))
-			return
+			return []string{fmt.Sprintf("the browser of %s is not in a machine; "+
+				`"nodeos": {"packages": ["chromium"]} in package.json brings Debian's, as %s`, name, ChromiumProgram)}
 		}
 	}
+	return nil
 }
 
 // ChromiumProgram is the browser itself in Debian's package. The one in PATH is a script, and a machine has no shell.
 const ChromiumProgram = "/usr/lib/chromium/chromium"
 
 // placesBrowser reports whether the repository has settings of Puppeteer.
-func (p *Plan) placesBrowser(repo fs.FS) bool {
-	if _, ok := p.Package.all["puppeteer"]; ok {
+func placesBrowser(m PackageJSON, repo fs.FS) bool {
+	if _, ok := m.all["puppeteer"]; ok {
 		return true
 	}
 	entries, err := fs.ReadDir(repo, ".")

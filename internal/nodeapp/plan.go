@@ -61,7 +61,7 @@ func MakePlan(repo fs.FS) (p Plan, err error) {
 	if err := p.planInstall(repo); err != nil {
 		return Plan{}, err
 	}
-	p.warnOfBrowser(repo)
+	p.Warnings = append(p.Warnings, warnOfBrowser(p.Package, repo)...)
 	p.Warnings = append(p.Package.warnings, p.Warnings...)
 	return p, nil
 }

@@ -16,7 +16,7 @@ func irregular() map[string]string {
 		"libsystemd.so.0": "libsystemd0", "libpng16.so.16": "libpng16-16",
 		"libgomp.so.1": "libgomp1", "libcurl.so.4": "libcurl4", "libcurl-gnutls.so.4": "libcurl3-gnutls", "libGL.so.1": "libgl1",
 		"libdbus-1.so.3": "libdbus-1-3", "libusb-1.0.so.0": "libusb-1.0-0", "librsvg-2.so.2": "librsvg2-2", "libsecret-1.so.0": "libsecret-1-0",
-		"libpcsclite.so.1": "libpcsclite1", "libtiff.so.6": "libtiff6", "libmariadb.so.3": "libmariadb3", "libbz2.so.1.0": "libbz2-1.0",
+		"libpcsclite.so.1": "libpcsclite1", "libtiff.so.6": "libtiff6", "libmariadb.so.3": "libmariadb3", "libatspi.so.0": "libatspi2.0-0", "libbz2.so.1.0": "libbz2-1.0",
 	}
 }
 

@@ -37,8 +37,8 @@ func OpenUnpacked(dir string) (*Unpacked, error) {
 // Close closes the folder.
 func (u *Unpacked) Close() error { return u.root.Close() }
 
-// Add unpacks the files of one package: a tar, as `dpkg-deb --fsys-tarfile` prints it. Every name in it is hostile. Bits
-// that give rights, owners and times are dropped; devices are refused.
+// Add unpacks the files of one package: a tar, as `dpkg-deb --fsys-tarfile` prints it. Every name in it is hostile.
+// Bits that give rights, owners and times are dropped; devices are refused.
 func (u *Unpacked) Add(r io.Reader) error {
 	t := tar.NewReader(r)
 	for {

@@ -34,9 +34,9 @@ const (
 	maxString   = 4096 // bytes
 )
 
-// readObject reads a file by its program headers, as the loader does. Package debug/elf reads the section headers, which
-// strip may have removed, says of itself that it is not made for hostile files, and unpacks compressed sections of any
-// size. Here nothing is read but what is named, each string by itself, and every loop has an end.
+// readObject reads a file by its program headers, as the loader does. Package debug/elf reads the section headers,
+// which strip may have removed, says of itself that it is not made for hostile files, and unpacks compressed sections of
+// any size. Here nothing is read but what is named, each string by itself, and every loop has an end.
 func readObject(r io.ReaderAt, machine elf.Machine) (object, error) {
 	f := file{r: r}
 	if err := f.readHeaders(machine); err != nil {
@@ -215,15 +215,15 @@ func (f *file) names(o *object, tags []elf.Dyn64, strings uint64) error {
 
 func split(list string) []string { return strings.Split(list, ":") }
 
-// verneed reads the versions that are wanted of each library: a list of libraries, and in each a list of versions.
-// Each names the next one by its distance, so both are left at a distance of zero, and after maxVersions.
-func (f *file) verneed(addr, strings uint64) ([]version, error) {
+// verneed reads the versions that are wanted of each library: a list of libraries, and in each a list of versions. Each
+// entry names the next one by its distance, so a list ends at a distance of zero, and all of them after maxVersions.
+func (f *file) verneed(addr, strings uint64) (all []version, err error) {
 	at, err := f.offset(addr)
 	if err != nil {
 		return nil, err
 	}
-	var all []version
-	for range maxVersions {
+	left := maxVersions
+	for left > 0 {
 		b, err := f.at(at, 16)
 		if err != nil {
 			return nil, err
@@ -233,34 +233,45 @@ func (f *file) verneed(addr, strings uint64) ([]version, error) {
 		if err != nil {
 			return nil, err
 		}
-		each := at + uint64(le.Uint32(b[8:]))
-		for range le.Uint16(b[2:]) {
-			if len(all) >= maxVersions {
-				return all, nil
-			}
-			aux, err := f.at(each, 16)
-			if err != nil {
-				return nil, err
-			}
-			const weak = 2 // VER_FLG_WEAK
-			name, err := f.text(strings + uint64(le.Uint32(aux[8:])))
-			if err != nil {
-				return nil, err
-			}
-			if le.Uint16(aux[4:])&weak == 0 {
-				all = append(all, version{library, name})
-			}
-			step := le.Uint32(aux[12:])
-			if step == 0 {
-				break
-			}
-			each += uint64(step)
+		count := min(int(le.Uint16(b[2:])), left)
+		left -= count + 1
+		names, err := f.vernaux(at+uint64(le.Uint32(b[8:])), strings, count)
+		if err != nil {
+			return nil, err
+		}
+		for _, n := range names {
+			all = append(all, version{library, n})
 		}
 		step := le.Uint32(b[12:])
 		if step == 0 {
-			return all, nil
+			break
 		}
 		at += uint64(step)
 	}
 	return all, nil
+}
+
+// vernaux reads the names of count versions, but for those without which the object can be loaded.
+func (f *file) vernaux(at, strings uint64, count int) (names []string, err error) {
+	const weak = 2 // VER_FLG_WEAK
+	for range count {
+		b, err := f.at(at, 16)
+		if err != nil {
+			return nil, err
+		}
+		le := binary.LittleEndian
+		if le.Uint16(b[4:])&weak == 0 {
+			name, err := f.text(strings + uint64(le.Uint32(b[8:])))
+			if err != nil {
+				return nil, err
+			}
+			names = append(names, name)
+		}
+		step := le.Uint32(b[12:])
+		if step == 0 {
+			break
+		}
+		at += uint64(step)
+	}
+	return names, nil
 }

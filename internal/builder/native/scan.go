@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
 // Want is something that a compiled file of an app wants of its machine.
@@ -138,7 +140,7 @@ func expand(dir, origin string) (string, bool) {
 			return path.Join(origin, rest), true
 		}
 	}
-	return strings.CutPrefix(path.Clean(dir), "/app/")
+	return strings.CutPrefix(path.Clean(dir), guest.AppDir+"/")
 }
 
 // wants says what each object wants that the app does not bring, with what the app's own libraries want in turn.

@@ -1,4 +1,4 @@
-package builder
+package system
 
 import (
 	"context"
@@ -24,18 +24,18 @@ type lack struct {
 	versions  []string // "GLIBC_2.38 of libc.so.6"
 }
 
-// checkNatives refuses an app that would fail when it loads a compiled file, and warns of files that it may load. wants
-// is of node_modules; what the repository has itself, and what the build has made, is read here.
-func (j *job) checkNatives(ctx context.Context, wants []native.Want) error {
-	own, err := native.Scan(j.shop.path("app"))
+// Check refuses an app that would fail when it loads a compiled file, and warns of files that it may load. wants is of
+// node_modules; app is the folder of what the repository has itself, and of what the build has made.
+func (s *System) Check(ctx context.Context, wants []native.Want, app string) error {
+	own, err := native.Scan(app)
 	if err != nil {
 		return fmt.Errorf("read the compiled files of the app: %w", err)
 	}
 	wants = slices.Concat(wants, own)
-	if err := j.addSystemParts(ctx, wants); err != nil {
+	if err := s.addParts(ctx, wants); err != nil {
 		return err
 	}
-	has, err := j.machineLibraries()
+	has, err := s.libraries()
 	if err != nil {
 		return err
 	}
@@ -53,30 +53,34 @@ func (j *job) checkNatives(ctx context.Context, wants []native.Want) error {
 	if len(loaded)+len(other) == 0 {
 		return nil
 	}
-	return j.judge(ctx, loaded, other)
+	return s.judge(ctx, loaded, other)
 }
 
-// addSystemParts gives an app that names one of the parts of glibc that the base leaves out a layer with them.
-func (j *job) addSystemParts(ctx context.Context, wants []native.Want) error {
+// addParts gives an app that names one of the parts of glibc that the base leaves out a layer with them.
+func (s *System) addParts(ctx context.Context, wants []native.Want) error {
 	named := slices.ContainsFunc(wants, func(w native.Want) bool {
 		return slices.ContainsFunc(w.Needs, func(n string) bool { return slices.Contains(partNames(), n) })
 	})
-	if !named || j.deb.Layer.Digest != "" {
+	if !named || s.has.Layer.Digest != "" {
 		return nil
 	}
-	return j.takePackages(ctx, nil, additionsKey("commit", j.src.Commit, ""), "")
+	parts, err := s.glibcParts(ctx)
+	if err != nil {
+		return err
+	}
+	return s.take(ctx, nil, parts)
 }
 
 // libraries are those that a machine has: the versions of their symbols, by their names; nil: not known.
 type libraries map[string][]string
 
-func (j *job) machineLibraries() (libraries, error) {
-	c, err := base.Read(j.b.cfg.State, j.base)
+func (s *System) libraries() (libraries, error) {
+	c, err := base.Read(s.State, s.Base)
 	if err != nil {
 		return nil, err
 	}
 	has := libraries{}
-	for _, name := range j.deb.Libraries {
+	for _, name := range s.has.Libraries {
 		has[name] = nil
 	}
 	for name, p := range c.Libraries() {
@@ -138,8 +142,8 @@ func (l lack) String() string {
 const mostLacks = 3
 
 // judge refuses for the files that Node loads, if something can be done about them, and warns of all others.
-func (j *job) judge(ctx context.Context, loaded, other []lack) error {
-	known, err := j.b.archive().Known(ctx, j.r)
+func (s *System) judge(ctx context.Context, loaded, other []lack) error {
+	known, err := s.archive().Known(ctx, s.Report)
 	if err != nil && ctx.Err() != nil {
 		return err // without an archive, there is still the name of the library
 	}
@@ -147,7 +151,7 @@ func (j *job) judge(ctx context.Context, loaded, other []lack) error {
 		names := packagesOf(l.libraries, known)
 		switch {
 		case len(names) > 0:
-			return core.Reject(l.String()+", which its machine does not have", "add to package.json: "+j.settingWith(names))
+			return core.Reject(l.String()+", which its machine does not have", "add to package.json: "+s.settingWith(names))
 		case len(l.libraries) > 0:
 			other = append([]lack{l}, other...)
 		default:
@@ -158,14 +162,14 @@ func (j *job) judge(ctx context.Context, loaded, other []lack) error {
 	}
 	for i, l := range other {
 		if i == mostLacks {
-			j.r.Warn("%d more compiled files need what their machine does not have", len(other)-i)
+			s.Report.Warn("%d more compiled files need what their machine does not have", len(other)-i)
 			break
 		}
 		way := "`apt-file search` finds the Debian package of a library, for nodeos.packages in package.json"
 		if names := packagesOf(l.libraries, known); len(names) > 0 {
-			way = "in package.json: " + j.settingWith(names)
+			way = "in package.json: " + s.settingWith(names)
 		}
-		j.r.Warn("%s, which its machine does not have; if the app uses it, %s", l, way)
+		s.Report.Warn("%s, which its machine does not have; if the app uses it, %s", l, way)
 	}
 	return nil
 }
@@ -187,8 +191,8 @@ func packagesOf(libraries []string, known map[string]bool) []string {
 }
 
 // settingWith is the line for package.json that asks for names beside what it asks for already.
-func (j *job) settingWith(names []string) string {
-	all := slices.Concat(j.plan.Package.Settings.Packages, names)
+func (s *System) settingWith(names []string) string {
+	all := slices.Concat(s.Asked, names)
 	slices.Sort(all)
 	list, err := json.Marshal(slices.Compact(all))
 	if err != nil {

@@ -1,0 +1,129 @@
+package system
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/nodeos-dev/gitd/internal/builder/debian"
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/units"
+)
+
+// additions are what a machine has of Debian beside the base.
+type additions struct {
+	Layer     core.Layer     `json:"layer"`
+	Packages  []core.Package `json:"packages"`
+	Libraries []string       `json:"libraries"` // their names
+}
+
+// additionsFormat is part of every key of additions: raise it when another layer is made of the same packages.
+const additionsFormat = 1
+
+// Add makes or finds the layer of the Debian packages that the app asks for. The same commit gets the same versions,
+// as long as its layer is there: what the archive has changes with each security update, and old versions leave it.
+func (s *System) Add(ctx context.Context) error {
+	if len(s.Asked) == 0 {
+		return nil
+	}
+	defer s.Report.Lap("packages")
+	s.Report.Step("Adding packages of Debian")
+	parts, err := s.glibcParts(ctx)
+	if err != nil {
+		return err
+	}
+	if s.use(s.commitKey(parts)) {
+		s.sayPackages("the versions that this commit got before")
+		return nil
+	}
+	debs, err := s.archive().Resolve(ctx, s.Asked, s.Report)
+	if err != nil {
+		return err
+	}
+	return s.take(ctx, debs, parts)
+}
+
+// commitKey names what the commit gets. It fits to one version of the host's glibc.
+func (s *System) commitKey(parts glibcParts) string {
+	return key("commit", s.Commit, strings.Join(s.Asked, " "), parts.of.Version)
+}
+
+// take makes or finds the layer of debs, and remembers it for the commit.
+func (s *System) take(ctx context.Context, debs []debian.Deb, parts glibcParts) error {
+	all := []core.Package{parts.of}
+	for _, d := range debs {
+		all = append(all, d.Package)
+	}
+	slices.SortFunc(all, func(a, b core.Package) int { return strings.Compare(a.Name, b.Name) })
+	list, err := json.Marshal(all)
+	if err != nil {
+		return err
+	}
+	exact := key("exact", string(list))
+	said := "cached"
+	if !s.use(exact) {
+		if err := s.make(ctx, debs, parts); err != nil {
+			return err
+		}
+		said, s.has.Packages = "", all
+	}
+	s.sayPackages(said)
+	return errors.Join(s.keep(exact, s.has), s.keep(s.commitKey(parts), s.has))
+}
+
+// mostSaid is how many packages a push names.
+const mostSaid = 8
+
+func (s *System) sayPackages(how string) {
+	var names []string
+	for _, p := range s.has.Packages {
+		names = append(names, p.Name+" "+p.Version)
+	}
+	if more := len(names) - mostSaid; more > 0 {
+		names = append(names[:mostSaid], fmt.Sprintf("%d more", more))
+	}
+	if how != "" {
+		how = " (" + how + ")"
+	}
+	s.Report.Detail("%s: %s%s", units.Bytes(s.has.Layer.Size), strings.Join(names, ", "), how)
+}
+
+// make fetches, unpacks and packs.
+func (s *System) make(ctx context.Context, debs []debian.Deb, parts glibcParts) error {
+	from, to := filepath.Join(s.Scratch, "debs"), filepath.Join(s.Scratch, "debian")
+	if err := errors.Join(os.Mkdir(from, 0o700), s.Own(from), os.Mkdir(to, 0o700)); err != nil {
+		return err
+	}
+	if len(debs) > 0 {
+		if err := s.archive().Fetch(ctx, debs, from, s.Report); err != nil {
+			return err
+		}
+	}
+	folder, err := debian.OpenUnpacked(to)
+	if err != nil {
+		return err
+	}
+	defer folder.Close()
+	for _, d := range debs {
+		if err := s.unpack(ctx, filepath.Join(from, d.File), folder); err != nil {
+			return fmt.Errorf("unpack %s %s: %w", d.Name, d.Version, err)
+		}
+		if err := os.Remove(filepath.Join(from, d.File)); err != nil {
+			return err
+		}
+	}
+	if err := parts.copyTo(to); err != nil {
+		return err
+	}
+	if s.has.Libraries, err = debian.Libraries(to); err != nil {
+		return err
+	}
+	s.has.Layer, err = s.Layers.StoreSystem(ctx, to, s.Hold)
+	return errors.Join(err, disk.RemoveAll(to))
+}
