@@ -35,8 +35,8 @@ const (
 )
 
 // readObject reads a file by its program headers, as the loader does. Package debug/elf reads the section headers,
-// which strip may have removed, says of itself that it is not made for hostile files, and unpacks compressed sections of
-// any size. Here nothing is read but what is named, each string by itself, and every loop has an end.
+// which strip may have removed, says of itself that it is not made for hostile files, and unpacks compressed sections
+// of any size. Here nothing is read but what is named, each string by itself, and every loop has an end.
 func readObject(r io.ReaderAt, machine elf.Machine) (object, error) {
 	f := file{r: r}
 	if err := f.readHeaders(machine); err != nil {
