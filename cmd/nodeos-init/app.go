@@ -15,9 +15,10 @@ import (
 
 // command is a program to start.
 type command struct {
-	args []string
-	env  []string
-	dir  string
+	args  []string
+	env   []string
+	dir   string
+	input *os.File // nil: none
 }
 
 // process is a started program. Its output ends when every process that holds it has ended.
@@ -73,13 +74,15 @@ func (l *launcher) start(c command, id uint32) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	null, err := os.Open(os.DevNull)
-	if err != nil {
-		return nil, err
+	input := c.input
+	if input == nil {
+		if input, err = os.Open(os.DevNull); err != nil {
+			return nil, err
+		}
+		defer input.Close()
 	}
-	defer null.Close()
 	p := &process{code: watchFirstOpen(c.dir), started: sinceBoot()}
-	files := []uintptr{null.Fd()}
+	files := []uintptr{input.Fd()}
 	for range 2 {
 		r, w, err := os.Pipe()
 		if err != nil {

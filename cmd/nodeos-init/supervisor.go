@@ -63,6 +63,12 @@ type supervisor struct {
 	restart  <-chan time.Time
 	kill     <-chan time.Time
 	stopping bool
+
+	// Of a task; the zero values are those of a server.
+	streams *streams         // nil unless it is attached
+	input   *os.File         // what its processes read; nil: nothing
+	limit   <-chan time.Time // when it has run for too long
+	handed  chan func() bool // what follows when the host has taken a process's output; true: the machine must end
 }
 
 // running is one run of the app.
@@ -80,7 +86,7 @@ func newSupervisor(out *outbox, h host) *supervisor {
 	return &supervisor{
 		out: out, host: h,
 		messages: make(chan guest.Message), stops: make(chan time.Duration),
-		deaths: make(chan death), listening: make(chan *running),
+		deaths: make(chan death), listening: make(chan *running), handed: make(chan func() bool, 1),
 	}
 }
 
@@ -112,6 +118,10 @@ func (s *supervisor) run() error {
 			over = s.startApp()
 		case <-s.kill:
 			s.signal(unix.SIGKILL)
+		case then := <-s.handed:
+			over = then()
+		case <-s.limit:
+			over = s.stop(stopGrace)
 		}
 		if over || err != nil {
 			return err
@@ -131,22 +141,32 @@ func (s *supervisor) message(m guest.Message) (over bool, err error) {
 	case guest.KindStop:
 		return s.stop(time.Duration(m.Stop.GraceMillis) * time.Millisecond), nil
 	case guest.KindStart:
-		if s.begin != nil {
-			s.out.log("a second start was ignored")
-			return false, nil
-		}
-		s.begin, s.steps, s.door.port = m.Start, stepsOf(m.Start), m.Start.Port
-		var warnings []string
-		s.starter, warnings, err = s.host.prepare(m.Start)
-		for _, w := range warnings {
-			s.out.log("%s", w)
-		}
-		if err != nil {
-			return true, err
-		}
-		return s.startApp(), nil
+		return s.start(m.Start)
+	default:
+		s.taskMessage(m)
 	}
 	return false, nil
+}
+
+// start prepares the machine and starts what it is for.
+func (s *supervisor) start(m *guest.Start) (over bool, err error) {
+	if s.begin != nil {
+		s.out.log("a second start was ignored")
+		return false, nil
+	}
+	s.begin, s.steps, s.door.port = m, stepsOf(m), m.Port
+	var warnings []string
+	s.starter, warnings, err = s.host.prepare(m)
+	for _, w := range warnings {
+		s.out.log("%s", w)
+	}
+	if err == nil {
+		err = s.beginTask(m.Task)
+	}
+	if err != nil {
+		return true, err
+	}
+	return s.startApp(), nil
 }
 
 // hello tells a gitd that has just connected what it may have missed.
@@ -188,6 +208,10 @@ func (s *supervisor) goOn() (over bool) {
 		var e *guest.Exited
 		if text, ok := echo(step); ok {
 			e = &guest.Exited{Reason: "exit code 0"}
+			if s.streams != nil {
+				s.handOver(func() { s.streams.send("stdout", []byte(text+"\n")) }, func() bool { return s.after(e, 0) })
+				return false
+			}
 			splitLines(strings.NewReader(text+"\n"), func(l string) { s.out.line("stdout", l) })
 		} else if err := s.startStep(step); err != nil {
 			e = &guest.Exited{Code: 127, Reason: "cannot be started: " + err.Error()}
@@ -220,7 +244,7 @@ func (s *supervisor) advance(e *guest.Exited) bool {
 // startStep starts the program of a step.
 func (s *supervisor) startStep(step guest.Step) error {
 	p, err := s.starter(command{
-		args: step.Args, env: overlay(s.begin.Env, step.Env), dir: filepath.Join(guest.AppDir, step.Dir),
+		args: step.Args, env: overlay(s.begin.Env, step.Env), dir: filepath.Join(guest.AppDir, step.Dir), input: s.input,
 	})
 	if err != nil {
 		return err
@@ -229,15 +253,24 @@ func (s *supervisor) startStep(step guest.Step) error {
 	r := &running{process: p, since: time.Now(), unwatch: cancel, killsSeen: oomKills()}
 	s.app = r
 	for i, stream := range []string{"stdout", "stderr"} {
-		r.output.Go(func() {
-			capture(p.output[i], func(text string) {
-				s.out.line(stream, text)
-				s.noShell.look(text, s.out.log)
-			})
-		})
+		r.output.Go(func() { s.carry(stream, p.output[i]) })
 	}
-	s.watchDoor(ctx, r)
+	if s.begin.Task == nil {
+		s.watchDoor(ctx, r)
+	}
 	return nil
+}
+
+// carry takes one of the outputs of a process to the host.
+func (s *supervisor) carry(stream string, output *os.File) {
+	if s.streams != nil {
+		s.streams.pour(stream, output)
+		return
+	}
+	capture(output, func(text string) {
+		s.out.line(stream, text)
+		s.noShell.look(text, s.out.log)
+	})
 }
 
 // watchDoor tells the host when the app of r can be reached.
@@ -288,19 +321,36 @@ func (s *supervisor) died(d death) (over bool) {
 	if s.stopping || next(s.steps, s.at, d.status == 0) < 0 {
 		s.host.killAll()
 	}
+	if s.streams != nil && !s.stopping {
+		s.handOver(r.output.Wait, func() bool { return s.finished(r, d) }) // a client may be slow
+		return false
+	}
 	waitOutput(&r.output)
+	return s.finished(r, d)
+}
+
+// finished goes on after the end of a process, all of whose output is on its way. over says that the machine must end.
+func (s *supervisor) finished(r *running, d death) (over bool) {
 	memory, _ := parseMemory(slurp("/proc/meminfo"))
 	e := exited(d, oomKills() != r.killsSeen, memory)
+	if s.begin.Task != nil && e.Code == 0 {
+		e.Reason = "exit code 0"
+	}
 	if s.stopping {
 		e.Reason = "stopped on request"
 		if d.status.Signaled() && d.status.Signal() == unix.SIGKILL {
 			e.Reason += ", by SIGKILL: it did not end within the grace period after SIGTERM"
 		}
 	}
+	return s.after(e, time.Since(r.since))
+}
+
+// after goes on after a step that ended with e, after it had run for so long.
+func (s *supervisor) after(e *guest.Exited, ran time.Duration) (over bool) {
 	if s.advance(e) {
 		return s.goOn()
 	}
-	return s.ended(e, time.Since(r.since))
+	return s.ended(e, ran)
 }
 
 // ended reports the app's end, after it has run for so long, and plans its restart. An app that has never listened is

@@ -28,7 +28,8 @@ type MachineSpec struct {
 	Args     []string          // argv of the app, expanded; empty: Steps has them
 	Steps    []Process         // for a start that is more than one command in the app's folder
 	Env      map[string]string // complete environment, PORT included
-	Port     int               // where the app must listen in the guest
+	Port     int               // where the app must listen in the guest; 0 for a task, which nobody connects to
+	Task     *Task             // nil: it is a server
 	Share
 }
 
@@ -53,8 +54,10 @@ const (
 	EventBooted    EventKind = "booted"    // init runs and has its disks (Detail: the kernel and the time so far; Boot)
 	EventListening EventKind = "listening" // the app accepts connections (Detail: where, if not on its port; Boot)
 	EventMisplaced EventKind = "misplaced" // the app has settled where the host cannot reach it (Detail: the address)
-	EventExited    EventKind = "exited"    // the app's process ended (Detail says how)
+	EventExited    EventKind = "exited"    // the app's process ended (Detail says how; Code, Signal)
 	EventLog       EventKind = "log"       // one line of output (Stream, Line)
+	EventOutput    EventKind = "output"    // bytes that an attached task has written (Stream, Data)
+	EventRoom      EventKind = "room"      // an attached task takes more bytes of input (Bytes)
 	EventStats     EventKind = "stats"     // what the machine uses, every few seconds (Stats)
 	EventUnseen    EventKind = "unseen"    // whether the machine runs is not known from now on (Detail says why)
 	EventSeen      EventKind = "seen"      // the opposite of EventUnseen: it runs
@@ -73,7 +76,12 @@ type Event struct {
 	Boot   *BootTimes // of EventBooted and EventListening; nil: not known
 	Stats  *Stats     // of EventStats
 
-	OutOfMemory bool // of EventExited: the machine's memory was used up
+	OutOfMemory bool   // of EventExited: the machine's memory was used up
+	Code        int    // of EventExited: the exit code; -1: it was ended by Signal
+	Signal      string // "SIGKILL"
+
+	Data  []byte // of EventOutput; it belongs to the watch
+	Bytes int    // of EventRoom
 }
 
 // BootTimes says where the time of one boot went, from the call of Boot to

@@ -140,6 +140,16 @@ func (m Message) complete() bool {
 		return m.Beat != nil
 	case KindStats:
 		return m.Stats != nil
+	case KindInput:
+		return m.Input != nil
+	case KindOutput:
+		return m.Output != nil
+	case KindRoom:
+		return m.Room != nil
+	case KindSignal:
+		return m.Signal != nil
+	case KindResize:
+		return m.Resize != nil
 	}
 	return true
 }

@@ -48,7 +48,14 @@ const (
 	KindStop  Kind = "stop"  // end the app, then power off
 	KindTime  Kind = "time"  // the host's clock: the guest's is wrong
 	KindAck   Kind = "ack"   // lines up to this one have arrived
+
+	KindInput  Kind = "input"  // bytes for the standard input of an attached task
+	KindSignal Kind = "signal" // for a task's processes
+	KindResize Kind = "resize" // its terminal has another size
 )
+
+// KindRoom goes both ways: who receives the bytes of an attached task has room for so many more.
+const KindRoom Kind = "room"
 
 // Guest → host.
 const (
@@ -60,6 +67,7 @@ const (
 	KindBeat      Kind = "beat"      // init is alive; every BeatPeriod
 	KindStats     Kind = "stats"     // what the machine uses; every StatsPeriod and after hello
 	KindFailed    Kind = "failed"    // init cannot go on; it powers off
+	KindOutput    Kind = "output"    // bytes that an attached task has written
 )
 
 // Message is one line on the channel. Of the pointers, only the one that
@@ -79,6 +87,11 @@ type Message struct {
 	Beat      *Clock     `json:"beat,omitempty"`
 	Stats     *Stats     `json:"stats,omitempty"`
 	Failed    string     `json:"failed,omitempty"`
+	Input     *Input     `json:"input,omitempty"`
+	Output    *Output    `json:"output,omitempty"`
+	Room      *Room      `json:"room,omitempty"`
+	Signal    *Signal    `json:"signal,omitempty"`
+	Resize    *Size      `json:"resize,omitempty"`
 }
 
 // Start is everything the guest must know; nothing else reaches it. Env may
@@ -94,6 +107,7 @@ type Start struct {
 	// Steps are set instead of Args where the start is more than one command in AppDir. The first is run, and then
 	// those that it leads to; the app has ended when there is no next one.
 	Steps []Step `json:"steps,omitempty"`
+	Task  *Task  `json:"task,omitempty"` // nil: a server
 }
 
 // Step is one command of a start.

@@ -115,6 +115,9 @@ func startMessage(spec core.MachineSpec) (*guest.Start, error) {
 			Name: p.Name, Args: p.Args, Env: environ(p.Env), Dir: p.Dir, OK: p.OK, Fail: p.Fail,
 		})
 	}
+	if t := spec.Task; t != nil {
+		s.Task = &guest.Task{Attached: t.Attached, Terminal: (*guest.Size)(t.Terminal), LimitMillis: t.Limit.Milliseconds()}
+	}
 	// The network is added to the message later, and is small.
 	if _, err := guest.Encode(guest.Message{Kind: guest.KindStart, Start: s}); err != nil {
 		return nil, fmt.Errorf("boot machine %s: arguments and config: %w", spec.ID, err)
@@ -140,7 +143,7 @@ func checkSpec(spec core.MachineSpec) error {
 		return fmt.Errorf("%s of memory and %d CPUs are not enough", units.Bytes(int64(spec.MemoryMiB)<<20), spec.CPUs)
 	case len(spec.Disks) == 0 || len(spec.Disks) > guest.MaxDisks:
 		return fmt.Errorf("%d disks; there must be 1 to %d", len(spec.Disks), guest.MaxDisks)
-	case spec.Port <= 0 || spec.Port > 65535:
+	case spec.Port < 0 || spec.Port > 65535 || spec.Port == 0 && spec.Task == nil:
 		return fmt.Errorf("port %d is none", spec.Port)
 	}
 	paths := []string{spec.Kernel}

@@ -30,7 +30,14 @@ func (m *machine) message(msg guest.Message) {
 			m.event(core.Event{Kind: core.EventMisplaced, Detail: where})
 		}
 	case guest.KindExited:
-		m.event(core.Event{Kind: core.EventExited, Detail: msg.Exited.Reason, OutOfMemory: msg.Exited.OutOfMemory})
+		m.event(core.Event{
+			Kind: core.EventExited, Detail: msg.Exited.Reason, OutOfMemory: msg.Exited.OutOfMemory,
+			Code: msg.Exited.Code, Signal: cut(msg.Exited.Signal),
+		})
+	case guest.KindOutput:
+		m.event(core.Event{Kind: core.EventOutput, Stream: streamOf(msg.Output.Stream), Data: msg.Output.Data})
+	case guest.KindRoom:
+		m.event(core.Event{Kind: core.EventRoom, Bytes: msg.Room.Bytes})
 	case guest.KindLog:
 		m.line(*msg.Log)
 	case guest.KindBeat:
@@ -99,10 +106,7 @@ func (m *machine) line(l guest.Log) {
 	if l.Seq > 0 && (m.greeting || m.acks.has(l.Seq)) {
 		return
 	}
-	stream := l.Stream
-	if stream != "stdout" && stream != "stderr" {
-		stream = "init"
-	}
+	stream := streamOf(l.Stream)
 	if l.Dropped > 0 {
 		m.event(core.Event{Kind: core.EventLog, Stream: "init", Line: fmt.Sprintf("%d lines of output were lost: more was written than could be kept", l.Dropped)})
 	}
@@ -114,6 +118,14 @@ func (m *machine) line(l guest.Log) {
 	}
 	m.event(core.Event{Kind: core.EventLog, Time: at, Stream: stream, Line: l.Line})
 	m.acks.saw(l.Seq)
+}
+
+// streamOf is the name of a stream that a guest sends.
+func streamOf(name string) string {
+	if name != "stdout" && name != "stderr" {
+		return "init"
+	}
+	return name
 }
 
 func (m *machine) tellTime() {

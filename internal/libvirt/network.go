@@ -19,6 +19,9 @@ type userNetwork struct {
 // newUserNetwork finds a free port on the host. Another process may take it
 // before QEMU does: see isPortClash.
 func newUserNetwork(guestPort int) (userNetwork, error) {
+	if guestPort == 0 {
+		return userNetwork{}, nil // nobody connects to the machine
+	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return userNetwork{}, fmt.Errorf("find a free port: %w", err)
@@ -30,6 +33,9 @@ func newUserNetwork(guestPort int) (userNetwork, error) {
 // netdev returns the value of QEMU's -netdev. IPv6 is off: it would be a second way to the host's loopback, and on most
 // hosts it leads nowhere else.
 func (n userNetwork) netdev() string {
+	if n.guestPort == 0 {
+		return "user,id=n0,ipv6=off"
+	}
 	return fmt.Sprintf("user,id=n0,ipv6=off,hostfwd=tcp:127.0.0.1:%d-:%d", n.hostPort, n.guestPort)
 }
 
@@ -44,6 +50,9 @@ func (n userNetwork) guest() guest.Network {
 }
 
 func (n userNetwork) addr() string {
+	if n.hostPort == 0 {
+		return ""
+	}
 	return net.JoinHostPort("127.0.0.1", strconv.Itoa(n.hostPort))
 }
 
