@@ -44,13 +44,15 @@ var mayImport = map[string][]string{
 		"internal/progress", "internal/units"},
 	"internal/fleet": {"internal/audit", "internal/background", "internal/core", "internal/disk", "internal/guest",
 		"internal/image", "internal/latch", "internal/progress", "internal/units"},
+	"internal/oneoff": {"internal/audit", "internal/background", "internal/core", "internal/fleet", "internal/guest",
+		"internal/image", "internal/latch", "internal/progress", "internal/units"},
 	"internal/deploy": {"internal/audit", "internal/background", "internal/core", "internal/disk", "internal/fleet",
-		"internal/image", "internal/progress", "internal/units"},
+		"internal/image", "internal/oneoff", "internal/progress", "internal/units"},
 	"internal/apps": {"internal/audit", "internal/core", "internal/deploy", "internal/disk", "internal/fleet",
-		"internal/progress", "internal/units"},
+		"internal/oneoff", "internal/progress", "internal/units"},
 	"internal/usage": {"internal/core", "internal/disk", "internal/image"},
 	"internal/engine": {"internal/apps", "internal/audit", "internal/background", "internal/core", "internal/deploy",
-		"internal/fleet", "internal/image", "internal/usage"},
+		"internal/fleet", "internal/image", "internal/oneoff", "internal/usage"},
 	"internal/coretest": {},
 	// The trades: they know the core's values and never each other, but the builder what it builds from and on.
 	"internal/nodeapp": {"internal/core", "internal/guest", "internal/progress", "internal/units"},
@@ -111,7 +113,7 @@ func TestImports(t *testing.T) {
 // standardOnly are the packages that depend on nothing that can break or need an update, but packages of ours.
 var standardOnly = []string{
 	"internal/guest", "internal/units", "internal/latch", "internal/background", "internal/core", "internal/progress",
-	"internal/disk", "internal/audit", "internal/image", "internal/fleet", "internal/deploy", "internal/apps",
+	"internal/disk", "internal/audit", "internal/image", "internal/fleet", "internal/oneoff", "internal/deploy", "internal/apps",
 	"internal/usage", "internal/engine",
 }
 

@@ -128,7 +128,8 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 		Router: d.front, Repos: d.repos, Output: d.logs, BuildLogs: d.builds,
 		Labels: label.New(state, d.ledger, slogger), Log: slogger, Observe: observe,
 		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Capacity: capacity, Limits: o.limits(),
-		Keep: o.keep, Builds: o.parallel,
+		OneOff: engine.OneOff{Run: o.runLimit, Release: o.releaseLimit, Follow: build.Follow},
+		Keep:   o.keep, Builds: o.parallel,
 	})
 	return d, d.doors(o, stop)
 }

@@ -22,29 +22,31 @@ import (
 
 // options are the flags of `gitd serve`.
 type options struct {
-	state      string
-	ssh, http  string
-	libvirt    string
-	accel      string
-	domain     string
-	registry   string
-	kernel     string
-	stock      string
-	init       string
-	people     peopleOptions
-	noSandbox  bool
-	lockfile   bool // dependencies without a lockfile are refused
-	memory     int
-	bootLimit  time.Duration
-	drainLimit time.Duration
-	keep       int
-	holdLimit  time.Duration
-	parallel   int // how many builds run side by side
-	stopGrace  time.Duration
-	onStop     string
-	buildLimit time.Duration
-	logLevel   string
-	flags      *pflag.FlagSet // that these came from
+	state        string
+	ssh, http    string
+	libvirt      string
+	accel        string
+	domain       string
+	registry     string
+	kernel       string
+	stock        string
+	init         string
+	people       peopleOptions
+	noSandbox    bool
+	lockfile     bool // dependencies without a lockfile are refused
+	memory       int
+	bootLimit    time.Duration
+	drainLimit   time.Duration
+	keep         int
+	holdLimit    time.Duration
+	parallel     int // how many builds run side by side
+	stopGrace    time.Duration
+	onStop       string
+	buildLimit   time.Duration
+	runLimit     time.Duration // for a command in a one-off machine
+	releaseLimit time.Duration
+	logLevel     string
+	flags        *pflag.FlagSet // that these came from
 }
 
 func (h *host) serve() *cobra.Command {
@@ -77,6 +79,8 @@ func (o *options) serveFlags(f *pflag.FlagSet) {
 	f.DurationVar(&o.bootLimit, "boot-timeout", 60*time.Second, "for a machine to boot, and then for its app to give a first good answer")
 	f.DurationVar(&o.drainLimit, "drain-timeout", 30*time.Second, "for requests that still run on a replaced machine")
 	f.DurationVar(&o.holdLimit, "hold-timeout", 30*time.Second, "for requests that wait while an app with a volume is replaced")
+	f.DurationVar(&o.releaseLimit, "release-timeout", 15*time.Minute, "for the release command of a Procfile")
+	f.DurationVar(&o.runLimit, "run-timeout", 24*time.Hour, "for a command of `run` or of a schedule that says no other limit")
 	f.IntVar(&o.parallel, "builds", 0, "builds that run side by side; 0: as many as there are cores")
 	f.IntVar(&o.keep, "keep", 5, "images of each app that are kept for rollbacks; the live one and the one before always are")
 	f.DurationVar(&o.stopGrace, "stop-grace", 10*time.Second, "between SIGTERM and SIGKILL for an app")

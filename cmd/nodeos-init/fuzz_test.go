@@ -54,6 +54,11 @@ func FuzzHost(f *testing.F) {
 			{Args: []string{"echo", "a\nb"}, OK: 1, Fail: 0}, {Args: []string{"x"}, Env: []string{"PATH="}, Dir: "../..", OK: 2, Fail: 2},
 			{Args: nil, OK: -1, Fail: 1 << 40},
 		}}},
+		{Kind: guest.KindStart, Start: &guest.Start{Env: []string{"PATH=/bin"}, Task: &guest.Task{Attached: true, LimitMillis: -1}, Steps: []guest.Step{
+			{Args: []string{"echo", "a"}, OK: 1, Fail: 1}, {Args: []string{"x"}, OK: 2, Fail: 2},
+		}}},
+		{Kind: guest.KindInput, Input: &guest.Input{Data: make([]byte, guest.DataRoom), EOF: true}},
+		{Kind: guest.KindRoom, Room: &guest.Room{Bytes: -1 << 62}}, {Kind: guest.KindSignal, Signal: &guest.Signal{Number: 1 << 40}},
 		{Kind: guest.KindBooted, Booted: &guest.Booted{}}, {Kind: "weather"},
 	} {
 		b, err := guest.Encode(m)

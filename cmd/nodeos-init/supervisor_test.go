@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"net"
 	"os"
@@ -24,6 +25,7 @@ type stage struct {
 	started chan *process
 	asked   []command // what was to be started; read it when nothing is started
 	over    chan error
+	says    string // what the app writes to stdout; "": words
 }
 
 // noSuchPID is larger than any number that Linux gives to a process, so that signals to its group reach nobody.
@@ -53,15 +55,15 @@ func (st *stage) prepare(*guest.Start) (starter, []string, error) {
 			return nil, st.fail
 		}
 		p := &process{pid: noSuchPID, code: &firstOpen{}}
-		for range 2 {
+		for _, text := range []string{cmp.Or(st.says, "words\n"), "words\n"} {
 			r, w, err := os.Pipe()
 			if err != nil {
 				return nil, err
 			}
-			if _, err := w.WriteString("words\n"); err != nil {
-				return nil, err
-			}
-			w.Close()
+			go func() {
+				w.WriteString(text)
+				w.Close()
+			}()
 			p.output = append(p.output, r)
 		}
 		st.started <- p

@@ -17,6 +17,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/oneoff"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
@@ -26,6 +27,7 @@ type Config struct {
 	Ledger    Ledger
 	Deployer  *deploy.Deployer
 	Fleet     *fleet.Fleet
+	OneOffs   *oneoff.Machines
 	Names     Names
 	Repos     Files
 	Output    Files

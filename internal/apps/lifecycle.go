@@ -114,6 +114,7 @@ func (s *Apps) DiscardApp(ctx context.Context, by core.Actor, app string) (gone 
 
 // forget has everything that keeps app in memory know that it is gone.
 func (s *Apps) forget(ctx context.Context, by core.Actor, app string) {
+	s.cfg.OneOffs.End(app, "", app+" does not exist any more") // those that began meanwhile
 	s.cfg.Fleet.Forget(app)
 	s.cfg.Deployer.Forget(app)
 	s.cfg.Trail.Note(ctx, app, by.Name, "app.destroy", "")
@@ -131,6 +132,10 @@ func (s *Apps) destroy(ctx context.Context, by core.Actor, t *deploy.Turn) error
 	app := t.App.Name
 	t.Report.Step("Stopping %s", app)
 	if err := s.cfg.Fleet.Halt(ctx, app, "it is being destroyed"); err != nil {
+		return err
+	}
+	s.cfg.OneOffs.End(app, "", app+" is being destroyed by "+by.Name)
+	if err := s.cfg.OneOffs.Gone(ctx, app); err != nil {
 		return err
 	}
 	err := s.cfg.Fleet.Drained(ctx, app, func() { t.Report.Detail("waiting for a machine that was replaced to stop") })
@@ -185,6 +190,7 @@ func (s *Apps) RenameApp(_ context.Context, by core.Actor, from, to string) erro
 		s.cfg.Trail.Note(ctx, to, by.Name, "app.rename", "from "+from)
 		s.cfg.Deployer.Rename(from, to)
 		s.cfg.Fleet.Rename(from, to)
+		s.cfg.OneOffs.Rename(from, to)
 		return errors.Join(s.serveNames(ctx, to), s.moveFiles(ctx, from, to))
 	})
 }

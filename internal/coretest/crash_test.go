@@ -99,6 +99,10 @@ func (m *mortal) Stop(ctx context.Context, id string, grace time.Duration) error
 	return m.change("stop", func() error { return m.driver.Stop(ctx, id, grace) })
 }
 
+func (m *mortal) Tell(ctx context.Context, id string, t core.Tell) error {
+	return m.driver.Tell(ctx, id, t)
+}
+
 func (m *mortal) List(ctx context.Context) ([]core.Machine, error) { return m.driver.List(ctx) }
 
 // TestDeathAtEveryChange kills gitd before each change that a second push makes to the ledger or to the machines, which

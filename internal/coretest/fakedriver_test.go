@@ -35,6 +35,10 @@ func TestFakeDriver(t *testing.T) {
 		m.watch(core.Event{Kind: core.EventExited, Detail: "exit code 3"})
 		d.Stop(context.Background(), m.ID, 0) //nolint:errcheck // it cannot fail
 	}
+	d.task = func(m *fakeMachine) {
+		m.watch(core.Event{Kind: core.EventBooted, Boot: &core.BootTimes{Kernel: time.Second}})
+		d.cat(m, 4)
+	}
 	var n atomic.Int32
 	drivertest.Run(t, func(*testing.T) fleet.Driver { return d }, func(*testing.T) core.MachineSpec {
 		return core.MachineSpec{

@@ -64,6 +64,7 @@ func newWorld(t *testing.T) *world {
 	}
 	w.builds = applog.OpenBuilds(w.state.BuildLog)
 	w.driver = &fakeDriver{machines: map[string]*fakeMachine{}, app: healthy}
+	w.driver.task = w.driver.runs
 	w.build, w.keep, w.swept = w.goodBuild, 5, make(chan struct{}, 1000)
 	w.open()
 	return w
@@ -104,6 +105,7 @@ func (w *world) openWith(change func(c *engine.Config)) {
 		URL:      func(app string) string { return "http://" + app + ".localhost/" },
 		Defaults: core.Resources{MemoryMiB: 128, CPUs: 1},
 		Limits:   fleet.Limits{Boot: 5 * time.Second, Drain: time.Second, Hold: 3 * time.Second, Grace: time.Second},
+		OneOff:   engine.OneOff{Run: time.Minute, Release: 2 * time.Second, Follow: follow},
 		Builds:   w.limit,
 	}
 	change(&cfg)
@@ -372,6 +374,7 @@ type fakeDriver struct {
 	mu       sync.Mutex
 	machines map[string]*fakeMachine
 	app      func(m *fakeMachine) // what a machine does after its boot
+	task     func(m *fakeMachine) // the same of a machine with a task
 	adopted  func(m *fakeMachine) // what a machine does when it is adopted; nil: nothing
 	specs    []core.MachineSpec
 	bootErr  error
@@ -383,6 +386,7 @@ type fakeMachine struct {
 	watch  core.Watch
 	server *httptest.Server
 	status int
+	told   chan core.Tell // to a task
 }
 
 // healthy makes a machine listen at once. It answers with its release.
@@ -392,7 +396,7 @@ func (d *fakeDriver) Boot(_ context.Context, s core.MachineSpec, w core.Watch) (
 	if d.bootErr != nil {
 		return core.Machine{}, d.bootErr
 	}
-	m := &fakeMachine{spec: s, watch: w, status: 200}
+	m := &fakeMachine{spec: s, watch: w, status: 200, told: make(chan core.Tell, 1000)}
 	m.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.WriteHeader(m.status)
 		fmt.Fprintf(rw, "v%d%s", s.Release, s.Env["SAYS"])
@@ -402,9 +406,24 @@ func (d *fakeDriver) Boot(_ context.Context, s core.MachineSpec, w core.Watch) (
 	d.machines[s.ID] = m
 	d.specs = append(d.specs, s)
 	app := d.app
+	if s.Task != nil {
+		app = d.task
+	}
 	d.mu.Unlock()
 	go app(m)
 	return m.Machine, nil
+}
+
+func (d *fakeDriver) Tell(_ context.Context, id string, t core.Tell) error {
+	d.mu.Lock()
+	m, ok := d.machines[id]
+	d.mu.Unlock()
+	if !ok {
+		return core.ErrNotFound
+	}
+	t.Input = bytes.Clone(t.Input)
+	m.told <- t
+	return nil
 }
 
 func (d *fakeDriver) Adopt(_ context.Context, id string, w core.Watch) (core.Machine, error) {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/nodeos-dev/gitd/internal/audit"
 	"github.com/nodeos-dev/gitd/internal/background"
@@ -22,6 +23,7 @@ type Config struct {
 	Builder   Builder
 	Images    Images
 	Fleet     *fleet.Fleet
+	Tasks     Tasks
 	Repos     Repos
 	BuildLogs BuildLogs
 	Shelf     *image.Shelf
@@ -34,6 +36,8 @@ type Config struct {
 	Label  func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
 	URL    func(app string) string               // where people find an app
 	Builds int                                   // how many run side by side; 0: as many as there are cores
+
+	ReleaseLimit time.Duration // for a release command; 0: that of all one-off machines
 }
 
 // Deployer takes releases from a push or a command to live or to failed. Nothing else moves the state of a release up

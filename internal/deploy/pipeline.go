@@ -41,10 +41,15 @@ func (d *deployment) bringUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	sound := d.verify(ctx)
+	if !spec.Exclusive() {
+		if err := d.prepare(ctx, false, sound); err != nil {
+			return err
+		}
+	}
 	if err := d.step(ctx, core.Booting); err != nil {
 		return err
 	}
-	sound := d.verify(ctx)
 	if spec.Exclusive() {
 		return d.replace(ctx, spec, sound)
 	}
@@ -201,7 +206,10 @@ func (d *deployment) replace(ctx context.Context, spec core.MachineSpec, sound f
 	if err := d.cfg.Fleet.StopFirst(ctx, d.app.Name, d.report); err != nil {
 		return err
 	}
-	if err = d.bootAndGoLive(ctx, spec, sound); err != nil && d.app.Live > 0 && !d.app.Stopped && ctx.Err() == nil {
+	if err = d.prepare(ctx, true, sound); err == nil {
+		err = d.bootAndGoLive(ctx, spec, sound)
+	}
+	if err != nil && d.app.Live > 0 && !d.app.Stopped && ctx.Err() == nil {
 		d.cfg.Fleet.Restore(ctx, d.app.Name, d.app.Live, d.report)
 	}
 	return err

@@ -7,6 +7,7 @@ package engine
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/nodeos-dev/gitd/internal/apps"
 	"github.com/nodeos-dev/gitd/internal/audit"
@@ -15,6 +16,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/fleet"
 	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/oneoff"
 	"github.com/nodeos-dev/gitd/internal/usage"
 )
 
@@ -86,8 +88,17 @@ type Config struct {
 	Defaults core.Resources          // for releases that ask for none
 	Capacity core.Resources          // of the host that machines run on; zero fields are not known
 	Limits   fleet.Limits
+	OneOff   OneOff
 	Keep     int // how many images that were live are kept of each app; the live one and the one before it always are
 	Builds   int // how many run side by side, of all apps; 0: as many as there are cores
+}
+
+// OneOff is what one-off machines work with beside the rest.
+type OneOff struct {
+	Run     time.Duration // for a command for which nobody has set another limit
+	Release time.Duration // for a release command
+	// Follow finds out what the words of a person run in the image of rel.
+	Follow func(ctx context.Context, rel core.Release, words []string) ([]core.StartStep, error)
 }
 
 // Engine is the core of a running gitd. Everything that is done to apps is done through its rooms.
@@ -98,6 +109,8 @@ type Engine struct {
 	*fleet.Fleet
 	*image.Collector
 	usage.Meter
+
+	OneOffs *oneoff.Machines
 
 	labels Labels
 	work   *background.Work
@@ -117,13 +130,18 @@ func New(cfg Config) *Engine {
 		Host: func(app string) string { return app + "." + cfg.Domain }, Defaults: cfg.Defaults, Capacity: cfg.Capacity,
 		Limits: cfg.Limits,
 	})
+	e.OneOffs = oneoff.New(oneoff.Config{
+		Ledger: cfg.Ledger, Fleet: e.Fleet, Driver: cfg.Driver, Output: cfg.Output, Shelf: shelf, Trail: trail, Work: e.work,
+		Log: cfg.Log, Follow: cfg.OneOff.Follow, Boot: cfg.Limits.Boot, Grace: cfg.Limits.Grace, Limit: cfg.OneOff.Run,
+	})
 	e.Deployer = deploy.New(deploy.Config{
 		State: cfg.State, Ledger: cfg.Ledger, Builder: cfg.Builder, Images: cfg.Images, Fleet: e.Fleet, Repos: cfg.Repos,
 		BuildLogs: cfg.BuildLogs, Shelf: shelf, Collector: e.Collector, Trail: trail, Work: e.work, Log: cfg.Log,
-		Observe: cfg.Observe, Label: cfg.Labels.Write, URL: cfg.URL, Builds: cfg.Builds,
+		Observe: cfg.Observe, Label: cfg.Labels.Write, URL: cfg.URL, Builds: cfg.Builds, Tasks: e.OneOffs,
+		ReleaseLimit: cfg.OneOff.Release,
 	})
 	changes := apps.Config{
-		State: cfg.State, Ledger: cfg.Ledger, Deployer: e.Deployer, Fleet: e.Fleet, Names: cfg.Router, Repos: cfg.Repos,
+		State: cfg.State, Ledger: cfg.Ledger, Deployer: e.Deployer, Fleet: e.Fleet, OneOffs: e.OneOffs, Names: cfg.Router, Repos: cfg.Repos,
 		Output: cfg.Output, BuildLogs: cfg.BuildLogs, Trail: trail, Log: cfg.Log, Label: cfg.Labels.Write,
 		URL: cfg.URL, Domain: cfg.Domain, Capacity: cfg.Capacity,
 	}

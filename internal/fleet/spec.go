@@ -22,32 +22,45 @@ func (f *Fleet) Spec(ctx context.Context, rel core.Release) (core.MachineSpec, e
 }
 
 func (b booter) spec(ctx context.Context, rel core.Release) (core.MachineSpec, error) {
+	if !rel.Manifest.Serves() {
+		return core.MachineSpec{}, core.Reject("the app has no web process", `add a line "web: node server.js" to its Procfile`)
+	}
+	s, fixed, err := b.bare(ctx, rel)
+	if err != nil {
+		return s, err
+	}
+	if err := s.SetStart(rel.Manifest, fixed); err != nil {
+		return core.MachineSpec{}, err
+	}
+	return s, b.attach(ctx, &s)
+}
+
+// bare says how to boot a machine with the image, the environment and the share of rel. It lacks what the machine is to
+// start, and volumes. fixed reports the variables that a start command does not change.
+func (b booter) bare(ctx context.Context, rel core.Release) (s core.MachineSpec, fixed func(name string) bool, err error) {
 	m, state := rel.Manifest, b.cfg.State
 	if err := image.Check(state, m); err != nil {
-		return core.MachineSpec{}, &core.Rejection{
+		return s, nil, &core.Rejection{
 			Reason: fmt.Sprintf("the image of v%d is not complete: %v", rel.Version, err), Hint: image.BuildAgain(rel), Err: err,
 		}
 	}
-	if !m.Serves() {
-		return core.MachineSpec{}, core.Reject("the app has no web process", `add a line "web: node server.js" to its Procfile`)
-	}
 	id, err := machineID(rel)
 	if err != nil {
-		return core.MachineSpec{}, err
+		return s, nil, err
 	}
-	env, fixed, err := b.environment(ctx, rel)
+	env, own, err := b.environment(ctx, rel)
 	if err != nil {
-		return core.MachineSpec{}, err
+		return s, nil, err
 	}
 	set, err := b.cfg.Ledger.Resources(ctx, rel.App)
 	if err != nil {
-		return core.MachineSpec{}, err
+		return s, nil, err
 	}
 	a, err := b.cfg.Ledger.App(ctx, rel.App)
 	if err != nil {
-		return core.MachineSpec{}, err
+		return s, nil, err
 	}
-	s := core.MachineSpec{
+	s = core.MachineSpec{
 		ID: id, App: rel.App, Release: rel.Version, Kernel: state.Kernel(m.Base), Hostname: rel.App,
 		Env: env, Port: portOf(rel),
 		Share: core.ShareOf(set, a, m, b.cfg.Defaults),
@@ -55,9 +68,6 @@ func (b booter) spec(ctx context.Context, rel core.Release) (core.MachineSpec, e
 			{Serial: guest.DiskBase, Path: state.Root(m.Base)},
 			{Serial: guest.DiskApp, Path: state.Layer(m.App.Digest)},
 		},
-	}
-	if err := s.SetStart(m, func(name string) bool { _, ok := fixed[name]; return ok }); err != nil {
-		return core.MachineSpec{}, err
 	}
 	if m.Deps.Digest != "" {
 		s.Disks = append(s.Disks, core.Disk{Serial: guest.DiskDeps, Path: state.Layer(m.Deps.Digest)})
@@ -68,7 +78,7 @@ func (b booter) spec(ctx context.Context, rel core.Release) (core.MachineSpec, e
 	if initrd := state.Initrd(m.Base); exists(initrd) {
 		s.Initrd = initrd
 	}
-	return s, b.attach(ctx, &s)
+	return s, func(name string) bool { _, ok := own[name]; return ok }, nil
 }
 
 // attach gives a machine the volumes of its app.

@@ -36,6 +36,12 @@ func samples() []Message {
 		{Kind: KindBeat, Beat: &Clock{UnixNano: 8}},
 		{Kind: KindListening, Listening: &Listening{StartMillis: 1, CodeMillis: 2, ListenMillis: 3}},
 		{Kind: KindStats, Stats: &Stats{MemoryTotal: 1 << 27, Load: 0.5, OpenFiles: 20}},
+		{Kind: KindStart, Start: &Start{Args: []string{"node"}, Task: &Task{Attached: true, Terminal: &Size{80, 24}, LimitMillis: 5}}},
+		{Kind: KindInput, Input: &Input{Data: []byte("\x00\xff\n"), EOF: true}},
+		{Kind: KindOutput, Output: &Output{Stream: "stderr", Data: bytes.Repeat([]byte{0xff}, MaxData)}},
+		{Kind: KindRoom, Room: &Room{Bytes: DataRoom}},
+		{Kind: KindSignal, Signal: &Signal{Number: 2}},
+		{Kind: KindResize, Resize: &Size{Columns: 80, Rows: 24}},
 	}
 }
 
@@ -83,6 +89,7 @@ func TestReaderSkips(t *testing.T) {
 		{"exited without its part", `{"v":1,"kind":"exited"}` + "\n", 1},
 		{"log without its part", `{"v":1,"kind":"log"}` + "\n", 1},
 		{"time, ack, beat and stats without theirs", `{"v":1,"kind":"time"}` + "\n" + `{"v":1,"kind":"ack"}` + "\n" + `{"v":1,"kind":"beat"}` + "\n" + `{"v":1,"kind":"stats"}` + "\n", 4},
+		{"input, output, room, signal and resize without theirs", `{"v":1,"kind":"input"}` + "\n" + `{"v":1,"kind":"output"}` + "\n" + `{"v":1,"kind":"room"}` + "\n" + `{"v":1,"kind":"signal"}` + "\n" + `{"v":1,"kind":"resize"}` + "\n", 5},
 		{"binary", "\x00\xff\xfe\n", 1},
 		{"a line that is too long", strings.Repeat("x", MaxMessage) + "\n", 1},
 		{"a message that is too long", `{"v":1,"kind":"failed","failed":"` + strings.Repeat("x", MaxMessage) + `"}` + "\n", 1},

@@ -27,6 +27,7 @@ const (
 	Serve = "serve" // listen on PORT, answer every request with 200 and Greeting
 	Exit  = "exit"  // write LastWords to stderr and exit with code 3, without listening
 	Eat   = "eat"   // take memory until there is none, without listening
+	Cat   = "cat"   // write LastWords to stderr, copy standard input to standard output, and exit with code 4
 )
 
 // What the program in the machine says.
@@ -48,6 +49,8 @@ func Run(t *testing.T, open func(t *testing.T) fleet.Driver, spec func(t *testin
 		"Unknown":      (*suite).unknown,
 		"StopAtOnce":   (*suite).stopAtOnce,
 		"TwoAtOnce":    (*suite).twoAtOnce,
+		"Task":         (*suite).task,
+		"TaskSignal":   (*suite).taskSignal,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{T: t, open: open, spec: spec}

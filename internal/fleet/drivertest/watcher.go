@@ -1,6 +1,7 @@
 package drivertest
 
 import (
+	"iter"
 	"slices"
 	"sync"
 	"testing"
@@ -11,10 +12,10 @@ import (
 
 // watcher collects a machine's events.
 type watcher struct {
-	t      *testing.T
-	mu     sync.Mutex
-	events []core.Event
-	more   chan struct{} // closed and replaced at each event
+	t    *testing.T
+	mu   sync.Mutex
+	seen []core.Event
+	more chan struct{} // closed and replaced at each event
 }
 
 func newWatcher(t *testing.T) *watcher { return &watcher{t: t, more: make(chan struct{})} }
@@ -22,7 +23,7 @@ func newWatcher(t *testing.T) *watcher { return &watcher{t: t, more: make(chan s
 func (w *watcher) watch(e core.Event) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.events = append(w.events, e)
+	w.seen = append(w.seen, e)
 	close(w.more)
 	w.more = make(chan struct{})
 }
@@ -30,7 +31,39 @@ func (w *watcher) watch(e core.Event) {
 func (w *watcher) all() []core.Event {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return slices.Clone(w.events)
+	return slices.Clone(w.seen)
+}
+
+// events are those of some kinds, as they come. It ends with the machine, or when the test waits for too long.
+func (w *watcher) events(kinds ...core.EventKind) iter.Seq[core.Event] {
+	return func(yield func(core.Event) bool) {
+		late := time.After(limit)
+		for n := 0; ; n++ {
+			e, more := w.at(n)
+			for more != nil {
+				select {
+				case <-more:
+				case <-late:
+					w.t.Errorf("no further event within %s: %+v", limit, kinds)
+					return
+				}
+				e, more = w.at(n)
+			}
+			if slices.Contains(kinds, e.Kind) && !yield(e) || e.Kind == core.EventGone {
+				return
+			}
+		}
+	}
+}
+
+// at is the event number n, or what is closed when there are more events.
+func (w *watcher) at(n int) (e core.Event, more <-chan struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if n < len(w.seen) {
+		return w.seen[n], nil
+	}
+	return e, w.more
 }
 
 func (w *watcher) has(kind core.EventKind) bool {
@@ -41,7 +74,7 @@ func (w *watcher) has(kind core.EventKind) bool {
 func (w *watcher) find(kind core.EventKind) (e core.Event, ok bool, more <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, e := range w.events {
+	for _, e := range w.seen {
 		if e.Kind == kind {
 			return e, true, nil
 		}

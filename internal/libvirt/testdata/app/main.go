@@ -8,6 +8,7 @@ package main
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -23,6 +24,13 @@ func main() {
 	if os.Getenv("DRIVERTEST") == "exit" {
 		fmt.Fprintln(os.Stderr, "cannot find the database")
 		os.Exit(3)
+	}
+	if os.Getenv("DRIVERTEST") == "cat" {
+		fmt.Fprintln(os.Stderr, "cannot find the database")
+		if _, err := io.Copy(os.Stdout, os.Stdin); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(4)
 	}
 	if os.Getenv("DRIVERTEST") == "eat" {
 		eat()
