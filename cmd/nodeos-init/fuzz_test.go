@@ -83,7 +83,12 @@ func FuzzHost(f *testing.F) {
 		cancel()
 		var said bytes.Buffer
 		w := guest.NewWriter(&said)
-		for len(out.queue.messages) > 0 {
+		waits := func() bool { // a task's input goes on beside this
+			out.mu.Lock()
+			defer out.mu.Unlock()
+			return len(out.queue.messages) > 0
+		}
+		for waits() {
 			if err := w.Write(out.next()); err != nil && !errors.Is(err, guest.ErrTooLong) {
 				t.Fatal(err)
 			}
