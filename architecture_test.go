@@ -73,8 +73,8 @@ var mayImport = map[string][]string{
 	"internal/hooks":    {"internal/control", "internal/core", "internal/deploy", "internal/progress"},
 	"internal/terminal": {"internal/progress"},
 	"internal/overview": {"internal/core", "internal/progress", "internal/terminal", "internal/units"},
-	"internal/cli": {"internal/apps", "internal/core", "internal/deploy", "internal/disk", "internal/fleet", "internal/overview",
-		"internal/people", "internal/progress", "internal/terminal", "internal/units", "internal/usage"},
+	"internal/cli": {"internal/apps", "internal/core", "internal/deploy", "internal/disk", "internal/fleet", "internal/oneoff",
+		"internal/overview", "internal/people", "internal/progress", "internal/terminal", "internal/units", "internal/usage"},
 	"internal/server": {"internal/cli", "internal/core", "internal/people", "internal/progress", "internal/repo",
 		"internal/terminal"},
 	// The programs.

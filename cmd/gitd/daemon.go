@@ -166,7 +166,7 @@ func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 	state := core.StateDir(o.state)
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
 	d.svc = command.Services{
-		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Logs: d.logs, Builds: d.builds,
+		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Tasks: d.core.OneOffs, Logs: d.logs, Builds: d.builds,
 		Counts: d.front.Counts, HasImage: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil },
 		Host: o.host, URL: o.url(d.l.http), Defaults: o.defaults(),
 		Status: hostStatus(o.state, d.driver), Version: buildVersion(),

@@ -81,8 +81,14 @@ func (h *host) root() *cobra.Command {
 func (h *host) forward(cmd *cobra.Command, args []string) error {
 	words := []string{cmd.Name()}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if f.Name != "state" {
-			words = append(words, "--"+f.Name+"="+f.Value.String())
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		for _, v := range values {
+			if f.Name != "state" {
+				words = append(words, "--"+f.Name+"="+v)
+			}
 		}
 	})
 	words = append(append(words, "--"), args...)

@@ -28,11 +28,14 @@ func (h *host) terminal(cmd *cobra.Command, call *control.Call, streams *control
 	size := sizeOf(out)
 	call.Size = &size
 	in, ok := h.in.(*os.File)
-	if cmd.Name() != cli.OverviewName || !ok {
+	if !cli.TakesKeys(call.Args) || !ok {
 		return func() {}
 	}
 	before, err := term.MakeRaw(in.Fd())
 	if err != nil {
+		if cmd.Name() != cli.OverviewName {
+			call.Size = nil // a command whose input is no terminal runs on none
+		}
 		return func() {} // standard input is no terminal: what is typed comes line by line
 	}
 	changed, sizes := make(chan os.Signal, 1), make(chan control.Size)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/cli/accounts"
 	"github.com/nodeos-dev/gitd/internal/cli/command"
+	"github.com/nodeos-dev/gitd/internal/cli/tasks"
 )
 
 // The commands, by their subjects.
@@ -29,7 +30,7 @@ func AddCommands(root *cobra.Command, s command.Services, c command.Caller) {
 	}{
 		{"apps", "Apps", slices.Concat(appCommands{all}.commands(), configCommands{all}.commands(), settingCommands{all}.commands())},
 		{"deploy", "Releases", releaseCommands{all}.commands()},
-		{"look", "What runs", runCommands{all}.commands()},
+		{"look", "What runs", slices.Concat(runCommands{all}.commands(), tasks.Commands(all))},
 		{"people", "People and keys", accounts.Commands(all)},
 		{"host", "The host", hostCommands{all}.commands()},
 	} {

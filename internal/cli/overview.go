@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeos-dev/gitd/internal/cli/command"
+	"github.com/nodeos-dev/gitd/internal/cli/tasks"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/overview"
@@ -20,6 +21,11 @@ import (
 
 // OverviewName is the command that draws on its caller's terminal.
 const OverviewName = "overview"
+
+// TakesKeys reports whether a command line is of a command that gets the keys of its caller's terminal as they are.
+func TakesKeys(words []string) bool {
+	return len(words) > 0 && words[0] == OverviewName || tasks.TakesKeys(words)
+}
 
 func (c runCommands) overview() *cobra.Command {
 	line := c.Door.SSH("nodeos", "-t")

@@ -218,7 +218,7 @@ func (s *Server) command(sess ssh.Session, who core.Actor, words []string, log z
 		words, code = []string{"help"}, 2
 	case len(words) == 0:
 		words = []string{cli.OverviewName}
-	case c.Terminal != nil && words[0] != cli.OverviewName:
+	case c.Terminal != nil && !cli.TakesKeys(words):
 		c.In = cooked(c.In, end)
 	}
 	log.Debug().Str("command", progress.Printable(words[0])).Msg("command began")

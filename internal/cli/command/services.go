@@ -9,6 +9,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/fleet"
+	"github.com/nodeos-dev/gitd/internal/oneoff"
 	"github.com/nodeos-dev/gitd/internal/people"
 	"github.com/nodeos-dev/gitd/internal/usage"
 )
@@ -19,6 +20,7 @@ type Services struct {
 	Settings Settings
 	People   *people.Service
 	Core     Core
+	Tasks    Tasks
 	Logs     Logs
 	Builds   Builds
 	Counts   func(app string) core.Counts
@@ -87,6 +89,16 @@ type Core interface {
 	Statuses(ctx context.Context) ([]fleet.AppStatus, error)
 	QueueOf(app string) []deploy.QueueEntry
 	Overview() deploy.Overview
+}
+
+// Tasks runs commands beside apps, in machines of their own.
+type Tasks interface {
+	// Run returns when the command has ended; without streams, when it has begun.
+	Run(ctx context.Context, by core.Actor, w oneoff.Wish) (oneoff.Ended, error)
+	// Of are those of an app that run now.
+	Of(app string) []oneoff.Info
+	// End ends that of an app with this id, or all of them, and returns how many it found.
+	End(app, id, why string) (found int)
 }
 
 // Volumes acts on the disks of apps that outlive their machines.

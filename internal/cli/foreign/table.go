@@ -26,6 +26,7 @@ var aliases = map[string]string{
 	"ps:start":       "start",
 	"ps:stop":        "stop kill ps:kill dyno:stop dyno:kill",
 	"releases":       "releases:list builds builds:list deployments",
+	"run:stop":       "run:retire",
 	"resource":       "resource:limit resource:report resources limits memory",
 	"rollback":       "releases:rollback undo",
 	"users":          "users:list access members",
@@ -42,10 +43,11 @@ var aliases = map[string]string{
 var rewrites = map[string][]string{
 	"releases:output": {"logs", "--build"},
 	"builds:output":   {"logs", "--build"},
+	"run:detached":    {"run", "--detach"},
 }
 
 const (
-	noShell   = "a machine has no shell and runs the app alone; look into it with `logs APP` and `ps APP`"
+	noShell   = "a machine has no shell; `run APP -- node script.js` runs a command in a machine of its own, and with a terminal (ssh -t) `run APP -- node` is Node's prompt"
 	noAddons  = "there are no add-ons; give the app the address of a service: `config:set APP DATABASE_URL=…`; a disk that stays: `volumes:create APP data --mount /data`"
 	ownDoor   = "the front door is gitd's own and has no settings for each app; `domains APP` lists its host names, `domains:add APP HOST` adds one"
 	noTLS     = "the front door speaks HTTP; put a proxy that has the certificates (Caddy, nginx) before it, and let the app have the name: `domains:add APP HOST`"
@@ -72,8 +74,9 @@ var hints = []struct{ names, text string }{
 	{"ps:set ps:copy ps:wait ps:retire", noConfig},
 	{"ps:rebuildall", "one app at a time: `ps:rebuild APP` builds the commit that is live again and deploys it; `apps` lists them"},
 	{"ps:restore", "gitd brings all machines back when it starts; `ps:start APP` starts an app that was stopped"},
-	{"ps:exec ps:forward ps:socks run: enter exec bash sh zsh shell console repl rake ssh su sudo attach inside env printenv node npm npx yarn pnpm bun deno python ruby rails top htop jobs", noShell},
+	{"ps:exec ps:forward ps:socks run:inside run:rake run:console enter exec bash sh zsh shell console repl rake ssh su sudo attach inside env printenv node npm npx yarn pnpm bun deno python ruby rails top htop jobs", noShell},
 	{"cd cat pwd cp mv rm vi vim nano less tail grep find git df free uname man clear ps:top echo exit quit logout", "there is no shell here; `help` lists the commands, and your own shell is where ssh was typed"},
+	{"run:logs", "`logs APP` has what detached commands said"},
 	{"ls ll dir", "`apps` lists your apps, `volumes APP` the disks of one"},
 	{"scp sftp sftp: rsync tar tar: certs-import", "no files are copied to a machine: they come with git push; " + aliveDisk},
 
