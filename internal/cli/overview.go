@@ -27,6 +27,10 @@ func TakesKeys(words []string) bool {
 	return len(words) > 0 && words[0] == OverviewName || tasks.TakesKeys(words)
 }
 
+// Waits reports whether a command line is of a command that may wait for its input for as long as it likes: what reads
+// it is a program of the caller's.
+func Waits(words []string) bool { return len(words) > 0 && words[0] == tasks.RunName }
+
 func (c runCommands) overview() *cobra.Command {
 	line := c.Door.SSH("nodeos", "-t")
 	example := line

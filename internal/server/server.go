@@ -205,6 +205,9 @@ func noteClient(sess ssh.Session, p proved, log zerolog.Logger) {
 // is the overview.
 func (s *Server) command(sess ssh.Session, who core.Actor, words []string, log zerolog.Logger) {
 	c := caller(sess, who, s.door(sess.LocalAddr()))
+	if cli.Waits(words) {
+		c.In = unwatched(sess)
+	}
 	ctx, end, done := s.ending.command(sess.Context())
 	defer done() // after the exit code was sent: see Recheck
 	code := 0

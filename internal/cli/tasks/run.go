@@ -17,6 +17,9 @@ import (
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
+// RunName is the command whose input is that of a program.
+const RunName = "run"
+
 // runOptions are the flags of `run`.
 type runOptions struct {
 	tty, noTTY, detach bool
@@ -121,7 +124,7 @@ func sizes(resized <-chan terminal.Size) <-chan core.Size {
 
 // TakesKeys reports whether a command line is of a command that gets the keys of its caller's terminal as they are.
 func TakesKeys(words []string) bool {
-	if len(words) == 0 || words[0] != "run" {
+	if len(words) == 0 || words[0] != RunName {
 		return false
 	}
 	for _, w := range words {
