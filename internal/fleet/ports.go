@@ -44,8 +44,8 @@ type Driver interface {
 	// Adopt attaches w to a machine that an earlier process started. A guest that already listens reports
 	// EventListening again. Adopt returns core.ErrNotFound if no such machine runs.
 	Adopt(ctx context.Context, id string, w core.Watch) (core.Machine, error)
-	// Tell passes t on to the attached task of a machine that this process has booted. It may wait until the guest takes
-	// it, and returns core.ErrNotFound if no such machine runs.
+	// Tell passes t on to the attached task of a machine that this process has booted. It may wait until the guest
+	// takes it, and returns core.ErrNotFound if no such machine runs.
 	Tell(ctx context.Context, id string, t core.Tell) error
 	// Stop asks the app to end, waits up to grace, then destroys the machine. When it returns nil, the machine is gone.
 	// An unknown id is no error.

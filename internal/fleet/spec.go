@@ -22,12 +22,12 @@ func (f *Fleet) Spec(ctx context.Context, rel core.Release) (core.MachineSpec, e
 }
 
 func (b booter) spec(ctx context.Context, rel core.Release) (core.MachineSpec, error) {
-	if !rel.Manifest.Serves() {
-		return core.MachineSpec{}, core.Reject("the app has no web process", `add a line "web: node server.js" to its Procfile`)
-	}
 	s, fixed, err := b.bare(ctx, rel)
 	if err != nil {
 		return s, err
+	}
+	if !rel.Manifest.Serves() {
+		return core.MachineSpec{}, core.Reject("the app has no web process", `add a line "web: node server.js" to its Procfile`)
 	}
 	if err := s.SetStart(rel.Manifest, fixed); err != nil {
 		return core.MachineSpec{}, err

@@ -19,7 +19,7 @@ type TaskOf struct {
 }
 
 // TaskSpec says how to boot a machine for t with the image and the config of rel.
-func (f *Fleet) TaskSpec(ctx context.Context, rel core.Release, t TaskOf) (core.MachineSpec, error) {
+func TaskSpec(ctx context.Context, f *Fleet, rel core.Release, t TaskOf) (core.MachineSpec, error) {
 	s, fixed, err := f.booter.bare(ctx, rel)
 	if err != nil {
 		return s, err

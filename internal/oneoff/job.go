@@ -85,7 +85,7 @@ func note(id string, e Ended, err error) string {
 // run boots machines until one has booted, and waits for the end of its command.
 func (o *one) run(ctx context.Context) (Ended, error) {
 	for try := 1; ; try++ {
-		spec, err := o.m.cfg.Fleet.TaskSpec(ctx, o.job.Release, o.job.TaskOf)
+		spec, err := fleet.TaskSpec(ctx, o.m.cfg.Fleet, o.job.Release, o.job.TaskOf)
 		if err != nil {
 			return Ended{}, err
 		}
