@@ -94,6 +94,9 @@ func makeSmallDev() error {
 			return err
 		}
 	}
+	if err := mountTerminals(); err != nil {
+		return err
+	}
 	shm := mountPoint{source: "shm", target: "/dev/shm", kind: "tmpfs", flags: hardened, options: "mode=1777,size=25%", create: true}
 	if err := shm.mount(); err != nil {
 		return err

@@ -121,6 +121,7 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	j.r.Lap("export")
 	j.beside = &system.System{
 		State: j.b.cfg.State, Base: j.base, Asked: j.plan.Package.Settings.Packages, Commit: j.src.Commit,
+		Fresh: j.src.Fresh, Limit: j.b.cfg.BuildTimeout,
 		Layers: j.b.layers, Hold: j.src.Hold, Report: j.r, Box: j.b.box,
 		Kept: filepath.Join(j.store.dir, "packages"), Scratch: j.shop.dir, Own: j.b.own,
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,8 +33,9 @@ var ErrNoApt = errors.New("there is no apt-get on this server")
 //go:embed apt.conf
 var aptConf string
 
-// open brings the indexes up to date and keeps others from changing them until close is called.
-func (a Archive) open(ctx context.Context, r *progress.Report) (closeArchive func(), err error) {
+// open brings the indexes up to date and keeps others from changing them until closeArchive is called. asked are names
+// of packages that somebody wants, whatever is assumed of others.
+func (a Archive) open(ctx context.Context, asked []string, r *progress.Report) (closeArchive func(), err error) {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return nil, &core.Rejection{
 			Reason: "this server cannot fetch packages of Debian: " + ErrNoApt.Error(),
@@ -52,7 +52,7 @@ func (a Archive) open(ctx context.Context, r *progress.Report) (closeArchive fun
 	if err != nil {
 		return nil, err
 	}
-	if err := errors.Join(a.configure(ctx), a.update(ctx, r)); err != nil {
+	if err := errors.Join(a.configure(ctx, asked), a.update(ctx, r)); err != nil {
 		unlock()
 		return nil, err
 	}
@@ -60,8 +60,8 @@ func (a Archive) open(ctx context.Context, r *progress.Report) (closeArchive fun
 }
 
 // configure writes apt's settings, and the list of what it must take for installed.
-func (a Archive) configure(ctx context.Context) error {
-	status, err := assumed(ctx)
+func (a Archive) configure(ctx context.Context, asked []string) error {
+	status, err := assumed(ctx, asked)
 	if err != nil {
 		return err
 	}
@@ -139,12 +139,4 @@ func (l *limited) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	return len(p), nil
-}
-
-// drop removes a file that need not be there.
-func drop(name string) error {
-	if err := os.Remove(name); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -17,15 +18,16 @@ func unused() []string {
 	return []string{
 		"adduser", "adwaita-icon-theme", "dbus", "dbus-user-session", "dconf-gsettings-backend", "debconf", "default-dbus-session-bus",
 		"dpkg", "init-system-helpers", "libpam-systemd", "lsb-base", "passwd", "systemd", "systemd-sysv", "tzdata", "ucf",
-		"udev", "xdg-utils",
+		"udev", "x11-utils", "xdg-desktop-portal-backend", "xdg-utils",
 	}
 }
 
 // notInstalled is the version of what nobody has: higher than any that others ask for.
 const notInstalled = "999999"
 
-// assumed is dpkg's list of installed packages, as apt is shown it.
-func assumed(ctx context.Context) (string, error) {
+// assumed is dpkg's list of installed packages, as apt is shown it. What is asked for is not there, though others need
+// not have it.
+func assumed(ctx context.Context, asked []string) (string, error) {
 	var b strings.Builder
 	for _, name := range inBase() {
 		version, err := Installed(ctx, name)
@@ -35,6 +37,9 @@ func assumed(ctx context.Context) (string, error) {
 		stanza(&b, name, version, "same")
 	}
 	for _, name := range unused() {
+		if slices.Contains(asked, name) {
+			continue
+		}
 		stanza(&b, name, notInstalled, "foreign")
 	}
 	return b.String(), nil

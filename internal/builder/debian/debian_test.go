@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,13 +30,14 @@ func TestParseURIs(t *testing.T) {
 		t.Errorf("%+v", debs)
 	}
 	for name, line := range map[string]string{
-		"another hash":    "'u' a1_1_all.deb 1 MD5Sum:" + sum[:32],
-		"no hash":         "'u' a1_1_all.deb 1 ",
-		"a short hash":    "'u' a1_1_all.deb 1 SHA256:" + sum[1:],
-		"a folder":        "'u' ../a1_1_all.deb 1 SHA256:" + sum,
-		"no package":      "'u' a1_1_all.txt 1 SHA256:" + sum,
-		"an option":       "'u' -o_1_all.deb 1 SHA256:" + sum,
-		"a negative size": "'u' a1_1_all.deb -1 SHA256:" + sum,
+		"another hash":    "'http://u' a1_1_all.deb 1 MD5Sum:" + sum[:32],
+		"no hash":         "'http://u' a1_1_all.deb 1 ",
+		"a short hash":    "'http://u' a1_1_all.deb 1 SHA256:" + sum[1:],
+		"a folder":        "'http://u' ../a1_1_all.deb 1 SHA256:" + sum,
+		"no package":      "'http://u' a1_1_all.txt 1 SHA256:" + sum,
+		"an option":       "'http://u' -o_1_all.deb 1 SHA256:" + sum,
+		"a negative size": "'http://u' a1_1_all.deb -1 SHA256:" + sum,
+		"no address":      "'u' a1_1_all.deb 1 SHA256:" + sum,
 	} {
 		if debs, err := parseURIs(line); err == nil {
 			t.Errorf("%s: %+v", name, debs)
@@ -225,4 +227,23 @@ func FuzzUnpack(f *testing.F) {
 			t.Errorf("%v, %v", all, err)
 		}
 	})
+}
+
+// A package that others need not have is fetched if somebody asks for it: tzdata was dropped without a word.
+func TestAssumed(t *testing.T) {
+	if _, err := exec.LookPath("dpkg-query"); err != nil {
+		t.Skip("this host has no dpkg")
+	}
+	for _, asked := range [][]string{nil, {"tzdata", "zlib1g"}} {
+		status, err := assumed(t.Context(), asked)
+		check(t, err)
+		for name, want := range map[string]bool{"libc6": true, "systemd": true, "tzdata": asked == nil, "zlib1g": false} {
+			if got := strings.Contains(status, "Package: "+name+"\n"); got != want {
+				t.Errorf("asked for %q: %s is assumed to be there: %t", asked, name, got)
+			}
+		}
+		if strings.Contains(status, "Package: libc6\nStatus: install ok installed\nVersion: "+notInstalled) {
+			t.Error("the version of libc6 is not the host's")
+		}
+	}
 }

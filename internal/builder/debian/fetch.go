@@ -9,16 +9,24 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
-// MaxFetch bounds what the packages of one app are together, as they are fetched, in bytes. Chromium with all that it
-// needs has 190 MB.
-const MaxFetch = 1 << 30
+// maxFetch bounds what the packages of one app are together, as they are fetched, in bytes. Chromium with all that it
+// needs has 145 MB.
+const maxFetch = 1 << 30
+
+// unpackedRatio is what packages take while their layer is made, against what they are as they are fetched: themselves,
+// their files, and the layer. Chromium takes 5.4 times as much.
+const unpackedRatio = 6
+
+// helper is apt's program that fetches files, by apt's own ways, and compares them with their hashes. It needs no
+// indexes, so several builds fetch at once, also what the archive does not list any more.
+const helper = "/usr/lib/apt/apt-helper"
 
 // Fetch downloads debs, which Resolve has found, into the folder dir, and checks each of them against its SHA-256.
 func (a Archive) Fetch(ctx context.Context, debs []Deb, dir string, r *progress.Report) error {
@@ -26,33 +34,40 @@ func (a Archive) Fetch(ctx context.Context, debs []Deb, dir string, r *progress.
 	for _, d := range debs {
 		sum += d.Size
 	}
-	if sum > MaxFetch {
-		return core.Reject(fmt.Sprintf("the Debian packages are %s in all, and %s is the most", units.Bytes(sum), units.Bytes(MaxFetch)),
+	if err := checkRoom(dir, sum); err != nil {
+		return err
+	}
+	r.Detail("fetching %d packages of Debian, %s", len(debs), units.Bytes(sum))
+	args := []string{"-qq", "download-file"}
+	for _, d := range debs {
+		args = append(args, d.URI, filepath.Join(dir, d.File), "SHA256:"+d.SHA256)
+	}
+	if _, err := a.apt(ctx, helper, args...); err != nil {
+		return &core.Rejection{
+			Reason: "Debian's packages cannot be fetched: " + err.Error(), Hint: "push again; the archive may have changed meanwhile", Err: err,
+		}
+	}
+	for _, d := range debs {
+		if err := d.check(filepath.Join(dir, d.File)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkRoom refuses packages of sum bytes that are too many, or do not fit on the disk of dir.
+func checkRoom(dir string, sum int64) error {
+	if sum > maxFetch {
+		return core.Reject(fmt.Sprintf("the Debian packages are %s in all, and %s is the most", units.Bytes(sum), units.Bytes(maxFetch)),
 			"name fewer under nodeos.packages in package.json")
 	}
-	done, err := a.open(ctx, r)
+	has, err := disk.SpaceOf(dir)
 	if err != nil {
 		return err
 	}
-	defer done()
-	r.Detail("fetching %d packages of Debian, %s", len(debs), units.Bytes(sum))
-	args := []string{"install", "--download-only", "-qq", "--"}
-	for _, d := range debs {
-		args = append(args, d.Name+"="+d.Version)
-	}
-	if _, err := a.apt(ctx, "apt-get", args...); err != nil {
-		return errors.Join(&core.Rejection{
-			Reason: "Debian's packages cannot be fetched: " + err.Error(), Hint: "push again; the archive may have changed meanwhile", Err: err,
-		}, drop(a.path("updated")))
-	}
-	for _, d := range debs {
-		from := filepath.Join(a.path("archives"), d.File)
-		if err := d.check(from); err != nil {
-			return errors.Join(err, os.Remove(from))
-		}
-		if err := os.Rename(from, filepath.Join(dir, d.File)); err != nil {
-			return err
-		}
+	if need := unpackedRatio * sum; need > has.Free {
+		return core.Reject(fmt.Sprintf("the server's disk is too full for these Debian packages: they need about %s, and %s of %s are free",
+			units.Bytes(need), units.Bytes(has.Free), units.Bytes(has.Size)), disk.FreeRoom)
 	}
 	return nil
 }
@@ -68,8 +83,8 @@ func (d Deb) check(name string) error {
 	if _, err := io.Copy(h, f); err != nil {
 		return err
 	}
-	if got := hex.EncodeToString(h.Sum(nil)); !strings.EqualFold(got, d.SHA256) {
-		return fmt.Errorf("%s has the SHA-256 %s instead of %s", d.File, got, d.SHA256)
+	if got := hex.EncodeToString(h.Sum(nil)); got != d.SHA256 {
+		return errors.Join(fmt.Errorf("%s has the SHA-256 %s instead of %s", d.File, got, d.SHA256), os.Remove(name))
 	}
 	return nil
 }

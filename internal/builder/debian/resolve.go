@@ -33,18 +33,24 @@ func native() string { return runtime.GOARCH }
 // Deb is one package in the archive.
 type Deb struct {
 	core.Package
-	File string // its name in the archive's cache
-	Size int64  // bytes
+	URI  string `json:"uri"`  // where it is in the archive
+	File string `json:"file"` // the name of its file
+	Size int64  `json:"size"` // bytes
 }
 
 // Resolve finds the packages of these names and all that they depend on, sorted by name, in the versions that the
 // archive has now. What a machine has already is not among them. A wrong name is a *core.Rejection.
 func (a Archive) Resolve(ctx context.Context, names []string, r *progress.Report) ([]Deb, error) {
-	done, err := a.open(ctx, r)
+	done, err := a.open(ctx, names, r)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
+	for _, name := range names {
+		if slices.Contains(inBase(), name) {
+			r.Warn("%s is in every machine: nodeos.packages need not name it", name)
+		}
+	}
 	if err := a.checkNames(ctx, names); err != nil {
 		return nil, err
 	}
@@ -64,7 +70,7 @@ func (a Archive) resolve(ctx context.Context, names []string) ([]Deb, error) {
 
 // Known are the names of all packages that the archive has.
 func (a Archive) Known(ctx context.Context, r *progress.Report) (map[string]bool, error) {
-	done, err := a.open(ctx, r)
+	done, err := a.open(ctx, nil, r)
 	if err != nil {
 		return nil, err
 	}
@@ -146,5 +152,9 @@ func parseURI(fields []string) (Deb, error) {
 	if err != nil {
 		return Deb{}, err
 	}
-	return Deb{Package: core.Package{Name: parts[0], Version: version, SHA256: sum}, File: file, Size: size}, nil
+	uri := strings.Trim(fields[0], "'")
+	if !strings.Contains(uri, ":/") || strings.HasPrefix(uri, "-") {
+		return Deb{}, fmt.Errorf("%.80q is no address", uri)
+	}
+	return Deb{Package: core.Package{Name: parts[0], Version: version, SHA256: sum}, URI: uri, File: file, Size: size}, nil
 }

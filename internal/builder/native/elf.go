@@ -79,7 +79,7 @@ func (f *file) readHeaders(machine elf.Machine) error {
 	kind := elf.Type(h.Type)
 	if string(h.Ident[:4]) != elf.ELFMAG || elf.Class(h.Ident[elf.EI_CLASS]) != elf.ELFCLASS64 ||
 		elf.Data(h.Ident[elf.EI_DATA]) != elf.ELFDATA2LSB || elf.Machine(h.Machine) != machine ||
-		(kind != elf.ET_DYN && kind != elf.ET_EXEC) {
+		(kind != elf.ET_DYN && kind != elf.ET_EXEC) || !linux(elf.OSABI(h.Ident[elf.EI_OSABI])) {
 		return errOther
 	}
 	if h.Phentsize != progSize || h.Phnum > maxHeaders {
@@ -105,6 +105,9 @@ func (f *file) readHeaders(machine elf.Machine) error {
 	}
 	return nil
 }
+
+// linux reports whether files of this kind run on Linux. Packages bring those of FreeBSD too.
+func linux(abi elf.OSABI) bool { return abi == elf.ELFOSABI_NONE || abi == elf.ELFOSABI_LINUX }
 
 // offset is where the address is in the file.
 func (f *file) offset(addr uint64) (uint64, error) {

@@ -96,6 +96,7 @@ func TestReadRefuses(t *testing.T) {
 		"text":            func([]byte) []byte { return []byte("#!/bin/sh\n" + strings.Repeat(" ", 100)) },
 		"32 bits":         func(b []byte) []byte { b[elf.EI_CLASS] = byte(elf.ELFCLASS32); return b },
 		"another machine": func(b []byte) []byte { binary.LittleEndian.PutUint16(b[18:], uint16(elf.EM_S390)); return b },
+		"FreeBSD's":       func(b []byte) []byte { b[elf.EI_OSABI] = byte(elf.ELFOSABI_FREEBSD); return b },
 		"an object file":  func(b []byte) []byte { binary.LittleEndian.PutUint16(b[16:], uint16(elf.ET_REL)); return b },
 		"65,535 headers":  func(b []byte) []byte { binary.LittleEndian.PutUint16(b[56:], 0xffff); return b },
 		"headers nowhere": func(b []byte) []byte { binary.LittleEndian.PutUint64(b[32:], 1<<63); return b },
@@ -179,6 +180,17 @@ func TestLoadable(t *testing.T) {
 	} {
 		if got := loadable(name); got != want {
 			t.Errorf("%s: %t, want %t", name, got, want)
+		}
+	}
+}
+
+// argon2 brings an addon for FreeBSD. A push warned that libcxxrt.so.1 is missing.
+func TestOtherLibc(t *testing.T) {
+	for library, want := range map[string]bool{
+		"libc.so.6": false, "libcurl.so.4": false, "libc.so": true, "libc.musl-x86_64.so.1": true, "libc.so.7": true,
+	} {
+		if got := (object{needed: []string{"libm.so.6", library}}).otherLibc(); got != want {
+			t.Errorf("%s: %t", library, got)
 		}
 	}
 }

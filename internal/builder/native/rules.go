@@ -62,7 +62,10 @@ func packageOf(name string) string {
 	return parts[0]
 }
 
-// otherLibc reports whether an object was made for another C library than that of a machine: musl's or Android's.
+// otherLibc reports whether an object was made for another C library than that of a machine: musl's, Android's, or one
+// of BSD.
 func (o object) otherLibc() bool {
-	return slices.ContainsFunc(o.needed, func(n string) bool { return n == "libc.so" || strings.HasPrefix(n, "libc.musl-") })
+	return slices.ContainsFunc(o.needed, func(n string) bool {
+		return strings.HasPrefix(n, "libc.") && n != "libc.so.6"
+	})
 }

@@ -23,19 +23,16 @@ func key(parts ...string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// use takes the additions that were kept under key, if their layer is still there.
-func (s *System) use(key string) bool {
+// read is what was kept under key.
+func (s *System) read(key string) (a additions, ok bool) {
 	b, err := os.ReadFile(s.path(key))
-	var a additions
-	if err != nil || json.Unmarshal(b, &a) != nil {
-		return false
-	}
+	return a, err == nil && json.Unmarshal(b, &a) == nil
+}
+
+// ready reports whether the layer of a can be taken as it is, and keeps collections from removing it.
+func (s *System) ready(a additions) bool {
 	s.Hold.Take(a.Layer.Digest)
-	if image.CheckLayer(s.State, a.Layer) != nil {
-		return false
-	}
-	s.has = a
-	return true
+	return !s.Fresh && image.CheckLayer(s.State, a.Layer) == nil
 }
 
 func (s *System) path(key string) string { return filepath.Join(s.Kept, key+".json") }

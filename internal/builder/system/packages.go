@@ -20,27 +20,53 @@ import (
 type additions struct {
 	Layer     core.Layer     `json:"layer"`
 	Packages  []core.Package `json:"packages"`
+	Debs      []debian.Deb   `json:"debs"`      // what is to be fetched for it
 	Libraries []string       `json:"libraries"` // their names
 }
 
 // additionsFormat is part of every key of additions: raise it when another layer is made of the same packages.
 const additionsFormat = 1
 
-// Add makes or finds the layer of the Debian packages that the app asks for. The same commit gets the same versions,
-// as long as its layer is there: what the archive has changes with each security update, and old versions leave it.
+// errTimeout is the cause of a context that ran out of time.
+var errTimeout = errors.New("out of time")
+
+// Add makes or finds the layer of the Debian packages that the app asks for.
 func (s *System) Add(ctx context.Context) error {
 	if len(s.Asked) == 0 {
 		return nil
 	}
 	defer s.Report.Lap("packages")
 	s.Report.Step("Adding packages of Debian")
+	limited, cancel := context.WithTimeoutCause(ctx, s.Limit, errTimeout)
+	defer cancel()
+	err := s.add(limited)
+	if errors.Is(context.Cause(limited), errTimeout) {
+		return &core.Rejection{
+			Reason: "the Debian packages took longer than " + units.Took(s.Limit),
+			Hint:   "push again: what apt has asked for is kept; the time limit is the server's", Err: err,
+		}
+	}
+	return err
+}
+
+// add gives a commit that was built before the versions that it had: what the archive has changes with each security
+// update. If they have left the archive, and their layer is gone, the commit gets those of today.
+func (s *System) add(ctx context.Context) error {
 	parts, err := s.glibcParts(ctx)
 	if err != nil {
 		return err
 	}
-	if s.use(s.commitKey(parts)) {
+	kept, known := s.read(s.commitKey(parts))
+	if known && s.ready(kept) {
+		s.has = kept
 		s.sayPackages("the versions that this commit got before")
 		return nil
+	}
+	if known {
+		if err := s.take(ctx, kept.Debs, parts); err == nil || ctx.Err() != nil {
+			return err
+		}
+		s.Report.Warn("the versions of Debian's packages that this commit got before cannot be fetched any more; it gets those of today")
 	}
 	debs, err := s.archive().Resolve(ctx, s.Asked, s.Report)
 	if err != nil {
@@ -67,11 +93,14 @@ func (s *System) take(ctx context.Context, debs []debian.Deb, parts glibcParts) 
 	}
 	exact := key("exact", string(list))
 	said := "cached"
-	if !s.use(exact) {
-		if err := s.make(ctx, debs, parts); err != nil {
+	if kept, ok := s.read(exact); ok && s.ready(kept) {
+		s.has = kept
+	} else {
+		made := additions{Packages: all, Debs: debs}
+		if err := s.make(ctx, &made, parts); err != nil {
 			return err
 		}
-		said, s.has.Packages = "", all
+		s.has, said = made, ""
 	}
 	s.sayPackages(said)
 	return errors.Join(s.keep(exact, s.has), s.keep(s.commitKey(parts), s.has))
@@ -95,13 +124,15 @@ func (s *System) sayPackages(how string) {
 }
 
 // make fetches, unpacks and packs.
-func (s *System) make(ctx context.Context, debs []debian.Deb, parts glibcParts) error {
+func (s *System) make(ctx context.Context, a *additions, parts glibcParts) error {
 	from, to := filepath.Join(s.Scratch, "debs"), filepath.Join(s.Scratch, "debian")
+	defer disk.RemoveAll(from) //nolint:errcheck // they go with the build's folder
+	defer disk.RemoveAll(to)   //nolint:errcheck // as above
 	if err := errors.Join(os.Mkdir(from, 0o700), s.Own(from), os.Mkdir(to, 0o700)); err != nil {
 		return err
 	}
-	if len(debs) > 0 {
-		if err := s.archive().Fetch(ctx, debs, from, s.Report); err != nil {
+	if len(a.Debs) > 0 {
+		if err := s.archive().Fetch(ctx, a.Debs, from, s.Report); err != nil {
 			return err
 		}
 	}
@@ -110,7 +141,7 @@ func (s *System) make(ctx context.Context, debs []debian.Deb, parts glibcParts) 
 		return err
 	}
 	defer folder.Close()
-	for _, d := range debs {
+	for _, d := range a.Debs {
 		if err := s.unpack(ctx, filepath.Join(from, d.File), folder); err != nil {
 			return fmt.Errorf("unpack %s %s: %w", d.Name, d.Version, err)
 		}
@@ -121,9 +152,9 @@ func (s *System) make(ctx context.Context, debs []debian.Deb, parts glibcParts) 
 	if err := parts.copyTo(to); err != nil {
 		return err
 	}
-	if s.has.Libraries, err = debian.Libraries(to); err != nil {
+	if a.Libraries, err = debian.Libraries(to); err != nil {
 		return err
 	}
-	s.has.Layer, err = s.Layers.StoreSystem(ctx, to, s.Hold)
-	return errors.Join(err, disk.RemoveAll(to))
+	a.Layer, err = s.Layers.StoreSystem(ctx, to, s.Hold)
+	return err
 }

@@ -9,6 +9,7 @@ package system
 import (
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/nodeos-dev/gitd/internal/builder/debian"
 	"github.com/nodeos-dev/gitd/internal/builder/sandbox"
@@ -24,6 +25,8 @@ type System struct {
 	Base    string   // id of the base
 	Asked   []string // names of Debian's packages, sorted
 	Commit  string
+	Fresh   bool          // make again what was kept
+	Limit   time.Duration // for all that has to do with the archive
 	Layers  image.Layers
 	Hold    *image.Hold
 	Report  *progress.Report

@@ -59,12 +59,19 @@ func TestKeptAdditions(t *testing.T) {
 	check(t, os.MkdirAll(state.Layers(), 0o755))
 	a := additions{Layer: core.Layer{Digest: "aa", Size: 3}, Packages: []core.Package{{Name: "zlib1g", Version: "1"}}, Libraries: []string{"libz.so.1"}}
 	check(t, s.keep("first", a))
-	if s.use("first") {
-		t.Error("a layer that is not there is used")
+	first, ok := s.read("first")
+	if !ok || first.Packages[0] != a.Packages[0] || first.Libraries[0] != "libz.so.1" {
+		t.Errorf("%+v, %t", first, ok)
+	}
+	if s.ready(first) {
+		t.Error("a layer that is not there is taken")
 	}
 	check(t, os.WriteFile(state.Layer("aa"), []byte("abc"), 0o644))
-	if !s.use("first") || s.has.Packages[0] != a.Packages[0] || s.has.Libraries[0] != "libz.so.1" {
-		t.Errorf("%+v", s.has)
+	if !s.ready(first) {
+		t.Error("a layer that is there is not taken")
+	}
+	if s.Fresh = true; s.ready(first) {
+		t.Error("a fresh build takes what was kept")
 	}
 	old := time.Now().Add(-time.Hour)
 	check(t, os.Chtimes(s.path("first"), old, old))
