@@ -105,7 +105,7 @@ test-clients: setup build
 
 ## test-compat: push some real applications, as their authors made them; APPS=next,nest for others
 test-compat: setup build
-	go test -timeout 90m -run 'TestCompat$$' -v ./cmd/gitd -compat $(or $(APPS),some)
+	go test -timeout 90m -parallel 2 -run 'TestCompat$$' -v ./cmd/gitd -compat $(or $(APPS),some)
 
 ## compat: push all of them, and write docs/compatibility.md
 compat: setup build

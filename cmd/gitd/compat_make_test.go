@@ -20,12 +20,12 @@ type compatApp struct {
 	// made is what a person types in an empty folder. The first word says who runs it:
 	//   npx PACKAGE@VERSION ARGS…  a generator, which writes the folder "app"
 	//   app PACKAGE@VERSION… -- START  a package.json with these dependencies and this start script
-	//   files                      nothing but files
+	//   files                      nothing but files: those below, or those of testdata/compat/NAME
 	made  string
 	files map[string]string // written over what was made: with "app", the application as its manual shows it
 	get   string            // the path that is asked for
 	want  string            // stands in the answer
-	some  bool              // part of the bounded run
+	lacks string            // why it cannot be live, by what git shows; "": it must be
 }
 
 // compatMaker makes repositories, and keeps them for the next run.
@@ -74,20 +74,20 @@ func (m compatMaker) make(t *testing.T, app compatApp) (string, error) {
 			return "", fmt.Errorf("%w: %s", err, out)
 		}
 	}
-	return m.withFiles(t, dir, app.files)
+	return m.withFiles(t, dir, app)
 }
 
-// withFiles returns a copy of dir with further files.
-func (m compatMaker) withFiles(t *testing.T, dir string, files map[string]string) (string, error) {
+// withFiles returns a copy of dir with an application's further files.
+func (m compatMaker) withFiles(t *testing.T, dir string, app compatApp) (string, error) {
 	t.Helper()
-	if len(files) == 0 {
-		return dir, nil
-	}
 	whole := filepath.Join(t.TempDir(), "app")
 	if err := os.CopyFS(whole, os.DirFS(dir)); err != nil {
 		return "", err
 	}
-	for name, text := range files {
+	if kept := os.DirFS(filepath.Join("testdata/compat", app.name)); app.made == "files" && app.files == nil {
+		return whole, os.CopyFS(whole, kept)
+	}
+	for name, text := range app.files {
 		path := filepath.Join(whole, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return "", err

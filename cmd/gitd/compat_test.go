@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // compat says which applications TestCompat pushes.
@@ -34,18 +36,28 @@ func TestCompat(t *testing.T) {
 	makers := newCompatMaker(t, r)
 	r.serve()
 	r.admit()
-	for _, app := range compatChosen(t) {
-		t.Run(app.name, func(t *testing.T) {
-			res := pushCompat(t, r, makers, app)
-			if res.Failed != "" {
-				t.Errorf("%s\n%s", res.Failed, res.out)
-			}
-			if *compatWrite {
-				keepCompat(t, res)
-			}
-		})
-	}
+	t.Run("apps", func(t *testing.T) {
+		for _, app := range compatChosen(t) {
+			t.Run(app.name, func(t *testing.T) {
+				if !*compatWrite { // which measures
+					t.Parallel()
+				}
+				runCompat(t, r, makers, app)
+			})
+		}
+	})
 	r.halt()
+}
+
+// runCompat wants an application live, or, with a reason of its own, not.
+func runCompat(t *testing.T, r *rig, m compatMaker, app compatApp) {
+	res := pushCompat(t, r, m, app)
+	if res.Failed != app.lacks {
+		t.Errorf("%s\n%s", cmp.Or(res.Failed, "it is live; the list says: "+app.lacks), res.out)
+	}
+	if *compatWrite {
+		keepCompat(t, res)
+	}
 }
 
 // compatChosen returns the applications that the flag names.
@@ -55,10 +67,16 @@ func compatChosen(t *testing.T) []compatApp {
 	case "all":
 		return compatApps
 	case "some":
-		return slices.DeleteFunc(slices.Clone(compatApps), func(a compatApp) bool { return !a.some })
+		return compatNamed(t, compatSome)
 	}
+	return compatNamed(t, strings.Split(*compat, ","))
+}
+
+// compatNamed returns the applications of the list with these names.
+func compatNamed(t *testing.T, names []string) []compatApp {
+	t.Helper()
 	var chosen []compatApp
-	for name := range strings.SplitSeq(*compat, ",") {
+	for _, name := range names {
 		i := slices.IndexFunc(compatApps, func(a compatApp) bool { return a.name == name })
 		if i < 0 {
 			t.Fatalf("there is no application %q in the list", name)
@@ -75,8 +93,10 @@ type compatResult struct {
 	Failed string      `json:"failed,omitempty"` // absent: it is live, and has answered
 	Deps   string      `json:"deps"`             // size of the layer
 	App    string      `json:"app"`              // size of the app's own layer
-	Memory string      `json:"memory"`
+	Memory string      `json:"memory"`           // that the machine has
+	Used   string      `json:"used,omitempty"`   // of it, after the answer
 	Node   string      `json:"node,omitempty"`
+	Kernel string      `json:"kernel,omitempty"`
 	Steps  []core.Step `json:"steps,omitempty"`
 
 	out string // what the pusher saw
@@ -85,6 +105,7 @@ type compatResult struct {
 var (
 	rejectLine = regexp.MustCompile(`remote rejected\] \S+ -> \S+ \((.*)\)`)
 	sizeLine   = regexp.MustCompile(`(?:no deps|deps ([0-9.]+ \w+)[^,]*), app ([0-9.]+ \w+)`)
+	kernelLine = regexp.MustCompile(`(Linux \S+): host `)
 	bootLine   = regexp.MustCompile(`Booting v\d+: ([0-9.]+ \w+)`)
 )
 
@@ -106,6 +127,9 @@ func pushCompat(t *testing.T, r *rig, m compatMaker, app compatApp) compatResult
 	if all := bootLine.FindAllStringSubmatch(res.out, -1); all != nil {
 		res.Memory = all[len(all)-1][1]
 	}
+	if found := kernelLine.FindStringSubmatch(res.out); found != nil {
+		res.Kernel = found[1]
+	}
 	if p.err != nil {
 		res.Failed = "rejected"
 		if found := rejectLine.FindStringSubmatch(res.out); found != nil {
@@ -122,8 +146,44 @@ func pushCompat(t *testing.T, r *rig, m compatMaker, app compatApp) compatResult
 		t.Fatalf("releases: %v", err)
 	}
 	res.Node, res.Steps = rows[0].Node, rows[0].Steps
-	res.Failed = askCompat(r, name, app)
+	if res.Failed = askCompat(r, name, app); res.Failed == "" && *compatWrite {
+		res.Used = usedCompat(t, r, name)
+	}
 	return res
+}
+
+// usedCompat is the memory that a machine uses after its app has answered: what the next report of its init says.
+func usedCompat(t *testing.T, r *rig, name string) string {
+	t.Helper()
+	var first float64 // uptime in the first report seen, which may be from before the answer
+	var used string
+	err := r.eventually(func() error {
+		var row struct {
+			Use *struct {
+				Used   int64   `json:"memory_used"`
+				Uptime float64 `json:"uptime_seconds"`
+			} `json:"use"`
+		}
+		if err := json.Unmarshal([]byte(r.gitd("ps", name, "--json")), &row); err != nil {
+			return err
+		}
+		switch {
+		case row.Use == nil:
+			first = -1
+			return errors.New("no report of the machine")
+		case first == 0:
+			first = row.Use.Uptime
+		}
+		if row.Use.Uptime == first {
+			return errors.New("no report of the machine since its answer")
+		}
+		used = units.Bytes(row.Use.Used)
+		return nil
+	})
+	if err != nil {
+		t.Errorf("memory: %v", err)
+	}
+	return used
 }
 
 // askCompat asks an application for its page, and says what was wrong with the answer.

@@ -107,3 +107,13 @@ func TestBuiltNothing(t *testing.T) {
 	_, err = commandOf(o, nil)
 	rejected(t, err, `react-router-serve serves this app, and is not among its "dependencies"`)
 }
+
+// TestBuiltLacking: a new project of Qwik was installed, built, checked and linted for two minutes, and left nothing
+// that could be served. The files of the repository tell that before.
+func TestBuiltLacking(t *testing.T) {
+	const pkg = `{"scripts": {"build": "qwik build", "start": "vite --open --mode ssr"}, "devDependencies": {"@builder.io/qwik-city": "1", "vite": "7"}}`
+	_, err := MakePlan(repository(map[string]string{PackageFile: pkg}))
+	rejected(t, err, "this Qwik app has no adapter, so its build makes no server")
+	built{pkg: pkg, files: map[string]string{"adapters/express/vite.config.ts": ""}, leaves: []string{"server/entry.express.js"},
+		want: "node server/entry.express.js"}.check(t)
+}

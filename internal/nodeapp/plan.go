@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"slices"
 
+	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/framework"
 )
 
@@ -84,6 +85,9 @@ func (p *Plan) readAppJSON(repo fs.FS) error {
 func (p *Plan) planStart(repo fs.FS) (err error) {
 	if p.Start, err = p.findStart(repo); err != nil {
 		return err
+	}
+	if l := p.Framework.Lacks; p.Start.Built && l.What != "" {
+		return core.Reject(fmt.Sprintf("this %s app %s", p.Framework.Name, l.What), l.Advice+"; commit, and push again")
 	}
 	for _, step := range slices.Concat(p.Start.Builds, p.Processes.builds()) {
 		if !slices.Contains(p.Steps, step) {

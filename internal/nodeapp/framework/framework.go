@@ -14,9 +14,13 @@ type Framework struct {
 	Build string            // the command that builds, where package.json has no scripts.build; "": none is needed
 	Env   map[string]string // for the build
 
+	Lacks     Lack      // zero: nothing
 	outcomes  []Outcome // what a build may leave, the first that is there counts
 	Leftovers []string  // folders that only the next build on the same machine would want
 }
+
+// Lack is something without which a framework builds nothing that could be served, and how its author adds it.
+type Lack struct{ What, Advice string }
 
 // Outcome is one form that a built app can have.
 type Outcome struct {
@@ -85,7 +89,11 @@ func Site(repo fs.FS, mayMake bool) Framework {
 func Recognise(repo fs.FS, where func(pkg string) string) Framework {
 	for _, k := range kinds {
 		if rule := k.matches(repo, where); rule != "" {
-			return Framework{Name: k.name, Rule: rule, Build: k.build, Env: k.env, Leftovers: k.leftovers, outcomes: k.outcomes}
+			f := Framework{Name: k.name, Rule: rule, Build: k.build, Env: k.env, Leftovers: k.leftovers, outcomes: k.outcomes}
+			if found, err := fs.Glob(repo, k.needs); k.needs != "" && (err != nil || len(found) == 0) {
+				f.Lacks = k.lacks
+			}
+			return f
 		}
 	}
 	return Framework{}

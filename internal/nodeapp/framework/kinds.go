@@ -9,6 +9,8 @@ type kind struct {
 	env       map[string]string
 	outcomes  []Outcome
 	leftovers []string
+	needs     string // a pattern of path.Match: without such a file, the build leaves nothing that could be served
+	lacks     Lack
 }
 
 func site(file string) Outcome { return Outcome{File: file, Alone: true} }
@@ -44,6 +46,11 @@ var kinds = []kind{
 	{name: "Remix", packages: []string{"@remix-run/dev"}, build: "remix vite:build", outcomes: []Outcome{
 		serves("build/server/index.js", "remix-serve"), serves("build/index.js", "remix-serve"), spa("build/client/index.html")}},
 	{name: "SolidStart", packages: []string{"@solidjs/start"}, build: "vinxi build", outcomes: []Outcome{bundle(".output/server/index.mjs")}},
+	// A new project has no adapter until its author has chosen one. Its build does not fail without.
+	{name: "Qwik", packages: []string{"@builder.io/qwik-city", "@qwik.dev/router"}, build: "qwik build", needs: "adapters/*/vite.config.*",
+		lacks: Lack{"has no adapter, so its build makes no server", "`npm run qwik add express` adds one"}, outcomes: []Outcome{
+			runs("server/entry.express.js"), runs("server/entry.fastify.js"), runs("server/entry.node-server.js"),
+			site("dist/index.html")}},
 	{name: "TanStack Start", packages: []string{"@tanstack/react-start", "@tanstack/solid-start"}, build: "vite build",
 		outcomes: []Outcome{bundle(".output/server/index.mjs")}},
 	{name: "Nitro", packages: []string{"nitropack", "nitro"}, build: "nitro build", outcomes: []Outcome{bundle(".output/server/index.mjs")}},

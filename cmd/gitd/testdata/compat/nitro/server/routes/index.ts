@@ -1,0 +1,3 @@
+export default eventHandler((event) => {
+  return "Hello from Nitro";
+});
