@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -73,6 +74,9 @@ func keepCompat(t *testing.T, res compatResult) {
 	t.Helper()
 	all := readCompat(t)
 	all[res.Name] = res
+	maps.DeleteFunc(all, func(name string, _ compatResult) bool {
+		return !slices.ContainsFunc(compatApps, func(a compatApp) bool { return a.name == name })
+	})
 	text, err := json.MarshalIndent(all, "", " ")
 	if err != nil {
 		t.Fatal(err)
