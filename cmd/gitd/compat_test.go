@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -152,38 +151,34 @@ func pushCompat(t *testing.T, r *rig, m compatMaker, app compatApp) compatResult
 	return res
 }
 
-// usedCompat is the memory that a machine uses after its app has answered: what the next report of its init says.
+// usedCompat is the memory that a machine uses after its app has answered: what the next report of its init says, which
+// comes every ten seconds. It asks once a second, since a question costs what is measured next.
 func usedCompat(t *testing.T, r *rig, name string) string {
 	t.Helper()
-	var first float64 // uptime in the first report seen, which may be from before the answer
-	var used string
-	err := r.eventually(func() error {
+	first := -1.0 // uptime in the report that was there before
+	limit := time.After(time.Minute)
+	for ask := time.Tick(time.Second); ; {
 		var row struct {
-			Use *struct {
+			Use struct {
 				Used   int64   `json:"memory_used"`
-				Uptime float64 `json:"uptime_seconds"`
+				Uptime float64 `json:"uptime_seconds"` // 0: no report has come
 			} `json:"use"`
 		}
 		if err := json.Unmarshal([]byte(r.gitd("ps", name, "--json")), &row); err != nil {
-			return err
+			t.Fatal(err)
 		}
-		switch {
-		case row.Use == nil:
-			first = -1
-			return errors.New("no report of the machine")
-		case first == 0:
+		if first < 0 {
 			first = row.Use.Uptime
 		}
-		if row.Use.Uptime == first {
-			return errors.New("no report of the machine since its answer")
+		if row.Use.Uptime > first {
+			return units.Bytes(row.Use.Used)
 		}
-		used = units.Bytes(row.Use.Used)
-		return nil
-	})
-	if err != nil {
-		t.Errorf("memory: %v", err)
+		select {
+		case <-ask:
+		case <-limit:
+			t.Fatal("no report of the machine for a minute")
+		}
 	}
-	return used
 }
 
 // askCompat asks an application for its page, and says what was wrong with the answer.
