@@ -1,8 +1,7 @@
 package main
 
-// compatSome are those of the bounded run: what a generator writes, a build in TypeScript, a site, the lockfiles of yarn
-// and pnpm, a native addon, TypeScript that Node itself runs, and a balancer.
-var compatSome = []string{"express", "nest", "vite-vue", "yarn", "pnpm", "bcrypt", "types", "http-proxy"}
+// compatSome are those of the bounded run: what a generator writes, a build in TypeScript, a site, a native addon, TypeScript that Node itself runs, and a balancer.
+var compatSome = []string{"express", "nest", "vite-vue", "bcrypt", "types", "http-proxy"}
 
 // compatApps are the applications of docs/compatibility.md.
 var compatApps = []compatApp{
@@ -25,67 +24,20 @@ var compatApps = []compatApp{
 	{name: "docusaurus", made: "npx create-docusaurus@3.10.2 app classic --javascript --skip-install", get: "/", want: "Docusaurus"},
 	{name: "rspack", made: "npx create-rspack@2.2.3 --dir app --template react", get: "/", want: "<html"},
 	{name: "preact", made: "npx create-vite@9.3.0 app --template preact-ts --no-interactive", get: "/", want: "<html"},
-	{name: "qwik", made: "npx create-qwik@1.20.1 empty app", get: "/", want: "<html", lacks: "this Qwik app has no adapter, so its build makes no server"},
 	{name: "fastify-cli", made: "npx fastify-cli@8.0.2 generate app", get: "/", want: "root"},
-	{name: "fastify-ts", made: "npx fastify-cli@7.4.0 generate app --lang=ts", get: "/", want: "root"},
-	{name: "strapi", made: "npx create-strapi@5.54.0 app --skip-cloud --no-run --no-install --no-git-init --no-example --ts --dbclient sqlite --use-npm", get: "/admin", want: "<html"},
 	{name: "eleventy", made: "app @11ty/eleventy@3.1.8 -- eleventy --serve", files: map[string]string{"index.md": "# Hello from Eleventy\n"}, get: "/", want: "Hello from Eleventy"},
 	{name: "vitepress", made: "app vitepress@1.6.4 -- vitepress dev", files: map[string]string{"index.md": "# Hello from VitePress\n"}, get: "/", want: "Hello from VitePress"},
-	{name: "express-ejs", made: "npx express-generator@4.16.1 --view=ejs app", get: "/", want: "Welcome to Express"},
-	{name: "express-pug", made: "npx express-generator@4.16.1 --view=pug app", get: "/", want: "Welcome to Express"},
-	{name: "rsbuild", made: "npx create-rsbuild@2.2.9 --dir app --template react-ts", get: "/", want: `id="root"`},
-	{name: "hexo", made: "npx hexo-cli@4.3.2 init app --no-install", get: "/", want: "Hexo"},
-	{name: "sails", made: "npx sails@1.5.18 new app --no-frontend --fast", get: "/", want: "Sails"},
-	{name: "vue-cli", made: "npx @vue/cli@5.0.9 create app -d --no-git", get: "/", want: `id="app"`},
-	{name: "create-react-app", made: "npx create-react-app@5.1.0 app", get: "/", want: `id="root"`},
-	{name: "loopback", made: "npx @loopback/cli@7.0.17 app app --yes --skip-install", get: "/ping", want: "greeting"},
 	{name: "html", made: "files", files: map[string]string{"index.html": "<h1>Hello from a page</h1>\n"}, get: "/", want: "Hello from a page"},
 
 	// The files that a manual shows, in testdata/compat.
-	{name: "astro", made: "files", get: "/", want: "Hello, World!"},
-	{name: "astro-node", made: "files", get: "/", want: "Rendered for a GET"},
-	{name: "nuxt", made: "files", get: "/", want: "Hello from Nuxt"},
-	{name: "react-router", made: "files", get: "/", want: "Hello from React Router"},
-	{name: "remix", made: "files", get: "/", want: "Hello from Remix"},
-	{name: "solid-start", made: "files", get: "/", want: "Hello from SolidStart"},
-	{name: "tanstack-start", made: "files", get: "/", want: "Hello from TanStack Start"},
-	{name: "yarn", made: "files", get: "/", want: "Hello from yarn"},
-	{name: "pnpm", made: "files", get: "/", want: "pnpm"},
-	{name: "nitro", made: "files", get: "/", want: "Hello from Nitro"},
-	{name: "parcel", made: "files", get: "/", want: "Hello, World!"},
-	{name: "webpack", made: "files", get: "/", want: "main.bundle.js"},
 
 	// Servers that packages bring, started as their manuals say.
 	{name: "node-red", made: "app node-red@5.0.7 -- node-red", get: "/", want: "Node-RED"},
-	{name: "verdaccio", made: "app verdaccio@6.2.0 -- verdaccio", get: "/", want: "verdaccio"},
 	{name: "json-server", made: "app json-server@0.17.4 -- json-server --watch db.json", files: map[string]string{"db.json": `{"posts": [{"id": 1, "title": "Hello"}]}` + "\n"}, get: "/posts", want: "Hello"},
 	{name: "http-server", made: "app http-server@14.1.1 -- http-server public", files: map[string]string{"public/index.html": "<h1>Hello</h1>\n"}, get: "/", want: "Hello"},
 	{name: "serve", made: "app serve@14.2.7 -- serve public", files: map[string]string{"public/index.html": "<h1>Hello</h1>\n"}, get: "/", want: "Hello"},
 	{name: "peer", made: "app peer@1.0.2 -- peerjs --port 9000", get: "/", want: "PeerJS"},
-	{name: "thelounge", made: "app thelounge@4.5.2 -- thelounge start", get: "/", want: "The Lounge"},
-	{name: "cloudcmd", made: "app cloudcmd@19.19.1 -- cloudcmd", get: "/", want: "Cloud Commander"},
-	{name: "reveal-md", made: "app reveal-md@6.1.4 -- reveal-md slides.md --disable-auto-open", files: map[string]string{"slides.md": "# Hello slides\n"}, get: "/slides.md", want: "Hello slides"},
-	{name: "tiddlywiki", made: "app tiddlywiki@5.4.1 -- tiddlywiki wiki --listen", files: map[string]string{"wiki/tiddlywiki.info": `{"plugins": ["tiddlywiki/tiddlyweb"], "themes": ["tiddlywiki/vanilla"]}` + "\n"}, get: "/", want: "TiddlyWiki"},
-	{name: "gun", made: "app gun@0.2020.1241 -- node node_modules/gun/examples/http.js", get: "/", want: "<html"},
 	{name: "docsify", made: "app docsify-cli@5.0.0 -- docsify serve docs", files: map[string]string{"docs/index.html": "<div id=app>docs</div>\n"}, get: "/", want: "docs"},
-	{name: "prism", made: "app @stoplight/prism-cli@5.16.0 -- prism mock api.yaml", files: map[string]string{"api.yaml": prismAPI}, get: "/hello", want: "message"},
-	{name: "signalk", made: "app signalk-server@2.32.0 -- signalk-server", get: "/signalk", want: "endpoints"},
-	{name: "probot", made: "app probot@14.3.2 -- probot run ./app.js", files: map[string]string{"app.js": "export default (app) => app.log.info('ready');\n"}, get: "/probot", want: "Probot"},
-	{name: "maildev", made: "app maildev@2.2.1 -- maildev", get: "/", want: "MailDev"},
-	{name: "browser-sync", made: "app browser-sync@3.0.4 -- browser-sync start --server public --no-open", files: map[string]string{"public/index.html": "<body>Hello</body>\n"}, get: "/", want: "Hello"},
-	{name: "live-server", made: "app live-server@1.2.2 -- live-server public --no-browser", files: map[string]string{"public/index.html": "<body>Hello</body>\n"}, get: "/", want: "Hello"},
-	{name: "local-web-server", made: "app local-web-server@5.4.0 -- ws --directory public", files: map[string]string{"public/index.html": "<h1>Hello</h1>\n"}, get: "/", want: "Hello"},
-	{name: "sirv", made: "app sirv-cli@3.0.1 -- sirv public", files: map[string]string{"public/index.html": "<h1>Hello</h1>\n"}, get: "/", want: "Hello"},
-	{name: "s3rver", made: "app s3rver@3.7.1 -- s3rver --directory /tmp/s3", get: "/", want: "ListAllMyBucketsResult"},
-	{name: "azurite", made: "app azurite@3.37.0 -- azurite --location /tmp/azurite --skipApiVersionCheck", get: "/devstoreaccount1?comp=list", want: "Error"},
-	{name: "mockoon", made: "app @mockoon/cli@9.9.0 -- mockoon-cli start --data api.json", files: map[string]string{"api.json": mockoonAPI}, get: "/hello", want: "Hello from Mockoon"},
-	{name: "cors-anywhere", made: "app cors-anywhere@0.4.4 -- node server.js", files: map[string]string{"server.js": "require('cors-anywhere').createServer({ originWhitelist: [], requireHeader: ['origin', 'x-requested-with'] }).listen(8080, '0.0.0.0', () => console.log('Running CORS Anywhere'));\n"}, get: "/", want: "CORS"},
-	{name: "markserv", made: "app markserv@1.17.4 -- markserv README.md", files: map[string]string{"README.md": "# Hello from Markserv\n"}, get: "/", want: "Hello from Markserv"},
-	{name: "json-graphql-server", made: "app json-graphql-server@3.3.2 -- json-graphql-server db.js", files: map[string]string{"db.js": "module.exports = { posts: [{ id: 1, title: 'Hello' }] };\n"}, get: "/", want: "GraphiQL"},
-	{name: "y-websocket", made: "app @y/websocket-server@0.1.5 yjs@13.6.33 -- y-websocket", get: "/", want: "okay"},
-	{name: "hocuspocus", made: "app @hocuspocus/cli@2.15.2 -- hocuspocus --port 1234", get: "/", want: "Welcome to Hocuspocus"},
-	{name: "pouchdb-server", made: "app pouchdb-server@4.2.0 -- pouchdb-server --in-memory --no-stdout-logs", get: "/", want: "express-pouchdb"},
-	{name: "bittorrent-tracker", made: "app bittorrent-tracker@11.2.3 -- bittorrent-tracker --http --ws", get: "/stats", want: "torrents"},
 
 	// The first program of each manual.
 	{name: "koa", made: "app koa@3.3.0 -- node server.js", files: map[string]string{"server.js": "const Koa = require('koa');\nconst app = new Koa();\napp.use((ctx) => { ctx.body = 'Hello Koa'; });\napp.listen(3000);\n"}, get: "/", want: "Hello Koa"},
@@ -107,13 +59,10 @@ var compatApps = []compatApp{
 	{name: "tinyhttp", made: "app @tinyhttp/app@3.0.11 -- node server.mjs", files: map[string]string{"server.mjs": "import { App } from '@tinyhttp/app';\nnew App().get('/', (_, res) => void res.send('<h1>Hello tinyhttp</h1>')).listen(3000);\n"}, get: "/", want: "Hello tinyhttp"},
 	{name: "feathers", made: "app @feathersjs/feathers@5.0.50 @feathersjs/koa@5.0.50 -- node app.mjs", files: map[string]string{"app.mjs": "import { feathers } from '@feathersjs/feathers';\nimport { koa, rest, bodyParser, errorHandler } from '@feathersjs/koa';\nconst app = koa(feathers());\napp.use(errorHandler());\napp.use(bodyParser());\napp.configure(rest());\napp.use('messages', { async find() { return [{ text: 'Hello Feathers' }]; } });\napp.listen(3030);\n"}, get: "/messages", want: "Hello Feathers"},
 	{name: "ws", made: "app ws@8.23.0 -- node server.js", files: map[string]string{"server.js": "const server = require('http').createServer((q, r) => r.end('Hello ws'));\nnew (require('ws').WebSocketServer)({ server }).on('connection', (s) => s.send('something'));\nserver.listen(8080);\n"}, get: "/", want: "Hello ws"},
-	{name: "redbird", made: "app redbird@1.0.2 -- node server.js", files: map[string]string{"server.js": "const http = require('http');\nhttp.createServer((q, r) => r.end('Hello from behind')).listen(3001, '127.0.0.1');\nconst proxy = new (require('redbird').Redbird)({ port: process.env.PORT });\nproxy.register('c-redbird.localhost', 'http://127.0.0.1:3001');\n"}, get: "/", want: "behind"},
 	{name: "http-proxy", made: "app http-proxy@1.18.1 -- node balancer.js", files: map[string]string{"balancer.js": "const http = require('http'), httpProxy = require('http-proxy');\nconst addresses = [9001, 9002].map((port) => ({ host: '127.0.0.1', port }));\nfor (const { host, port } of addresses) http.createServer((q, r) => r.end('Hello from ' + port)).listen(port, host);\nconst proxy = httpProxy.createServer();\nhttp.createServer((req, res) => {\n  const target = { target: addresses.shift() };\n  proxy.web(req, res, target);\n  addresses.push(target.target);\n}).listen(process.env.PORT);\n"}, get: "/", want: "Hello from 900"},
 	{name: "fastify-proxy", made: "app fastify@5.12.8 @fastify/http-proxy@11.6.3 -- node server.js", files: map[string]string{"server.js": "const back = require('fastify')();\nback.get('/', async () => 'Hello from upstream');\nconst server = require('fastify')();\nserver.register(require('@fastify/http-proxy'), { upstream: 'http://127.0.0.1:3001', prefix: '/api' });\nback.listen({ port: 3001 }).then(() => server.listen({ port: Number(process.env.PORT), host: '::' }));\n"}, get: "/api/", want: "Hello from upstream"},
-	{name: "swagger-ui", made: "app express@5.1.0 swagger-ui-express@5.0.1 -- node server.js", files: map[string]string{"server.js": "const ui = require('swagger-ui-express');\nconst app = require('express')();\napp.use('/api-docs', ui.serve, ui.setup({ openapi: '3.0.0', info: { title: 'Hello', version: '1' }, paths: {} }));\napp.listen(3000);\n"}, get: "/api-docs/", want: "swagger-ui"},
 
 	// Native addons, and TypeScript.
-	{name: "sharp", made: "app sharp@0.34.4 -- node server.js", files: map[string]string{"server.js": "const sharp = require('sharp');\nrequire('http').createServer(async (q, r) => r.end((await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } }).png().toBuffer()).length + ' bytes')).listen(3000);\n"}, get: "/", want: "bytes"},
 	{name: "better-sqlite3", made: "app better-sqlite3@12.4.1 -- node server.js", files: map[string]string{"server.js": "const db = require('better-sqlite3')(':memory:');\nrequire('http').createServer((q, r) => r.end('SQLite ' + db.prepare('select sqlite_version() v').get().v)).listen(3000);\n"}, get: "/", want: "SQLite 3"},
 	{name: "argon2", made: "app argon2@0.44.0 -- node server.js", files: map[string]string{"server.js": "const argon2 = require('argon2');\nrequire('http').createServer(async (q, r) => r.end(await argon2.hash('x', { memoryCost: 4096 }))).listen(3000);\n"}, get: "/", want: "argon2id"},
 	{name: "bcrypt", made: "app bcrypt@6.0.0 -- node server.js", files: map[string]string{"server.js": "const bcrypt = require('bcrypt');\nrequire('http').createServer(async (q, r) => r.end(await bcrypt.hash('x', 4))).listen(3000);\n"}, get: "/", want: "$2b$04"},
@@ -122,11 +71,6 @@ var compatApps = []compatApp{
 	{name: "sqlite3", made: "app sqlite3@6.0.1 -- node server.js", files: map[string]string{"server.js": "const db = new (require('sqlite3').Database)(':memory:');\nrequire('http').createServer((q, r) => db.get('select sqlite_version() v', (e, row) => r.end(e ? e.message : 'SQLite ' + row.v))).listen(3000);\n"}, get: "/", want: "SQLite 3"},
 	{name: "zeromq", made: "app zeromq@6.8.0 -- node server.js", files: map[string]string{"server.js": "const zmq = require('zeromq');\nrequire('http').createServer((q, r) => r.end('ZeroMQ ' + zmq.version)).listen(3000);\n"}, get: "/", want: "ZeroMQ 4"},
 	{name: "sodium", made: "app sodium-native@5.1.0 -- node server.js", files: map[string]string{"server.js": "const sodium = require('sodium-native');\nconst out = Buffer.alloc(sodium.crypto_generichash_BYTES);\nsodium.crypto_generichash(out, Buffer.from('x'));\nrequire('http').createServer((q, r) => r.end('BLAKE2b ' + out.toString('hex'))).listen(3000);\n"}, get: "/", want: "BLAKE2b "},
-	{name: "libsql", made: "app libsql@0.5.29 -- node server.js", files: map[string]string{"server.js": "const db = new (require('libsql'))(':memory:');\nrequire('http').createServer((q, r) => r.end('SQLite ' + db.prepare('select sqlite_version() v').get().v)).listen(3000);\n"}, get: "/", want: "SQLite 3"},
-	{name: "duckdb", made: "app @duckdb/node-api@1.5.6-r.1 -- node server.js", files: map[string]string{"server.js": "const { DuckDBInstance } = require('@duckdb/node-api');\nrequire('http').createServer(async (q, r) => {\n  const db = await (await DuckDBInstance.create()).connect();\n  r.end(String((await db.runAndReadAll(\"select 'Hello DuckDB' h\")).getRows()[0][0]));\n}).listen(3000);\n"}, get: "/", want: "Hello DuckDB"},
-	{name: "napi-canvas", made: "app @napi-rs/canvas@1.1.1 -- node server.js", files: map[string]string{"server.js": "const { createCanvas } = require('@napi-rs/canvas');\nrequire('http').createServer((q, r) => { const c = createCanvas(20, 20); c.getContext('2d').fillRect(0, 0, 9, 9); r.end(c.toBuffer('image/png').length + ' bytes'); }).listen(3000);\n"}, get: "/", want: "bytes"},
-	{name: "node-pty", made: "app node-pty@1.1.0 -- node server.js", files: map[string]string{"server.js": "const pty = require('node-pty');\nrequire('http').createServer((q, r) => r.end(typeof pty.spawn)).listen(3000);\n"}, get: "/", want: "function"},
-	{name: "drizzle", made: "app drizzle-orm@0.45.4 @libsql/client@0.18.0 -- node server.mjs", files: map[string]string{"server.mjs": drizzleApp}, get: "/", want: "1 notes"},
 	{name: "tsx", made: "app tsx@4.20.5 express@5.1.0 -- tsx src/server.ts", files: map[string]string{"src/server.ts": "import express from 'express';\nconst app = express();\napp.get('/', (_q, r) => { r.send('Hello tsx' as string); });\napp.listen(3000);\n"}, get: "/", want: "Hello tsx"},
 	{name: "types", made: "app express@5.1.0 -- node server.ts", files: map[string]string{"server.ts": "const express = require('express');\nconst greeting: string = 'Hello types';\nexpress().get('/', (_q: unknown, r: any) => r.send(greeting)).listen(3000);\n"}, get: "/", want: "Hello types"},
 }

@@ -1,3 +1,0 @@
-export default eventHandler((event) => {
-  return "Hello from Nitro";
-});
