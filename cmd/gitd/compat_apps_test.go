@@ -1,6 +1,7 @@
 package main
 
-// compatSome are those of the bounded run: what a generator writes, a build in TypeScript, a site, a native addon, TypeScript that Node itself runs, and a balancer.
+// compatSome are those of the bounded run: what a generator writes, a build in TypeScript, a site, a native addon,
+// TypeScript that Node itself runs, and a balancer.
 var compatSome = []string{"express", "nest", "vite-vue", "bcrypt", "types", "http-proxy"}
 
 // compatApps are the applications of docs/compatibility.md.

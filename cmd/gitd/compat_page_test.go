@@ -20,9 +20,9 @@ const compatIntro = `# Applications that were pushed as they are
 default settings, and asks the running machine for a page. Nothing is added by hand: an application either needs no
 change, or stands under "Not live". There is no lockfile unless the generator writes one. "app" is a package.json with
 these dependencies and this start script, and the first program of the package's manual; "files" are a whole repository,
-of ` + "`cmd/gitd/testdata/compat`" + ` or of one page. The times are those of a first push, without any cache for the app, on a host
-with two cores and no KVM, which emulates the machine, and had much other work as well. The sizes are those of the
-compressed layers. The memory is what the machine uses after its answer, of what it has. The list is in
+of ` + "`cmd/gitd/testdata/compat`" + ` or of one page. The times are those of a first push, without any cache for the app,
+on a host with two cores and no KVM, which emulates the machine, and had much other work as well. The sizes are those of
+the compressed layers. The memory is what the machine uses after its answer, of what it has. The list is in
 ` + "`cmd/gitd/compat_apps_test.go`" + `.
 
 `
