@@ -60,6 +60,7 @@ var mayImport = map[string][]string{
 		"internal/units", "templates"},
 	"internal/builder": {"internal/base", "internal/core", "internal/disk", "internal/guest", "internal/image",
 		"internal/nodeapp", "internal/progress", "internal/units", "templates"},
+	"internal/bootdisk": {"internal/base", "internal/core", "internal/guest"},
 	"internal/libvirt": {"internal/background", "internal/core", "internal/guest", "internal/latch", "internal/units", "templates"},
 	"internal/label":   {"internal/core", "internal/image"},
 	"internal/ledger":  {"internal/core", "internal/disk", "internal/people"},

@@ -59,6 +59,9 @@ func readMessages(ctx context.Context, p io.Reader, to chan<- guest.Message) {
 	r := guest.NewReader(p)
 	for {
 		m, err := r.Read()
+		if errors.Is(err, io.EOF) { // of the message on a disk; the channel has no end
+			return
+		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "nodeos-init: control channel:", err)
 			return

@@ -111,6 +111,10 @@ func waitDisk(serial string) (device string, err error) {
 }
 
 func findDisk(serial string) (device string, err error) {
+	if id := diskID(); id != "" {
+		name, err := partitionByName(os.DirFS("/sys/class/block"), guest.PartitionName(serial, id))
+		return "/dev/" + name, err
+	}
 	name, err := diskBySerial(os.DirFS("/sys/block"), serial)
 	return "/dev/" + name, err
 }

@@ -17,19 +17,22 @@ const maxFiles = 1 << 20
 // machine is what the supervisor calls its host, in a real guest: process 1 of a kernel.
 type machine struct {
 	volumes []string // the paths where volumes are mounted
+	say     func(format string, args ...any)
 }
 
 func (m *machine) killAll() { killAll() }
 
 func (m *machine) prepare(s *guest.Start) (starter, []string, error) {
 	var warnings []string
-	if err := setClock(time.Unix(0, s.UnixNano)); err != nil {
-		warnings = append(warnings, err.Error())
+	if s.UnixNano != 0 {
+		if err := setClock(time.Unix(0, s.UnixNano)); err != nil {
+			warnings = append(warnings, err.Error())
+		}
 	}
 	if err := unix.Sethostname([]byte(s.Hostname)); err != nil {
 		warnings = append(warnings, fmt.Sprintf("host name: %v", err))
 	}
-	if err := configureNetwork(s.Network, s.Hostname); err != nil {
+	if err := m.network(s); err != nil {
 		return nil, warnings, err
 	}
 	if err := closeAddresses(s.Network); err != nil {
@@ -48,6 +51,14 @@ func (m *machine) prepare(s *guest.Start) (starter, []string, error) {
 		return nil, warnings, err
 	}
 	return func(c command) (*process, error) { return l.start(c, guest.AppUID) }, warnings, nil
+}
+
+// network configures the network as the host says, or as the network itself says.
+func (m *machine) network(s *guest.Start) error {
+	if s.Network.DHCP {
+		return askNetwork(s.Hostname, m.say)
+	}
+	return configureNetwork(s.Network, s.Hostname)
 }
 
 // stats implements host.

@@ -6,7 +6,8 @@
 // /usr/bin/env it starts scripts. It does not decide what to run: argv,
 // environment and addresses come from the host over the control channel
 // (internal/guest), and nothing is read from the image or the kernel's command
-// line.
+// line. Only a machine that has booted from a disk of its own, with no gitd
+// beside it, finds the same message on that disk (alone.go).
 package main
 
 import (
@@ -43,15 +44,14 @@ func run(out *outbox, kernelMillis int) error {
 		return fmt.Errorf("must be process 1 of a virtual machine, and is %d", os.Getpid())
 	}
 	mounted := mountAll()
-	port, err := openPort(guest.Port)
+	messages, err := connect(out)
 	if err != nil {
 		return errors.Join(mounted, err)
 	}
-	go out.send(port)
 	if mounted != nil {
 		return mounted
 	}
-	vm := &machine{}
+	vm := &machine{say: out.log}
 	s := newSupervisor(out, vm)
 	s.booted = guest.Booted{
 		KernelMillis: kernelMillis,
@@ -61,7 +61,7 @@ func run(out *outbox, kernelMillis int) error {
 	}
 	out.put(guest.Message{Kind: guest.KindBooted, Booted: &s.booted})
 	reap(s.deaths)
-	go readMessages(context.Background(), port, s.messages)
+	go readMessages(context.Background(), messages, s.messages)
 	watchSignals(s)
 	watchPowerButtons(s.stops)
 	err = s.run()

@@ -43,6 +43,11 @@ func configureNetwork(n guest.Network, hostname string) error {
 			return fmt.Errorf("network: %w", err)
 		}
 	}
+	return writeNames(n, hostname)
+}
+
+// writeNames writes what names mean on the network.
+func writeNames(n guest.Network, hostname string) error {
 	text, err := resolver(n.DNS)
 	if err != nil {
 		return fmt.Errorf("network: %w", err)

@@ -354,11 +354,11 @@ func (s *supervisor) after(e *guest.Exited, ran time.Duration) (over bool) {
 }
 
 // ended reports the app's end, after it has run for so long, and plans its restart. An app that has never listened is
-// not started again, because its release has failed.
+// not started again, because its release has failed; without gitd, there is no release.
 func (s *supervisor) ended(e *guest.Exited, ran time.Duration) (over bool) {
 	e.Restarts = s.restarts
 	s.out.put(guest.Message{Kind: guest.KindExited, Exited: e})
-	if s.stopping || s.first == nil {
+	if s.stopping || s.first == nil && !s.begin.Alone {
 		return true
 	}
 	if s.pause = min(2*s.pause, restartMost); s.pause == 0 || ran > settled {

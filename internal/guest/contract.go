@@ -26,6 +26,17 @@ const (
 // VolumeSerial is the serial of the disk of a volume.
 func VolumeSerial(name string) string { return "vol-" + name }
 
+// A disk that boots without gitd has the same parts as partitions, and one more, with the message that starts the app.
+// The kernel hands init the disk's identity as an environment variable.
+const (
+	DiskStart    = "start"
+	DiskVariable = "NODEOS_DISK"
+)
+
+// PartitionName is the name of a part of the disk id. It holds the identity, so that no partition of another disk of the
+// same machine is taken for it.
+func PartitionName(part, id string) string { return part + "-" + id }
+
 const (
 	// MaxSerial is virtio's limit, in bytes: a longer serial would be cut, and not found.
 	MaxSerial = 20

@@ -103,7 +103,9 @@ type Start struct {
 	Hostname string   `json:"hostname"`
 	Network  Network  `json:"network"`
 	Mounts   []Mount  `json:"mounts,omitempty"`
-	UnixNano int64    `json:"unix_nano"` // the host's clock
+	UnixNano int64    `json:"unix_nano"` // the host's clock; 0: the machine has one of its own
+	// Alone says that no gitd is there, which would make another machine: the app starts again however it has ended.
+	Alone bool `json:"alone,omitempty"`
 	// Steps are set instead of Args where the start is more than one command in AppDir. The first is run, and then
 	// those that it leads to; the app has ended when there is no next one.
 	Steps []Step `json:"steps,omitempty"`
@@ -134,6 +136,7 @@ type Network struct {
 	Address6 string   `json:"address6,omitempty"`
 	Gateway6 string   `json:"gateway6,omitempty"`
 	DNS      []string `json:"dns,omitempty"`
+	DHCP     bool     `json:"dhcp,omitempty"` // the guest asks the network for all of this
 	// Closed are IPv4 prefixes where the host's own services would answer. The guest opens no connections to them,
 	// except for DNS to the servers above.
 	Closed []string `json:"closed,omitempty"`
