@@ -60,7 +60,8 @@ var mayImport = map[string][]string{
 		"internal/units", "templates"},
 	"internal/builder": {"internal/base", "internal/core", "internal/disk", "internal/guest", "internal/image",
 		"internal/nodeapp", "internal/progress", "internal/units", "templates"},
-	"internal/bootdisk": {"internal/base", "internal/core", "internal/guest"},
+	"internal/bootdisk": {"internal/base", "internal/core", "internal/disk", "internal/guest", "internal/progress"},
+	"internal/worktree": {"internal/progress"},
 	"internal/libvirt": {"internal/background", "internal/core", "internal/guest", "internal/latch", "internal/units", "templates"},
 	"internal/label":   {"internal/core", "internal/image"},
 	"internal/ledger":  {"internal/core", "internal/disk", "internal/people"},
@@ -84,7 +85,7 @@ var mayImport = map[string][]string{
 		"internal/libvirt", "internal/progress", "internal/units", "templates"},
 	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cli", "internal/control",
 		"internal/core", "internal/disk", "internal/engine", "internal/fleet", "internal/hooks", "internal/image",
-		"internal/label", "internal/ledger", "internal/libvirt", "internal/nodeapp", "internal/people", "internal/progress", "internal/proxy",
+		"internal/bootdisk", "internal/worktree", "internal/label", "internal/ledger", "internal/libvirt", "internal/nodeapp", "internal/people", "internal/progress", "internal/proxy",
 		"internal/repo", "internal/server", "internal/starter", "internal/terminal", "internal/volume"},
 }
 

@@ -52,7 +52,7 @@ type host struct {
 func (h *host) root() *cobra.Command {
 	root := &cobra.Command{Use: "gitd", Short: "push Node.js apps into virtual machines of their own"}
 	root.PersistentFlags().StringVar(&h.state, "state", defaultState(), "folder that holds everything (GITD_STATE)")
-	here := []*cobra.Command{h.serve(), h.baseBuild(), h.baseFiles(), h.baseSizes(), h.ledgerRestore(), h.ledgerAdopt(), h.plan(), h.new()}
+	here := []*cobra.Command{h.serve(), h.baseBuild(), h.baseFiles(), h.baseSizes(), h.ledgerRestore(), h.ledgerAdopt(), h.plan(), h.new(), h.image()}
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		flags := root.PersistentFlags()
 		// The flags of a command for the daemon say what one person wants once. GITD_ADMIN, left in a shell, must not

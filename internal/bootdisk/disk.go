@@ -2,6 +2,7 @@ package bootdisk
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -193,8 +194,8 @@ func (d *Disk) Size() int64 { return d.table.sectors * sectorSize }
 
 // Write writes the disk to w from its first byte to its last, and returns what its parts are. A part that is not what
 // it should be is an error.
-func (d *Disk) Write(w io.Writer) ([]Part, error) {
-	out := &counted{w: w}
+func (d *Disk) Write(ctx context.Context, w io.Writer) ([]Part, error) {
+	out := &counted{ctx: ctx, w: w}
 	if _, err := out.Write(d.table.head(mbrCode)); err != nil {
 		return nil, err
 	}
@@ -232,13 +233,17 @@ func (d *Disk) Close() error {
 	return errors.Join(errs...)
 }
 
-// counted counts what is written.
+// counted counts what is written, until ctx ends.
 type counted struct {
-	w io.Writer
-	n int64
+	ctx context.Context //nolint:containedctx // of one call of Disk.Write
+	w   io.Writer
+	n   int64
 }
 
 func (c *counted) Write(b []byte) (int, error) {
+	if err := c.ctx.Err(); err != nil {
+		return 0, err
+	}
 	n, err := c.w.Write(b)
 	c.n += int64(n)
 	return n, err

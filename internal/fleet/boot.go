@@ -17,9 +17,6 @@ import (
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
-// guestPort is where an app must listen in its machine, if it does not say another port.
-const guestPort = 8080
-
 // bootTries is how often a machine is started if it ends before anything of the app has run. A kernel that panics in
 // its first second, as emulated kernels do on a busy host, says nothing about the release.
 const bootTries = 3

@@ -1,15 +1,12 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
-	"strconv"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
@@ -100,31 +97,17 @@ func (b booter) attach(ctx context.Context, s *core.MachineSpec) error {
 }
 
 // environment returns everything that the app finds in process.env, and the part of it that no start command changes.
-// Config overrides what the repository says, and the variables that gitd promises (PORT, NODEOS_…) override both.
 func (b booter) environment(ctx context.Context, rel core.Release) (env, fixed map[string]string, err error) {
 	vars, err := b.cfg.Ledger.Vars(ctx, rel.App)
 	if err != nil {
 		return nil, nil, err
 	}
-	env = map[string]string{
-		"HOME": guest.AppDir, "PATH": "/usr/bin:/app/node_modules/.bin", "USER": "app", "NODE_ENV": "production",
-		"SOURCE_VERSION": rel.Commit, // Heroku's name of NODEOS_COMMIT
-	}
-	fixed = maps.Clone(vars)
-	if fixed == nil {
-		fixed = map[string]string{}
-	}
-	maps.Copy(fixed, map[string]string{
-		"PORT":       strconv.Itoa(portOf(rel)),
-		"NODEOS_APP": rel.App, "NODEOS_RELEASE": "v" + strconv.Itoa(rel.Version), "NODEOS_COMMIT": rel.Commit,
-	})
-	maps.Copy(env, rel.Manifest.Env)
-	maps.Copy(env, fixed)
+	env, fixed = rel.Environment(vars)
 	return env, fixed, nil
 }
 
 // portOf is where rel must listen in its machine.
-func portOf(rel core.Release) int { return cmp.Or(rel.Manifest.Port, guestPort) }
+func portOf(rel core.Release) int { return rel.Port() }
 
 // machineID makes an ID that is unique, because a release can be booted more than once.
 func machineID(rel core.Release) (string, error) {

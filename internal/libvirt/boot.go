@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"time"
 
 	"libvirt.org/go/libvirt"
@@ -109,10 +108,10 @@ func startMessage(spec core.MachineSpec) (*guest.Start, error) {
 	for _, m := range spec.Mounts {
 		s.Mounts = append(s.Mounts, guest.Mount(m))
 	}
-	s.Env = environ(spec.Env)
+	s.Env = core.Environ(spec.Env)
 	for _, p := range spec.Steps {
 		s.Steps = append(s.Steps, guest.Step{
-			Name: p.Name, Args: p.Args, Env: environ(p.Env), Dir: p.Dir, OK: p.OK, Fail: p.Fail,
+			Name: p.Name, Args: p.Args, Env: core.Environ(p.Env), Dir: p.Dir, OK: p.OK, Fail: p.Fail,
 		})
 	}
 	if t := spec.Task; t != nil {
@@ -123,16 +122,6 @@ func startMessage(spec core.MachineSpec) (*guest.Start, error) {
 		return nil, fmt.Errorf("boot machine %s: arguments and config: %w", spec.ID, err)
 	}
 	return s, nil
-}
-
-// environ is a set of variables as a process is given it.
-func environ(vars map[string]string) []string {
-	var all []string
-	for name, value := range vars {
-		all = append(all, name+"="+value)
-	}
-	slices.Sort(all)
-	return all
 }
 
 func checkSpec(spec core.MachineSpec) error {
