@@ -266,6 +266,9 @@ func (o *imageOptions) build(ctx context.Context, files worktree.Snapshot, vars 
 	if err != nil {
 		return bootdisk.List{}, err
 	}
+	for _, t := range rel.Manifest.Types {
+		r.Warn("the disk starts web alone: %s of the Procfile runs nowhere", t.Name)
+	}
 	list, err := o.write(ctx, r, rel, vars)
 	return list, errors.Join(err, o.sweep(rel.Manifest))
 }

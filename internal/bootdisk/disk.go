@@ -109,19 +109,24 @@ func (d *Disk) layers(state core.StateDir, m core.Manifest, contents base.Conten
 	if _, err := d.file(guest.DiskBase, state.Root(m.Base), contents.Images["root.erofs"]); err != nil {
 		return err
 	}
-	if m.Deps.Digest != "" {
-		if _, err := d.file(guest.DiskDeps, state.Layer(m.Deps.Digest), m.Deps); err != nil {
+	for _, l := range []struct {
+		name string
+		core.Layer
+	}{{guest.DiskDebian, m.Debian}, {guest.DiskDeps, m.Deps}, {guest.DiskApp, m.App}} {
+		if l.Digest == "" {
+			continue
+		}
+		if _, err := d.file(l.name, state.Layer(l.Digest), l.Layer); err != nil {
 			return err
 		}
 	}
-	_, err := d.file(guest.DiskApp, state.Layer(m.App.Digest), m.App)
-	return err
+	return nil
 }
 
 // identity is the same for every disk with the same parts, and for no other.
 func identity(m core.Manifest, start []byte) string {
 	h := sha256.New()
-	fmt.Fprintln(h, "nodeos disk 1", m.Base, m.App.Digest, m.Deps.Digest)
+	fmt.Fprintln(h, "nodeos disk 1", m.Base, m.App.Digest, m.Deps.Digest, m.Debian.Digest)
 	h.Write(start)
 	h.Write(mbrCode)
 	h.Write(loaderCode)

@@ -45,7 +45,8 @@ func CheckConverter(format string) error {
 		return nil
 	}
 	if _, err := exec.LookPath("qemu-img"); err != nil {
-		return core.Reject("qemu-img, which makes qcow2, is not installed", "`apt install qemu-utils` on that host, or take --format raw")
+		return core.Reject("qemu-img, which makes qcow2, is not installed",
+			"`apt install qemu-utils` on that host, or take --format raw")
 	}
 	return nil
 }

@@ -8,6 +8,9 @@ import (
 // Start is what tells init to run the release, with the config vars, in a machine without gitd. It is written on the
 // disk as it is.
 func Start(rel core.Release, vars map[string]string) (guest.Start, error) {
+	if !rel.Manifest.Serves() {
+		return guest.Start{}, core.Reject("the app has no web process", `add a line "web: node server.js" to its Procfile`)
+	}
 	env, fixed := rel.Environment(vars)
 	spec := core.MachineSpec{Env: env}
 	if err := spec.SetStart(rel.Manifest, func(name string) bool { _, ok := fixed[name]; return ok }); err != nil {
