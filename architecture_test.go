@@ -86,7 +86,7 @@ var mayImport = map[string][]string{
 	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cli", "internal/control",
 		"internal/core", "internal/disk", "internal/engine", "internal/fleet", "internal/hooks", "internal/image",
 		"internal/bootdisk", "internal/worktree", "internal/label", "internal/ledger", "internal/libvirt", "internal/nodeapp", "internal/people", "internal/progress", "internal/proxy",
-		"internal/repo", "internal/server", "internal/starter", "internal/terminal", "internal/volume"},
+		"internal/repo", "internal/server", "internal/starter", "internal/terminal", "internal/volume", "internal/units"},
 }
 
 // TestImports holds docs/decisions/0001-house.md: a package that is not in

@@ -112,7 +112,8 @@ func parseDHCP(b []byte, id uint32, hardware net.HardwareAddr) (m dhcpMessage, o
 	return m, m.kind == dhcpNAK || !m.address.IsUnspecified()
 }
 
-// dhcpText is a message to servers. wants is the address that is asked for, and server whose offer it is, if there is one.
+// dhcpText is a message to servers. wants is the address that is asked for, and server whose offer it is, if there is
+// one.
 func dhcpText(kind byte, id uint32, hardware net.HardwareAddr, hostname string, wants, server []byte) []byte {
 	b := make([]byte, dhcpHead)
 	b[0], b[1], b[2] = 1, 1, 6 // a request, from Ethernet, with 6 bytes of address
@@ -243,8 +244,8 @@ func (c *dhcpClient) ask(s int, kind byte, wants, server []byte, want byte) (dhc
 	return dhcpMessage{}, errors.New("no server answers")
 }
 
-// socket is one that sends and receives without an address. Linux takes a broadcast in on every interface that is up, so
-// no raw socket is needed, which the kernel does not have.
+// socket is one that sends and receives without an address. Linux takes a broadcast in on every interface that is up,
+// so no raw socket is needed, which the kernel does not have.
 func (c *dhcpClient) socket() (int, error) {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

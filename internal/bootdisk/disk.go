@@ -240,7 +240,7 @@ func (d *Disk) Close() error {
 
 // counted counts what is written, until ctx ends.
 type counted struct {
-	ctx context.Context //nolint:containedctx // of one call of Disk.Write
+	ctx context.Context // of one call of Disk.Write
 	w   io.Writer
 	n   int64
 }

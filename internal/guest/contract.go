@@ -33,8 +33,8 @@ const (
 	DiskVariable = "NODEOS_DISK"
 )
 
-// PartitionName is the name of a part of the disk id. It holds the identity, so that no partition of another disk of the
-// same machine is taken for it.
+// PartitionName is the name of a part of the disk id. It holds the identity, so that no partition of another disk of
+// the same machine is taken for it.
 func PartitionName(part, id string) string { return part + "-" + id }
 
 const (

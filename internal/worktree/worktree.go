@@ -58,7 +58,7 @@ func Take(ctx context.Context, dir string, o Options) (s Snapshot, err error) {
 
 // taking is one Take.
 type taking struct {
-	ctx       context.Context //nolint:containedctx // of one call
+	ctx       context.Context // of one call
 	dir, repo string
 }
 
