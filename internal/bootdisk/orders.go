@@ -167,8 +167,8 @@ func (b boot) orders() ([]byte, error) {
 	put(b.kernel.entry, end, uint32(ordersBase+info), uint16(len(reads)), uint16(len(b.kernel.clears)))
 	put(reads, b.kernel.clears)
 	put(make([]byte, info-o.Len()))
-	// Magic number, version, flags, modules, their list, command line, RSDP (0: the kernel looks for it), memory map and
-	// its entries, which the loader fills in.
+	// Magic number, version, flags, modules; their list, command line, RSDP (0: the kernel looks for it), memory map,
+	// and its entries, which the loader fills in.
 	put(uint32(0x336ec578), uint32(1), uint32(0), modules)
 	put(uint64(module), uint64(line), uint64(0), uint64(mapAt), uint32(0), uint32(0))
 	put(uint64(b.initrd()), uint64(b.initrdSize), uint64(0), uint64(0))
