@@ -51,3 +51,18 @@ func TestPackages(t *testing.T) {
 		}
 	}
 }
+
+// A browser does not fit beside Node into the memory that a machine gets by default, whoever starts it.
+func TestMemoryOfBrowser(t *testing.T) {
+	for text, want := range map[string]int{
+		`{"nodeos": {"packages": ["chromium"]}}`:                                           512,
+		`{"nodeos": {"packages": ["libcairo2"]}}`:                                          0,
+		`{"dependencies": {"sharp": "1"}, "nodeos": {"packages": ["chromium", "zlib1g"]}}`: 512,
+	} {
+		m, err := ParsePackageJSON([]byte(text))
+		check(t, err)
+		if m.Guess.MemoryMiB != want {
+			t.Errorf("%s: %+v, want %d MiB", text, m.Guess, want)
+		}
+	}
+}

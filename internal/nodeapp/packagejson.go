@@ -49,6 +49,9 @@ func ParsePackageJSON(b []byte) (PackageJSON, error) {
 	if m.Settings, err = parseSettings(o["nodeos"], &m.warnings); err != nil {
 		return PackageJSON{}, err
 	}
+	if slices.Contains(m.Settings.Packages, Chromium) && m.Guess.MemoryMiB < chromiumMiB {
+		m.Guess = core.Guess{MemoryMiB: chromiumMiB, Package: Chromium}
+	}
 	return m, nil
 }
 
