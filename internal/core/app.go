@@ -15,6 +15,7 @@ type App struct {
 	Stopped    bool   // somebody stopped it, and nobody has started it or deployed since
 	Lock       Lock   // while it is set, deployments are refused
 	FormerName string // the name before a rename, while files still have that name; empty otherwise
+	Scale      Scale  // how many machines of each process somebody wants
 	FoundMiB   int    // of memory with which it started, after it had run out of less; 0: that has not happened
 }
 

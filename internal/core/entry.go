@@ -15,6 +15,7 @@ type Entry struct {
 type Line struct {
 	Time    time.Time
 	Release int
+	Process string // "worker.1"; empty: not known
 	Machine string
 	Stream  string // "stdout", "stderr", "init", "console" or "nodeos"
 	Text    string // printable, one line

@@ -10,6 +10,7 @@ type Machine struct {
 	ID      string // also the libvirt domain's name, e.g. "shop-v3-9f2c"
 	App     string
 	Release int
+	Process ProcessID
 	Addr    string // host:port at which the host reaches the app
 	Started time.Time
 }
@@ -20,6 +21,7 @@ type MachineSpec struct {
 	ID       string
 	App      string
 	Release  int
+	Process  ProcessID
 	Kernel   string // host path
 	Initrd   string // host path; empty: none
 	Disks    []Disk // in order; each is read-only unless it is Writable

@@ -37,9 +37,10 @@ func (l *Ledger) Adopt(ctx context.Context, label core.AppLabel) (taken bool, er
 // adoptApp adds the app with its settings.
 func adoptApp(ctx context.Context, tx *sql.Tx, label core.AppLabel) error {
 	a := label.App
-	_, err := tx.ExecContext(ctx, `INSERT INTO apps (name, branch, created, stopped, lock_by, lock_reason, lock_since, found_mib)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		a.Name, a.Branch, a.Created.UnixNano(), a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since}, max(a.FoundMiB, 0))
+	_, err := tx.ExecContext(ctx, `INSERT INTO apps (name, branch, created, stopped, lock_by, lock_reason, lock_since, found_mib, scale)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		a.Name, a.Branch, a.Created.UnixNano(), a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since}, max(a.FoundMiB, 0),
+		document[core.Scale]{&a.Scale})
 	if err == nil && label.Resources != (core.Resources{}) {
 		_, err = tx.ExecContext(ctx, `INSERT INTO overrides (app, memory_mib, cpus) VALUES (?, ?, ?)`,
 			a.Name, label.Resources.MemoryMiB, label.Resources.CPUs)
@@ -68,9 +69,9 @@ func adoptReleases(ctx context.Context, tx *sql.Tx, label core.AppLabel) error {
 		}
 	}
 	for _, m := range label.Machines {
-		_, err := tx.ExecContext(ctx, `INSERT INTO machines (id, app, release, addr, started)
-			SELECT ?, app, version, ?, ? FROM releases WHERE app = ? AND version = ? AND state = 'live' ON CONFLICT DO NOTHING`,
-			m.ID, m.Addr, instant{m.Started}, m.App, m.Release)
+		_, err := tx.ExecContext(ctx, `INSERT INTO machines (id, app, release, process, addr, started)
+			SELECT ?, app, version, ?, ?, ? FROM releases WHERE app = ? AND version = ? AND state = 'live' ON CONFLICT DO NOTHING`,
+			m.ID, processText(m), m.Addr, instant{m.Started}, m.App, m.Release)
 		if err != nil {
 			return err
 		}

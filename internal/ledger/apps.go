@@ -16,7 +16,7 @@ type appTable struct {
 	vars varTable
 }
 
-const selectApps = `SELECT name, branch, created, stopped, lock_by, lock_reason, lock_since, was_named, found_mib,
+const selectApps = `SELECT name, branch, created, stopped, lock_by, lock_reason, lock_since, was_named, found_mib, scale,
   coalesce((SELECT version FROM releases WHERE app = name AND state = 'live'), 0) FROM apps `
 
 // CreateApp adds an app; an existing one is left as it is.
@@ -58,8 +58,8 @@ func (t appTable) ChangeApp(ctx context.Context, name string, change func(a *cor
 		if err := change(&a); err != nil {
 			return err
 		}
-		return mustAffect(tx.ExecContext(ctx, `UPDATE apps SET branch = ?, stopped = ?, lock_by = ?, lock_reason = ?, lock_since = ?, was_named = ?, found_mib = ?
-			WHERE name = ?`, a.Branch, a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since}, a.FormerName, a.FoundMiB, name))
+		return mustAffect(tx.ExecContext(ctx, `UPDATE apps SET branch = ?, stopped = ?, lock_by = ?, lock_reason = ?, lock_since = ?, was_named = ?, found_mib = ?, scale = ?
+			WHERE name = ?`, a.Branch, a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since}, a.FormerName, a.FoundMiB, document[core.Scale]{&a.Scale}, name))
 	})
 }
 
@@ -123,7 +123,7 @@ func findApp(ctx context.Context, q querier, name string) (core.App, error) {
 func scanApp(row scanner) (core.App, error) {
 	var a core.App
 	var created, locked instant
-	err := row.Scan(&a.Name, &a.Branch, &created, &a.Stopped, &a.Lock.By, &a.Lock.Reason, &locked, &a.FormerName, &a.FoundMiB, &a.Live)
+	err := row.Scan(&a.Name, &a.Branch, &created, &a.Stopped, &a.Lock.By, &a.Lock.Reason, &locked, &a.FormerName, &a.FoundMiB, document[core.Scale]{&a.Scale}, &a.Live)
 	a.Created, a.Lock.Since = created.Time, locked.Time
 	return a, err
 }

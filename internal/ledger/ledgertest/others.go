@@ -10,8 +10,8 @@ import (
 func machines(t *testing.T, s Store) {
 	ctx := t.Context()
 	first, second := live(t, s, "shop", Commit("a")), live(t, s, "shop", Commit("b"))
-	m := core.Machine{ID: "shop-v1-aa", App: "shop", Release: first.Version, Addr: "127.0.0.1:1", Started: instant(time.Now())}
-	n := core.Machine{ID: "shop-v2-bb", App: "shop", Release: second.Version}
+	m := core.Machine{ID: "shop-v1-aa", App: "shop", Release: first.Version, Process: core.FirstWeb, Addr: "127.0.0.1:1", Started: instant(time.Now())}
+	n := core.Machine{ID: "shop-v2-bb", App: "shop", Release: second.Version, Process: core.ProcessID{Type: "mail-queue", Number: 12}}
 	must(t, s.SaveMachine(ctx, n))
 	must(t, s.SaveMachine(ctx, m))
 	same(t, got(s.Machines(ctx))(t), []core.Machine{m, n})

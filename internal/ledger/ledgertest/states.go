@@ -102,6 +102,7 @@ func changeApp(t *testing.T, s Store) {
 	created := got(s.CreateApp(ctx, "shop"))(t)
 	want := created
 	want.Branch, want.Stopped, want.FormerName, want.FoundMiB = "main", true, "store", 256
+	want.Scale = core.Scale{core.Web: 2, "worker": 0}
 	want.Lock = core.Lock{By: "ada", Reason: "the sale", Since: instant(time.Now())}
 	must(t, s.ChangeApp(ctx, "shop", func(a *core.App) error { *a = want; return nil }))
 	same(t, got(s.App(ctx, "shop"))(t), want)
