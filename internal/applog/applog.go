@@ -66,9 +66,9 @@ func (s *Store) Tail(app string, n int) ([]core.Line, error) {
 	return st.tail(n, nil)
 }
 
-// TailRelease returns the last n lines that one release of app has printed, the oldest first. It reads the whole log,
-// which has about 30 MiB at most.
-func (s *Store) TailRelease(app string, release, n int) ([]core.Line, error) {
+// TailOf returns the last n lines of app for which of is true, the oldest first. It reads the whole log, which has
+// about 30 MiB at most.
+func (s *Store) TailOf(app string, n int, of func(core.Line) bool) ([]core.Line, error) {
 	st, err := s.stream(app)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (s *Store) TailRelease(app string, release, n int) ([]core.Line, error) {
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(l core.Line) bool { return l.Release != release })
+	all = slices.DeleteFunc(all, func(l core.Line) bool { return !of(l) })
 	return all[max(0, len(all)-max(n, 0)):], nil
 }
 

@@ -331,7 +331,7 @@ func BenchmarkTail(b *testing.B) {
 	}
 }
 
-func TestTailRelease(t *testing.T) {
+func TestTailOf(t *testing.T) {
 	s, _ := newStore(t)
 	for i := range 30 {
 		l := say(i)
@@ -339,12 +339,12 @@ func TestTailRelease(t *testing.T) {
 		s.Append("shop", l)
 	}
 	for n, want := range map[int][]string{0: nil, 2: {"25", "28"}, 100: {"1", "4", "7", "10", "13", "16", "19", "22", "25", "28"}} {
-		lines, err := s.TailRelease("shop", 2, n)
+		lines, err := s.TailOf("shop", n, func(l core.Line) bool { return l.Release == 2 })
 		if err != nil || !reflect.DeepEqual(texts(lines), want) {
 			t.Errorf("last %d of v2: %v, %v, want %v", n, texts(lines), err, want)
 		}
 	}
-	if lines, err := s.TailRelease("shop", 9, 5); err != nil || len(lines) != 0 {
+	if lines, err := s.TailOf("shop", 5, func(l core.Line) bool { return l.Release == 9 }); err != nil || len(lines) != 0 {
 		t.Errorf("a release that said nothing: %v, %v", lines, err)
 	}
 }

@@ -27,6 +27,9 @@ func clean(l core.Line) core.Line {
 	if !isWord(l.Stream) {
 		l.Stream = ours
 	}
+	if new(core.ProcessID).UnmarshalText([]byte(l.Process)) != nil {
+		l.Process = ""
+	}
 	// A guest's clock can be anything, and RFC 3339 ends with the year 9999.
 	if y := l.Time.UTC().Year(); y < 1970 || y > 9999 {
 		l.Time = time.Now()
@@ -39,11 +42,14 @@ func isWord(s string) bool {
 	return s != "" && len(s) <= 16 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz") == ""
 }
 
-// encode appends "TIME vRELEASE STREAM TEXT\n" to buf.
+// encode appends "TIME vRELEASE STREAM TEXT\n" to buf, or "TIME vRELEASE/PROCESS STREAM TEXT\n".
 func encode(buf []byte, l core.Line) []byte {
 	buf = l.Time.AppendFormat(buf, time.RFC3339Nano)
 	buf = append(buf, " v"...)
 	buf = strconv.AppendInt(buf, int64(l.Release), 10)
+	if l.Process != "" {
+		buf = append(append(buf, '/'), l.Process...)
+	}
 	buf = append(buf, ' ')
 	buf = append(buf, l.Stream...)
 	buf = append(buf, ' ')
@@ -56,17 +62,18 @@ func encode(buf []byte, l core.Line) []byte {
 func decode(s string) (l core.Line, ok bool) {
 	at, s, _ := strings.Cut(s, " ")
 	release, s, _ := strings.Cut(s, " ")
+	release, process, _ := strings.Cut(release, "/")
 	stream, text, found := strings.Cut(s, " ")
 	number, isVersion := strings.CutPrefix(release, "v")
 	version, err := strconv.Atoi(number)
-	if !found || !isVersion || err != nil || !isWord(stream) {
+	if !found || !isVersion || err != nil || !isWord(stream) || new(core.ProcessID).UnmarshalText([]byte(process)) != nil {
 		return core.Line{}, false
 	}
 	t, err := time.Parse(time.RFC3339Nano, at)
 	if err != nil {
 		return core.Line{}, false
 	}
-	return core.Line{Time: t.UTC(), Release: version, Stream: stream, Text: text}, true
+	return core.Line{Time: t.UTC(), Release: version, Process: process, Stream: stream, Text: text}, true
 }
 
 // note returns a line that gitd itself adds.

@@ -9,13 +9,14 @@ import (
 // Ledger is what a change of an app reads and writes of the durable truth. Each method is one transaction, which is on
 // disk when the method returns. Look-ups of what is not there return core.ErrNotFound.
 type Ledger interface {
+	Release(ctx context.Context, app string, version int) (core.Release, error)
 	// CreateApp adds an app. An existing one stays as it is.
 	CreateApp(ctx context.Context, name string) (core.App, error)
 	App(ctx context.Context, name string) (core.App, error)
 	// Apps are sorted by name.
 	Apps(ctx context.Context) ([]core.App, error)
-	// ChangeApp stores what change does to an app's branch, lock and former name, and whether it is stopped. change
-	// runs inside the transaction, so it must not use the ledger. If it returns an error, nothing is changed.
+	// ChangeApp stores what change does to an app's branch, lock, former name and scale, and whether it is stopped.
+	// change runs inside the transaction, so it must not use the ledger. If it returns an error, nothing is changed.
 	ChangeApp(ctx context.Context, name string, change func(a *core.App) error) error
 	// RenameApp gives an app another name, with everything that belongs to it except the audit, and notes the old name
 	// as FormerName. The new name must be free (core.ErrTaken).

@@ -40,7 +40,7 @@ func (s *Volumes) VolumesOf(ctx context.Context, app string) ([]VolumeUse, error
 	if err != nil {
 		return nil, err
 	}
-	machines, err := s.cfg.Ledger.Machines(ctx)
+	holders, err := s.holders(ctx, app)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (s *Volumes) VolumesOf(ctx context.Context, app string) ([]VolumeUse, error
 	for _, v := range volumes {
 		used, err := s.files.Used(v)
 		u := VolumeUse{Volume: v, Used: used, Lost: err != nil}
-		for _, m := range machines {
+		for _, m := range holders {
 			u.Booted = u.Booted || has(m, v)
 		}
 		uses = append(uses, u)
@@ -56,9 +56,30 @@ func (s *Volumes) VolumesOf(ctx context.Context, app string) ([]VolumeUse, error
 	return uses, nil
 }
 
-// has reports whether m may have v among its disks. A machine gets its disks when it starts, so it has no volume that
-// was made after its start.
-func has(m core.Machine, v core.Volume) bool { return m.App == v.App && !m.Started.Before(v.Created) }
+// holders are the machines of app that have its volumes, if they were started after those were made.
+func (s *Volumes) holders(ctx context.Context, app string) (all []core.Machine, err error) {
+	machines, err := s.cfg.Ledger.Machines(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range machines {
+		if m.App != app {
+			continue
+		}
+		rel, err := s.cfg.Ledger.Release(ctx, app, m.Release)
+		if err != nil {
+			return nil, err
+		}
+		if p, ok := rel.Manifest.VolumeHolder(); ok && p == m.Process {
+			all = append(all, m)
+		}
+	}
+	return all, nil
+}
+
+// has reports whether m, a holder, may have v among its disks. A machine gets its disks when it starts, so it has no
+// volume that was made after its start.
+func has(m core.Machine, v core.Volume) bool { return !m.Started.Before(v.Created) }
 
 // CreateVolume makes an empty volume for app, with a size in bytes. A machine gets its disks when it starts, so a
 // machine that runs goes on without the volume.
@@ -74,6 +95,15 @@ func (s *Volumes) CreateVolume(ctx context.Context, by core.Actor, app, name str
 	v := core.Volume{App: app, Name: name, Size: size, Mount: mount, Created: time.Now()}
 	if err := core.CheckVolume(v, others); err != nil {
 		return err
+	}
+	if a.Live > 0 {
+		live, err := s.cfg.Ledger.Release(ctx, app, a.Live)
+		if err != nil {
+			return err
+		}
+		if err := a.Scale.CheckVolumes(live.Manifest, append(others, v)); err != nil {
+			return err
+		}
 	}
 	if v.ID, err = volumeID(v); err != nil {
 		return err

@@ -27,7 +27,7 @@ func TestExitCodes(t *testing.T) {
 		{"help", exitOK, ""},
 		{"help nope", exitUsage, `unknown command "nope"`},
 		{"- x", exitUsage, "unknown command"},
-		{"ps:scale web=2", exitUsage, "make it larger: `resource APP"},
+		{"ps:scale web=2", exitUsage, "name the app first"},
 		{"enter shop", exitUsage, "has no shell"},
 		{"run", exitUsage, "usage: gitd run APP"},
 		{"config:set", exitUsage, "usage: gitd config:set APP NAME=VALUE..."},

@@ -67,7 +67,7 @@ func (c releaseCommands) commands() []*cobra.Command {
 }
 
 func (c runCommands) commands() []*cobra.Command {
-	return []*cobra.Command{c.ps(), c.psRestart(), c.psRebuild(), c.psStop(), c.psStart(), c.logs(), c.overview()}
+	return []*cobra.Command{c.ps(), c.psScale(), c.psRestart(), c.psRebuild(), c.psStop(), c.psStart(), c.logs(), c.overview()}
 }
 
 func (c hostCommands) commands() []*cobra.Command {

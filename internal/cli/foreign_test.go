@@ -63,7 +63,7 @@ func TestForeignFlags(t *testing.T) {
 	for line, want := range map[string]string{
 		"apps:destroy shop --force":            "--confirm APP",
 		"logs shop -q":                         "--json is for programs",
-		"logs --ps web -a shop":                "an app is one machine",
+		"logs --dyno web.1 -a shop":            "logs APP --ps worker.1",
 		"config:export --format json shop":     "config APP --json",
 		"ps:restart --all":                     "one app",
 		"apps:create shop --region eu":         "on this host",

@@ -153,16 +153,23 @@ func (idle) SetResources(_ context.Context, _ core.Actor, _ string, r core.Resou
 	return core.CheckResources(r)
 }
 
+func (idle) ScaleOf(context.Context, string) (apps.Scaled, error) { return apps.Scaled{}, nil }
+
+func (idle) ScaleApp(_ context.Context, _ core.Actor, _ string, changes []string, _ io.Writer) error {
+	_, err := core.Scale{}.With(core.Manifest{Start: []string{"node"}}, changes)
+	return err
+}
+
 func (idle) Status(_ context.Context, app string) (fleet.AppStatus, error) {
-	return fleet.AppStatus{App: app, State: fleet.Running}, nil
+	return fleet.AppStatus{App: app, ProcessStatus: fleet.ProcessStatus{State: fleet.Running}}, nil
 }
 
 // silent has no output of anybody.
 type silent struct{}
 
-func (silent) Tail(string, int) ([]core.Line, error)             { return nil, nil }
-func (silent) TailRelease(string, int, int) ([]core.Line, error) { return nil, nil }
-func (silent) Text(string, int) (string, error)                  { return "", core.ErrNotFound }
+func (silent) Tail(string, int) ([]core.Line, error)                         { return nil, nil }
+func (silent) TailOf(string, int, func(core.Line) bool) ([]core.Line, error) { return nil, nil }
+func (silent) Text(string, int) (string, error)                              { return "", core.ErrNotFound }
 
 func (silent) Follow(context.Context, string, int) (<-chan core.Line, error) {
 	lines := make(chan core.Line)

@@ -19,19 +19,28 @@ type logOptions struct {
 	follow  bool
 	num     int
 	release string
+	process string
 	build   bool
+}
+
+// of chooses lines: those of a release, unless that is 0, and of a process, unless that is "".
+func (o logOptions) of(release int) func(core.Line) bool {
+	return func(l core.Line) bool {
+		return (release == 0 || l.Release == release) && (o.process == "" || l.Of(o.process))
+	}
 }
 
 func (c runCommands) logs() *cobra.Command {
 	cmd := &cobra.Command{
-		Use: "logs APP [-t] [-n N] [--release vN] [--build]", DisableFlagsInUseLine: true,
+		Use: "logs APP [-t] [-n N] [--release vN] [--ps PROCESS] [--build]", DisableFlagsInUseLine: true,
 		Short: "show what an app said, or what its build printed", Args: command.Args(cobra.ExactArgs(1)),
-		Example: "logs shop -t\nlogs shop -n 500 --release v12\nlogs shop --build",
+		Example: "logs shop -t\nlogs shop -n 500 --release v12\nlogs shop --ps worker\nlogs shop --build",
 	}
 	var o logOptions
 	cmd.Flags().BoolVarP(&o.follow, "tail", "t", false, "go on with new lines, through swaps, until interrupted")
 	cmd.Flags().IntVarP(&o.num, "num", "n", 100, "how many lines")
 	cmd.Flags().StringVar(&o.release, "release", "", "of this release only, for example v12")
+	cmd.Flags().StringVar(&o.process, "ps", "", "of this process only, for example web or worker.1")
 	cmd.Flags().BoolVar(&o.build, "build", false, "what the deployment printed, the newest or that of --release")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error {
 		if _, err := c.App(cmd.Context(), a[0], core.RoleView); err != nil {
@@ -44,18 +53,18 @@ func (c runCommands) logs() *cobra.Command {
 		case o.build:
 			return c.showBuild(cmd.Context(), a[0], release)
 		case o.follow:
-			return c.followLog(cmd.Context(), a[0], release, max(o.num, 0))
+			return c.followLog(cmd.Context(), a[0], max(o.num, 0), o.of(release))
 		default:
-			return c.showLog(a[0], release, max(o.num, 0))
+			return c.showLog(a[0], max(o.num, 0), release > 0 || o.process != "", o.of(release))
 		}
 	}
 	return cmd
 }
 
-func (c runCommands) showLog(app string, release, num int) error {
+func (c runCommands) showLog(app string, num int, some bool, of func(core.Line) bool) error {
 	lines, err := c.Logs.Tail(app, num)
-	if release > 0 {
-		lines, err = c.Logs.TailRelease(app, release, num)
+	if some {
+		lines, err = c.Logs.TailOf(app, num, of)
 	}
 	if err != nil {
 		return err
@@ -68,13 +77,13 @@ func (c runCommands) showLog(app string, release, num int) error {
 	return nil
 }
 
-func (c runCommands) followLog(ctx context.Context, app string, release, num int) error {
+func (c runCommands) followLog(ctx context.Context, app string, num int, of func(core.Line) bool) error {
 	lines, err := c.Logs.Follow(ctx, app, num)
 	if err != nil {
 		return err
 	}
 	for l := range lines {
-		if release > 0 && l.Release != release {
+		if !of(l) {
 			continue
 		}
 		if err := c.logLine(l); err != nil {
@@ -88,7 +97,7 @@ func (c runCommands) followLog(ctx context.Context, app string, release, num int
 }
 
 func (c runCommands) logLine(l core.Line) error {
-	head := fmt.Sprintf("%s v%d %s:", l.Time.UTC().Format("2006-01-02T15:04:05.000Z"), l.Release, l.Stream)
+	head := fmt.Sprintf("%s %s %s:", l.Time.UTC().Format("2006-01-02T15:04:05.000Z"), l.Who(), l.Stream)
 	if c.Terminal != nil {
 		head = terminal.Dim(head)
 	}

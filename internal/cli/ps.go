@@ -28,8 +28,10 @@ type psRow struct {
 	LastLines []string  `json:"last_lines,omitempty"`
 	Use       *useRow   `json:"use,omitempty"`
 	Boot      *bootRow  `json:"boot,omitempty"`
+	Process   string    `json:"process,omitempty"` // "web.1"
 
-	Queue []queueRow `json:"queue"` // of its deployments
+	Processes []psRow    `json:"processes,omitempty"` // each of the app
+	Queue     []queueRow `json:"queue"`               // of its deployments
 }
 
 type useRow struct {
@@ -70,7 +72,10 @@ func (c runCommands) ps() *cobra.Command {
 			return err
 		}
 		if *asJSON {
-			row := newPSRow(s)
+			row := newPSRow(s.App, s.ProcessStatus)
+			for _, p := range s.Processes {
+				row.Processes = append(row.Processes, newPSRow(s.App, p))
+			}
 			row.Queue = queueRows(c.Core.QueueOf(a[0]))
 			return c.JSON(row)
 		}
@@ -82,11 +87,14 @@ func (c runCommands) ps() *cobra.Command {
 	return cmd
 }
 
-func newPSRow(s fleet.AppStatus) psRow {
-	row := psRow{App: s.App, State: string(s.State), Reason: s.Reason, Release: s.Release, Machine: s.Machine,
+func newPSRow(app string, s fleet.ProcessStatus) psRow {
+	row := psRow{App: app, State: string(s.State), Reason: s.Reason, Release: s.Release, Machine: s.Machine,
 		Since: s.Since, Restarts: s.Restarts, LastLines: s.LastLines}
 	if u := s.Stats; u != nil {
 		row.Use = &useRow{u.MemoryUsed, u.MemoryTotal, u.AppRSS, u.CPU.Seconds(), u.Load, u.OpenFiles, u.Processes, u.Uptime.Seconds(), u.Dropped}
+	}
+	if s.Process.Type != "" {
+		row.Process = s.Process.String()
 	}
 	if b := s.Boot; b != nil {
 		row.Boot = &bootRow{b.Host.Seconds(), b.Firmware.Seconds(), b.Kernel.Seconds(), b.Init.Seconds(), b.Node.Seconds(), b.App.Seconds(), b.Total().Seconds()}
@@ -94,31 +102,51 @@ func newPSRow(s fleet.AppStatus) psRow {
 	return row
 }
 
-// psText is one line of a table, why the app does not run if it does not, and what is being deployed.
+// psText is a table with a line for each process, why those that do not run do not, and what is being deployed.
 func (c runCommands) psText(s fleet.AppStatus) error {
-	memory, cpu := "-", "-"
-	if u := s.Stats; u != nil {
-		memory = fmt.Sprintf("%s of %s (app %s)", units.Bytes(u.MemoryUsed), units.Bytes(u.MemoryTotal), units.Bytes(u.AppRSS))
-		cpu = fmt.Sprintf("%s, load %.2f", u.CPU.Round(10*time.Millisecond), u.Load)
+	rows := [][]string{{"APP", "PROCESS", "STATE", "RELEASE", "SINCE", "RESTARTS", "MEMORY", "CPU", "MACHINE"}}
+	all := s.Processes
+	if len(all) == 0 {
+		all = []fleet.ProcessStatus{s.ProcessStatus}
 	}
-	err := c.Table([][]string{
-		{"APP", "STATE", "RELEASE", "SINCE", "RESTARTS", "MEMORY", "CPU", "MACHINE"},
-		{s.App, string(s.State), terminal.Version(s.Release), terminal.Ago(s.Since), strconv.Itoa(s.Restarts), memory, cpu, terminal.OrDash(s.Machine)},
-	})
-	if err != nil {
+	for _, p := range all {
+		rows = append(rows, psCells(s.App, p))
+	}
+	if err := c.Table(rows); err != nil {
 		return err
 	}
 	r := progress.NewReport(c.Out)
-	if s.Reason != "" {
-		r.Warn("%s: %s", s.State, s.Reason)
-	}
-	for _, l := range s.LastLines {
-		r.Detail("| %s", l)
+	for _, p := range all {
+		switch {
+		case p.Reason == "":
+		case len(all) > 1:
+			r.Warn("%s: %s: %s", p.Process, p.State, p.Reason)
+		default:
+			r.Warn("%s: %s", p.State, p.Reason)
+		}
+		for _, l := range p.LastLines {
+			r.Detail("| %s", l)
+		}
 	}
 	for _, q := range queueRows(c.Core.QueueOf(s.App)) {
 		r.Step("%s by %s, %s", q.What, q.By, q.state())
 	}
 	return nil
+}
+
+func psCells(app string, s fleet.ProcessStatus) []string {
+	process, memory, cpu := "-", "-", "-"
+	if s.Process.Type != "" {
+		process = s.Process.String()
+	}
+	if u := s.Stats; u != nil {
+		memory = fmt.Sprintf("%s of %s (app %s)", units.Bytes(u.MemoryUsed), units.Bytes(u.MemoryTotal), units.Bytes(u.AppRSS))
+		cpu = fmt.Sprintf("%s, load %.2f", u.CPU.Round(10*time.Millisecond), u.Load)
+	}
+	return []string{
+		app, process, string(s.State), terminal.Version(s.Release), terminal.Ago(s.Since), strconv.Itoa(s.Restarts), memory, cpu,
+		terminal.OrDash(s.Machine),
+	}
 }
 
 func (c runCommands) bootTable(s fleet.AppStatus) error {
@@ -154,14 +182,14 @@ func (c runCommands) psRebuild() *cobra.Command {
 }
 
 func (c runCommands) psRestart() *cobra.Command {
-	return c.Operation("ps:restart", "bring up a new machine of the live release and swap to it", "ps:restart shop", core.RoleDeploy,
+	return c.Operation("ps:restart", "bring up new machines of the live release and swap to them", "ps:restart shop", core.RoleDeploy,
 		func(ctx context.Context, app string) error {
 			return c.Core.Redeploy(ctx, c.Actor, app, core.ByRestart, c.Out)
 		})
 }
 
 func (c runCommands) psStop() *cobra.Command {
-	return c.Operation("ps:stop", "stop the machine of an app until ps:start or the next deployment", "ps:stop shop", core.RoleDeploy,
+	return c.Operation("ps:stop", "stop the machines of an app until ps:start or the next deployment", "ps:stop shop", core.RoleDeploy,
 		func(ctx context.Context, app string) error {
 			if err := c.Core.StopApp(ctx, c.Actor, app, c.Out); err != nil {
 				return err

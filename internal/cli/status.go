@@ -84,11 +84,13 @@ func (c hostCommands) statusRow(ctx context.Context) (statusRow, error) {
 		Apps: len(all), BuildLimit: o.BuildLimit, Builds: queueRows(o.Builds), Queue: queueRows(o.Queue), HostKeys: c.HostKeys,
 	}
 	for _, s := range all {
-		if s.Machine != "" {
-			row.Machines++
-		}
-		if s.Stats != nil {
-			row.MachineMemory += s.Stats.MemoryUsed
+		for _, p := range s.Processes {
+			if p.Machine != "" {
+				row.Machines++
+			}
+			if p.Stats != nil {
+				row.MachineMemory += p.Stats.MemoryUsed
+			}
 		}
 	}
 	return row, nil

@@ -1,6 +1,11 @@
 package core
 
-import "time"
+import (
+	"cmp"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Entry is one line of the audit.
 type Entry struct {
@@ -15,8 +20,23 @@ type Entry struct {
 type Line struct {
 	Time    time.Time
 	Release int
-	Process string // "worker.1"; empty: not known
+	Process string // "worker.1"; empty: the first of web, or gitd itself
 	Machine string
 	Stream  string // "stdout", "stderr", "init", "console" or "nodeos"
 	Text    string // printable, one line
+}
+
+// Who names the process that said the line, and its release: "v3", or "v3 worker.1".
+func (l Line) Who() string {
+	if l.Process == "" {
+		return "v" + strconv.Itoa(l.Release)
+	}
+	return "v" + strconv.Itoa(l.Release) + " " + l.Process
+}
+
+// Of reports whether a process said the line that has this name, or a process of the type that has it.
+func (l Line) Of(name string) bool {
+	said := cmp.Or(l.Process, FirstWeb.String())
+	kind, _, _ := strings.Cut(said, ".")
+	return name == said || name == kind
 }

@@ -60,6 +60,11 @@ func (l AppLabel) Check(name string) error {
 	if l.App.Name != name || l.App.Created.IsZero() {
 		return fmt.Errorf("it is the label of %.40q", l.App.Name)
 	}
+	for name, n := range l.App.Scale {
+		if CheckProcessType(name) != nil || n < 0 || n > MaxScale {
+			return fmt.Errorf("%d machines of %.40q is no scale", n, name)
+		}
+	}
 	for i, r := range l.Releases {
 		if err := r.checkLabelled(name); err != nil {
 			return err

@@ -94,7 +94,7 @@ func (w *world) openWith(change func(c *engine.Config)) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.ledger, w.router = l, &fakeRouter{onSwitch: func() {}, to: map[string]string{}, down: map[string]string{}, names: map[string][]string{}}
+	w.ledger, w.router = l, &fakeRouter{onSwitch: func() {}, to: map[string]string{}, all: map[string][]string{}, down: map[string]string{}, names: map[string][]string{}}
 	cfg := engine.Config{
 		State: w.state, Ledger: l, Volumes: volume.Open(w.state),
 		Labels:  label.New(w.state, l, slog.New(slog.DiscardHandler)),
@@ -104,7 +104,7 @@ func (w *world) openWith(change func(c *engine.Config)) {
 		Domain:   "localhost",
 		URL:      func(app string) string { return "http://" + app + ".localhost/" },
 		Defaults: core.Resources{MemoryMiB: 128, CPUs: 1},
-		Limits:   fleet.Limits{Boot: 5 * time.Second, Drain: time.Second, Hold: 3 * time.Second, Grace: time.Second},
+		Limits:   fleet.Limits{Boot: 5 * time.Second, Steady: 20 * time.Millisecond, Drain: time.Second, Hold: 3 * time.Second, Grace: time.Second},
 		OneOff:   engine.OneOff{Run: time.Minute, Release: 2 * time.Second, Follow: follow},
 		Builds:   w.limit,
 	}
@@ -298,6 +298,7 @@ func (discard) Rename(context.Context, string, string) error { return nil }
 type fakeRouter struct {
 	mu       sync.Mutex
 	to, down map[string]string
+	all      map[string][]string // each machine that gets requests
 	names    map[string][]string
 	held     []string
 	onSwitch func()                // runs before each Switch
@@ -319,11 +320,11 @@ func (r *fakeRouter) target(app string) (addr, down string) {
 	return r.to[app], r.down[app]
 }
 
-func (r *fakeRouter) Switch(app, addr string) func(context.Context) {
+func (r *fakeRouter) Switch(app string, addrs []string) func(context.Context) {
 	r.onSwitch()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.to[app] = addr
+	r.to[app], r.all[app] = addrs[0], addrs
 	delete(r.down, app)
 	if r.drain != nil {
 		return r.drain
@@ -337,11 +338,16 @@ func (r *fakeRouter) Names(app string, hosts []string) {
 	r.names[app] = hosts
 }
 
-func (r *fakeRouter) Down(app, reason string) {
+func (r *fakeRouter) Down(app, reason string) func(context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.to, app)
+	delete(r.all, app)
 	r.down[app] = reason
+	if r.drain != nil {
+		return r.drain
+	}
+	return func(context.Context) {}
 }
 
 func (r *fakeRouter) Remove(app string) {

@@ -154,7 +154,11 @@ func (d *deployment) summary() string {
 	r.Keep(d.report.TakeKept())
 	defer r.EndKeep()
 	r.Detail("%s", d.times())
-	r.Done("v%d is live at %s", d.release.Version, d.cfg.URL(d.app.Name))
+	if d.release.Manifest.Serves() {
+		r.Done("v%d is live at %s", d.release.Version, d.cfg.URL(d.app.Name))
+	} else {
+		r.Done("v%d is live: it has no web process, and gets no requests", d.release.Version)
+	}
 	return b.String()
 }
 

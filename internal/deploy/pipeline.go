@@ -37,12 +37,12 @@ func (d *deployment) bringUp(ctx context.Context) error {
 	if err := d.build(ctx); err != nil {
 		return err
 	}
-	spec, err := d.cfg.Fleet.Spec(ctx, d.release)
+	lineup, err := d.cfg.Fleet.Lineup(ctx, d.release)
 	if err != nil {
 		return err
 	}
 	sound := d.verify(ctx)
-	if !spec.Exclusive() {
+	if !lineup.Exclusive() {
 		if err := d.prepare(ctx, false, sound); err != nil {
 			return err
 		}
@@ -50,15 +50,15 @@ func (d *deployment) bringUp(ctx context.Context) error {
 	if err := d.step(ctx, core.Booting); err != nil {
 		return err
 	}
-	if spec.Exclusive() {
-		return d.replace(ctx, spec, sound)
+	if lineup.Exclusive() {
+		return d.replace(ctx, lineup, sound)
 	}
-	candidate, err := d.boot(ctx, spec, sound)
+	candidates, err := d.boot(ctx, lineup, sound)
 	if err != nil {
 		return err
 	}
-	if err := d.swap(ctx, candidate); err != nil {
-		d.cfg.Fleet.Discard(candidate)
+	if err := d.swap(ctx, candidates); err != nil {
+		d.cfg.Fleet.Discard(candidates)
 		return err
 	}
 	return nil
@@ -104,22 +104,22 @@ func (d *deployment) verify(ctx context.Context) (sound func() error) {
 	return sync.OnceValue(func() error { return <-found })
 }
 
-// boot starts a candidate and waits until it is healthy and its image was found sound.
-func (d *deployment) boot(ctx context.Context, spec core.MachineSpec, sound func() error) (*fleet.Instance, error) {
+// boot starts the candidates and waits until they are healthy and their image was found sound.
+func (d *deployment) boot(ctx context.Context, lineup fleet.Lineup, sound func() error) (*fleet.Formation, error) {
 	d.observe(core.AtBoot)
-	candidate, err := d.cfg.Fleet.Boot(ctx, spec, d.release, d.report)
+	candidates, err := d.cfg.Fleet.Boot(ctx, lineup, d.report)
 	bad := sound()
 	if bad == nil {
-		return candidate, err
+		return candidates, err
 	}
 	if err == nil {
-		d.cfg.Fleet.Discard(candidate)
+		d.cfg.Fleet.Discard(candidates)
 	}
 	return nil, bad // this may also be why it did not boot
 }
 
-// swap makes a healthy candidate live. Once the turn is fixed, no other deployment can take the place of this one.
-func (d *deployment) swap(ctx context.Context, candidate *fleet.Instance) error {
+// swap makes healthy candidates live. Once the turn is fixed, no other deployment can take the place of this one.
+func (d *deployment) swap(ctx context.Context, candidates *fleet.Formation) error {
 	if err := d.step(ctx, core.Healthy); err != nil {
 		return err
 	}
@@ -136,19 +136,19 @@ func (d *deployment) swap(ctx context.Context, candidate *fleet.Instance) error 
 		return err
 	}
 	defer release()
-	return d.goLive(ctx, candidate)
+	return d.goLive(ctx, candidates)
 }
 
 // goLive moves the traffic: first in the ledger, then at the front door; then the old machine drains in the background.
 // After a crash in between, the next process finds the new release live and sends the requests to it. The caller holds
 // the stage.
-func (d *deployment) goLive(ctx context.Context, candidate *fleet.Instance) error {
+func (d *deployment) goLive(ctx context.Context, candidates *fleet.Formation) error {
 	before := d.app.Live
 	d.release.Finished, d.release.Steps = time.Now(), d.report.Steps()
-	if err := d.promote(ctx, candidate); err != nil {
+	if err := d.promote(ctx, candidates); err != nil {
 		return err
 	}
-	d.cfg.Fleet.Serve(d.app.Name, candidate, before)
+	d.cfg.Fleet.Serve(d.app.Name, candidates, before)
 	d.report.Lap("swap")
 	d.cfg.Log.Info("release is live", "app", d.app.Name, "release", d.release.Version,
 		"commit", d.release.Commit, "pusher", d.by.Name, "steps", d.times())
@@ -159,7 +159,7 @@ func (d *deployment) goLive(ctx context.Context, candidate *fleet.Instance) erro
 
 // promote makes the release live in the ledger, and moves the deploy branch. The move of the branch is prepared before,
 // so that a full disk cannot make git reject a release that is live.
-func (d *deployment) promote(ctx context.Context, candidate *fleet.Instance) error {
+func (d *deployment) promote(ctx context.Context, candidates *fleet.Formation) error {
 	var move core.RefMove = core.NoMove{}
 	var err error
 	if !d.shallow {
@@ -168,7 +168,12 @@ func (d *deployment) promote(ctx context.Context, candidate *fleet.Instance) err
 			return err
 		}
 	}
-	if err = d.cfg.Ledger.SaveMachine(ctx, candidate.Machine()); err == nil {
+	for _, m := range candidates.Machines() {
+		if err == nil {
+			err = d.cfg.Ledger.SaveMachine(ctx, m)
+		}
+	}
+	if err == nil {
 		err = d.cfg.Ledger.Promote(ctx, d.release)
 	}
 	if err != nil {
@@ -188,7 +193,7 @@ func (d *deployment) promote(ctx context.Context, candidate *fleet.Instance) err
 // replace is the other order, for machines that cannot run beside the next one: the front door holds the app's
 // requests, the old machine stops, the new one starts. If the new release does not become live, the old one is started
 // again.
-func (d *deployment) replace(ctx context.Context, spec core.MachineSpec, sound func() error) error {
+func (d *deployment) replace(ctx context.Context, lineup fleet.Lineup, sound func() error) error {
 	if err := sound(); err != nil { // before anything is stopped
 		return err
 	}
@@ -207,7 +212,7 @@ func (d *deployment) replace(ctx context.Context, spec core.MachineSpec, sound f
 		return err
 	}
 	if err = d.prepare(ctx, true, sound); err == nil {
-		err = d.bootAndGoLive(ctx, spec, sound)
+		err = d.bootAndGoLive(ctx, lineup, sound)
 	}
 	if err != nil && d.app.Live > 0 && !d.app.Stopped && ctx.Err() == nil {
 		d.cfg.Fleet.Restore(ctx, d.app.Name, d.app.Live, d.report)
@@ -215,16 +220,16 @@ func (d *deployment) replace(ctx context.Context, spec core.MachineSpec, sound f
 	return err
 }
 
-func (d *deployment) bootAndGoLive(ctx context.Context, spec core.MachineSpec, sound func() error) error {
-	candidate, err := d.boot(ctx, spec, sound)
+func (d *deployment) bootAndGoLive(ctx context.Context, lineup fleet.Lineup, sound func() error) error {
+	candidates, err := d.boot(ctx, lineup, sound)
 	if err != nil {
 		return err
 	}
 	if err = d.step(ctx, core.Healthy); err == nil {
-		err = d.goLive(ctx, candidate)
+		err = d.goLive(ctx, candidates)
 	}
 	if err != nil {
-		d.cfg.Fleet.Discard(candidate)
+		d.cfg.Fleet.Discard(candidates)
 	}
 	return err
 }

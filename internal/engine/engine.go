@@ -106,6 +106,7 @@ type Engine struct {
 	*deploy.Deployer
 	*apps.Apps
 	*apps.Volumes
+	*apps.Scaling
 	*fleet.Fleet
 	*image.Collector
 	usage.Meter
@@ -145,7 +146,7 @@ func New(cfg Config) *Engine {
 		Output: cfg.Output, BuildLogs: cfg.BuildLogs, Trail: trail, Log: cfg.Log, Label: cfg.Labels.Write,
 		URL: cfg.URL, Domain: cfg.Domain, Capacity: cfg.Capacity,
 	}
-	e.Apps, e.Volumes = apps.New(changes), apps.NewVolumes(changes, cfg.Volumes)
+	e.Apps, e.Volumes, e.Scaling = apps.New(changes), apps.NewVolumes(changes, cfg.Volumes), apps.NewScaling(changes)
 	return e
 }
 

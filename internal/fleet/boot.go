@@ -21,19 +21,16 @@ import (
 // its first second, as emulated kernels do on a busy host, says nothing about the release.
 const bootTries = 3
 
-// Boot starts a machine of rel and waits until it is healthy. If it does not become healthy, the reader of r sees the
-// machine's last lines, and the machine is gone. The machine serves no requests yet.
-func (f *Fleet) Boot(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*Instance, error) {
-	return f.booter.boot(ctx, spec, rel, r)
-}
+// mostSteady bounds what is believed of the time that a machine took to boot: the guest has a part in it.
+const mostSteady = 10 * time.Second
 
 // booter brings one machine up. It keeps no state.
 type booter struct{ cfg Config }
 
-// boot does the work of Fleet.Boot. With an error, it also returns what is left of the last machine; nil if there was
-// none.
+// boot starts a machine of rel and waits until it is healthy. If it does not become healthy, the reader of r sees the
+// machine's last lines, and the machine is gone. With an error, boot also returns what is left of the last machine; nil
+// if there was none.
 func (b booter) boot(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*Instance, error) {
-	r.Step("Booting v%d: %s, %d CPU", rel.Version, memoryOf(spec.Share), spec.CPUs)
 	asked := spec.MemoryMiB
 	for try := 1; ; try++ {
 		inst, err := b.bootOnce(ctx, spec, rel, r)
@@ -71,13 +68,14 @@ func (b booter) boot(ctx context.Context, spec core.MachineSpec, rel core.Releas
 // bootOnce makes one attempt. With an error, the machine is gone, and bootOnce also returns what is left of it; nil if
 // there was none.
 func (b booter) bootOnce(ctx context.Context, spec core.MachineSpec, rel core.Release, r *progress.Report) (*Instance, error) {
-	inst := newInstance(rel, b.cfg.Output)
+	inst := newInstance(rel, spec.Process, b.cfg.Output)
 	inst.memory = spec.MemoryMiB
-	inst.named(core.Machine{ID: spec.ID, App: rel.App, Release: rel.Version})
+	inst.named(core.Machine{ID: spec.ID, App: rel.App, Release: rel.Version, Process: spec.Process})
 	m, err := b.cfg.Driver.Boot(ctx, spec, inst.watch)
 	if err != nil {
 		return nil, fmt.Errorf("boot v%d: %w", rel.Version, err)
 	}
+	m.Process = spec.Process
 	inst.named(m)
 	if err := b.healthy(ctx, inst, r); err != nil {
 		for _, l := range inst.lastLines() {
@@ -117,6 +115,9 @@ func (b booter) healthy(ctx context.Context, inst *Instance, r *progress.Report)
 	if said := inst.bootDetail(); said != "" {
 		r.Detail("%s", said)
 	}
+	if !inst.process.IsWeb() {
+		return b.steady(ctx, inst, r)
+	}
 	booted := time.Now()
 	limit := cmp.Or(inst.release.Manifest.Health.Timeout, b.cfg.Limits.Boot)
 	late = core.Reject(fmt.Sprintf("the app did not listen on port %d within %s", portOf(inst.release), limit),
@@ -141,6 +142,34 @@ func (b booter) healthy(ctx context.Context, inst *Instance, r *progress.Report)
 		return inst.didNotStart()
 	}
 	return nil
+}
+
+// steady waits until a worker, whose machine has booted, has run for a while. Nothing else shows that it is well: it
+// need not listen, and says what it likes. A machine that took long to boot is given longer, since its worker also
+// takes long to fail.
+func (b booter) steady(ctx context.Context, inst *Instance, r *progress.Report) error {
+	defer r.Lap("boot")
+	select {
+	case <-time.After(max(b.cfg.Limits.Steady, 2*bootTook(inst))):
+	case <-inst.ended:
+		return inst.didNotStart()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	if !inst.prove() {
+		return inst.didNotStart()
+	}
+	return nil
+}
+
+// bootTook is how long the machine took to boot, as far as that is known.
+func bootTook(i *Instance) time.Duration {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.times == nil {
+		return 0
+	}
+	return min(i.times.Total(), mostSteady)
 }
 
 // probe waits for a good answer of a candidate that listens. If the check counts attempts and sets no time, they may

@@ -67,7 +67,7 @@ func FuzzComplaint(f *testing.F) {
 	f.Add("Error: no database\n    at x", "[UnhandledPromiseRejection: The promise rejected with the reason \"\x1b[31m\".] {")
 	f.Add("EROFS: read-only file system, open '/a\x00b'", "\xff\xfe")
 	f.Fuzz(func(t *testing.T, first, second string) {
-		i := newInstance(core.Release{App: "shop"}, nobody{})
+		i := newInstance(core.Release{App: "shop"}, core.FirstWeb, nobody{})
 		for _, text := range []string{first, second} {
 			i.watch(core.Event{Kind: core.EventLog, Stream: "stderr", Line: text})
 		}

@@ -7,6 +7,7 @@ package fleet
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"maps"
 	"runtime"
@@ -17,6 +18,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/audit"
 	"github.com/nodeos-dev/gitd/internal/background"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/fleet/turns"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
@@ -42,10 +44,13 @@ type Config struct {
 
 // Limits are how long a machine has for each part of its life.
 type Limits struct {
-	Boot  time.Duration // to boot, and again for its app to answer
-	Drain time.Duration // for the requests that still run when it has been replaced
-	Hold  time.Duration // for requests that wait while an app that cannot run twice is replaced
-	Grace time.Duration // between SIGTERM and SIGKILL
+	Boot time.Duration // to boot, and again for its app to answer
+	// Steady is how long a worker must run without an end to be healthy, and longer where machines boot slowly; 0: five
+	// seconds.
+	Steady time.Duration
+	Drain  time.Duration // for the requests that still run when it has been replaced
+	Hold   time.Duration // for requests that wait while an app that cannot run twice is replaced
+	Grace  time.Duration // between SIGTERM and SIGKILL
 }
 
 // Fleet is all machines that run. It alone starts and stops them. Its methods are safe for concurrent use.
@@ -63,6 +68,9 @@ func New(cfg Config) *Fleet {
 	if cfg.Observe == nil {
 		cfg.Observe = func(core.Transition) {}
 	}
+	if cfg.Limits.Steady == 0 {
+		cfg.Limits.Steady = 5 * time.Second
+	}
 	return &Fleet{
 		cfg: cfg, booter: booter{cfg}, boots: make(chan struct{}, runtime.NumCPU()), keepers: map[string]*keeper{},
 	}
@@ -74,7 +82,8 @@ func (f *Fleet) keeper(app string) *keeper {
 	defer f.mu.Unlock()
 	k, ok := f.keepers[app]
 	if !ok {
-		k = &keeper{f: f, app: app, stage: newStage()}
+		k = &keeper{f: f, app: app, stage: turns.NewStage(), since: time.Now()}
+		k.posts.k = k
 		f.keepers[app] = k
 	}
 	return k
@@ -89,38 +98,44 @@ func (f *Fleet) allKeepers() []*keeper {
 // Stage waits until the caller alone may change which machine serves app. If a revival is at work, it is interrupted.
 // release must be called.
 func (f *Fleet) Stage(ctx context.Context, app string) (release func(), err error) {
-	return f.keeper(app).stage.take(ctx)
+	return f.keeper(app).stage.Take(ctx)
 }
 
-// Serving reports whether a machine serves app.
-func (f *Fleet) Serving(app string) bool { return f.keeper(app).current() != nil }
+// Serving reports whether all processes of app have a machine.
+func (f *Fleet) Serving(app string) bool {
+	k := f.keeper(app)
+	all := k.posts.all()
+	return len(all) > 0 && len(k.posts.instances()) == len(all)
+}
 
 // Down makes the front door answer with the reason why nothing serves app. starting says that a machine is on its way.
-func (f *Fleet) Down(app, reason string, starting bool) { f.keeper(app).goDown(reason, starting) }
+func (f *Fleet) Down(app, reason string, starting bool) { f.keeper(app).note(reason, starting) }
 
 // Start boots app's live release and returns when it serves. If it does not start, further attempts follow in the
 // background. The caller holds the stage.
 func (f *Fleet) Start(ctx context.Context, app string, r *progress.Report) error {
 	k := f.keeper(app)
-	k.calm()
-	k.goDown("it is starting", true)
-	err := k.bootLive(ctx, r)
+	k.posts.calm()
+	k.note("it is starting", true)
+	missing, err := k.bootLive(ctx, r)
 	if err != nil {
-		k.revive(background.FirstPause)
+		for _, p := range missing {
+			p.revive(background.FirstPause)
+		}
 	}
 	return err
 }
 
-// Halt stops the machine that serves app, and lets the front door say why. The caller holds the stage.
+// Halt stops the machines of app, and lets the front door say why. The caller holds the stage.
 func (f *Fleet) Halt(ctx context.Context, app, why string) error {
-	k := f.keeper(app)
-	inst := k.current()
-	k.unserve(inst)
-	k.goDown(why, false)
-	if inst == nil {
-		return nil
+	left := f.keeper(app).goDown(why)
+	errs := make([]error, len(left))
+	var all sync.WaitGroup
+	for i, inst := range left {
+		all.Go(func() { errs[i] = f.booter.stop(ctx, inst.ID(), f.cfg.Limits.Grace) })
 	}
-	return f.booter.stop(ctx, inst.ID(), f.cfg.Limits.Grace)
+	all.Wait()
+	return errors.Join(errs...)
 }
 
 // HaltAll stops every machine, those too that were replaced and have not ended yet. Live releases stay live in the
@@ -128,7 +143,7 @@ func (f *Fleet) Halt(ctx context.Context, app, why string) error {
 func (f *Fleet) HaltAll(ctx context.Context) {
 	ids := map[string]bool{}
 	for _, k := range f.allKeepers() {
-		if inst := k.halted(); inst != nil {
+		for _, inst := range k.halted() {
 			ids[inst.ID()] = true
 		}
 	}
@@ -156,17 +171,14 @@ func (f *Fleet) Rename(from, to string) {
 	delete(f.keepers, from)
 	f.keepers[to] = k
 	f.mu.Unlock()
-	if inst, reason := k.renamed(to); inst != nil {
-		f.cfg.Router.Switch(to, inst.Addr())
-	} else {
-		f.cfg.Router.Down(to, reason)
-	}
+	k.renamed(to)
+	k.direct()
 	f.cfg.Router.Remove(from)
 }
 
 // Forget drops what is known of an app that was destroyed: an app that gets its name later does not inherit its losses.
 func (f *Fleet) Forget(app string) {
-	f.keeper(app).end()
+	f.keeper(app).posts.end()
 	f.mu.Lock()
 	delete(f.keepers, app)
 	f.mu.Unlock()
@@ -175,12 +187,7 @@ func (f *Fleet) Forget(app string) {
 
 // Drained waits until no replaced machine of app runs any more. It calls told if it has to wait.
 func (f *Fleet) Drained(ctx context.Context, app string, told func()) error {
-	return f.keeper(app).drains.wait(ctx, told)
-}
-
-// Discard stops a candidate that will not serve. A failure is logged, and the next start removes what is left.
-func (f *Fleet) Discard(candidate *Instance) {
-	f.booter.stop(context.WithoutCancel(f.cfg.Work.Context()), candidate.ID(), 0) //nolint:errcheck // see above
+	return f.keeper(app).drains.Wait(ctx, told)
 }
 
 // observe tells the observer of a moment of a machine.

@@ -47,8 +47,8 @@ func (d *noRoom) Boot(context.Context, core.MachineSpec, core.Watch) (core.Machi
 
 type noDoor struct{ Router }
 
-func (noDoor) Down(string, string) {}
-func (noDoor) Remove(string)       {}
+func (noDoor) Down(string, string) func(context.Context) { return func(context.Context) {} }
+func (noDoor) Remove(string)                             {}
 
 // TestForgottenAppIsNotRevived: a revival that slept between two tries woke up after its app had been destroyed, found
 // the next app of that name, and booted a second machine of it.
@@ -66,7 +66,7 @@ func TestForgottenAppIsNotRevived(t *testing.T) {
 			State: state, Ledger: oneApp{}, Driver: driver, Router: noDoor{}, Work: work, Log: log,
 			Trail: audit.New(oneApp{}, log),
 		})
-		f.keeper("shop").revive(0)
+		f.keeper("shop").posts.of(core.FirstWeb).revive(0)
 		time.Sleep(10 * time.Minute)
 		if driver.asked.Load() < 5 {
 			t.Fatalf("the revival has tried %d times", driver.asked.Load())

@@ -26,6 +26,7 @@ const (
 // Instance is the fleet's view of one machine: it receives the machine's events and keeps its last lines.
 type Instance struct {
 	release core.Release // as it was at the boot; the app may be renamed since
+	process core.ProcessID
 	out     Output
 
 	booted    chan struct{} // closed by EventBooted, or by the first EventListening
@@ -66,9 +67,9 @@ type hooks struct {
 }
 
 // newInstance makes an Instance for one machine of r.
-func newInstance(r core.Release, out Output) *Instance {
+func newInstance(r core.Release, process core.ProcessID, out Output) *Instance {
 	return &Instance{
-		release: r, out: out, app: r.App,
+		release: r, process: process, out: out, app: r.App,
 		booted: make(chan struct{}), listening: make(chan struct{}), misplaced: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
@@ -188,6 +189,9 @@ func (i *Instance) prove() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.proven = !latch.Closed(i.ended)
+	if i.up.IsZero() { // a worker need not listen
+		i.up = time.Now()
+	}
 	return i.proven
 }
 
@@ -228,7 +232,11 @@ func (i *Instance) say(e core.Event, text string) {
 	if at.IsZero() {
 		at = time.Now()
 	}
-	i.out.Append(i.app, core.Line{Time: at, Release: i.release.Version, Machine: i.machine.ID, Stream: stream, Text: text})
+	process := ""
+	if i.process != core.FirstWeb {
+		process = i.process.String()
+	}
+	i.out.Append(i.app, core.Line{Time: at, Release: i.release.Version, Process: process, Machine: i.machine.ID, Stream: stream, Text: text})
 	if advice := readOnlyAdvice(i.app, text); advice != "" && !i.advised {
 		i.advised = true
 		i.say(core.Event{Time: at}, advice)

@@ -5,40 +5,25 @@ import (
 	"sync"
 	"time"
 
-	"github.com/nodeos-dev/gitd/internal/background"
+	"github.com/nodeos-dev/gitd/internal/fleet/turns"
 )
 
-// keeper is the only owner of what serves an app: who may change that (stage), which machine it is, and how often
-// machines were lost.
+// keeper is the only owner of what runs of an app: who may change that (stage), which processes it has (posts), and
+// where its requests go.
 type keeper struct {
-	f       *Fleet
-	stage   *stage
-	drains  drains
-	revival revival
+	f      *Fleet
+	stage  *turns.Stage
+	drains turns.Drains
+
+	door sync.Mutex // held while the front door is told where requests go, so that it is told last what is true last
+
+	posts posts
 
 	mu       sync.Mutex
 	app      string
-	serving  *Instance // nil: none
-	losses   int       // machines lost in succession, none of which served for long
 	since    time.Time // when the app came into the state that reason describes
-	reason   string    // why nothing serves; empty: a machine serves, or the app is new
-	starting bool      // nothing serves yet, and a machine is on its way
-	last     []string  // the last lines of the machine that was lost last
-	replaced int       // machines that took a lost one's place, since gitd's start
-	over     bool      // the app was destroyed: nothing is booted for it any more
-}
-
-// end makes a sleeping revival stop, so that it does not boot the next app of that name.
-func (k *keeper) end() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.over = true
-}
-
-func (k *keeper) ended() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.over
+	reason   string    // why there are no posts
+	starting bool      // there are none yet, and machines are on their way
 }
 
 func (k *keeper) name() string {
@@ -47,105 +32,94 @@ func (k *keeper) name() string {
 	return k.app
 }
 
-// renamed gives the keeper, and the machine that serves its app, another name. It returns that machine, or the reason
-// why there is none.
-func (k *keeper) renamed(to string) (serving *Instance, reason string) {
+// renamed gives the keeper, and the machines of its app, another name.
+func (k *keeper) renamed(to string) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	k.app = to
-	if k.serving != nil {
-		k.serving.renamed(to)
-	}
-	return k.serving, k.reason
-}
-
-// serve makes inst the machine of the app and returns the one before, or nil.
-func (k *keeper) serve(inst *Instance) *Instance {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	old := k.serving
-	k.serving, k.reason, k.starting, k.since = inst, "", false, time.Now()
-	return old
-}
-
-// unserve forgets inst if it still serves the app.
-func (k *keeper) unserve(inst *Instance) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if inst == nil || k.serving != inst {
-		return false
-	}
-	k.serving = nil
-	return true
-}
-
-// halted has the front door say that gitd is stopping, and returns what served the app, or nil. An app that is down
-// for a reason of its own keeps that reason.
-func (k *keeper) halted() *Instance {
-	k.mu.Lock()
-	inst, starting := k.serving, k.starting
-	k.serving = nil
 	k.mu.Unlock()
-	if inst != nil || starting {
-		k.goDown("gitd is stopping", false)
+	for _, inst := range k.posts.instances() {
+		inst.renamed(to)
 	}
-	return inst
 }
 
-func (k *keeper) current() *Instance {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.serving
+// direct makes the front door send the app's requests to the machines of web that there are, or say why there is none.
+// The returned drain waits for the requests on those that get none any more.
+func (k *keeper) direct() (drain func(context.Context)) {
+	k.door.Lock()
+	defer k.door.Unlock()
+	app, addrs, reason := k.name(), []string(nil), ""
+	for _, p := range k.posts.all() {
+		if !p.process.IsWeb() {
+			continue
+		}
+		inst, why := p.state()
+		if inst != nil {
+			addrs = append(addrs, inst.Addr())
+		} else if reason == "" {
+			reason = why
+		}
+	}
+	switch {
+	case len(addrs) > 0:
+		return k.f.cfg.Router.Switch(app, addrs)
+	case reason == "":
+		reason = k.noWeb()
+	}
+	return k.f.cfg.Router.Down(app, reason)
 }
 
-// down notes why nothing serves the app.
-func (k *keeper) down(reason string, starting bool) {
+func (k *keeper) starts() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
+	return k.starting
+}
+
+// take puts the machines of a formation in their posts, and returns those that had them before.
+func (k *keeper) take(made *Formation) (left []*Instance) {
+	k.mu.Lock()
+	k.reason, k.starting = "", false
+	k.mu.Unlock()
+	for _, inst := range made.machines {
+		if old := k.posts.of(inst.process).serve(inst); old != nil {
+			left = append(left, old)
+		}
+	}
+	return left
+}
+
+// noWeb is why the app has no post for web.
+func (k *keeper) noWeb() string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.reason == "" {
+		return "it has no web process"
+	}
+	return k.reason
+}
+
+// goDown gives up all posts, and makes the front door say why. It returns the machines that they had.
+func (k *keeper) goDown(reason string) (left []*Instance) {
+	left = k.posts.keepOnly(nil)
+	k.note(reason, false)
+	return left
+}
+
+// note has the front door say why the app has no posts, if it has none.
+func (k *keeper) note(reason string, starting bool) {
+	k.mu.Lock()
 	if k.reason != reason {
 		k.since = time.Now()
 	}
 	k.reason, k.starting = reason, starting
+	k.mu.Unlock()
+	k.direct()
 }
 
-// goDown notes why nothing serves the app, and makes the front door say it.
-func (k *keeper) goDown(reason string, starting bool) {
-	k.down(reason, starting)
-	k.f.cfg.Router.Down(k.name(), reason)
-}
-
-// countLoss counts a machine that ended by itself and returns how long to wait before the next one is booted. There is
-// no wait for a first loss, nor for a machine that had served for longer than settled.
-func (k *keeper) countLoss(inst *Instance) time.Duration {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.last = inst.lastLines()
-	if time.Since(inst.Machine().Started) > settled {
-		k.losses = 0
+// halted has the front door say that gitd is stopping, and returns the machines that ran. An app that is down for a
+// reason of its own keeps that reason.
+func (k *keeper) halted() (left []*Instance) {
+	if len(k.posts.all()) == 0 && !k.starts() {
+		return nil
 	}
-	k.losses++
-	k.replaced++
-	if k.losses == 1 {
-		return 0
-	}
-	return background.Pause(k.losses - 1)
-}
-
-// didNotStart counts a machine that was to take the place of a lost one and did not start. inst is what is left of it;
-// nil if there was none.
-func (k *keeper) didNotStart(ctx context.Context, inst *Instance) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if inst == nil || ctx.Err() != nil {
-		return
-	}
-	k.losses++
-	k.last = inst.lastLines()
-}
-
-// calm forgets the losses: somebody has deployed or started the app.
-func (k *keeper) calm() {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.losses = 0
+	return k.goDown("gitd is stopping")
 }

@@ -22,6 +22,19 @@ func memoryOf(s core.Share) string {
 	return mib(s.MemoryMiB) + " (" + s.Because + ")"
 }
 
+// checkHost says why the host cannot have all machines of a release of which l is a part, or nil.
+func (l Lineup) checkHost(host core.Resources) error {
+	if len(l.specs) == 0 || host.MemoryMiB == 0 {
+		return nil
+	}
+	each, n := l.specs[0].MemoryMiB, l.others+len(l.specs)
+	if n*each <= host.MemoryMiB {
+		return nil
+	}
+	return core.Reject(fmt.Sprintf("%d machines with %s each are more than the host has, which is %s", n, mib(each), mib(host.MemoryMiB)),
+		fmt.Sprintf("`resource %s --memory` says how much each gets", l.release.App))
+}
+
 // memoryUse is what is known of a machine's memory.
 func (i *Instance) memoryUse() string {
 	i.mu.Lock()

@@ -56,16 +56,16 @@ type Driver interface {
 
 // Router is the part of the front door that the fleet moves: which machine gets an app's requests.
 type Router interface {
-	// Switch sends new requests for app to addr. The returned drain waits
-	// until no request runs on the backend that was replaced, or ctx ends;
-	// it is never nil.
-	Switch(app, addr string) (drain func(ctx context.Context))
+	// Switch sends new requests for app to these addresses, of which there is at least one, and to no others. The
+	// returned drain waits until no request runs on the backends that are not among them any more, or ctx ends; it is
+	// never nil.
+	Switch(app string, addrs []string) (drain func(ctx context.Context))
 	// Hold makes new requests for app wait, each for no longer than limit, until the next Switch, which sends them to
 	// the new machine, or until Down or Remove, which answer them. The returned drain waits for the requests that run
 	// on the backend that served app, as that of Switch does.
 	Hold(app string, limit time.Duration) (drain func(ctx context.Context))
-	// Down makes the front door answer 503 for app, with reason.
-	Down(app, reason string)
+	// Down makes the front door answer 503 for app, with reason. The returned drain is as that of Switch.
+	Down(app, reason string) (drain func(ctx context.Context))
 	// Remove forgets app and its names: 404 from now on.
 	Remove(app string)
 }

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 )
@@ -11,22 +12,20 @@ import (
 // the background, and machines of ours that the ledger does not want are stopped. Call it once, after interrupted
 // deployments were marked as failed and before anything is deployed.
 func (f *Fleet) Reconcile(ctx context.Context) error {
-	s, err := f.survey(ctx)
+	s, err := newSurvey(ctx, f.cfg)
 	if err != nil {
 		return err
 	}
-	var missing []*keeper
+	var missing []*post
 	for _, app := range s.apps {
-		if f.settle(ctx, app, s) {
-			missing = append(missing, f.keeper(app.Name))
-		}
+		missing = append(missing, f.settle(ctx, app, s)...)
 	}
 	f.removeStray(ctx, s)
 	for _, r := range s.draining {
 		f.retired(r.App, r.Version)
 	}
-	for _, k := range missing {
-		k.revive(0)
+	for _, p := range missing {
+		p.revive(0)
 	}
 	return nil
 }
@@ -40,12 +39,12 @@ type survey struct {
 	draining []core.Release
 }
 
-func (f *Fleet) survey(ctx context.Context) (*survey, error) {
+func newSurvey(ctx context.Context, cfg Config) (*survey, error) {
 	s := &survey{lives: map[string]core.Release{}, known: map[string][]core.Machine{}, found: map[string]core.Machine{}}
-	if err := s.read(ctx, f.cfg.Ledger); err != nil {
+	if err := s.read(ctx, cfg.Ledger); err != nil {
 		return nil, err
 	}
-	running, err := f.cfg.Driver.List(ctx)
+	running, err := cfg.Driver.List(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list machines: %w", err)
 	}
@@ -83,31 +82,41 @@ func (s *survey) read(ctx context.Context, ledger Ledger) (err error) {
 	return err
 }
 
-// settle brings one app into line, and reports whether its machine is missing.
-func (f *Fleet) settle(ctx context.Context, app core.App, s *survey) (missing bool) {
+// settle brings one app into line, and returns the posts of which the machine is missing.
+func (f *Fleet) settle(ctx context.Context, app core.App, s *survey) (missing []*post) {
 	k := f.keeper(app.Name)
 	live, ok := s.lives[app.Name]
 	switch {
 	case !ok:
-		k.goDown("nothing has been deployed yet", false)
+		k.note("nothing has been deployed yet", false)
+		return nil
 	case app.Stopped:
-		k.goDown("it was stopped", false)
-	case !k.adopt(ctx, live, s):
-		k.goDown("it is starting", true)
-		return true
+		k.note("it was stopped", false)
+		return nil
 	}
-	return false
+	adopted := &Formation{}
+	processes := app.Scale.Formation(live.Manifest)
+	for _, process := range processes {
+		if inst := k.adopt(ctx, live, process, s); inst != nil {
+			adopted.machines = append(adopted.machines, inst)
+		}
+	}
+	k.take(adopted)
+	missing, _ = k.posts.need(processes)
+	k.direct()
+	adopted.watch(k)
+	return missing
 }
 
-// adopt takes over the machine of the app's live release, if the ledger knows one and it runs, and removes it from
-// s.found.
-func (k *keeper) adopt(ctx context.Context, live core.Release, s *survey) bool {
+// adopt takes over the machine of a process of the app's live release, if the ledger knows one and it runs, and removes
+// it from s.found. Otherwise it returns nil.
+func (k *keeper) adopt(ctx context.Context, live core.Release, process core.ProcessID, s *survey) *Instance {
 	log := k.f.cfg.Log
 	for _, m := range s.known[live.App] {
-		if _, runs := s.found[m.ID]; !runs || m.Release != live.Version {
+		if _, runs := s.found[m.ID]; !runs || m.Release != live.Version || m.Process != process {
 			continue
 		}
-		inst := newInstance(live, k.f.cfg.Output)
+		inst := newInstance(live, process, k.f.cfg.Output)
 		inst.named(m)
 		got, err := k.f.cfg.Driver.Adopt(ctx, m.ID, inst.watch)
 		if err != nil {
@@ -115,14 +124,13 @@ func (k *keeper) adopt(ctx context.Context, live core.Release, s *survey) bool {
 			continue
 		}
 		// The driver knows the names that the machine had when it was started.
-		got.App, got.Release, got.Started = m.App, m.Release, m.Started
+		got.App, got.Release, got.Process, got.Started = m.App, m.Release, m.Process, m.Started
 		inst.adopted(got)
 		delete(s.found, m.ID)
-		k.front(inst)
-		log.Info("machine adopted", "app", live.App, "release", live.Version, "machine", m.ID)
-		return true
+		log.Info("machine adopted", "app", live.App, "release", live.Version, "process", process.String(), "machine", m.ID)
+		return inst
 	}
-	return false
+	return nil
 }
 
 // removeStray stops the machines of ours that nobody wants, and removes machines that no longer run from the ledger.
@@ -133,9 +141,9 @@ func (f *Fleet) removeStray(ctx context.Context, s *survey) {
 		f.booter.stop(ctx, id, 0) //nolint:errcheck // logged; the next start tries again
 	}
 	for app, machines := range s.known {
-		inst := f.keeper(app).current()
+		runs := f.keeper(app).posts.instances()
 		for _, m := range machines {
-			if inst != nil && inst.ID() == m.ID {
+			if slices.ContainsFunc(runs, func(inst *Instance) bool { return inst.ID() == m.ID }) {
 				continue
 			}
 			if err := f.cfg.Ledger.DeleteMachine(ctx, m.ID); err != nil {

@@ -13,33 +13,31 @@ import (
 	"github.com/nodeos-dev/gitd/internal/image"
 )
 
-// Spec says how to boot rel: its image, its environment, its share of the host, and the volumes of its app.
-func (f *Fleet) Spec(ctx context.Context, rel core.Release) (core.MachineSpec, error) {
-	return f.booter.spec(ctx, rel)
-}
-
-func (b booter) spec(ctx context.Context, rel core.Release) (core.MachineSpec, error) {
+// spec says how to boot a process of rel: its image, its environment, its share of the host, and the volumes of its
+// app.
+func (b booter) spec(ctx context.Context, rel core.Release, process core.ProcessID) (core.MachineSpec, error) {
+	const name = "NODEOS_PROCESS"
 	s, fixed, err := b.bare(ctx, rel)
 	if err != nil {
 		return s, err
 	}
-	if !rel.Manifest.Serves() {
-		return core.MachineSpec{}, core.Reject("the app has no web process", `add a line "web: node server.js" to its Procfile`)
+	s.Process, s.Env[name] = process, process.String()
+	if _, set := s.Env["DYNO"]; !set {
+		s.Env["DYNO"] = process.String() // Heroku's name of NODEOS_PROCESS
 	}
-	if err := s.SetStart(rel.Manifest, fixed); err != nil {
-		return core.MachineSpec{}, err
+	err = s.SetStart(rel.Manifest.Starting(process.Type), func(v string) bool { return v == name || fixed(v) })
+	if holder, ok := rel.Manifest.VolumeHolder(); err == nil && ok && holder == process {
+		err = b.attach(ctx, &s)
 	}
-	return s, b.attach(ctx, &s)
+	return s, err
 }
 
 // bare says how to boot a machine with the image, the environment and the share of rel. It lacks what the machine is to
 // start, and volumes. fixed reports the variables that a start command does not change.
 func (b booter) bare(ctx context.Context, rel core.Release) (s core.MachineSpec, fixed func(name string) bool, err error) {
 	m, state := rel.Manifest, b.cfg.State
-	if err := image.Check(state, m); err != nil {
-		return s, nil, &core.Rejection{
-			Reason: fmt.Sprintf("the image of v%d is not complete: %v", rel.Version, err), Hint: image.BuildAgain(rel), Err: err,
-		}
+	if err := b.complete(rel); err != nil {
+		return s, nil, err
 	}
 	id, err := machineID(rel)
 	if err != nil {
@@ -76,6 +74,16 @@ func (b booter) bare(ctx context.Context, rel core.Release) (s core.MachineSpec,
 		s.Initrd = initrd
 	}
 	return s, func(name string) bool { _, ok := own[name]; return ok }, nil
+}
+
+// complete says what is missing of the image of rel, or nil.
+func (b booter) complete(rel core.Release) error {
+	if err := image.Check(b.cfg.State, rel.Manifest); err != nil {
+		return &core.Rejection{
+			Reason: fmt.Sprintf("the image of v%d is not complete: %v", rel.Version, err), Hint: image.BuildAgain(rel), Err: err,
+		}
+	}
+	return nil
 }
 
 // attach gives a machine the volumes of its app.

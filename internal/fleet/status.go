@@ -2,6 +2,8 @@ package fleet
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -21,9 +23,18 @@ const (
 	Down      Condition = "down"       // nothing serves it; Reason says why
 )
 
-// AppStatus is how an app is at this moment.
+// AppStatus is how an app is at this moment: as its first process that runs, or as its first, if none does. Reason also
+// says which of the others do not run.
 type AppStatus struct {
-	App       string
+	App string
+	ProcessStatus
+
+	Processes []ProcessStatus // in order; empty if the app is not to run
+}
+
+// ProcessStatus is how a process of an app is at this moment.
+type ProcessStatus struct {
+	Process   core.ProcessID
 	State     Condition
 	Reason    string      // why it does not run; empty if it runs
 	Release   int         // of the machine; without one, the live release; 0: none
@@ -40,7 +51,7 @@ type AppStatus struct {
 func (f *Fleet) Status(ctx context.Context, app string) (AppStatus, error) {
 	a, err := f.cfg.Ledger.App(ctx, app)
 	if err != nil {
-		return AppStatus{App: app, State: Empty}, err
+		return AppStatus{App: app, ProcessStatus: ProcessStatus{State: Empty}}, err
 	}
 	return f.keeper(app).status(a), nil
 }
@@ -59,30 +70,68 @@ func (f *Fleet) Statuses(ctx context.Context) ([]AppStatus, error) {
 }
 
 func (k *keeper) status(a core.App) AppStatus {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	s := AppStatus{App: a.Name, Reason: k.reason, Release: a.Live, Since: k.since, Restarts: k.replaced}
-	if k.serving != nil {
-		k.serving.describe(&s)
+	s := AppStatus{App: a.Name}
+	for _, p := range k.posts.all() {
+		s.Processes = append(s.Processes, p.status(a))
+	}
+	if len(s.Processes) == 0 {
+		s.ProcessStatus = k.idle(a)
 		return s
 	}
+	first := max(0, slices.IndexFunc(s.Processes, ProcessStatus.runs))
+	s.ProcessStatus, s.Restarts = s.Processes[first], 0
+	for i, p := range s.Processes {
+		s.Restarts += p.Restarts
+		if i != first && !p.runs() && s.Reason == "" {
+			s.Reason = fmt.Sprintf("%s: %s: %s", p.Process, p.State, p.Reason)
+		}
+	}
+	return s
+}
+
+func (s ProcessStatus) runs() bool { return s.State == Running || s.State == Unseen }
+
+// idle is how an app without posts is.
+func (k *keeper) idle(a core.App) ProcessStatus {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	s := ProcessStatus{State: Down, Reason: k.reason, Release: a.Live, Since: k.since}
 	switch {
 	case a.Stopped:
 		s.State = Stopped
 	case a.Live == 0:
 		s.State = Empty
-	case k.losses >= loopExits:
-		s.State, s.LastLines = CrashLoop, k.last
-	case k.starting && k.losses == 0:
+	case k.starting:
+		s.State = Starting
+	case s.Reason == "":
+		s.State, s.Reason = Stopped, "all of its processes are scaled to 0"
+	}
+	return s
+}
+
+func (p *post) status(a core.App) ProcessStatus {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	s := ProcessStatus{Process: p.process, Reason: p.reason, Release: a.Live, Since: p.since, Restarts: p.replaced}
+	if p.serving != nil {
+		p.serving.describe(&s)
+		return s
+	}
+	switch {
+	case a.Stopped:
+		s.State = Stopped
+	case p.losses >= loopExits:
+		s.State, s.LastLines = CrashLoop, p.last
+	case p.starting && p.losses == 0:
 		s.State = Starting
 	default:
-		s.State, s.LastLines = Down, k.last
+		s.State, s.LastLines = Down, p.last
 	}
 	return s
 }
 
 // describe adds what is known of the machine that serves.
-func (i *Instance) describe(s *AppStatus) {
+func (i *Instance) describe(s *ProcessStatus) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	s.Release, s.Machine, s.Addr = i.release.Version, i.machine.ID, i.machine.Addr

@@ -88,7 +88,7 @@ func finderOf(repo fs.FS, p Plan) command.Finder {
 	return command.Finder{
 		Repo: repo, Supply: command.NewSupply(m.forCommands(), p.Lock),
 		MayMake: m.Scripts["build"] != "" || p.Framework.Build != "" || len(m.installScripts()) > 0,
-		Berry: strings.HasPrefix(manager, "yarn@") && !strings.HasPrefix(manager, "yarn@1.") || exists(repo, ".yarnrc.yml"),
+		Berry:   strings.HasPrefix(manager, "yarn@") && !strings.HasPrefix(manager, "yarn@1.") || exists(repo, ".yarnrc.yml"),
 		Read: func(dir string) (command.Package, error) {
 			if dir == "" {
 				return m.forCommands(), nil

@@ -57,7 +57,7 @@ func (p *logPane) wait() tea.Msg {
 // add takes lines in and asks for the next.
 func (p *logPane) add(msg linesMsg) tea.Cmd {
 	for _, l := range msg.lines {
-		p.text = append(p.text, fmt.Sprintf("%s v%d %s: %s", l.Time.UTC().Format("15:04:05"), l.Release, l.Stream, progress.Printable(l.Text)))
+		p.text = append(p.text, fmt.Sprintf("%s %s %s: %s", l.Time.UTC().Format("15:04:05"), l.Who(), l.Stream, progress.Printable(l.Text)))
 		if p.above > 0 {
 			p.above++ // what is being read stays where it is
 		}

@@ -116,6 +116,13 @@ func (r *Report) Pass(text string) {
 	io.WriteString(r.w, text) //nolint:errcheck // see the type's comment
 }
 
+// Relay writes text that another Report has made, and copies it as if it were its own.
+func (r *Report) Relay(text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.write(text)
+}
+
 func (r *Report) line(prefix, format string, args []any) {
 	text := format
 	if len(args) > 0 {
@@ -127,8 +134,13 @@ func (r *Report) line(prefix, format string, args []any) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	io.WriteString(r.w, b.String()) //nolint:errcheck // see the type's comment
+	r.write(b.String())
+}
+
+// write writes text to all readers. The caller holds mu.
+func (r *Report) write(text string) {
+	io.WriteString(r.w, text) //nolint:errcheck // see the type's comment
 	if r.kept != nil {
-		io.WriteString(r.kept, b.String()) //nolint:errcheck // see the type's comment
+		io.WriteString(r.kept, text) //nolint:errcheck // see the type's comment
 	}
 }

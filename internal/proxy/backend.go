@@ -24,6 +24,7 @@ type backendConfig struct {
 // backend is one machine that requests go to. Each has a pool of connections
 // of its own, so that the end of one machine touches no other's.
 type backend struct {
+	addr  string
 	proxy *httputil.ReverseProxy
 	pool  *pool
 	life  context.Context // ends with cut
@@ -36,7 +37,7 @@ type backend struct {
 }
 
 func newBackend(app, addr string, cfg backendConfig) *backend {
-	b := &backend{idle: make(chan struct{})}
+	b := &backend{addr: addr, idle: make(chan struct{})}
 	b.life, b.cut = context.WithCancel(context.Background())
 	b.pool = newPool(cfg.responseTimeout)
 	log := cfg.log.With().Str("app", app).Str("addr", addr).Logger()
@@ -81,6 +82,13 @@ func (b *backend) acquire() {
 	b.mu.Lock()
 	b.active++
 	b.mu.Unlock()
+}
+
+// load is how many requests run here.
+func (b *backend) load() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.active
 }
 
 func (b *backend) release() {

@@ -55,7 +55,7 @@ func TestDrainCuts(t *testing.T) {
 	f := newFront(t, Config{})
 	old := newRelease(1)
 	t.Cleanup(old.server.Close)
-	f.Switch("shop", old.addr())
+	f.Switch("shop", []string{old.addr()})
 	ws, err := dialWebSocket(f)
 	if err != nil {
 		t.Fatal(err)
@@ -72,7 +72,7 @@ func TestDrainCuts(t *testing.T) {
 
 	next := newRelease(2)
 	t.Cleanup(next.server.Close)
-	drain := f.Switch("shop", next.addr())
+	drain := f.Switch("shop", []string{next.addr()})
 	if err := echo(ws, "between"); err != nil {
 		t.Errorf("the switch alone broke a connection: %v", err)
 	}
@@ -113,8 +113,8 @@ func TestDrainCutsStuckClient(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-stuck
-	old := f.table.apps["shop"].backend
-	drain := f.Switch("shop", "127.0.0.1:1")
+	old := f.table.apps["shop"].backends[0]
+	drain := f.Switch("shop", []string{"127.0.0.1:1"})
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	drain(ctx)
@@ -134,7 +134,7 @@ func TestShutdownEndsUpgrades(t *testing.T) {
 	}
 	r := newRelease(1)
 	defer r.server.Close()
-	p.Switch("shop", r.addr())
+	p.Switch("shop", []string{r.addr()})
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
 	go func() { served <- p.Serve(ctx, l) }()
@@ -169,7 +169,7 @@ func uploadStatus(t *testing.T, f *front, body io.Reader) int {
 // TestIdleConnectionsClose: the front door closes its connections to a backend when it is drained, down or removed.
 func TestIdleConnectionsClose(t *testing.T) {
 	ends := map[string]func(f *front){
-		"switch": func(f *front) { f.Switch("shop", "127.0.0.1:1")(t.Context()) },
+		"switch": func(f *front) { f.Switch("shop", []string{"127.0.0.1:1"})(t.Context()) },
 		"down":   func(f *front) { f.Down("shop", "stopped") },
 		"remove": func(f *front) { f.Remove("shop") },
 	}
@@ -185,7 +185,7 @@ func TestIdleConnectionsClose(t *testing.T) {
 			}
 			s.Start()
 			defer s.Close()
-			f.Switch("shop", s.Listener.Addr().String())
+			f.Switch("shop", []string{s.Listener.Addr().String()})
 			do(t, client(t), f.request(t, "GET", "shop.localhost", "/", nil))
 			end(f)
 			<-closed

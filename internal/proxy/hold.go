@@ -74,11 +74,11 @@ var (
 	pageStopped = page{http.StatusServiceUnavailable, "Try again", "This server is restarting."}
 )
 
-// place finds the backend for r, which the caller must release. A request whose app is held waits here until the app
-// has another place; nothing of its body is read meanwhile. If b is nil, answer is the page for the client, or nil if
-// the client has gone.
-func (p *Proxy) place(r *http.Request, app string) (b *backend, answer *page) {
-	at, known := p.table.acquire(app)
+// place finds the backend for r, which the caller must release; one of tried only if there is no other. A request whose
+// app is held waits here until the app has another place; nothing of its body is read meanwhile. If b is nil, answer is
+// the page for the client, or nil if the client has gone.
+func (p *Proxy) place(r *http.Request, app string, tried []*backend) (b *backend, answer *page) {
+	at, b, known := p.table.acquire(app, tried)
 	if at.hold != nil {
 		leave, ok := p.room.enter(app, headerSize(r))
 		if !ok {
@@ -91,16 +91,16 @@ func (p *Proxy) place(r *http.Request, app string) (b *backend, answer *page) {
 			if answer, ok := p.wait(late, at.hold); !ok {
 				return nil, answer
 			}
-			at, known = p.table.acquire(app)
+			at, b, known = p.table.acquire(app, tried)
 		}
 	}
 	switch {
 	case !known:
 		return nil, new(p.noApp(hostUnknown))
-	case at.backend == nil:
+	case b == nil:
 		return nil, &page{http.StatusServiceUnavailable, "This app is not running", "It cannot answer now: " + at.reason + "."}
 	}
-	return at.backend, nil
+	return b, nil
 }
 
 // wait returns true when h has ended. Otherwise answer is the page for the client, or nil if the client has gone.

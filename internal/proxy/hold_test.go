@@ -204,7 +204,7 @@ func TestHeldUpgrade(t *testing.T) {
 	awaitHeld(t, f, "shop", 1)
 	next := newRelease(1)
 	t.Cleanup(next.server.Close)
-	f.Switch("shop", next.addr())
+	f.Switch("shop", []string{next.addr()})
 	if err := <-talked; err != nil {
 		t.Error(err)
 	}
@@ -260,7 +260,7 @@ func TestHoldLosesNothing(t *testing.T) {
 	f := newFront(t, Config{})
 	l := &load{t: t, f: f, stop: make(chan struct{})}
 	now := newRelease(0)
-	f.Switch("shop", now.addr())
+	f.Switch("shop", []string{now.addr()})
 	l.start()
 	held := 0
 	for v := 1; v <= swaps && l.failures.Load() == 0; v++ {
@@ -277,7 +277,7 @@ func TestHoldLosesNothing(t *testing.T) {
 		held += f.Counts("shop").Held
 		now = newRelease(v)
 		l.current.Store(int64(v))
-		f.Switch("shop", now.addr())
+		f.Switch("shop", []string{now.addr()})
 		for l.requests.Load() < seen+10 && l.failures.Load() == 0 { // some traffic on each
 			time.Sleep(time.Millisecond)
 		}
@@ -300,13 +300,13 @@ func TestUnsentFollowsTheApp(t *testing.T) {
 		f := newFront(t, Config{})
 		next := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(w, r.Body) }))
 		defer next.Close()
-		f.Switch("shop", closed.Addr().String())
+		f.Switch("shop", []string{closed.Addr().String()})
 		// The app moves at the last moment: just before the connection is refused.
 		var once sync.Once
-		b := f.table.apps["shop"].backend
+		b := f.table.apps["shop"].backends[0]
 		dial := b.pool.now.DialContext
 		b.pool.now.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
-			once.Do(func() { f.Switch("shop", next.Listener.Addr().String()) })
+			once.Do(func() { f.Switch("shop", []string{next.Listener.Addr().String()}) })
 			return dial(ctx, network, addr)
 		}
 		res, got := do(t, client(t), f.request(t, "POST", "shop.localhost", "/", strings.NewReader(body)))

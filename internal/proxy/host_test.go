@@ -101,15 +101,15 @@ func BenchmarkRoute(b *testing.B) {
 	hosts := make([]string, 1000)
 	for i := range hosts {
 		name := fmt.Sprintf("app-%d", i)
-		p.Switch(name, "127.0.0.1:1")
+		p.Switch(name, []string{"127.0.0.1:1"})
 		hosts[i] = name + ".localhost:8080"
 	}
 	b.ReportAllocs()
 	b.RunParallel(func(pb *testing.PB) {
 		for i := 0; pb.Next(); i++ {
 			app, _ := p.appOf(hosts[i%len(hosts)])
-			at, _ := p.table.acquire(app)
-			at.backend.release()
+			_, b, _ := p.table.acquire(app, nil)
+			b.release()
 		}
 	})
 }

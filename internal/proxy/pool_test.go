@@ -35,7 +35,7 @@ func newIdler(t *testing.T, f *front, proto, head string, keeps time.Duration) *
 	}
 	a := &idler{Listener: l, head: head, proto: proto, keeps: keeps, done: make(chan struct{}, 100)}
 	t.Cleanup(func() { l.Close() })
-	f.Switch("shop", l.Addr().String())
+	f.Switch("shop", []string{l.Addr().String()})
 	go a.accept()
 	return a
 }

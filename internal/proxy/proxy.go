@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -74,32 +75,48 @@ func New(cfg Config) *Proxy {
 	return p
 }
 
-// Switch implements fleet.Router. When it returns, the backend that was replaced gets no new request. If the ctx of
-// drain ends first, drain cuts what still runs there, upgraded connections included.
-func (p *Proxy) Switch(app, addr string) (drain func(ctx context.Context)) {
-	old := p.table.set(app, route{backend: newBackend(app, addr, p.backend)})
-	p.log.Debug().Str("app", app).Str("addr", addr).Msg("traffic switched")
-	return draining(old)
+// Switch implements fleet.Router. When it returns, the backends that were replaced get no new request. If the ctx of
+// drain ends first, drain cuts what still runs there, upgraded connections included. A backend that stays keeps its
+// connections.
+func (p *Proxy) Switch(app string, addrs []string) (drain func(ctx context.Context)) {
+	left := p.table.set(app, func(old route) (next route) {
+		for _, addr := range addrs {
+			at := slices.IndexFunc(old.backends, func(b *backend) bool { return b.addr == addr })
+			if at >= 0 {
+				next.backends = append(next.backends, old.backends[at])
+			} else {
+				next.backends = append(next.backends, newBackend(app, addr, p.backend))
+			}
+		}
+		return next
+	})
+	p.log.Debug().Str("app", app).Strs("addrs", addrs).Msg("traffic switched")
+	return draining(left)
 }
 
 // Hold implements fleet.Router.
 func (p *Proxy) Hold(app string, limit time.Duration) (drain func(ctx context.Context)) {
-	old := p.table.set(app, route{hold: newHold(limit)})
+	left := p.table.set(app, becomes(route{hold: newHold(limit)}))
 	p.log.Debug().Str("app", app).Dur("limit", limit).Msg("requests are held")
-	return draining(old)
+	return draining(left)
 }
 
-func draining(old *backend) func(ctx context.Context) {
-	if old == nil {
-		return func(context.Context) {}
+// draining waits for the requests on all backends that have left, side by side: ctx ends for all at once.
+func draining(left []*backend) func(ctx context.Context) {
+	return func(ctx context.Context) {
+		var all sync.WaitGroup
+		for _, b := range left {
+			all.Go(func() { b.drain(ctx) })
+		}
+		all.Wait()
 	}
-	return old.drain
 }
 
 // Down implements fleet.Router. Requests that run go on: the machine may still answer them.
-func (p *Proxy) Down(app, reason string) {
-	p.table.set(app, route{reason: reason})
+func (p *Proxy) Down(app, reason string) (drain func(ctx context.Context)) {
+	left := p.table.set(app, becomes(route{reason: reason}))
 	p.log.Debug().Str("app", app).Str("reason", reason).Msg("app is down")
+	return draining(left)
 }
 
 // Remove implements fleet.Router.
@@ -133,19 +150,19 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // forward sends r to the place of app. If nothing accepts connections there, nothing of r was sent. Then forward sends
-// r again, if the app has moved meanwhile.
+// r again, if the app has another machine, or has moved meanwhile.
 func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, app string) {
-	var before *backend
+	var tried []*backend
 	var unsent error
 	for {
-		b, answer := p.place(r, app)
+		b, answer := p.place(r, app, tried)
 		switch {
 		case answer != nil:
 			write(w, r, *answer)
 			return
 		case b == nil:
 			panic(http.ErrAbortHandler) // the client is gone: close its connection
-		case b == before:
+		case slices.Contains(tried, b):
 			b.release()
 			write(w, r, failure(unsent, false))
 			return
@@ -153,7 +170,7 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, app string) {
 		if unsent = b.serve(w, r); unsent == nil {
 			return
 		}
-		before = b
+		tried = append(tried, b)
 	}
 }
 

@@ -46,7 +46,7 @@ func (f *front) app(t testing.TB, app string, h http.HandlerFunc) (s *httptest.S
 	t.Helper()
 	s = httptest.NewServer(h)
 	t.Cleanup(s.Close)
-	return s, f.Switch(app, s.Listener.Addr().String())
+	return s, f.Switch(app, []string{s.Listener.Addr().String()})
 }
 
 func (f *front) request(t testing.TB, method, host, path string, body io.Reader) *http.Request {
@@ -87,7 +87,7 @@ func TestAnswersWithoutApp(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed.Close()
-	f.Switch("refuses", closed.Addr().String())
+	f.Switch("refuses", []string{closed.Addr().String()})
 	f.Down("down", `its machine ended: <script>alert("x")</script>`)
 	f.app(t, "gone", func(http.ResponseWriter, *http.Request) {})
 	f.Remove("gone")

@@ -204,7 +204,7 @@ func TestSwapLosesNothing(t *testing.T) {
 	f := newFront(t, Config{})
 	l := &load{t: t, f: f, stop: make(chan struct{})}
 	first := newRelease(0)
-	f.Switch("shop", first.addr())
+	f.Switch("shop", []string{first.addr()})
 	all := []*release{first}
 
 	l.start()
@@ -213,7 +213,7 @@ func TestSwapLosesNothing(t *testing.T) {
 		seen := l.requests.Load()
 		old, next := all[v-1], newRelease(v)
 		all = append(all, next)
-		drain := f.Switch("shop", next.addr())
+		drain := f.Switch("shop", []string{next.addr()})
 		l.current.Store(int64(v))
 		drains.Go(func() {
 			drain(t.Context())

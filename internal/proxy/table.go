@@ -2,7 +2,9 @@ package proxy
 
 import (
 	"maps"
+	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // table says where each app's requests go, and which app each host belongs to.
@@ -16,35 +18,61 @@ type table struct {
 type entry struct {
 	route
 	count *counter
+	turn  atomic.Uint32 // of the backends with equally many requests
 }
 
-// route is the place of an app: a backend, or a hold, or the reason why there
+// route is the place of an app: backends, or a hold, or the reason why there
 // is neither.
 type route struct {
-	backend *backend
-	hold    *hold
-	reason  string
+	backends []*backend
+	hold     *hold
+	reason   string
 }
 
 func newTable() table {
 	return table{apps: map[string]*entry{}, names: map[string]string{}}
 }
 
-// acquire finds the place of app and counts a request on its backend, if it
-// has one; the caller must release it. The count is taken under the table's
-// lock, so a backend that was replaced gets no request that its drain would
-// not see.
-func (t *table) acquire(app string) (r route, known bool) {
+// acquire finds the place of app and counts a request on one of its backends, if it has any; the caller must release
+// that. The count is taken under the table's lock, so a backend that was replaced gets no request that its drain would
+// not see. A backend of tried is chosen only if there is no other.
+func (t *table) acquire(app string, tried []*backend) (r route, b *backend, known bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	e, known := t.apps[app]
 	if !known {
-		return route{}, false
+		return route{}, nil, false
 	}
-	if e.backend != nil {
-		e.backend.acquire()
+	if b = e.pick(tried); b != nil {
+		b.acquire()
 	}
-	return e.route, true
+	return e.route, b, true
+}
+
+// lastChoice is more than the requests that run on any backend.
+const lastChoice = 1 << 30
+
+// pick chooses the backend on which the fewest requests run; of several, each in its turn. So requests one after the
+// other go round, and a machine that answers slowly gets fewer.
+func (e *entry) pick(tried []*backend) (best *backend) {
+	if len(e.backends) < 2 {
+		for _, b := range e.backends {
+			best = b
+		}
+		return best
+	}
+	fewest, first := 0, int(e.turn.Add(1))
+	for i := range e.backends {
+		b := e.backends[(first+i)%len(e.backends)]
+		n := b.load()
+		if slices.Contains(tried, b) {
+			n += lastChoice
+		}
+		if best == nil || n < fewest {
+			best, fewest = b, n
+		}
+	}
+	return best
 }
 
 // counter returns the counter of app, or nil if app is not known.
@@ -57,9 +85,9 @@ func (t *table) counter(app string) *counter {
 	return nil
 }
 
-// set gives app another place and returns the backend that was replaced, or nil. Requests that were held go on to the
-// new place.
-func (t *table) set(app string, r route) *backend {
+// set gives app another place, which change makes of the old one, and returns the backends that are not in it any more.
+// Requests that were held go on to the new place.
+func (t *table) set(app string, change func(old route) route) (left []*backend) {
 	t.mu.Lock()
 	e, ok := t.apps[app]
 	if !ok {
@@ -67,10 +95,14 @@ func (t *table) set(app string, r route) *backend {
 		t.apps[app] = e
 	}
 	old := e.route
-	e.route = r
+	e.route = change(old)
+	stay := e.backends
 	t.mu.Unlock()
-	return old.leave()
+	return old.leave(stay)
 }
+
+// becomes is a change of a place whatever it was.
+func becomes(r route) func(route) route { return func(route) route { return r } }
 
 // remove forgets app and its names.
 func (t *table) remove(app string) {
@@ -80,19 +112,23 @@ func (t *table) remove(app string) {
 	delete(t.apps, app)
 	t.mu.Unlock()
 	if ok {
-		e.leave()
+		e.leave(nil)
 	}
 }
 
-// leave ends the hold of r, retires its backend and returns that. It is called once, when r has left the table.
-func (r route) leave() *backend {
+// leave ends the hold of r, retires its backends, except those that stay, and returns them. It is called once, when r
+// has left the table.
+func (r route) leave(stay []*backend) (left []*backend) {
 	if r.hold != nil {
 		r.hold.end()
 	}
-	if r.backend != nil {
-		r.backend.retire()
+	for _, b := range r.backends {
+		if !slices.Contains(stay, b) {
+			b.retire()
+			left = append(left, b)
+		}
 	}
-	return r.backend
+	return left
 }
 
 // byName finds the app that has host beside its own name.

@@ -19,7 +19,7 @@ func echoLine(t *testing.T, f *front, app string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	f.Switch(app, l.Addr().String())
+	f.Switch(app, []string{l.Addr().String()})
 	go func() {
 		for {
 			conn, err := l.Accept()

@@ -29,7 +29,7 @@ import (
 type running struct{ command.Core }
 
 func (running) Status(_ context.Context, app string) (fleet.AppStatus, error) {
-	return fleet.AppStatus{App: app, State: fleet.Running, Release: 7}, nil
+	return fleet.AppStatus{App: app, ProcessStatus: fleet.ProcessStatus{State: fleet.Running, Release: 7}}, nil
 }
 
 func (r running) Statuses(ctx context.Context) ([]fleet.AppStatus, error) {

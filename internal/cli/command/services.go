@@ -76,6 +76,8 @@ type Core interface {
 	Redeploy(ctx context.Context, by core.Actor, app string, t core.Trigger, w io.Writer) error
 	StopApp(ctx context.Context, by core.Actor, app string, w io.Writer) error
 	StartApp(ctx context.Context, by core.Actor, app string, w io.Writer) error
+	ScaleOf(ctx context.Context, app string) (apps.Scaled, error)
+	ScaleApp(ctx context.Context, by core.Actor, app string, changes []string, w io.Writer) error
 	PinRelease(ctx context.Context, by core.Actor, app string, version int, pinned bool) error
 	Usage(ctx context.Context) (usage.Usage, error)
 	Cancel(ctx context.Context, by core.Actor, app string) error
@@ -112,8 +114,8 @@ type Volumes interface {
 type Logs interface {
 	// Tail returns the last n lines of app, the oldest first.
 	Tail(app string, n int) ([]core.Line, error)
-	// TailRelease is Tail for what one release said.
-	TailRelease(app string, release, n int) ([]core.Line, error)
+	// TailOf is Tail for the lines for which of is true.
+	TailOf(app string, n int, of func(core.Line) bool) ([]core.Line, error)
 	// Follow sends the last n lines and then live ones until ctx ends.
 	Follow(ctx context.Context, app string, n int) (<-chan core.Line, error)
 }

@@ -6,7 +6,7 @@ import "strings"
 var flags = []struct{ names, text string }{
 	{"--force -f", "what cannot be undone is confirmed with a name: `apps:destroy APP --confirm APP`"},
 	{"--all", "a command acts on one app; `apps` lists them"},
-	{"--ps -p --dyno -d --dyno-name --process-type --source -s --type", "an app is one machine with one process: its log is whole, and its config is a table, or --json"},
+	{"--ps -p --dyno -d --dyno-name --process-type --source -s --type", "the log of one process is `logs APP --ps worker.1`; config is the same for all, and a table, or --json"},
 	{"--format --merged --shell --quoted", "`config:export APP` prints NAME='value' lines that a shell reads, and `config APP --json` an object"},
 	{"--region --stack --space --team --buildpack --addons --no-remote", "an app has none of that here: gitd builds Node.js apps and runs them on this host"},
 	{"--remote -r", "an app is named by its name, as in `apps:info APP`, or with -a"},

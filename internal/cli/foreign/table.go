@@ -23,6 +23,7 @@ var aliases = map[string]string{
 	"ps":             "ps:report ps:show ps:inspect dynos",
 	"ps:rebuild":     "rebuild redeploy build builds:create releases:retry",
 	"ps:restart":     "restart reboot dyno:restart",
+	"ps:scale":       "scale dyno:scale",
 	"ps:start":       "start",
 	"ps:stop":        "stop kill ps:kill dyno:stop dyno:kill",
 	"releases":       "releases:list builds builds:list deployments",
@@ -53,7 +54,7 @@ const (
 	noTLS     = "the front door speaks HTTP; put a proxy that has the certificates (Caddy, nginx) before it, and let the app have the name: `domains:add APP HOST`"
 	byPush    = "a release is made by git push, or by `rollback APP`; `releases APP` lists them"
 	noImages  = "there are no containers and no registry: git push builds the image of a machine; `releases APP` lists the images that are kept"
-	oneScale  = "an app is one machine here; make it larger: `resource APP --memory 512M --cpus 2`"
+	oneSize   = "the machines of an app have one size: `resource APP --memory 512M --cpus 2`; `ps:scale APP web=2` says how many there are"
 	theBuild  = "there are no buildpacks: gitd builds Node.js apps. engines.node in package.json chooses Node, scripts.build runs before the app is packed"
 	checkHint = "an app is checked before it gets traffic, by \"nodeos\": {\"healthcheck\": {\"path\": \"/healthz\"}} in its package.json; `ps APP` shows how it runs"
 	noTeams   = "there are no teams: a role on an app is all; `users` lists who has which, `users:grant NAME APP ROLE` gives one"
@@ -70,7 +71,7 @@ const (
 
 // hints are by commands; a name that ends in a colon is a family: it and all that begin so.
 var hints = []struct{ names, text string }{
-	{"ps:scale ps:resize ps:type ps:autoscale: scale resize dyno:scale dyno:resize dyno:type autoscale:", oneScale},
+	{"ps:resize ps:type ps:autoscale: resize dyno:resize dyno:type autoscale:", oneSize},
 	{"ps:set ps:copy ps:wait ps:retire", noConfig},
 	{"ps:rebuildall", "one app at a time: `ps:rebuild APP` builds the commit that is live again and deploys it; `apps` lists them"},
 	{"ps:restore", "gitd brings all machines back when it starts; `ps:start APP` starts an app that was stopped"},

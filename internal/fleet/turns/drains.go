@@ -1,18 +1,19 @@
-package fleet
+package turns
 
 import (
 	"context"
 	"sync"
 )
 
-// drains counts the machines of an app that were replaced and still run. The zero value is ready to use.
-type drains struct {
+// Drains counts the machines of an app that were replaced and still run. The zero value is ready to use.
+type Drains struct {
 	mu   sync.Mutex
 	n    int
 	none chan struct{} // closed when n becomes 0 again; nil while n is 0
 }
 
-func (d *drains) add() {
+// Add notes a machine that was replaced, and Done its end.
+func (d *Drains) Add() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.n == 0 {
@@ -21,7 +22,8 @@ func (d *drains) add() {
 	d.n++
 }
 
-func (d *drains) done() {
+// Done ends what Add began.
+func (d *Drains) Done() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.n--; d.n == 0 {
@@ -30,9 +32,9 @@ func (d *drains) done() {
 	}
 }
 
-// wait returns when no replaced machine of the app runs any more, or with the reason why ctx ended. It calls told if
+// Wait returns when no replaced machine of the app runs any more, or with the reason why ctx ended. It calls told if
 // there is anything to wait for.
-func (d *drains) wait(ctx context.Context, told func()) error {
+func (d *Drains) Wait(ctx context.Context, told func()) error {
 	d.mu.Lock()
 	none := d.none
 	d.mu.Unlock()

@@ -1,4 +1,4 @@
-package fleet
+package turns
 
 import (
 	"context"
@@ -6,28 +6,29 @@ import (
 	"sync"
 )
 
-// errYielded says that a revival was interrupted because somebody else wanted the stage.
-var errYielded = errors.New("it made way for another change of the app")
+// ErrYielded says that a revival was interrupted because somebody else wanted the stage.
+var ErrYielded = errors.New("it made way for another change of the app")
 
-// stage is held by whoever changes which machine serves an app: a swap during its last moment, a start, a stop or a
+// Stage is held by whoever changes which machine serves an app: a swap during its last moment, a start, a stop or a
 // revival. It is not the queue of deployments, so that a machine which is lost during a long build is replaced during
 // that build.
-type stage struct {
+type Stage struct {
 	slot chan struct{} // holds one token while the stage is free
 
 	mu     sync.Mutex
-	wanted int                // how many callers wait in take
+	wanted int                // how many callers wait in Take
 	cancel context.CancelFunc // ends the revival that has the stage; nil: no revival has it
 }
 
-func newStage() *stage {
-	s := &stage{slot: make(chan struct{}, 1)}
+// NewStage makes a stage that is free.
+func NewStage() *Stage {
+	s := &Stage{slot: make(chan struct{}, 1)}
 	s.slot <- struct{}{}
 	return s
 }
 
-// take waits for the stage. If a revival has it, the revival is interrupted.
-func (s *stage) take(ctx context.Context) (release func(), err error) {
+// Take waits for the stage. If a revival has it, the revival is interrupted.
+func (s *Stage) Take(ctx context.Context) (release func(), err error) {
 	s.want(1)
 	defer s.want(-1)
 	select {
@@ -38,7 +39,7 @@ func (s *stage) take(ctx context.Context) (release func(), err error) {
 	}
 }
 
-func (s *stage) want(n int) {
+func (s *Stage) want(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.wanted += n
@@ -47,9 +48,9 @@ func (s *stage) want(n int) {
 	}
 }
 
-// lend gives the stage to a revival. The returned context ends when somebody else wants the stage; the revival must
+// Lend gives the stage to a revival. The returned context ends when somebody else wants the stage; the revival must
 // then call release soon.
-func (s *stage) lend(ctx context.Context) (lent context.Context, release func(), err error) {
+func (s *Stage) Lend(ctx context.Context) (lent context.Context, release func(), err error) {
 	select {
 	case <-s.slot:
 	case <-ctx.Done():
@@ -59,7 +60,7 @@ func (s *stage) lend(ctx context.Context) (lent context.Context, release func(),
 	defer s.mu.Unlock()
 	if s.wanted > 0 {
 		s.slot <- struct{}{}
-		return nil, nil, errYielded
+		return nil, nil, ErrYielded
 	}
 	lent, s.cancel = context.WithCancel(ctx)
 	end := s.cancel
