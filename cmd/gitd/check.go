@@ -38,6 +38,8 @@ func (o *options) check(flags *pflag.FlagSet) error {
 		checked{"keep", notBelowZero(o.keep)},
 		checked{"builds", notBelowZero(o.parallel)},
 		checked{"boot-timeout", checkDuration(o.bootLimit)},
+		checked{"max-connections", notBelowZero(o.conns.Conns)},
+		checked{"max-connections-from", notBelowZero(o.conns.ConnsFrom)},
 		checked{"drain-timeout", checkDuration(o.drainLimit)},
 		checked{"hold-timeout", checkDuration(o.holdLimit)},
 		checked{"stop-grace", checkDuration(o.stopGrace)},

@@ -18,6 +18,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/base"
 	"github.com/nodeos-dev/gitd/internal/cli/command"
+	"github.com/nodeos-dev/gitd/internal/proxy"
 )
 
 // options are the flags of `gitd serve`.
@@ -45,6 +46,7 @@ type options struct {
 	buildLimit   time.Duration
 	runLimit     time.Duration // for a command in a one-off machine
 	releaseLimit time.Duration
+	conns        proxy.Limits
 	logLevel     string
 	flags        *pflag.FlagSet // that these came from
 }
@@ -73,6 +75,8 @@ func (o *options) serveFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.http, "http", ":8080", "address of the HTTP front door")
 	f.StringVar(&o.libvirt, "libvirt", "", "libvirt connection URI; empty: QEMU driver embedded in this process")
 	f.StringVar(&o.accel, "accel", "auto", "auto, kvm or qemu (emulation)")
+	f.IntVar(&o.conns.Conns, "max-connections", 0, "HTTP connections of all clients; 0: as many as gitd's open files allow")
+	f.IntVar(&o.conns.ConnsFrom, "max-connections-from", 0, "HTTP connections from one address; 0: a quarter of them. A proxy in front of gitd is one address")
 	f.StringVar(&o.domain, "domain", "localhost", "apps are served at APP.DOMAIN")
 	o.people.flags(f)
 	f.IntVar(&o.memory, "memory", 128, "default memory of a machine, MiB")

@@ -17,6 +17,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/nodeos-dev/gitd/internal/admit"
 )
 
 // Call names what the daemon is to do.
@@ -99,6 +101,7 @@ func held(path string) bool {
 // for their last words: one that drew on a terminal restores it.
 func Serve(ctx context.Context, l net.Listener, h Handler) error {
 	var calls sync.WaitGroup
+	l = admit.Patient(ctx, l, nil) // whoever calls waits until there is a descriptor
 	for {
 		conn, err := l.Accept()
 		if err != nil {

@@ -47,6 +47,7 @@ type machine struct {
 	mu   sync.Mutex // guards what follows, and the closing of powered, gone and left
 	how  ending
 	conn io.ReadWriteCloser // the control channel; nil until the machine runs, and while libvirt is away
+	out  *outgoing          // what waits to be written to conn
 	cut  chan struct{}      // closed when this side has given conn up; nil: the machine has not run yet
 }
 
@@ -54,6 +55,7 @@ func newMachine(id string, w core.Watch, console string, log zerolog.Logger) *ma
 	m := &machine{
 		id: id, watch: w, console: console, log: log.With().Str("machine", id).Logger(), since: time.Now(),
 		powered: make(chan struct{}), gone: make(chan struct{}), left: make(chan struct{}),
+		out: &outgoing{},
 	}
 	m.acks.wake = make(chan struct{}, 1)
 	return m
@@ -63,7 +65,7 @@ func newMachine(id string, w core.Watch, console string, log zerolog.Logger) *ma
 func (m *machine) connect(c io.ReadWriteCloser, forget func(*machine)) {
 	cut := make(chan struct{})
 	m.mu.Lock()
-	m.conn, m.cut = c, cut
+	m.conn, m.out, m.cut = c, &outgoing{}, cut
 	m.mu.Unlock()
 	go m.follow(c, cut, forget)
 	go m.acknowledge(cut)
@@ -74,11 +76,19 @@ func (m *machine) connect(c io.ReadWriteCloser, forget func(*machine)) {
 func (m *machine) write(msg guest.Message) error { return writeTo(m.channel(), msg) }
 
 // send is write for callers that must not wait. What does not go out on the channel of now does not on a later one.
+// Of each kind, only the newest waits.
 func (m *machine) send(msg guest.Message) {
-	c := m.channel()
+	m.mu.Lock()
+	c, out := m.conn, m.out
+	m.mu.Unlock()
+	if c == nil || !out.put(msg) {
+		return
+	}
 	go func() {
-		if err := writeTo(c, msg); err != nil && !errors.Is(err, errChannelClosed) {
-			m.log.Warn().Err(err).Str("kind", string(msg.Kind)).Msg("a message did not reach the guest")
+		for msg, ok := out.take(); ok; msg, ok = out.take() {
+			if err := writeTo(c, msg); err != nil && !errors.Is(err, errChannelClosed) {
+				m.log.Warn().Err(err).Str("kind", string(msg.Kind)).Msg("a message did not reach the guest")
+			}
 		}
 	}()
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"net"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -65,6 +66,41 @@ func line(seq uint64, text string) guest.Message {
 
 func booted(beatMillis int) guest.Message {
 	return guest.Message{Kind: guest.KindBooted, Booted: &guest.Booted{Kernel: "6.1", BeatMillis: beatMillis}}
+}
+
+// TestGuestThatNeverReads: a guest that sent beats with a wrong clock, and never read the time that it was sent, had one
+// goroutine wait for each: 120,000 in half a minute.
+func TestGuestThatNeverReads(t *testing.T) {
+	g := newFakeGuest(t)
+	g.says(booted(5000))
+	before := runtime.NumGoroutine()
+	for range 500 {
+		g.says(guest.Message{Kind: guest.KindBeat, Beat: &guest.Clock{UnixNano: 1}})
+	}
+	if more := runtime.NumGoroutine() - before; more > 5 {
+		t.Errorf("%d goroutines wait for the guest", more)
+	}
+	g.hears(guest.KindTime) // and when it reads, it is answered
+}
+
+// TestOutgoing: of each kind the newest waits, in the order of the first.
+func TestOutgoing(t *testing.T) {
+	o := &outgoing{}
+	at := func(n int64) guest.Message {
+		return guest.Message{Kind: guest.KindTime, Time: &guest.Clock{UnixNano: n}}
+	}
+	if !o.put(at(1)) || o.put(guest.Message{Kind: guest.KindHello}) || o.put(at(2)) {
+		t.Error("only the first has to take")
+	}
+	if m, ok := o.take(); !ok || m.Time.UnixNano != 2 {
+		t.Errorf("first %+v, %t", m, ok)
+	}
+	if m, ok := o.take(); !ok || m.Kind != guest.KindHello {
+		t.Errorf("second %+v, %t", m, ok)
+	}
+	if _, ok := o.take(); ok || !o.put(at(3)) {
+		t.Error("after the last, the next has to take again")
+	}
 }
 
 // TestAdoptedLines: lines that were on their way to the process before are not told twice, and lines that were told are

@@ -14,8 +14,12 @@ import (
 // errCut is the reason why requests end on a machine whose time to drain is over.
 var errCut = errors.New("the machine was replaced and did not end this request in time")
 
+// errStalled is why a request ended of which the client has sent nothing more.
+var errStalled = errors.New("the client sent nothing more of its request")
+
 // backendConfig is what all backends share.
 type backendConfig struct {
+	stall           time.Duration // see stallLimit
 	responseTimeout time.Duration
 	log             zerolog.Logger
 	buffers         httputil.BufferPool
@@ -27,6 +31,7 @@ type backend struct {
 	addr  string
 	proxy *httputil.ReverseProxy
 	pool  *pool
+	stall time.Duration
 	life  context.Context // ends with cut
 	cut   context.CancelFunc
 
@@ -37,7 +42,7 @@ type backend struct {
 }
 
 func newBackend(app, addr string, cfg backendConfig) *backend {
-	b := &backend{addr: addr, idle: make(chan struct{})}
+	b := &backend{addr: addr, idle: make(chan struct{}), stall: cfg.stall}
 	b.life, b.cut = context.WithCancel(context.Background())
 	b.pool = newPool(cfg.responseTimeout)
 	log := cfg.log.With().Str("app", app).Str("addr", addr).Logger()
@@ -59,7 +64,7 @@ func (b *backend) serve(w http.ResponseWriter, r *http.Request) (unsent error) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	r = r.WithContext(ctx)
-	back := newReply(w, r)
+	back := newReply(w, r, b.stall)
 	done := make(chan struct{})
 	stop := context.AfterFunc(b.life, func() {
 		defer close(done)

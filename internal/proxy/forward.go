@@ -40,12 +40,17 @@ func rewriteTo(addr string) func(*httputil.ProxyRequest) {
 func failed(log zerolog.Logger) func(http.ResponseWriter, *http.Request, error) {
 	return func(w http.ResponseWriter, r *http.Request, err error) {
 		cut := errors.Is(context.Cause(r.Context()), errCut)
-		if r.Context().Err() != nil && !cut {
+		back, ok := w.(*reply)
+		switch {
+		case ok && back.stalled.Load() && !cut: // net/http takes the client for gone
+			write(w, r, failure(errStalled, false))
+			return
+		case r.Context().Err() != nil && !cut:
 			panic(http.ErrAbortHandler) // the client is gone: close its connection
 		}
 		// The path is not in the log: it may contain private data.
 		log.Warn().Err(err).Str("method", r.Method).Bool("cut", cut).Msg("app does not answer")
-		if back, ok := w.(*reply); ok && !cut && noConnection(err) {
+		if ok && !cut && noConnection(err) {
 			back.unsent = err
 			return
 		}
@@ -62,6 +67,8 @@ func noConnection(err error) bool {
 func failure(err error, cut bool) page {
 	var timeout net.Error
 	switch {
+	case errors.Is(err, errStalled):
+		return page{http.StatusRequestTimeout, "Nothing more came", "The rest of this request did not come in time."}
 	case cut:
 		return page{http.StatusServiceUnavailable, "Try again", "A new release of this app has taken over, and the one before did not end this request in time."}
 	case errors.As(err, &timeout) && timeout.Timeout():

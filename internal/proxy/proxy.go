@@ -7,6 +7,7 @@
 package proxy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,12 +20,13 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/nodeos-dev/gitd/internal/admit"
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 const (
 	// headerLimit ends the connection of a client that sends its headers byte by byte. Bodies and responses have no
-	// limit: uploads, downloads and event streams may take any time.
+	// limit as long as they get on (stallLimit): uploads, downloads and event streams may take any time.
 	headerLimit   = 10 * time.Second
 	idleLimit     = 2 * time.Minute  // of a client's connection between two requests
 	shutdownLimit = 10 * time.Second // for requests that run when the daemon ends
@@ -38,12 +40,16 @@ type Config struct {
 	// ResponseTimeout bounds the wait for a response to begin, once the
 	// request has been sent as a whole. 0: two minutes.
 	ResponseTimeout time.Duration
+	Limits          Limits
+
+	stall time.Duration // 0: stallLimit
 }
 
 // Proxy is the front door. Its methods are safe for concurrent use.
 type Proxy struct {
 	domain  string
 	log     zerolog.Logger
+	crowd   *crowd
 	table   table
 	room    waitingRoom
 	backend backendConfig
@@ -65,14 +71,25 @@ func New(cfg Config) *Proxy {
 		table:  newTable(),
 		room:   waitingRoom{ofApp: map[string]int{}},
 	}
+	p.crowd = newCrowd(limitsOf(cfg.Limits, admit.Descriptors()), cmp.Or(cfg.stall, stallLimit), p.turnedAway())
 	p.ending, p.end = context.WithCancel(context.Background())
 	p.backend = backendConfig{
+		stall:           p.crowd.stall,
 		responseTimeout: cfg.ResponseTimeout,
 		// A client can cause one such line with each request.
 		log:     cfg.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Second}),
 		buffers: newBuffers(),
 	}
 	return p
+}
+
+// turnedAway logs that a client was, now and then.
+func (p *Proxy) turnedAway() func() {
+	log := p.log.Sample(&zerolog.BurstSampler{Burst: 1, Period: 10 * time.Second})
+	return func() {
+		log.Warn().Int("most", p.crowd.Conns).Int("most_from_one_address", p.crowd.ConnsFrom).
+			Msg("a client was turned away: too many connections are at work")
+	}
 }
 
 // Switch implements fleet.Router. When it returns, the backends that were replaced get no new request. If the ctx of
@@ -197,6 +214,7 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    maxHeader,
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ErrorLog:          quiet(p.log),
+		ConnState:         p.crowd.changed,
 		// An app answers `OPTIONS *` itself.
 		DisableGeneralOptionsHandler: true,
 	}
@@ -206,7 +224,8 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 		defer close(done)
 		p.shutdown(srv)
 	})
-	err := srv.Serve(l)
+	l = admit.Patient(ctx, l, func(err error) { p.log.Error().Err(err).Msg("the front door accepts no connection for now") })
+	err := srv.Serve(listener{l, p.crowd})
 	if stop() {
 		return fmt.Errorf("front door: %w", err)
 	}

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"os"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -21,20 +23,23 @@ const lastWords = time.Second
 // rest of the request that nobody reads breaks the connection's next request (go.dev/issue/68560).
 type reply struct {
 	http.ResponseWriter
+	stall       time.Duration
 	sent        atomic.Bool // the request has been read to its end
+	stalled     atomic.Bool // the client has sent nothing more of it for too long
 	closing     bool        // the response closes the connection
+	reading     sync.Mutex  // guards interrupted, and the time that the client has to send more
 	interrupted bool        // the reading of the request was ended
 	unsent      error       // why nothing was sent; then the client was not answered either
 }
 
 // newReply returns the reply to r. It replaces the body of r, to see when it has been read.
-func newReply(w http.ResponseWriter, r *http.Request) *reply {
-	p := &reply{ResponseWriter: w}
+func newReply(w http.ResponseWriter, r *http.Request, stall time.Duration) *reply {
+	p := &reply{ResponseWriter: w, stall: stall}
 	if r.ContentLength == 0 {
 		p.sent.Store(true)
 		return p
 	}
-	r.Body = &watchedBody{ReadCloser: r.Body, ended: &p.sent}
+	r.Body = &watchedBody{ReadCloser: r.Body, reply: p}
 	return p
 }
 
@@ -55,6 +60,8 @@ func (p *reply) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 func (p *reply) interrupt() {
 	rc := http.NewResponseController(p.ResponseWriter)
 	rc.SetWriteDeadline(time.Now().Add(lastWords)) //nolint:errcheck // a closed connection has ended too
+	p.reading.Lock()
+	defer p.reading.Unlock()
 	if !p.sent.Load() {
 		p.interrupted = true
 		rc.SetReadDeadline(time.Now()) //nolint:errcheck // likewise
@@ -73,7 +80,7 @@ func (p *reply) finish() {
 // the body stays open: it is whole, and can be sent elsewhere.
 type watchedBody struct {
 	io.ReadCloser
-	ended *atomic.Bool
+	reply *reply
 	state atomic.Int32
 }
 
@@ -88,9 +95,14 @@ func (b *watchedBody) Read(p []byte) (int, error) {
 	if !b.state.CompareAndSwap(bodyWhole, bodyBegun) && b.state.Load() == bodyLeft {
 		return 0, http.ErrBodyReadAfterClose
 	}
+	b.reply.expect(false)
 	n, err := b.ReadCloser.Read(p)
 	if errors.Is(err, io.EOF) {
-		b.ended.Store(true)
+		b.reply.sent.Store(true)
+		b.reply.expect(true)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		b.reply.stalled.Store(true)
 	}
 	return n, err
 }

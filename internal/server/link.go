@@ -9,6 +9,7 @@ import (
 
 	"github.com/gliderlabs/ssh"
 
+	"github.com/nodeos-dev/gitd/internal/admit"
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
@@ -21,8 +22,9 @@ type link struct {
 	src  *source
 
 	mu       sync.Mutex
-	endTurn  func() // ends its turn among the logins of its address; nil once it has ended
-	spoke    bool   // the client has sent something
+	endTurn  func()    // ends its turn among the logins of its address; nil once it has ended
+	spoke    bool      // the client has sent something
+	late     time.Time // when a login takes too long
 	closed   bool
 	proved   *proved    // nil: nothing yet
 	actor    core.Actor // of the newest session
@@ -39,7 +41,7 @@ func linkOf(ctx ssh.Context) *link { return ctx.Value(linkKey{}).(*link) }
 // accept lets a new connection try to log in, within the limits of its
 // address and for a bounded time.
 func (s *Server) accept(ctx ssh.Context, conn net.Conn) net.Conn {
-	from := sourceOf(conn.RemoteAddr())
+	from := admit.SourceOf(conn.RemoteAddr())
 	src, err := s.limits.admit(from)
 	if err != nil {
 		s.turnAway(conn, err)
@@ -47,11 +49,12 @@ func (s *Server) accept(ctx ssh.Context, conn net.Conn) net.Conn {
 	}
 	done, err := src.login(s.cfg.LoginTimeout)
 	if err != nil {
-		s.limits.leave(from, src)
+		src.failed() // it took a turn of others all this time
+		s.limits.leave(from, src, true)
 		s.turnAway(conn, err)
 		return nil
 	}
-	l := &link{Conn: conn, s: s, from: from, src: src, endTurn: done}
+	l := &link{Conn: conn, s: s, from: from, src: src, endTurn: done, late: time.Now().Add(s.cfg.LoginTimeout)}
 	conn.SetDeadline(time.Now().Add(s.cfg.LoginTimeout)) //nolint:errcheck // a closed connection fails at its next read
 	ctx.SetValue(linkKey{}, l)
 	return l
@@ -86,6 +89,7 @@ func (l *link) loggedIn(p proved) {
 	l.proved = &p
 	l.Conn.SetDeadline(time.Time{}) //nolint:errcheck // see accept
 	l.endLogin()
+	l.s.limits.loggedIn(l.from, l.src)
 	l.idle = time.AfterFunc(l.s.cfg.IdleTimeout, func() { l.end("idle") })
 	if !p.until.IsZero() {
 		l.expiry = time.AfterFunc(time.Until(p.until), func() { l.end("expired") })
@@ -121,13 +125,14 @@ func (l *link) Close() error {
 		}
 	}
 	// A client that connects and sends nothing is no failed login: it may be a
-	// check of whether the port is open.
-	if l.proved == nil && l.spoke {
+	// check of whether the port is open. One that stays is.
+	starting := l.proved == nil
+	if starting && (l.spoke || time.Now().After(l.late)) {
 		l.src.failed()
 	}
 	l.mu.Unlock()
 	l.s.forget(l)
-	l.s.limits.leave(l.from, l.src)
+	l.s.limits.leave(l.from, l.src, starting)
 	return l.Conn.Close()
 }
 

@@ -20,6 +20,7 @@ import (
 	"github.com/rs/zerolog"
 	gossh "golang.org/x/crypto/ssh"
 
+	"github.com/nodeos-dev/gitd/internal/admit"
 	"github.com/nodeos-dev/gitd/internal/cli"
 	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -114,6 +115,10 @@ const gitFarewell = 10 * time.Second
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	stop := context.AfterFunc(ctx, func() { l.Close() })
 	defer stop()
+	if err := s.limits.recall(ctx, s.cfg.Services.People); err != nil {
+		s.cfg.Log.Error().Err(err).Msg("from where people came before is not known")
+	}
+	l = admit.Patient(ctx, l, func(err error) { s.cfg.Log.Error().Err(err).Msg("the SSH door accepts no connection for now") })
 	err := s.ssh.Serve(l)
 	if ctx.Err() != nil {
 		s.ending.tell()
