@@ -144,7 +144,7 @@ func (d *daemon) trades(ctx context.Context, o *options) (err error) {
 		return err
 	}
 	d.people = people.NewService(d.ledger)
-	if err := o.people.registerAdmins(ctx, d.people); err != nil {
+	if err := o.people.registerAdmins(ctx, d.people, d.log); err != nil {
 		return err
 	}
 	if d.repos, err = repo.Open(state); err != nil {
@@ -156,7 +156,7 @@ func (d *daemon) trades(ctx context.Context, o *options) (err error) {
 	if d.driver, err = libvirt.New(ctx, libvirt.Config{URI: o.libvirt, State: state, Accel: o.accel, Log: d.log}); err != nil {
 		return err
 	}
-	d.front = proxy.New(proxy.Config{Domain: o.domain, Log: d.log})
+	d.front = proxy.New(proxy.Config{Domain: o.domain, Log: d.log, Limits: o.conns})
 	d.logs, d.builds = applog.Open(state.Log), applog.OpenBuilds(state.BuildLog)
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
 	"github.com/nodeos-dev/gitd/internal/cli/command"
@@ -34,10 +35,15 @@ func (o *peopleOptions) flags(f *pflag.FlagSet) {
 	f.DurationVar(&o.idleTimeout, "idle-timeout", 10*time.Minute, "for an SSH connection on which nothing happens")
 }
 
-// registerAdmins lets the keys of GITD_ADMIN_KEYS in, one on each line.
-func (o *peopleOptions) registerAdmins(ctx context.Context, known *people.Service) error {
-	if err := known.RegisterAdmins(ctx, o.adminKeys); err != nil {
+// registerAdmins lets the keys of GITD_ADMIN_KEYS in, one on each line, if no administrator can log in yet.
+func (o *peopleOptions) registerAdmins(ctx context.Context, known *people.Service, log zerolog.Logger) error {
+	ignored, err := known.RegisterAdmins(ctx, o.adminKeys)
+	if err != nil {
 		return fmt.Errorf("GITD_ADMIN_KEYS, %w", err)
+	}
+	if ignored > 0 {
+		log.Warn().Int("keys", ignored).Msg("GITD_ADMIN_KEYS names keys that are no administrator's, and is heeded only until one " +
+			"can log in: gitd keys:add NAME --admin < KEY.pub")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
 	"github.com/nodeos-dev/gitd/internal/ledger"
@@ -69,7 +70,7 @@ func TestRegisterAdmins(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer l.Close()
-			err = (&peopleOptions{adminKeys: tt.keys}).registerAdmins(t.Context(), people.NewService(l))
+			err = (&peopleOptions{adminKeys: tt.keys}).registerAdmins(t.Context(), people.NewService(l), zerolog.Nop())
 			if tt.err == "" && err != nil || tt.err != "" && (err == nil || !strings.Contains(err.Error(), tt.err)) {
 				t.Errorf("error %v, want %q", err, tt.err)
 			}

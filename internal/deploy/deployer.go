@@ -33,9 +33,12 @@ type Config struct {
 	Log       *slog.Logger
 	Observe   func(core.Transition) // called at each step, before anyone can see its effect; nil: nothing is called
 
-	Label  func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
-	URL    func(app string) string               // where people find an app
-	Builds int                                   // how many run side by side; 0: as many as there are cores
+	Label func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
+	URL   func(app string) string               // where people find an app
+	// Authorize says why by may not do any more what they asked for on app; it is asked at a deployment's turn and
+	// before its swap. nil: everybody may.
+	Authorize func(ctx context.Context, by core.Actor, app string) error
+	Builds    int // how many run side by side; 0: as many as there are cores
 
 	ReleaseLimit time.Duration // for a release command; 0: that of all one-off machines
 }
@@ -57,6 +60,9 @@ func New(cfg Config) *Deployer {
 	}
 	if cfg.Observe == nil {
 		cfg.Observe = func(core.Transition) {}
+	}
+	if cfg.Authorize == nil {
+		cfg.Authorize = func(context.Context, core.Actor, string) error { return nil }
 	}
 	return &Deployer{cfg: cfg, builds: queue{limit: cfg.Builds}, lanes: map[string]*queue{}}
 }

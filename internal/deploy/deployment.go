@@ -70,6 +70,9 @@ func (d *deployment) enter() (ctx context.Context, leave func(), err error) {
 	if d.app, err = d.cfg.Ledger.App(ctx, d.turn.app); errors.Is(err, core.ErrNotFound) {
 		err = noApp(d.turn.app)
 	}
+	if err == nil { // much may have changed while it waited
+		err = d.cfg.Authorize(ctx, d.by, d.app.Name)
+	}
 	if err != nil {
 		leave()
 		return nil, nil, err

@@ -29,7 +29,7 @@ func (t *Turn) Redeploy(ctx context.Context, why core.Trigger) error {
 }
 
 // Fix keeps newer deployments from taking the change's place from here on, or says that one has taken it.
-func (t *Turn) Fix(ctx context.Context) error { return t.d.lane.fix(ctx, t.d.turn) }
+func (t *Turn) Fix(ctx context.Context) error { return t.d.fix(ctx) }
 
 // Unlocked returns an error if the app is locked.
 func (t *Turn) Unlocked() error { return t.d.unlocked() }

@@ -123,7 +123,7 @@ func (d *deployment) swap(ctx context.Context, candidates *fleet.Formation) erro
 	if err := d.step(ctx, core.Healthy); err != nil {
 		return err
 	}
-	if err := d.lane.fix(ctx, d.turn); err != nil {
+	if err := d.fix(ctx); err != nil {
 		return err
 	}
 	d.report.Step("Switching traffic")
@@ -137,6 +137,14 @@ func (d *deployment) swap(ctx context.Context, candidates *fleet.Formation) erro
 	}
 	defer release()
 	return d.goLive(ctx, candidates)
+}
+
+// fix keeps newer deployments from taking this one's place from here on, if whoever asked for it still may.
+func (d *deployment) fix(ctx context.Context) error {
+	if err := d.cfg.Authorize(ctx, d.by, d.app.Name); err != nil {
+		return err
+	}
+	return d.lane.fix(ctx, d.turn)
 }
 
 // goLive moves the traffic: first in the ledger, then at the front door; then the old machine drains in the background.
@@ -197,7 +205,7 @@ func (d *deployment) replace(ctx context.Context, lineup fleet.Lineup, sound fun
 	if err := sound(); err != nil { // before anything is stopped
 		return err
 	}
-	if err := d.lane.fix(ctx, d.turn); err != nil {
+	if err := d.fix(ctx); err != nil {
 		return err
 	}
 	if err := d.recordBranch(ctx); err != nil {

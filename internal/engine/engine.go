@@ -83,6 +83,9 @@ type Config struct {
 	Log       *slog.Logger
 	Observe   func(core.Transition) // called at each moment of a deployment or a machine; nil: nothing is called
 
+	// Authorize says why by may not do any more what they asked for on app; nil: everybody may.
+	Authorize func(ctx context.Context, by core.Actor, app string) error
+
 	Domain   string                  // each app has its own name below this domain
 	URL      func(app string) string // where people find an app
 	Defaults core.Resources          // for releases that ask for none
@@ -138,7 +141,7 @@ func New(cfg Config) *Engine {
 	e.Deployer = deploy.New(deploy.Config{
 		State: cfg.State, Ledger: cfg.Ledger, Builder: cfg.Builder, Images: cfg.Images, Fleet: e.Fleet, Repos: cfg.Repos,
 		BuildLogs: cfg.BuildLogs, Shelf: shelf, Collector: e.Collector, Trail: trail, Work: e.work, Log: cfg.Log,
-		Observe: cfg.Observe, Label: cfg.Labels.Write, URL: cfg.URL, Builds: cfg.Builds, Tasks: e.OneOffs,
+		Observe: cfg.Observe, Label: cfg.Labels.Write, URL: cfg.URL, Builds: cfg.Builds, Authorize: cfg.Authorize, Tasks: e.OneOffs,
 		ReleaseLimit: cfg.OneOff.Release,
 	})
 	changes := apps.Config{

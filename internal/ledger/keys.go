@@ -15,7 +15,7 @@ import (
 type keyTable struct{ db *database }
 
 const (
-	keyColumns = `fingerprint, name, public, only_app, only_role, added, expires, last_used, last_from`
+	keyColumns = `fingerprint, name, public, only_app, only_role, added, expires, last_used, last_from, allowed_from`
 	selectKeys = `SELECT ` + keyColumns + ` FROM keys `
 )
 
@@ -41,11 +41,11 @@ func addKey(ctx context.Context, tx *sql.Tx, k people.Key, admin bool) error {
 	if err != nil {
 		return err
 	}
-	err = mustAffect(tx.ExecContext(ctx, `INSERT INTO keys (`+keyColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+	err = mustAffect(tx.ExecContext(ctx, `INSERT INTO keys (`+keyColumns+`) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 		ON CONFLICT (fingerprint) DO UPDATE SET public = excluded.public, only_app = excluded.only_app,
-		  only_role = excluded.only_role, expires = excluded.expires
+		  only_role = excluded.only_role, expires = excluded.expires, allowed_from = excluded.allowed_from
 		WHERE name = excluded.name`,
-		k.Fingerprint, k.Name, k.Public, k.Limit.App, int(k.Limit.Role), instant{k.Added}, instant{k.Expires}, instant{k.LastUsed}, k.LastFrom))
+		k.Fingerprint, k.Name, k.Public, k.Limit.App, int(k.Limit.Role), instant{k.Added}, instant{k.Expires}, instant{k.LastUsed}, k.LastFrom, k.From))
 	if !errors.Is(err, core.ErrNotFound) {
 		return err
 	}
@@ -101,7 +101,7 @@ func scanKey(row scanner) (people.Key, error) {
 	var k people.Key
 	var role int
 	var added, expires, used instant
-	err := row.Scan(&k.Fingerprint, &k.Name, &k.Public, &k.Limit.App, &role, &added, &expires, &used, &k.LastFrom)
+	err := row.Scan(&k.Fingerprint, &k.Name, &k.Public, &k.Limit.App, &role, &added, &expires, &used, &k.LastFrom, &k.From)
 	k.Limit.Role = core.Role(role)
 	k.Added, k.Expires, k.LastUsed = added.Time, expires.Time, used.Time
 	return k, err

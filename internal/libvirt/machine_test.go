@@ -68,8 +68,8 @@ func booted(beatMillis int) guest.Message {
 	return guest.Message{Kind: guest.KindBooted, Booted: &guest.Booted{Kernel: "6.1", BeatMillis: beatMillis}}
 }
 
-// TestGuestThatNeverReads: a guest that sent beats with a wrong clock, and never read the time that it was sent, had one
-// goroutine wait for each: 120,000 in half a minute.
+// TestGuestThatNeverReads: a guest that sent beats with a wrong clock, and never read the time that it was sent, had
+// one goroutine wait for each: 120,000 in half a minute.
 func TestGuestThatNeverReads(t *testing.T) {
 	g := newFakeGuest(t)
 	g.says(booted(5000))

@@ -13,8 +13,8 @@ import (
 // minRSA is the shortest RSA modulus accepted, in bits.
 const minRSA = 2048
 
-// ParseKey reads one public key in authorized_keys form for name. Options
-// and comments are dropped: they have no meaning here.
+// ParseKey reads one public key in authorized_keys form for name. Its comment is dropped; its options hold, or it is
+// refused.
 func ParseKey(name, text string) (Key, error) {
 	if err := CheckUserName(name); err != nil {
 		return Key{}, err
@@ -25,14 +25,18 @@ func ParseKey(name, text string) (Key, error) {
 	if strings.Contains(text, "PRIVATE KEY") {
 		return Key{}, errors.New("this is a private key; keep it to yourself and send the file that ends in .pub")
 	}
-	key, _, _, rest, err := ssh.ParseAuthorizedKey([]byte(text))
+	key, _, options, rest, err := ssh.ParseAuthorizedKey([]byte(text))
 	if err != nil {
 		return Key{}, fmt.Errorf("not a public key in OpenSSH form: %w", err)
 	}
 	if len(strings.TrimSpace(string(rest))) > 0 {
 		return Key{}, errors.New("more than one key; add them one at a time")
 	}
-	return NewKey(name, key)
+	k, err := NewKey(name, key)
+	if err != nil {
+		return Key{}, err
+	}
+	return k, k.options(options, time.Now())
 }
 
 // NewKey is a key for name, if keys of its kind may log in.

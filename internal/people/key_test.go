@@ -3,8 +3,10 @@ package people_test
 import (
 	"crypto/rand"
 	"crypto/rsa"
+	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/crypto/ssh"
 
@@ -16,7 +18,7 @@ func TestParseKey(t *testing.T) {
 	good := map[string]string{
 		"plain":   ed,
 		"comment": ed + " ada@laptop",
-		"options": `no-pty,command="rm -rf /" ` + ed + " x",
+		"options": `no-port-forwarding,no-X11-forwarding ` + ed + " x",
 		"newline": ed + " ada\n\n",
 	}
 	for name, text := range good {
@@ -44,6 +46,36 @@ func TestParseKey(t *testing.T) {
 	}
 	if _, err := people.ParseKey("ada", rsaKey(t, 2048)); err != nil {
 		t.Errorf("RSA of 2048 bits: %v", err)
+	}
+}
+
+// TestKeyOptions: a limit that stood before a key was dropped without a word.
+func TestKeyOptions(t *testing.T) {
+	const ed = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJu1sBhUyk3qKDyxSTnVSiKjbqhBlF1NIQv1lWn5pUbO"
+	k, err := people.ParseKey("ada", `from="192.0.2.0/24, !192.0.2.7,2001:DB8::*",expiry-time="20990131" `+ed)
+	if err != nil || k.From != "192.0.2.0/24,!192.0.2.7,2001:db8::*" || !k.Expires.Equal(time.Date(2099, 1, 31, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("%+v, %v", k, err)
+	}
+	for addr, want := range map[string]bool{
+		"192.0.2.1": true, "::ffff:192.0.2.1": true, "192.0.2.7": false, "192.0.3.1": false, "2001:db8::1": true, "2001:db9::1": false,
+	} {
+		if k.AllowsFrom(netip.MustParseAddr(addr)) != want {
+			t.Errorf("from %s: %t", addr, !want)
+		}
+	}
+	if k.AllowsFrom(netip.Addr{}) || !(people.Key{}).AllowsFrom(netip.Addr{}) {
+		t.Error("an address that is not known")
+	}
+	for options, why := range map[string]string{
+		`restrict`: `"restrict" before the key`, `command="git-shell"`: `"command" before the key`, `no-pty`: `"no-pty"`,
+		`cert-authority`: "cert-authority", `environment="A=1"`: "environment", `permitopen="x:1"`: "permitopen", `hello`: "hello",
+		`verify-required`: "verify-required", `from="example.org"`: "not looked up", `from=""`: "not looked up",
+		`from="!192.0.2.1"`: "of no use", `expiry-time="20010101"`: "in the past", `expiry-time="tomorrow"`: "YYYYMMDD",
+		`from="10.0.0.1",restrict`: "restrict", `from="` + strings.Repeat("10.0.0.1,", 200) + `10.0.0.1"`: "longer than",
+	} {
+		if _, err := people.ParseKey("ada", options+" "+ed); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%.30s: %v, want %q", options, err, why)
+		}
 	}
 }
 

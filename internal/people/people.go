@@ -44,6 +44,7 @@ type Key struct {
 	Fingerprint string     // "SHA256:…", as ssh-keygen -l prints it
 	Public      string     // authorized_keys form, without options and comment
 	Limit       core.Limit // a deploy key's; zero: the key may do what its owner may
+	From        string     // the addresses it may be used from, as from= of authorized_keys; empty: all
 	Added       time.Time
 	Expires     time.Time // zero: never
 	LastUsed    time.Time // zero: never

@@ -28,12 +28,16 @@ func (k OwnedKey) Role() string {
 	}
 }
 
-// Until is the key's end in words, with a space before them; empty: none.
+// Until is the key's end, and from where it may be used, in words, with a space before them; empty: no limit.
 func (k Key) Until() string {
-	if k.Expires.IsZero() {
-		return ""
+	words := ""
+	if !k.Expires.IsZero() {
+		words = " until " + k.Expires.UTC().Format(time.RFC3339)
 	}
-	return " until " + k.Expires.UTC().Format(time.RFC3339)
+	if k.From != "" {
+		words += " from " + k.From
+	}
+	return words
 }
 
 // mayKnow reports whether by may know of k: an administrator of every key,
@@ -81,7 +85,7 @@ func (s *Service) AddKey(ctx context.Context, by core.Actor, k Key, admin bool) 
 	if err := MayAddKey(by, k.Name, !admin && k.Limit == core.Limit{}); err != nil {
 		return OwnedKey{}, err
 	}
-	if err := s.boundExpiry(ctx, by, &k); err != nil {
+	if err := s.bound(ctx, by, &k); err != nil {
 		return OwnedKey{}, err
 	}
 	added := OwnedKey{Key: k}
@@ -94,9 +98,9 @@ func (s *Service) AddKey(ctx context.Context, by core.Actor, k Key, admin bool) 
 	return added, err
 }
 
-// boundExpiry lets a key that someone adds for themselves end no later than
-// the one it was added with: an expiry could be shaken off otherwise.
-func (s *Service) boundExpiry(ctx context.Context, by core.Actor, k *Key) error {
+// bound lets a key that someone adds for themselves end no later than the one it was added with, and be used from no
+// other addresses: the limits could be shaken off otherwise.
+func (s *Service) bound(ctx context.Context, by core.Actor, k *Key) error {
 	if by.Admin || by.Key == "" {
 		return nil
 	}
@@ -104,10 +108,16 @@ func (s *Service) boundExpiry(ctx context.Context, by core.Actor, k *Key) error 
 	if errors.Is(err, core.ErrNotFound) {
 		return errors.New("you came with a certificate; your keys are added by an administrator")
 	}
-	if err == nil && !with.Expires.IsZero() && (k.Expires.IsZero() || k.Expires.After(with.Expires)) {
+	if err != nil {
+		return err
+	}
+	if !with.Expires.IsZero() && (k.Expires.IsZero() || k.Expires.After(with.Expires)) {
 		k.Expires = with.Expires
 	}
-	return err
+	if with.From != "" {
+		k.From = with.From
+	}
+	return nil
 }
 
 // RemoveKey ends a key. core.ErrNotFound: there is none that by may know of.
@@ -125,9 +135,14 @@ func (s *Service) RemoveKey(ctx context.Context, by core.Actor, fingerprint stri
 }
 
 // RegisterAdmins lets the keys of the first administrators in: lines of an
-// authorized_keys file, in which a key's comment is its owner's name. A key
-// that is there as it would be added is left alone.
-func (s *Service) RegisterAdmins(ctx context.Context, lines string) error {
+// authorized_keys file, in which a key's comment is its owner's name. Once an
+// administrator can log in it changes nothing: a key that was removed since
+// would be back. It returns how many of the keys are no administrator's then.
+func (s *Service) RegisterAdmins(ctx context.Context, lines string) (ignored int, err error) {
+	begun, err := s.hasAdmin(ctx)
+	if err != nil {
+		return 0, err
+	}
 	n := 0
 	for line := range strings.SplitSeq(lines, "\n") {
 		line = strings.TrimSpace(line)
@@ -139,23 +154,39 @@ func (s *Service) RegisterAdmins(ctx context.Context, lines string) error {
 		if f := strings.Fields(line); len(f) > 2 {
 			name = f[len(f)-1]
 		}
-		if err := s.registerAdmin(ctx, name, line); err != nil {
-			return fmt.Errorf("key %d: %w", n, err)
+		known, err := s.registerAdmin(ctx, name, line, !begun)
+		if err != nil {
+			return 0, fmt.Errorf("key %d: %w", n, err)
+		}
+		if !known {
+			ignored++
 		}
 	}
-	return nil
+	return ignored, nil
 }
 
-func (s *Service) registerAdmin(ctx context.Context, name, line string) error {
+// hasAdmin reports whether an administrator can log in with a key.
+func (s *Service) hasAdmin(ctx context.Context) (bool, error) {
+	keys, err := s.VisibleKeys(ctx, core.Host())
+	for _, k := range keys {
+		if k.OwnerAdmin && k.Limit == (core.Limit{}) && !k.Expired(time.Now()) {
+			return true, nil
+		}
+	}
+	return false, err
+}
+
+// registerAdmin adds a key if may says so, and reports whether it is an administrator's then.
+func (s *Service) registerAdmin(ctx context.Context, name, line string, may bool) (known bool, err error) {
 	k, err := ParseKey(name, line)
 	if err != nil {
-		return err
+		return false, err
 	}
-	if known, err := s.isAdminKey(ctx, k); err != nil || known {
-		return err
+	if known, err := s.isAdminKey(ctx, k); err != nil || known || !may {
+		return known, err
 	}
 	_, err = s.AddKey(ctx, core.Actor{Name: gitdName, Admin: true}, k, true)
-	return err
+	return true, err
 }
 
 // isAdminKey reports whether k is registered with all of an administrator's
@@ -165,7 +196,7 @@ func (s *Service) isAdminKey(ctx context.Context, k Key) (bool, error) {
 	if errors.Is(err, core.ErrNotFound) {
 		return false, nil
 	}
-	if err != nil || have.Name != k.Name || have.Public != k.Public || have.Limit != k.Limit || !have.Expires.IsZero() {
+	if err != nil || have.Name != k.Name || have.Limit != (core.Limit{}) || have.Expired(time.Now()) {
 		return false, err
 	}
 	owner, err := s.User(ctx, k.Name)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strings"
 	"time"
 
@@ -41,6 +42,7 @@ type proved struct {
 	certificate string    // its id and serial, for the log
 	until       time.Time // zero: no end is known
 	code        string    // hash of the invitation it came with; empty: none
+	from        netip.Addr
 }
 
 // provedKey is where Permissions hold what was proved.
@@ -93,7 +95,7 @@ func (t *try) offered(conn gossh.ConnMetadata, key gossh.PublicKey) (*gossh.Perm
 }
 
 func (t *try) admit(ctx context.Context, conn gossh.ConnMetadata, key gossh.PublicKey) (proved, error) {
-	p := proved{key: key, fingerprint: gossh.FingerprintSHA256(key)}
+	p := proved{key: key, fingerprint: gossh.FingerprintSHA256(key), from: t.from()}
 	if cert, ok := key.(*gossh.Certificate); ok {
 		return t.s.certified(ctx, cert)
 	}
@@ -106,11 +108,17 @@ func (t *try) admit(ctx context.Context, conn gossh.ConnMetadata, key gossh.Publ
 		return p, err
 	}
 	k, err := t.s.cfg.Services.People.Key(ctx, p.fingerprint)
-	if err == nil && k.Expired(time.Now()) {
+	if err == nil && (k.Expired(time.Now()) || !k.AllowsFrom(p.from)) {
 		err = core.ErrNotFound
 	}
 	p.until = k.Expires
 	return p, err
+}
+
+// from is the address of the client.
+func (t *try) from() netip.Addr {
+	ap, _ := netip.ParseAddrPort(t.link.RemoteAddr().String()) // the zero Addr, which is in no list
+	return ap.Addr()
 }
 
 // verified is called with the key whose signature was right.
@@ -192,7 +200,7 @@ func (s *Server) lookUp(ctx context.Context, p proved) (core.Actor, error) {
 			return core.Actor{}, err
 		}
 	}
-	if k.Expired(time.Now()) || !p.until.IsZero() && time.Now().After(p.until) {
+	if k.Expired(time.Now()) || !k.AllowsFrom(p.from) || !p.until.IsZero() && time.Now().After(p.until) {
 		return core.Actor{}, core.ErrNotFound
 	}
 	u, err := known.User(ctx, k.Name)

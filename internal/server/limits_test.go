@@ -9,25 +9,10 @@ import (
 
 	gossh "golang.org/x/crypto/ssh"
 	"golang.org/x/time/rate"
-)
 
-func TestSourceOf(t *testing.T) {
-	for addr, want := range map[string]string{
-		"192.0.2.1:5":              "192.0.2.1",
-		"[::ffff:192.0.2.1]:5":     "192.0.2.1",
-		"[2001:db8:1:2:3:4:5:6]:5": "2001:db8:1:2::",
-		"[2001:db8:1:2:ffff::1]:5": "2001:db8:1:2::",
-		"[fe80::1%lo]:5":           "fe80::",
-	} {
-		a, err := net.ResolveTCPAddr("tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := sourceOf(a); got != netip.MustParseAddr(want) {
-			t.Errorf("%s counts as %s, want %s", addr, got, want)
-		}
-	}
-}
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/people"
+)
 
 func addrOf(n int) netip.Addr {
 	return netip.AddrFrom4([4]byte{10, byte(n >> 16), byte(n >> 8), byte(n)})
@@ -42,6 +27,7 @@ func TestConnectionsFromOneAddress(t *testing.T) {
 		if err != nil {
 			t.Fatalf("connection %d: %v", n, err)
 		}
+		l.loggedIn(addrOf(1), s)
 		src = s
 	}
 	if _, err := l.admit(addrOf(1)); !errors.Is(err, errFull) {
@@ -50,10 +36,111 @@ func TestConnectionsFromOneAddress(t *testing.T) {
 	if _, err := l.admit(addrOf(2)); err != nil {
 		t.Errorf("another address: %v", err)
 	}
-	l.leave(addrOf(1), src)
+	l.leave(addrOf(1), src, false)
 	if _, err := l.admit(addrOf(1)); err != nil {
 		t.Errorf("after one left: %v", err)
 	}
+}
+
+// TestStrangersLeaveRoom: 1,024 silent connections from 8 addresses shut administrators out. Now those who have not
+// logged in get few places, and those from whose address somebody has logged in get theirs.
+func TestStrangersLeaveRoom(t *testing.T) {
+	l := newLimits()
+	l.most = maxConns
+	office := addrOf(1 << 20)
+	l.knows(office, time.Now())
+	l.chance = func(int) int { return 99 } // the luckiest
+	in := 0
+	for round := range maxConns {
+		if _, err := l.admit(addrOf(round % 8)); err == nil {
+			in++
+		}
+	}
+	if in != maxStartingFrom*8 {
+		t.Errorf("%d silent connections from 8 addresses are in", in)
+	}
+	for n := range maxConns {
+		if _, err := l.admit(addrOf(100 + n)); err == nil {
+			in++
+		}
+	}
+	if in != maxStarting {
+		t.Errorf("%d silent connections from everywhere are in, want %d", in, maxStarting)
+	}
+	for n := range 20 {
+		if _, err := l.admit(office); err != nil {
+			t.Fatalf("login %d from a known address: %v", n, err)
+		}
+	}
+}
+
+// TestEarlyDrop: beside many silent connections, a new address gets in if it tries again.
+func TestEarlyDrop(t *testing.T) {
+	l := newLimits()
+	l.most = maxConns
+	for n := 0; l.starting < maxStarting*3/4; n++ {
+		l.admit(addrOf(n)) //nolint:errcheck // some are dropped
+	}
+	dropped := 0
+	for n := range 1000 {
+		s, err := l.admit(addrOf(1<<16 + n))
+		if err != nil {
+			dropped++
+			continue
+		}
+		l.leave(addrOf(1<<16+n), s, true)
+	}
+	// 30 % at 64 and 100 % at 256 are 76 % at 192.
+	if dropped < 650 || dropped > 870 {
+		t.Errorf("%d of 1000 were dropped, want some 760", dropped)
+	}
+}
+
+// TestKeptPlaces: the last quarter of all places is for addresses from which somebody has logged in.
+func TestKeptPlaces(t *testing.T) {
+	l := newLimits()
+	l.most = 40
+	for n := range 30 {
+		s, err := l.admit(addrOf(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.loggedIn(addrOf(n), s)
+	}
+	if _, err := l.admit(addrOf(99)); !errors.Is(err, errFull) {
+		t.Errorf("a new address: %v", err)
+	}
+	for n := range 10 {
+		if _, err := l.admit(addrOf(n)); err != nil {
+			t.Errorf("a known address: %v", err)
+		}
+	}
+	if _, err := l.admit(addrOf(1)); !errors.Is(err, errFull) {
+		t.Errorf("when all are taken: %v", err)
+	}
+	for n := range 2 * maxKnown {
+		l.knows(addrOf(1<<17+n), time.Now())
+	}
+	if len(l.known) > maxKnown {
+		t.Errorf("%d addresses are known", len(l.known))
+	}
+}
+
+// TestSilentConnections at the real door: an administrator gets in beside as many as can be had from 8 addresses.
+func TestSilentConnections(t *testing.T) {
+	h := open(t, nil)
+	ada := signer(t)
+	h.let("ada", ada.PublicKey(), true)
+	h.in(ada).Close()
+	for n := range 1024 {
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(n%8+1))}}
+		conn, err := d.DialContext(t.Context(), "tcp", h.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	h.in(ada)
 }
 
 // TestFailuresAreRemembered, for the address that failed and as long as it
@@ -66,7 +153,7 @@ func TestFailuresAreRemembered(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.failed()
-		l.leave(addrOf(1), s)
+		l.leave(addrOf(1), s, true)
 	}
 	if _, err := l.admit(addrOf(1)); !errors.Is(err, errFailing) {
 		t.Errorf("after %d failures: %v", failBurst, err)
@@ -75,7 +162,7 @@ func TestFailuresAreRemembered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.leave(addrOf(2), s)
+	l.leave(addrOf(2), s, true)
 	if len(l.sources) != 1 {
 		t.Errorf("%d addresses are remembered, want the one that failed", len(l.sources))
 	}
@@ -91,7 +178,7 @@ func TestManyAddresses(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.failed()
-		l.leave(addrOf(n), s)
+		l.leave(addrOf(n), s, true)
 	}
 	if _, err := l.admit(addrOf(maxSources)); !errors.Is(err, errFull) {
 		t.Errorf("address %d: %v", maxSources, err)
@@ -102,7 +189,7 @@ func TestManyAddresses(t *testing.T) {
 	}
 	// Its time is over: it makes room.
 	s.fails = rate.NewLimiter(rate.Every(failEvery), failBurst)
-	l.leave(addrOf(7), s)
+	l.leave(addrOf(7), s, true)
 	if _, err := l.admit(addrOf(maxSources)); err != nil {
 		t.Errorf("when there is room: %v", err)
 	}
@@ -166,5 +253,24 @@ func TestFailingAddressIsTurnedAway(t *testing.T) {
 	}
 	if err := from(3, ada); err != nil {
 		t.Errorf("another address pays for it: %v", err)
+	}
+}
+
+// TestKeyIsBoundToItsAddresses: from= before a key was dropped. Where it excludes the client, the key is as unknown as
+// any other.
+func TestKeyIsBoundToItsAddresses(t *testing.T) {
+	h := open(t, nil)
+	for from, want := range map[string]bool{"127.0.0.0/8": true, "192.0.2.0/24": false} {
+		s := signer(t)
+		k, err := people.ParseKey("ada", `from="`+from+`" `+string(gossh.MarshalAuthorizedKey(s.PublicKey())))
+		if err == nil {
+			_, err = h.people.AddKey(t.Context(), core.Host(), k, true)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := h.dial("nodeos", gossh.PublicKeys(s)); (err == nil) != want {
+			t.Errorf("from %s: %v", from, err)
+		}
 	}
 }

@@ -30,7 +30,7 @@ func (c commands) keys() *cobra.Command {
 		}
 		list, rows := []keyRow{}, [][]string{{"NAME", "ROLE", "FINGERPRINT", "ADDED", "EXPIRES", "LAST USED", "FROM"}}
 		for _, k := range keys {
-			list = append(list, keyRow{k.Name, k.Role(), k.Limit.App, k.Fingerprint, k.Added, k.Expires, k.LastUsed, k.LastFrom})
+			list = append(list, keyRow{k.Name, k.Role(), k.Limit.App, k.Fingerprint, k.Added, k.Expires, k.LastUsed, k.LastFrom, k.From})
 			rows = append(rows, []string{k.Name, k.Role(), k.Fingerprint, terminal.Ago(k.Added), terminal.Ago(k.Expires), terminal.Ago(k.LastUsed), terminal.OrDash(k.LastFrom)})
 		}
 		return c.List(*asJSON, list, rows)
@@ -47,6 +47,7 @@ type keyRow struct {
 	Expires     time.Time `json:"expires,omitzero"`
 	LastUsed    time.Time `json:"last_used,omitzero"`
 	LastFrom    string    `json:"last_from,omitempty"`
+	From        string    `json:"allowed_from,omitempty"` // absent: from everywhere
 }
 
 // keyOptions are the flags of `keys:add`.
@@ -87,7 +88,10 @@ func (c commands) addKey(cmd *cobra.Command, name string, o keyOptions) error {
 	if err != nil {
 		return err
 	}
-	k.Limit, k.Expires = limit, until
+	k.Limit = limit
+	if !until.IsZero() && (k.Expires.IsZero() || until.Before(k.Expires)) { // the earlier of the flag's and the line's
+		k.Expires = until
+	}
 	added, err := c.People.AddKey(cmd.Context(), c.Actor, k, o.admin)
 	if err != nil {
 		return err

@@ -133,7 +133,20 @@ func rename(t *testing.T, s Store) {
 	if err := s.RenameApp(ctx, "shop", "../x"); !errors.Is(err, core.ErrBadName) {
 		t.Errorf("rename to a bad name: %v", err)
 	}
+	// Rights for the new name, from before there was such an app: they opened the one that was renamed.
+	foreign := key("mallory", "SHA256:mmm")
+	foreign.Limit = core.Limit{App: "store", Role: core.RoleView}
+	must(t, s.AddKey(ctx, foreign, false, func(people.User) core.Entry { return core.Entry{Time: time.Now(), Actor: "host", Action: "key.add"} }))
+	invited := invite("kim", "code")
+	invited.App, invited.Role = "store", core.RoleView
+	must(t, s.Invite(ctx, invited, core.Entry{Time: time.Now(), Actor: "host", Action: "user.invite"}))
 	must(t, s.RenameApp(ctx, "shop", "store"))
+	if _, err := s.Key(ctx, "SHA256:mmm"); !errors.Is(err, core.ErrNotFound) {
+		t.Errorf("a deploy key for the name opens the app: %v", err)
+	}
+	if open := got(s.Invitations(ctx))(t); len(open) != 0 {
+		t.Errorf("an invitation for the name opens the app: %+v", open)
+	}
 	a := got(s.App(ctx, "store"))(t)
 	if a.Live != r.Version || a.FormerName != "shop" {
 		t.Errorf("renamed: %+v", a)
