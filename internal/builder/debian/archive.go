@@ -71,8 +71,8 @@ func (a Archive) configure(ctx context.Context, asked []string) error {
 
 func (a Archive) path(name string) string { return filepath.Join(a.Dir, name) }
 
-// update fetches the indexes, if those that are there are old. A source of the host that does not answer is no error:
-// what is missing for it is said when a package is looked for.
+// update fetches the indexes, if those that are there are old. A source of the host that fails is no error, because
+// hosts have more sources than Debian's: what is missing for it is said when a package is looked for.
 func (a Archive) update(ctx context.Context, r *progress.Report) error {
 	stamp := a.path("updated")
 	if info, err := os.Stat(stamp); err == nil && time.Since(info.ModTime()) < indexAge {
@@ -80,11 +80,8 @@ func (a Archive) update(ctx context.Context, r *progress.Report) error {
 	}
 	r.Detail("apt-get update, for Debian's packages")
 	if _, err := a.apt(ctx, "apt-get", "update"); err != nil {
-		return &core.Rejection{
-			Reason: "Debian's archive cannot be reached by this server: " + err.Error(),
-			Hint:   "its operator finds the reason with `apt-get update`; push again when it works",
-			Err:    err,
-		}
+		r.Detail("%v", err)
+		return ctx.Err()
 	}
 	return os.WriteFile(stamp, nil, 0o600)
 }

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 func check(t *testing.T, err error) {
@@ -244,6 +246,24 @@ func TestAssumed(t *testing.T) {
 		}
 		if strings.Contains(status, "Package: libc6\nStatus: install ok installed\nVersion: "+notInstalled) {
 			t.Error("the version of libc6 is not the host's")
+		}
+	}
+}
+
+// Without a way to the archive, apt-get update succeeds, and knows no package: a push said "there is no Debian package
+// zlib1g", and so did all pushes of the next hour.
+func TestNoWayToTheArchive(t *testing.T) {
+	if _, err := exec.LookPath("apt-get"); err != nil {
+		t.Skip("this host has no apt")
+	}
+	t.Setenv("http_proxy", "http://127.0.0.1:9") // discard: nobody listens there
+	t.Setenv("https_proxy", "http://127.0.0.1:9")
+	a := Archive{Dir: t.TempDir()}
+	for range 2 {
+		var said bytes.Buffer
+		_, err := a.Resolve(t.Context(), []string{"zlib1g"}, progress.NewReport(&said))
+		if err == nil || !strings.Contains(err.Error(), "cannot be reached") || !strings.Contains(said.String(), "apt-get update") {
+			t.Errorf("%v\n%s", err, said.String())
 		}
 	}
 }

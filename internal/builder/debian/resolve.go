@@ -3,8 +3,10 @@ package debian
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"regexp"
 	"runtime"
 	"slices"
@@ -86,6 +88,11 @@ func (a Archive) known(ctx context.Context) (map[string]bool, error) {
 	known := map[string]bool{}
 	for name := range strings.FieldsSeq(out) {
 		known[name] = true
+	}
+	if len(known) <= len(inBase())+len(unused()) {
+		// apt says of sources that do not answer, and of none at all, that it has updated its indexes.
+		return nil, errors.Join(core.Reject("Debian's archive cannot be reached by this server",
+			"its operator finds the reason with `apt-get update`; push again when it works"), os.Remove(a.path("updated")))
 	}
 	return known, nil
 }
