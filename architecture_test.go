@@ -67,7 +67,7 @@ var mayImport = map[string][]string{
 	"internal/label":    {"internal/core", "internal/image"},
 	"internal/ledger":   {"internal/core", "internal/disk", "internal/people"},
 	"internal/proxy":    {"internal/admit", "internal/core"},
-	"internal/repo":     {"internal/core", "internal/disk", "internal/progress"},
+	"internal/repo":     {"internal/core", "internal/disk", "internal/progress", "internal/units"},
 	"internal/volume":   {"internal/core", "internal/disk", "internal/guest", "internal/units"},
 	"internal/applog":   {"internal/core", "internal/progress"},
 	"internal/control":  {"internal/admit"},

@@ -17,10 +17,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/go-git/go-git/v5"
-	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/object"
-
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
@@ -57,6 +53,7 @@ func Open(state core.StateDir) (*Repos, error) {
 //   - shallowUpdate: a shallow clone may push its branch
 //   - advertisePushOptions: without it, `git push -o` is fatal at the client
 //   - autogc: git must not start work of its own behind a push
+//   - bigFileThreshold: larger blobs are never read as a whole (maxMemory)
 //   - hideRefs: refs below refs/gitd are gitd's own
 func (r *Repos) settings() []string {
 	return []string{
@@ -70,6 +67,7 @@ func (r *Repos) settings() []string {
 		"receive.denyCurrentBranch=ignore",
 		"transfer.hideRefs=refs/gitd",
 		"gc.auto=0",
+		"core.bigFileThreshold=32m",
 	}
 }
 
@@ -108,27 +106,6 @@ func (r *Repos) configure(ctx context.Context, dir string) error {
 		}
 	}
 	return nil
-}
-
-// Commit implements deploy.Repos: it follows tags from an object to a commit.
-func (r *Repos) Commit(_ context.Context, app, objectName string) (core.Commit, error) {
-	g, err := git.PlainOpen(r.state.Repo(app))
-	if err != nil {
-		return core.Commit{}, fmt.Errorf("repository of %s: %w", app, err)
-	}
-	hash := plumbing.NewHash(objectName)
-	for {
-		switch o, err := g.Object(plumbing.AnyObject, hash); o := o.(type) {
-		case nil:
-			return core.Commit{}, fmt.Errorf("object %s: %w", objectName, err)
-		case *object.Tag:
-			hash = o.Target
-		case *object.Commit:
-			return core.Commit{ID: o.Hash.String(), Subject: subject(o.Message)}, nil
-		default:
-			return core.Commit{}, core.Reject(fmt.Sprintf("%.7s is a %s, not a commit", objectName, o.Type()), "push a branch, or a tag of a commit")
-		}
-	}
 }
 
 // subject is the first line of a commit's message, safe to print.

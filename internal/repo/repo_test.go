@@ -3,9 +3,11 @@ package repo
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -102,6 +104,55 @@ func TestCommitPeels(t *testing.T) {
 	if _, err := r.Commit(t.Context(), "shop", strings.Repeat("1", 40)); err == nil {
 		t.Error("an object that is not there has no error")
 	}
+}
+
+// TestLargeObjects: a tag on 1 GiB of zeros, which is 1 MB to push, and a commit with a message of 256 MiB, took 4.4 GB
+// of the daemon's memory. Their kind and size are asked for before anything is read.
+func TestLargeObjects(t *testing.T) {
+	r, state := newRepos(t)
+	dir := state.Repo("shop")
+	id := commitIn(t, dir, "x")
+	tree := runGit(t, dir, "rev-parse", id+"^{tree}")
+	write := func(kind string, content io.Reader) string {
+		t.Helper()
+		cmd := newGit(dir, "hash-object", "-t", kind, "-w", "--stdin", "--literally")
+		cmd.Stdin = content
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.TrimSpace(string(out))
+	}
+	const large = 64 << 20
+	who := " a <a@example.org> 1700000000 +0000\n"
+	commit := write("commit", io.MultiReader(strings.NewReader("tree "+tree+"\nauthor"+who+"committer"+who+"\n"), io.LimitReader(letters{}, large)))
+	blob := write("blob", io.LimitReader(letters{}, large))
+	long := write("tag", io.MultiReader(strings.NewReader("object "+id+"\ntype commit\ntag x\ntagger"+who+"\n"), io.LimitReader(letters{}, large)))
+	runGit(t, dir, "tag", "-a", "-m", "x", "onblob", blob)
+	runGit(t, dir, "tag", "-a", "-m", "x", "ontag", long)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for name, why := range map[string]string{
+		commit: "the commit " + commit[:7] + " has 64 MiB, and gitd reads 1 MiB at most", long: "has 64 MiB", blob: "is a blob, not a commit",
+		runGit(t, dir, "rev-parse", "onblob"): "is a blob, not a commit", runGit(t, dir, "rev-parse", "ontag"): "has 64 MiB",
+	} {
+		if _, err := r.Commit(t.Context(), "shop", name); err == nil || !strings.Contains(err.Error(), why) {
+			t.Errorf("%s: %v, want %q", name, err, why)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if took := after.TotalAlloc - before.TotalAlloc; took > large/2 {
+		t.Errorf("it took %d bytes of memory to refuse them", took)
+	}
+}
+
+type letters struct{}
+
+func (letters) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'z'
+	}
+	return len(p), nil
 }
 
 func TestSubjectIsSafeToPrint(t *testing.T) {

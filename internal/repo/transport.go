@@ -60,7 +60,7 @@ func (r *Repos) Serve(c Call) (code int, err error) {
 		cmd.Stdout = &unseen{w: out}
 	}
 	cmd.Stderr = &lenient{w: c.Err}
-	if err := cmd.Start(); err != nil {
+	if err := start(cmd); err != nil {
 		return 1, fmt.Errorf("git %s: %w", c.Service, err)
 	}
 	opened := make(chan *opening, 1)
