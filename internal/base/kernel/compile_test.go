@@ -28,6 +28,7 @@ func fakeClock() []string {
 
 // TestKernelReproducible compiles the kernel a second time, in another folder,
 // by another clock, with other jobs, interrupted once, and compares the bytes.
+// It writes what it found, for TestKernelIsTheReproducedOne.
 func TestKernelReproducible(t *testing.T) {
 	if !*compileAgain {
 		t.Skip("takes ten minutes or two: make test-base runs it")
@@ -54,9 +55,7 @@ func TestKernelReproducible(t *testing.T) {
 	if a != b {
 		t.Errorf("%+v is not %+v", b, a)
 	}
-	// Not kernel.json as a whole: it counts the objects that were compiled, and those of an
-	// interrupted compile are counted again.
-	for _, name := range []string{"kernel", "config", "System.map"} {
+	for _, name := range compared {
 		a, b := read(t, filepath.Join(first.Dir, name)), read(t, filepath.Join(second.Dir, name))
 		if !bytes.Equal(a, b) {
 			t.Errorf("%s has %d bytes and %d, the first other one at %d", name, len(a), len(b), firstOther(a, b))
@@ -67,6 +66,17 @@ func TestKernelReproducible(t *testing.T) {
 	}
 	if left, err := filepath.Glob(filepath.Join(again.Cache, "*.build")); err != nil || len(left) != 0 {
 		t.Errorf("left behind: %v, %v", left, err)
+	}
+	c, err := again.withDefaults()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := c.recipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !t.Failed() {
+		writeReproduced(t, reproduced{shortened(r), digests(t, second)})
 	}
 }
 
