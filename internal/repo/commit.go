@@ -47,8 +47,8 @@ func (r *Repos) Commit(ctx context.Context, app, objectName string) (core.Commit
 	return core.Commit{}, core.Reject(fmt.Sprintf("%.7s is a tag of a tag, more than %d of them", objectName, maxTags), "push a tag of the commit itself")
 }
 
-// readable refuses what is neither a tag nor a commit, and what takes much memory to read: it, or what it is stored as a
-// change of.
+// readable refuses what is neither a tag nor a commit, and what takes much memory to read: it, or what it is stored as
+// a change of.
 func (r *Repos) readable(ctx context.Context, app, name string) error {
 	for n, of := 0, name; n <= maxDeltas; n++ {
 		o, err := r.ask(ctx, app, of)
