@@ -35,15 +35,15 @@ func (s *Scaling) ScaleOf(ctx context.Context, app string) (Scaled, error) {
 // booted or stopped, and if one does not become healthy, nothing changes.
 func (s *Scaling) ScaleApp(_ context.Context, by core.Actor, app string, changes []string, w io.Writer) error {
 	return s.cfg.Deployer.Operate(by, app, "a change of scale", false, w, func(ctx context.Context, t *deploy.Turn) error {
-		if t.App.Live == 0 {
-			return deploy.NoRelease(app)
-		}
 		if err := t.Unlocked(); err != nil {
 			return err
 		}
-		live, err := s.cfg.Ledger.Release(ctx, app, t.App.Live)
-		if err != nil {
-			return err
+		var live core.Release
+		var err error
+		if t.App.Live > 0 {
+			if live, err = s.cfg.Ledger.Release(ctx, app, t.App.Live); err != nil {
+				return err
+			}
 		}
 		next, err := s.nextScale(ctx, t.App, live, changes)
 		if err != nil {
@@ -55,14 +55,13 @@ func (s *Scaling) ScaleApp(_ context.Context, by core.Actor, app string, changes
 		}
 		defer release()
 		store := func(ctx context.Context) error { return s.storeScale(ctx, by, app, next, changes) }
-		if t.App.Stopped {
+		if t.App.Live == 0 || t.App.Stopped {
 			if err = store(ctx); err == nil {
-				t.Report.Detail("%s is stopped: it counts from its next start on", app)
+				t.Report.Step("Stored: nothing runs now, and it counts from the next start on")
 			}
-		} else {
-			err = s.cfg.Fleet.Scale(ctx, live, next, store, t.Report)
+			return err
 		}
-		if err == nil {
+		if err = s.cfg.Fleet.Scale(ctx, live, next, store, t.Report); err == nil {
 			t.Report.Done("%s runs %s", app, next.Text(live.Manifest))
 		}
 		return err

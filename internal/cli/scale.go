@@ -2,6 +2,8 @@ package cli
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -60,7 +62,11 @@ func (c runCommands) showScale(cmd *cobra.Command, app string, asJSON bool) erro
 		return err
 	}
 	rows, cells := []scaleRow{}, [][]string{{"PROCESS", "MACHINES", "RUNNING"}}
-	for _, name := range scaled.Manifest.Running() {
+	names := scaled.Manifest.Running()
+	if scaled.Manifest.Empty() { // what is set for the first release
+		names = slices.Sorted(maps.Keys(scaled.Scale))
+	}
+	for _, name := range names {
 		row := scaleRow{Process: name, Machines: scaled.Scale.Of(name)}
 		for _, p := range s.Processes {
 			if p.Process.Type == name && p.Machine != "" {

@@ -41,7 +41,8 @@ func (s Scale) Text(m Manifest) string {
 	return strings.Join(all, " ")
 }
 
-// With is s after changes to an app whose live release has manifest m. Each change is TYPE=N, TYPE+N or TYPE-N.
+// With is s after changes to an app whose live release has manifest m. Each change is TYPE=N, TYPE+N or TYPE-N. While
+// there is no release, nobody knows which types there will be.
 func (s Scale) With(m Manifest, changes []string) (Scale, error) {
 	next := Scale{}
 	for name, n := range s {
@@ -72,8 +73,7 @@ func (s Scale) change(m Manifest, text string) (name string, n int, err error) {
 	switch known := m.Running(); {
 	case name == ReleaseType:
 		return "", 0, Reject("release runs once for each release, and has no machines that stay", "")
-	case len(known) == 0:
-		return "", 0, Reject("there is no process "+name, "the Procfile names them")
+	case m.Empty():
 	case !slices.Contains(known, name):
 		return "", 0, Reject("there is no process "+name,
 			"the live release has "+strings.Join(known, ", ")+"; a Procfile names others")

@@ -9,7 +9,7 @@ import (
 
 func TestScaleWith(t *testing.T) {
 	steps := []StartStep{{Words: []Word{Plain("node")}}}
-	m := Manifest{Run: steps, Types: []ProcessType{{"mail-queue", steps}, {"release", steps}, {"w-1", steps}}}
+	m := Manifest{Base: "b", Run: steps, Types: []ProcessType{{"mail-queue", steps}, {"release", steps}, {"w-1", steps}}}
 	for changes, want := range map[string]string{
 		"":                          "web=1 mail-queue=2 w-1=1",
 		"web=2":                     "web=2 mail-queue=2 w-1=1",

@@ -295,6 +295,28 @@ func TestScaleThatFails(t *testing.T) {
 	}
 }
 
+// TestEndingProcess: what a Procfile names is not always a worker. The push says what to type, which counts before
+// there is a release.
+func TestEndingProcess(t *testing.T) {
+	w := newWorld(t)
+	w.withTypes("seed")
+	w.driver.behave(func(m *fakeMachine) {
+		works(m)
+		if !m.spec.Process.IsWeb() {
+			m.watch(core.Event{Kind: core.EventExited, Detail: "exit code 0"})
+		}
+	})
+	reject, out := w.push(none, commit(9))
+	if !strings.Contains(reject, "seed.1: the app did not start: exit code 0") || !strings.Contains(out, "`apps:create shop` and `ps:scale shop seed=0` keeps it from being started, and `run shop seed` runs it") {
+		t.Errorf("rejected %q:\n%s", reject, out)
+	}
+	w.scaled("seed=0")
+	if reject, out := w.push(none, commit(9)); reject != "" {
+		t.Errorf("rejected %q:\n%s", reject, out)
+	}
+	w.runs("web.1 v2")
+}
+
 // TestScaleFits: an app cannot have more machines than the host has memory for.
 func TestScaleFits(t *testing.T) {
 	w := newWorld(t)
@@ -367,7 +389,7 @@ func TestStopAndStartAll(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.runs("")
-	if out, err := w.scale("web=2"); err != nil || !strings.Contains(out, "it counts from its next start on") {
+	if out, err := w.scale("web=2"); err != nil || !strings.Contains(out, "it counts from the next start on") {
 		t.Errorf("%v\n%s", err, out)
 	}
 	w.driver.behave(failing("worker.1"))

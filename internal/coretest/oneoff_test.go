@@ -228,6 +228,8 @@ func TestRunOfProcessType(t *testing.T) {
 		return m, err
 	}
 	w.push(none, commit(1))
+	w.scaled("seed=0") // it is no worker
+	w.runs("web.1 v1")
 	for range 2 { // a second time: the manifest is not changed by the first
 		r := w.run("seed", "7")
 		w.ends(r)

@@ -152,14 +152,29 @@ func (b booter) steady(ctx context.Context, inst *Instance, r *progress.Report) 
 	select {
 	case <-time.After(max(b.cfg.Limits.Steady, 2*bootTook(inst))):
 	case <-inst.ended:
-		return inst.didNotStart()
+		return noWorker(inst, inst.didNotStart())
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 	if !inst.prove() {
-		return inst.didNotStart()
+		return noWorker(inst, inst.didNotStart())
 	}
 	return nil
+}
+
+// noWorker is err, with another hint if the process has done what it was to do: a Procfile also names what people run
+// by hand.
+func noWorker(inst *Instance, err error) error {
+	r, ok := errors.AsType[*core.Rejection](err)
+	if why, _ := inst.cause(); !ok || why != "exit code 0" {
+		return err
+	}
+	app, kind, first := inst.release.App, inst.process.Type, ""
+	if inst.release.Version == 1 { // the app goes with its first push
+		first = "`apps:create " + app + "` and "
+	}
+	return &core.Rejection{Reason: r.Reason, Err: r.Err, Hint: fmt.Sprintf("a process that ends by itself is no worker: take it out of the "+
+		"Procfile, or %s`ps:scale %s %s=0` keeps it from being started, and `run %s %s` runs it", first, app, kind, app, kind)}
 }
 
 // bootTook is how long the machine took to boot, as far as that is known.

@@ -94,7 +94,7 @@ func (t appTable) DeleteApp(ctx context.Context, name string) error {
 // Its releases that failed go with it.
 func (t appTable) DeleteBareApp(ctx context.Context, name string) (deleted bool, err error) {
 	err = t.db.change(ctx, fmt.Sprintf("delete app %q if it is bare", name), func(ctx context.Context, tx *sql.Tx) error {
-		err := mustAffect(tx.ExecContext(ctx, `DELETE FROM apps WHERE name = ?1 AND lock_by = ''
+		err := mustAffect(tx.ExecContext(ctx, `DELETE FROM apps WHERE name = ?1 AND lock_by = '' AND scale IN ('null', '{}')
 			AND NOT EXISTS (SELECT 1 FROM releases WHERE app = ?1 AND state <> 'failed')
 			AND NOT EXISTS (SELECT 1 FROM vars WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM overrides WHERE app = ?1)

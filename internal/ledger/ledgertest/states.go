@@ -214,6 +214,9 @@ func removeBare(t *testing.T, s Store) {
 			i.App, i.Role = app, core.RoleView
 			return s.Invite(ctx, i, entry)
 		},
+		"scale": func(app string) error {
+			return s.ChangeApp(ctx, app, func(a *core.App) error { a.Scale = core.Scale{"seed": 0}; return nil })
+		},
 		"lock": func(app string) error {
 			return s.ChangeApp(ctx, app, func(a *core.App) error { a.Lock = core.Lock{By: "bob", Since: time.Now()}; return nil })
 		},
