@@ -1,8 +1,8 @@
 package main
 
-// compatSome are those of the bounded run: what a generator writes, a build in TypeScript, a site, a native addon,
-// TypeScript that Node itself runs, and a balancer.
-var compatSome = []string{"express", "nest", "vite-vue", "bcrypt", "types", "http-proxy"}
+// compatSome are those of the bounded run: what a generator writes, a build in TypeScript, a site, lockfiles of yarn
+// and of pnpm, a native addon, TypeScript that Node itself runs, and a balancer.
+var compatSome = []string{"express", "nest", "vite-vue", "yarn", "pnpm", "bcrypt", "types", "http-proxy"}
 
 // compatApps are the applications of docs/compatibility.md.
 var compatApps = []compatApp{
@@ -31,6 +31,8 @@ var compatApps = []compatApp{
 	{name: "html", made: "files", files: map[string]string{"index.html": "<h1>Hello from a page</h1>\n"}, get: "/", want: "Hello from a page"},
 
 	// The files that a manual shows, in testdata/compat.
+	{name: "yarn", made: "files", get: "/", want: "Hello from yarn"},
+	{name: "pnpm", made: "files", get: "/", want: "pnpm"},
 
 	// Servers that packages bring, started as their manuals say.
 	{name: "node-red", made: "app node-red@5.0.7 -- node-red", get: "/", want: "Node-RED"},
@@ -60,6 +62,7 @@ var compatApps = []compatApp{
 	{name: "tinyhttp", made: "app @tinyhttp/app@3.0.11 -- node server.mjs", files: map[string]string{"server.mjs": "import { App } from '@tinyhttp/app';\nnew App().get('/', (_, res) => void res.send('<h1>Hello tinyhttp</h1>')).listen(3000);\n"}, get: "/", want: "Hello tinyhttp"},
 	{name: "feathers", made: "app @feathersjs/feathers@5.0.50 @feathersjs/koa@5.0.50 -- node app.mjs", files: map[string]string{"app.mjs": "import { feathers } from '@feathersjs/feathers';\nimport { koa, rest, bodyParser, errorHandler } from '@feathersjs/koa';\nconst app = koa(feathers());\napp.use(errorHandler());\napp.use(bodyParser());\napp.configure(rest());\napp.use('messages', { async find() { return [{ text: 'Hello Feathers' }]; } });\napp.listen(3030);\n"}, get: "/messages", want: "Hello Feathers"},
 	{name: "ws", made: "app ws@8.23.0 -- node server.js", files: map[string]string{"server.js": "const server = require('http').createServer((q, r) => r.end('Hello ws'));\nnew (require('ws').WebSocketServer)({ server }).on('connection', (s) => s.send('something'));\nserver.listen(8080);\n"}, get: "/", want: "Hello ws"},
+	{name: "redbird", made: "app redbird@1.0.2 -- node server.js", files: map[string]string{"server.js": "const http = require('http');\nhttp.createServer((q, r) => r.end('Hello from behind')).listen(3001, '127.0.0.1');\nconst proxy = new (require('redbird').Redbird)({ port: process.env.PORT });\nproxy.register('c-redbird.localhost', 'http://127.0.0.1:3001');\n"}, get: "/", want: "behind"},
 	{name: "http-proxy", made: "app http-proxy@1.18.1 -- node balancer.js", files: map[string]string{"balancer.js": "const http = require('http'), httpProxy = require('http-proxy');\nconst addresses = [9001, 9002].map((port) => ({ host: '127.0.0.1', port }));\nfor (const { host, port } of addresses) http.createServer((q, r) => r.end('Hello from ' + port)).listen(port, host);\nconst proxy = httpProxy.createServer();\nhttp.createServer((req, res) => {\n  const target = { target: addresses.shift() };\n  proxy.web(req, res, target);\n  addresses.push(target.target);\n}).listen(process.env.PORT);\n"}, get: "/", want: "Hello from 900"},
 	{name: "fastify-proxy", made: "app fastify@5.12.8 @fastify/http-proxy@11.6.3 -- node server.js", files: map[string]string{"server.js": "const back = require('fastify')();\nback.get('/', async () => 'Hello from upstream');\nconst server = require('fastify')();\nserver.register(require('@fastify/http-proxy'), { upstream: 'http://127.0.0.1:3001', prefix: '/api' });\nback.listen({ port: 3001 }).then(() => server.listen({ port: Number(process.env.PORT), host: '::' }));\n"}, get: "/api/", want: "Hello from upstream"},
 

@@ -65,6 +65,9 @@ func TestCompatPage(t *testing.T) {
 			live++
 		}
 	}
+	if some := compatNamed(t, compatSome); len(some) != 8 {
+		t.Errorf("the bounded run has %d applications, not 8", len(some))
+	}
 	const run, atLeast = 50, 48
 	if len(compatApps) < run || live*run < len(compatApps)*atLeast {
 		t.Errorf("%d of %d are live, which is less than %d of %d", live, len(compatApps), atLeast, run)
