@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/units":      {},
 	"internal/latch":      {},
 	"internal/admit":      {},
+	"internal/schedule":   {},
 	"internal/background": {},
 	"internal/core":       {"internal/guest", "internal/units"},
 	"internal/progress":   {"internal/core"},
@@ -56,7 +57,7 @@ var mayImport = map[string][]string{
 		"internal/fleet", "internal/image", "internal/oneoff", "internal/usage"},
 	"internal/coretest": {},
 	// The trades: they know the core's values and never each other, but the builder what it builds from and on.
-	"internal/nodeapp": {"internal/core", "internal/guest", "internal/progress", "internal/units"},
+	"internal/nodeapp": {"internal/core", "internal/guest", "internal/progress", "internal/schedule", "internal/units"},
 	"internal/base": {"internal/core", "internal/disk", "internal/guest", "internal/image", "internal/progress",
 		"internal/units", "templates"},
 	"internal/builder": {"internal/base", "internal/core", "internal/disk", "internal/guest", "internal/image",
@@ -87,7 +88,7 @@ var mayImport = map[string][]string{
 	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cli", "internal/control",
 		"internal/core", "internal/disk", "internal/engine", "internal/fleet", "internal/hooks", "internal/image",
 		"internal/bootdisk", "internal/worktree", "internal/label", "internal/ledger", "internal/libvirt", "internal/nodeapp", "internal/people", "internal/progress", "internal/proxy",
-		"internal/repo", "internal/server", "internal/starter", "internal/terminal", "internal/volume", "internal/units"},
+		"internal/repo", "internal/schedule", "internal/server", "internal/starter", "internal/terminal", "internal/volume", "internal/units"},
 }
 
 // TestImports holds docs/decisions/0001-house.md: a package that is not in

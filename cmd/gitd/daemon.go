@@ -31,6 +31,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/people"
 	"github.com/nodeos-dev/gitd/internal/proxy"
 	"github.com/nodeos-dev/gitd/internal/repo"
+	"github.com/nodeos-dev/gitd/internal/schedule"
 	"github.com/nodeos-dev/gitd/internal/server"
 	"github.com/nodeos-dev/gitd/internal/volume"
 )
@@ -128,7 +129,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 		Router: d.front, Repos: d.repos, Output: d.logs, BuildLogs: d.builds,
 		Labels: label.New(state, d.ledger, slogger), Log: slogger, Observe: observe,
 		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Capacity: capacity, Limits: o.limits(),
-		OneOff: engine.OneOff{Run: o.runLimit, Release: o.releaseLimit, Follow: build.Follow},
+		OneOff: engine.OneOff{Run: o.runLimit, Release: o.releaseLimit, Follow: build.Follow, Next: schedule.Next},
 		Keep:   o.keep, Builds: o.parallel,
 	})
 	return d, d.doors(o, stop)

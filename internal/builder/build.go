@@ -79,7 +79,7 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 		return err
 	}
 	j.r.Detail("node %s (%s), %s%s", j.tools.Node, j.tools.Why, j.tools.Manager, tools.From(j.plan.Manager))
-	later := []string{"node", "start", "process"} // the first is above, the others follow the build
+	later := []string{"node", "start", "process", "cron"} // the first is above, the others follow the build
 	for _, f := range j.plan.Facts() {
 		if f.Rule != "" && !slices.Contains(later, f.Name) {
 			j.r.Detail("%s: %s (%s)", f.Name, f.Value, f.Rule)
@@ -132,7 +132,7 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	if err != nil {
 		return core.Manifest{}, err
 	}
-	start, types, err := j.start(made.programs)
+	m, err := j.commands(made.programs)
 	if err != nil {
 		return core.Manifest{}, err
 	}
@@ -147,13 +147,10 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	}
 	j.r.Detail("%s, app %s", made.summary(), units.Bytes(app.Size))
 	j.r.Lap("pack")
-	m := core.Manifest{
-		Base: j.base, Node: j.tools.Node, Deps: made.layer, App: app, Run: start, Types: types,
-		Env:    map[string]string{"NODE_ENV": "production"},
-		Health: j.plan.Package.Settings.Health, Resources: j.plan.Package.Settings.Resources,
-		Guess: j.plan.Package.Guess,
-		Port:  j.plan.Package.Settings.Port,
-	}
+	m.Base, m.Node, m.Deps, m.App = j.base, j.tools.Node, made.layer, app
+	m.Env = map[string]string{"NODE_ENV": "production"}
+	s := j.plan.Package.Settings
+	m.Health, m.Resources, m.Port, m.Guess = s.Health, s.Resources, s.Port, j.plan.Package.Guess
 	j.beside.Put(&m)
 	return m, nil
 }
@@ -185,24 +182,30 @@ func refusePointers(files []string) error {
 		"`git lfs migrate export --everything --include='*'` puts the files themselves into the commits; then push again")
 }
 
-// start makes the start commands into those that machines can run, and shows them.
-func (j *job) start(installed nodeapp.Programs) (web []core.StartStep, types []core.ProcessType, err error) {
+// commands makes the commands of the app into those that machines can run, and shows them.
+func (j *job) commands(installed nodeapp.Programs) (m core.Manifest, err error) {
 	root, err := os.OpenRoot(j.shop.path("app"))
 	if err != nil {
-		return nil, nil, err
+		return m, err
 	}
 	defer root.Close()
-	if web, err = j.plan.Commands(root.FS(), installed); err != nil {
-		return nil, nil, err
+	if m.Run, err = j.plan.Commands(root.FS(), installed); err != nil {
+		return m, err
 	}
-	if types, err = j.plan.Processes.Types(root.FS(), installed); err != nil {
-		return nil, nil, err
+	if m.Types, err = j.plan.Processes.Types(root.FS(), installed); err != nil {
+		return m, err
 	}
-	j.show("start", web, j.plan.Start.From)
-	for i, t := range types {
+	if m.Cron, err = j.plan.Jobs.Steps(root.FS(), installed); err != nil {
+		return m, err
+	}
+	j.show("start", m.Run, j.plan.Start.From)
+	for i, t := range m.Types {
 		j.show(t.Name, t.Run, j.plan.Processes[i].From)
 	}
-	return web, types, nil
+	for i, c := range m.Cron {
+		j.show(fmt.Sprintf("cron.%d", i+1), c.Run, c.Schedule)
+	}
+	return m, nil
 }
 
 func (j *job) show(what string, steps []core.StartStep, from string) {

@@ -29,7 +29,9 @@ func TakesKeys(words []string) bool {
 
 // Waits reports whether a command line is of a command that may wait for its input for as long as it likes: what reads
 // it is a program of the caller's.
-func Waits(words []string) bool { return len(words) > 0 && words[0] == tasks.RunName }
+func Waits(words []string) bool {
+	return len(words) > 0 && (words[0] == tasks.RunName || words[0] == tasks.CronRunName)
+}
 
 func (c runCommands) overview() *cobra.Command {
 	line := c.Door.SSH("nodeos", "-t")

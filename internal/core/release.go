@@ -51,6 +51,7 @@ type Manifest struct {
 	App       Layer             `json:"app"`                // source and build output
 	Run       []StartStep       `json:"run,omitempty"`      // what starts web: the first, and those that it leads to
 	Types     []ProcessType     `json:"types,omitempty"`    // the processes other than web, by name
+	Cron      []CronJob         `json:"cron,omitempty"`     // what runs on a schedule
 	Env       map[string]string `json:"env,omitempty"`
 	Health    Health            `json:"health"`
 	Resources Resources         `json:"resources"`

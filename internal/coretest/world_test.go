@@ -27,6 +27,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/label"
 	"github.com/nodeos-dev/gitd/internal/ledger"
 	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/schedule"
 	"github.com/nodeos-dev/gitd/internal/volume"
 )
 
@@ -105,7 +106,7 @@ func (w *world) openWith(change func(c *engine.Config)) {
 		URL:      func(app string) string { return "http://" + app + ".localhost/" },
 		Defaults: core.Resources{MemoryMiB: 128, CPUs: 1},
 		Limits:   fleet.Limits{Boot: 5 * time.Second, Steady: 20 * time.Millisecond, Drain: time.Second, Hold: 3 * time.Second, Grace: time.Second},
-		OneOff:   engine.OneOff{Run: time.Minute, Release: 2 * time.Second, Follow: follow},
+		OneOff:   engine.OneOff{Run: time.Minute, Release: 2 * time.Second, Follow: follow, Next: schedule.Next},
 		Builds:   w.limit,
 	}
 	change(&cfg)

@@ -26,6 +26,7 @@ type Ledger interface {
 	fleet.Ledger
 	apps.Ledger
 	image.Ledger
+	oneoff.Ledger
 	audit.Entries
 }
 
@@ -102,6 +103,8 @@ type OneOff struct {
 	Release time.Duration // for a release command
 	// Follow finds out what the words of a person run in the image of rel.
 	Follow func(ctx context.Context, rel core.Release, words []string) ([]core.StartStep, error)
+	// Next is the first time after after at which a schedule of a job is due; zero: there is none.
+	Next func(schedule, zone string, after time.Time) (time.Time, error)
 }
 
 // Engine is the core of a running gitd. Everything that is done to apps is done through its rooms.
@@ -135,8 +138,8 @@ func New(cfg Config) *Engine {
 		Limits: cfg.Limits,
 	})
 	e.OneOffs = oneoff.New(oneoff.Config{
-		Ledger: cfg.Ledger, Fleet: e.Fleet, Driver: cfg.Driver, Output: cfg.Output, Shelf: shelf, Trail: trail, Work: e.work,
-		Log: cfg.Log, Follow: cfg.OneOff.Follow, Boot: cfg.Limits.Boot, Grace: cfg.Limits.Grace, Limit: cfg.OneOff.Run,
+		State: cfg.State, Ledger: cfg.Ledger, Fleet: e.Fleet, Driver: cfg.Driver, Output: cfg.Output, Shelf: shelf, Trail: trail, Work: e.work,
+		Log: cfg.Log, Follow: cfg.OneOff.Follow, Next: cfg.OneOff.Next, Boot: cfg.Limits.Boot, Grace: cfg.Limits.Grace, Limit: cfg.OneOff.Run,
 	})
 	e.Deployer = deploy.New(deploy.Config{
 		State: cfg.State, Ledger: cfg.Ledger, Builder: cfg.Builder, Images: cfg.Images, Fleet: e.Fleet, Repos: cfg.Repos,
@@ -164,6 +167,7 @@ func (e *Engine) Start(ctx context.Context) error {
 		}
 	}
 	e.work.Go(e.labels.WriteAll)
+	e.work.Go(e.OneOffs.KeepTime)
 	e.Soon("")
 	return nil
 }

@@ -32,7 +32,7 @@ func (p Plan) Facts() []Fact {
 	if p.Start.None {
 		facts = slices.Delete(facts, 5, 7)
 	}
-	facts = slices.Insert(facts, 5, p.Processes.facts()...)
+	facts = slices.Insert(facts, 5, slices.Concat(p.Processes.facts(), p.Jobs.facts())...)
 	var all []Fact
 	for _, f := range facts {
 		if f.Value != "" {

@@ -14,6 +14,7 @@ type Plan struct {
 	Package   PackageJSON
 	Start     StartCommand
 	Processes Processes           // of the Procfile, other than web; by name
+	Jobs      Jobs                // on a schedule
 	Framework framework.Framework // zero: none is known
 	Text      []byte              // package.json itself
 	Warnings  []string            // for the pusher, one line each
@@ -67,10 +68,32 @@ func MakePlan(repo fs.FS) (p Plan, err error) {
 	return p, nil
 }
 
+// readAppCron takes the jobs of app.json, unless package.json has its own.
+func (p *Plan) readAppCron(b []byte) error {
+	o, _, err := parseObject(b)
+	if err != nil {
+		return nil //nolint:nilerr // appHealth says so
+	}
+	jobs, err := parseJobs(o["cron"], appJSONFile, "cron", &p.Package.warnings)
+	own := &p.Package.Settings.Cron
+	switch {
+	case err != nil:
+		return err
+	case len(*own) > 0 && len(jobs) > 0:
+		p.Package.warnings = append(p.Package.warnings, "app.json: cron is ignored: package.json has nodeos.cron")
+	case len(*own) == 0:
+		*own = jobs
+	}
+	return nil
+}
+
 // readAppJSON takes the health check of app.json, unless package.json has one of its own.
 func (p *Plan) readAppJSON(repo fs.FS) error {
 	b, err := readOptional(repo, appJSONFile, appJSONLimit)
-	if err != nil || b == nil || p.Package.Settings.ownHealth {
+	if err != nil || b == nil {
+		return err
+	}
+	if err := p.readAppCron(b); err != nil || p.Package.Settings.ownHealth {
 		return err
 	}
 	h, ok, err := appHealth(b, &p.Package.warnings)
@@ -89,7 +112,7 @@ func (p *Plan) planStart(repo fs.FS) (err error) {
 	if l := p.Framework.Lacks; p.Start.Built && l.What != "" {
 		return core.Reject(fmt.Sprintf("this %s app %s", p.Framework.Name, l.What), l.Advice+"; commit, and push again")
 	}
-	for _, step := range slices.Concat(p.Start.Builds, p.Processes.builds()) {
+	for _, step := range slices.Concat(p.Start.Builds, p.Processes.builds(), p.Jobs.builds()) {
 		if !slices.Contains(p.Steps, step) {
 			p.Steps = append(p.Steps, step)
 		}
@@ -100,7 +123,7 @@ func (p *Plan) planStart(repo fs.FS) (err error) {
 	}
 	p.Scripts = p.Package.buildScripts()
 	p.Build = p.Scripts.Build != "" || len(p.Steps) > 0
-	p.Warnings = append(p.Warnings, slices.Concat(p.Start.Warnings, p.Processes.warnings())...)
+	p.Warnings = append(p.Warnings, slices.Concat(p.Start.Warnings, p.Processes.warnings(), p.Jobs.warnings())...)
 	for _, step := range moved {
 		p.Warnings = append(p.Warnings, fmt.Sprintf("`%s` of the start command runs at build time", shorten(step)))
 	}

@@ -21,11 +21,13 @@ type ProcessCommand struct {
 
 // followProcesses follows the commands of a Procfile other than that of web.
 func followProcesses(finder command.Finder, proc processes) (all Processes, err error) {
+	finder.Only = true
 	for _, name := range slices.Sorted(maps.Keys(proc.commands)) {
 		if name == core.Web {
 			continue
 		}
 		c := ProcessCommand{Name: name}
+		finder.Whole = name == core.ReleaseType
 		if c.Found, err = finder.Text(procfile, proc.commands[name]); err != nil {
 			return nil, ofProcess(name, err)
 		}

@@ -18,6 +18,8 @@ type Settings struct {
 
 	ownHealth bool // Health is set here, so app.json's does not count
 
+	Cron []core.CronJob // whose commands were not followed yet
+
 	Packages []string // of Debian, that its machine has beside the base; sorted
 }
 
@@ -32,7 +34,7 @@ func parseSettings(raw json.RawMessage, warnings *[]string) (Settings, error) {
 	if err != nil {
 		return s, err
 	}
-	*warnings = append(*warnings, o.unknown("nodeos", "memory", "cpus", "port", "packages", "healthcheck")...)
+	*warnings = append(*warnings, o.unknown("nodeos", "memory", "cpus", "port", "packages", "healthcheck", "cron")...)
 	if s.Resources.MemoryMiB, err = parseMemory(o["memory"]); err != nil {
 		return s, err
 	}
@@ -43,6 +45,9 @@ func parseSettings(raw json.RawMessage, warnings *[]string) (Settings, error) {
 		return s, err
 	}
 	if s.Packages, err = parsePackages(o["packages"]); err != nil {
+		return s, err
+	}
+	if s.Cron, err = parseJobs(o["cron"], PackageFile, "nodeos.cron", warnings); err != nil {
 		return s, err
 	}
 	if raw, ok := o["healthcheck"]; ok {

@@ -33,6 +33,9 @@ func (p *Plan) findStart(repo fs.FS) (StartCommand, error) {
 	if p.Processes, err = followProcesses(finderOf(repo, *p), proc); err != nil {
 		return StartCommand{}, err
 	}
+	if p.Jobs, err = followJobs(finderOf(repo, *p), p.Package.Settings.Cron); err != nil {
+		return StartCommand{}, err
+	}
 	web := proc.commands[core.Web]
 	if web == "" && proc.workers() {
 		return StartCommand{None: true, Found: command.Found{From: procfile, Warnings: append(proc.warnings,

@@ -2,7 +2,6 @@ package nodeapp
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"strings"
 
@@ -22,9 +21,10 @@ func FollowWords(repo fs.FS, words []string) ([]core.StartStep, error) {
 	}
 	finder := finderOf(repo, p)
 	finder.MayMake = true // what is in the image is not known here
+	finder.Whole, finder.Only = true, true
 	found, err := finder.Text("run", strings.Join(quoted, " "))
 	if err != nil {
-		return nil, ofWords(words[0], err)
+		return nil, ofWords(err)
 	}
 	var steps []core.StartStep
 	for _, l := range found.Leaves() {
@@ -34,17 +34,13 @@ func FollowWords(repo fs.FS, words []string) ([]core.StartStep, error) {
 }
 
 // ofWords says of a refusal that it is one of words that were typed and not of a start command.
-func ofWords(program string, err error) error {
+func ofWords(err error) error {
 	r, ok := errors.AsType[*core.Rejection](err)
 	if !ok {
 		return err
 	}
-	reason := strings.Replace(r.Reason, "the start command runs", "the command runs", 1)
-	if strings.Contains(reason, "starts nothing") {
-		reason = fmt.Sprintf("the command runs %q, which is for builds and in no machine", shorten(program))
-	}
 	return &core.Rejection{
-		Reason: reason, Err: r.Err,
+		Reason: strings.Replace(r.Reason, "the start command runs", "the command runs", 1), Err: r.Err,
 		Hint: "a machine runs node, programs of the app's packages, scripts (`npm run x`) and the processes of the Procfile: `run APP -- node script.js`",
 	}
 }

@@ -21,7 +21,7 @@ func TestFollowWords(t *testing.T) {
 		"npx knex migrate:latest": "knex migrate:latest",
 		"knex $HOME;rm it's `x`":  "knex $HOME;rm it's `x`",
 		"npm start":               "node server.js",
-		"bash -c ls":              `the command runs "bash", which is for builds and in no machine`,
+		"bash -c ls":              `the command runs "ls", which is no program that NodeOS can run`,
 		"top":                     `the command runs "top", which is no program that NodeOS can run`,
 		"npm run nothing":         "nothing",
 	} {

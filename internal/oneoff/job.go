@@ -33,6 +33,7 @@ type Job struct {
 	Release core.Release
 	By      core.Actor
 	Command string // for people
+	Title   string // before its machine in the audit: "cron.1"; may be empty
 	fleet.TaskOf
 	Streams *Streams        // who exchanges bytes with it; nil: its output becomes lines of the app's log
 	Line    func(l string)  // is told each line too; nil: nobody is
@@ -71,7 +72,8 @@ func (m *Machines) Do(ctx context.Context, j Job) (Ended, error) {
 	j.Task.Limit = cmp.Or(j.Task.Limit, m.cfg.Limit)
 	o.job = j
 	ended, err := o.run(ctx)
-	m.cfg.Trail.Note(context.WithoutCancel(ctx), j.Release.App, j.By.Name, j.Name+".end", note(o.id, ended, err))
+	m.cfg.Log.Info("command ended", "app", o.app, "what", j.Name, "reason", note(o.id, ended, err))
+	m.cfg.Trail.Note(context.WithoutCancel(ctx), j.Release.App, j.By.Name, j.Name+".end", strings.TrimSpace(j.Title+" "+note(o.id, ended, err)))
 	return ended, err
 }
 

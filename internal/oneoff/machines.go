@@ -23,6 +23,7 @@ const (
 
 // Config is what Machines work with. Every field is required.
 type Config struct {
+	State  core.StateDir
 	Ledger Ledger
 	Fleet  *fleet.Fleet
 	Driver fleet.Driver
@@ -34,6 +35,9 @@ type Config struct {
 	// Follow finds out what the words of a person run in the image of rel.
 	Follow func(ctx context.Context, rel core.Release, words []string) ([]core.StartStep, error)
 
+	// Next is the first time after after at which a schedule is due; zero: there is none.
+	Next func(schedule, zone string, after time.Time) (time.Time, error)
+
 	Boot  time.Duration // for a machine to boot
 	Grace time.Duration // for a command to end that was told to
 	Limit time.Duration // for a command for which nobody has set another
@@ -44,6 +48,12 @@ type Ledger interface {
 	App(ctx context.Context, name string) (core.App, error)
 	Release(ctx context.Context, app string, version int) (core.Release, error)
 	Volumes(ctx context.Context, app string) ([]core.Volume, error)
+	// Apps are sorted by name.
+	Apps(ctx context.Context) ([]core.App, error)
+	// Lives are the live releases of all apps, by app.
+	Lives(ctx context.Context) ([]core.Release, error)
+	// Entries of the audit are the newest first.
+	Entries(ctx context.Context, app string, limit int) ([]core.Entry, error)
 }
 
 // Machines are the one-off machines that run now. Its methods are safe for concurrent use.

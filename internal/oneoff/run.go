@@ -76,14 +76,7 @@ func (m *Machines) job(ctx context.Context, by core.Actor, w Wish) (Job, error) 
 	if err := core.CheckResources(core.Resources{MemoryMiB: w.MemoryMiB}); err != nil {
 		return Job{}, err
 	}
-	app, err := m.cfg.Ledger.App(ctx, w.App)
-	if err != nil {
-		return Job{}, err
-	}
-	if app.Live == 0 {
-		return Job{}, core.Reject(w.App+" has no release yet", "a `git push` makes the first")
-	}
-	rel, err := m.cfg.Ledger.Release(ctx, w.App, app.Live)
+	rel, _, err := m.live(ctx, w.App)
 	if err != nil {
 		return Job{}, err
 	}

@@ -101,6 +101,10 @@ type Tasks interface {
 	Of(app string) []oneoff.Info
 	// End ends that of an app with this id, or all of them, and returns how many it found.
 	End(app, id, why string) (found int)
+	// Jobs are those of the app's live release.
+	Jobs(ctx context.Context, app string) ([]oneoff.JobInfo, error)
+	// RunJob runs a job now, and returns when it has ended.
+	RunJob(ctx context.Context, by core.Actor, app string, number int, s *oneoff.Streams) (oneoff.Ended, error)
 }
 
 // Volumes acts on the disks of apps that outlive their machines.

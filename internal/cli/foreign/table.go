@@ -13,6 +13,7 @@ var aliases = map[string]string{
 	"config":         "config:show config:list vars variables secrets",
 	"config:set":     "config:add set env:set secrets:set secret:set vars:set",
 	"config:unset":   "config:remove unset env:unset secrets:unset",
+	"cron":           "cron:list cron:report jobs",
 	"domains":        "domains:report domains:list",
 	"domains:remove": "domains:rm",
 	"events":         "events:list activity history",
@@ -62,7 +63,7 @@ const (
 	noDrains  = "the log of an app is kept here and sent nowhere: `logs APP -t` follows it, and can be piped over SSH"
 	noConfig  = "there is nothing to set for it here; `config APP` shows what the app is given, `resource APP` what its machine gets"
 	hostOnly  = "that is done on gitd's host, by whoever installed it; `status` shows how the host is, `version` which gitd runs"
-	noCron    = "nothing runs on a schedule here: let the app do it (setInterval), or call its address from a cron elsewhere"
+	noCron    = "a job is in package.json: \"nodeos\": {\"cron\": [{\"schedule\": \"0 3 * * *\", \"command\": \"node clean.js\"}]}; `cron APP` lists an app's jobs"
 	onePipe   = "there are no pipelines: an app for each stage, and git push to each; `apps:create APP-staging` makes one"
 	noHooks   = "gitd calls nobody when something happens; `events APP` lists what happened, git push waits for its result"
 	backups   = "gitd makes no backups: `halt`, copy the state folder (--state) and, apart from it, gitd.db.key, and start gitd again"
@@ -75,7 +76,7 @@ var hints = []struct{ names, text string }{
 	{"ps:set ps:copy ps:wait ps:retire", noConfig},
 	{"ps:rebuildall", "one app at a time: `ps:rebuild APP` builds the commit that is live again and deploys it; `apps` lists them"},
 	{"ps:restore", "gitd brings all machines back when it starts; `ps:start APP` starts an app that was stopped"},
-	{"ps:exec ps:forward ps:socks run:inside run:rake run:console enter exec bash sh zsh shell console repl rake ssh su sudo attach inside env printenv node npm npx yarn pnpm bun deno python ruby rails top htop jobs", noShell},
+	{"ps:exec ps:forward ps:socks run:inside run:rake run:console enter exec bash sh zsh shell console repl rake ssh su sudo attach inside env printenv node npm npx yarn pnpm bun deno python ruby rails top htop", noShell},
 	{"cd cat pwd cp mv rm vi vim nano less tail grep find git df free uname man clear ps:top echo exit quit logout", "there is no shell here; `help` lists the commands, and your own shell is where ssh was typed"},
 	{"run:logs", "`logs APP` has what detached commands said"},
 	{"ls ll dir", "`apps` lists your apps, `volumes APP` the disks of one"},
@@ -116,7 +117,7 @@ var hints = []struct{ names, text string }{
 	{"buildpacks: builder: builder-dockerfile: builder-herokuish: builder-lambda: builder-nixpacks: builder-null: builder-pack: builder-railpack: herokuish:", theBuild},
 	{"registry: container: image: images docker docker:", noImages},
 	{"checks: health: healthcheck: healthchecks:", checkHint},
-	{"cron: crontab scheduler:add clock:", noCron},
+	{"cron: crontab scheduler:add scheduler:create clock:", noCron},
 	{"repo: cleanup gc", "gitd tidies repositories, caches and images itself; `du` shows what takes room"},
 	{"addons: plugin:install data: pg: psql postgres: mysql: mariadb: mongo: redis: rabbitmq: memcached: elasticsearch: couchdb: rethinkdb: clickhouse: nats: solr: " +
 		"typesense: meilisearch: omnisci: graphite: pushpin: kafka: sql:", noAddons},

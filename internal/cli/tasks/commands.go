@@ -24,7 +24,7 @@ type commands struct{ command.Shared }
 // Commands are those of this package, in the order of `help`.
 func Commands(s command.Shared) []*cobra.Command {
 	c := commands{s}
-	return []*cobra.Command{c.run(), c.runList(), c.runStop()}
+	return []*cobra.Command{c.run(), c.runList(), c.runStop(), c.cron(), c.cronRun()}
 }
 
 func (c commands) runList() *cobra.Command {
@@ -68,7 +68,7 @@ func (c commands) runStop() *cobra.Command {
 	return cmd
 }
 
-// noMore is how long a caller's own time limit may be.
+// mostTime is how long a caller's own time limit may be.
 const mostTime = 7 * 24 * time.Hour
 
 func checkTimeout(d time.Duration) error {
@@ -80,7 +80,7 @@ func checkTimeout(d time.Duration) error {
 
 // ended is what a command's end means for its caller: the same exit code, and a word of what its own output does not
 // say.
-func (c commands) ended(ctx context.Context, app string, e oneoff.Ended, err error) error {
+func (c commands) ended(ctx context.Context, e oneoff.Ended, err error) error {
 	switch {
 	case oneoff.Interrupted(err) || ctx.Err() != nil && err != nil:
 		return command.Silent(130) // as a shell has it after ^C

@@ -17,8 +17,11 @@ import (
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
-// RunName is the command whose input is that of a program.
-const RunName = "run"
+// The commands whose input is that of a program.
+const (
+	RunName     = "run"
+	CronRunName = "cron:run"
+)
 
 // runOptions are the flags of `run`.
 type runOptions struct {
@@ -57,7 +60,7 @@ func (c commands) run() *cobra.Command {
 			return command.Misuse(cmd, err)
 		}
 		ended, err := c.Tasks.Run(cmd.Context(), c.Actor, w)
-		return c.ended(cmd.Context(), a[0], ended, err)
+		return c.ended(cmd.Context(), ended, err)
 	}
 	return cmd
 }

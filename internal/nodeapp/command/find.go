@@ -19,6 +19,10 @@ type Finder struct {
 	Berry   bool // yarn is yarn 2 or later
 	// Built is the framework whose build is served in the place of its development server; "": none is known.
 	Built string
+	// Whole commands are no start of a server: nothing of them runs at build time.
+	Whole bool
+	// Only says that no other command takes the place of one that is for development.
+	Only bool
 }
 
 // Found is what a start command runs.
@@ -81,7 +85,7 @@ func (f Finder) script(from, dir, name string) (Found, error) {
 
 func (f Finder) walker() *walker {
 	all := &packages{repo: f.Repo, read: f.Read, seen: map[string]Package{}}
-	return &walker{packages: all, supply: f.Supply, mayMake: f.MayMake, berry: f.Berry}
+	return &walker{packages: all, supply: f.Supply, mayMake: f.MayMake, berry: f.Berry, whole: f.Whole}
 }
 
 func (f Finder) follow(from string, read func(w *walker) (*tree, error)) (Found, error) {
@@ -125,7 +129,7 @@ func (f Finder) withPrograms(s Found, w *walker) (Found, error) {
 		if has != devOnly && has != missing && !dev {
 			continue
 		}
-		if dev || has == devOnly {
+		if (dev || has == devOnly) && !f.Only {
 			if other, ok, err := f.production(l, own, s.From); ok {
 				return instead(s, other, l, w), err
 			}

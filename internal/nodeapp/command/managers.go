@@ -199,7 +199,7 @@ func (w *walker) run(sc *scope, a ask) (*tree, error) {
 
 // install is at build time already, or belongs there.
 func (w *walker) install(sc *scope, a ask) (*tree, error) {
-	if len(a.rest.Words) > 0 {
+	if len(a.rest.Words) > 0 || w.whole {
 		return nil, refused(a.text, "installs a package at each start", "add it to \"dependencies\" in package.json")
 	}
 	if sc.dir == "" {

@@ -21,7 +21,7 @@ func (w *walker) script(sc *scope, a ask) (*tree, error) {
 	if strings.TrimSpace(m.Scripts[a.name]) == "" {
 		return noScript(w, sc, a)
 	}
-	if buildsByName(a.name) {
+	if buildsByName(a.name) && !w.whole {
 		return buildScript(w, sc, a), nil
 	}
 	inner, err := sc.follow(a, m)

@@ -28,6 +28,7 @@ type walker struct {
 	supply   Supply
 	mayMake  bool // a build may make folders and files
 	berry    bool // yarn is yarn 2 or later, which runs no pre- and post-scripts
+	whole    bool // nothing runs at build time
 
 	steps    int
 	warnings []string
@@ -207,7 +208,7 @@ func (w *walker) program(sc *scope, c *shell.Call) (*tree, error) {
 	l := &leaf{text: c.Text, set: slices.Clone(sc.set), own: c.Set, words: c.Words, dir: sc.dir, exports: sc.exports}
 	name, _ := c.Words[0].Literal()
 	words, plain := literals(c, 1)
-	l.build = plain && onlyBuilds(name, words)
+	l.build = plain && onlyBuilds(name, words) && !w.whole
 	l.either = name == "echo"
 	if sc.dir != "" && !l.build {
 		l.set = append(l.set, core.Assignment{Name: "PATH", Value: core.Plain(strings.Join([]string{
