@@ -15,17 +15,18 @@ import (
 
 // command is a program to start.
 type command struct {
-	args  []string
-	env   []string
-	dir   string
-	input *os.File // nil: none
+	args     []string
+	env      []string
+	dir      string
+	input    *os.File // nil: none
+	terminal *os.File // in the place of input and outputs; nil: none
 }
 
 // process is a started program. Its output ends when every process that holds it has ended.
 type process struct {
 	pid     int
 	started time.Duration // since the kernel's start
-	output  []*os.File    // read ends: stdout, stderr
+	output  []*os.File    // read ends: stdout, stderr; of a program on a terminal, none
 	code    *firstOpen    // of the app's own files
 }
 
@@ -74,45 +75,58 @@ func (l *launcher) start(c command, id uint32) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	input := c.input
-	if input == nil {
-		if input, err = os.Open(os.DevNull); err != nil {
-			return nil, err
-		}
-		defer input.Close()
+	files, own, output, err := c.files(int(id))
+	defer closeAll(own)
+	if err != nil {
+		return nil, err
 	}
-	p := &process{code: watchFirstOpen(c.dir), started: sinceBoot()}
-	files := []uintptr{input.Fd()}
-	for range 2 {
-		r, w, err := os.Pipe()
-		if err != nil {
-			return nil, err
-		}
-		defer w.Close()
-		// A pipe belongs to who made it, and /dev/stdout opens the pipe anew.
-		if err := w.Chown(int(id), int(id)); err != nil {
-			return nil, err
-		}
-		p.output = append(p.output, r)
-		files = append(files, w.Fd())
-	}
+	p := &process{code: watchFirstOpen(c.dir), started: sinceBoot(), output: output}
 	done := make(chan struct{})
 	l.requests <- func() {
 		defer close(done)
 		p.pid, err = syscall.ForkExec(path, args, &syscall.ProcAttr{
-			Dir: c.dir, Env: c.env, Files: files,
-			Sys: &syscall.SysProcAttr{Setsid: true, Credential: &syscall.Credential{Uid: id, Gid: id}},
+			Dir: c.dir, Env: c.env, Files: []uintptr{files[0].Fd(), files[1].Fd(), files[2].Fd()},
+			Sys: &syscall.SysProcAttr{
+				Setsid: true, Setctty: c.terminal != nil, Credential: &syscall.Credential{Uid: id, Gid: id},
+			},
 		})
 	}
 	<-done
 	if err != nil {
 		p.code.close()
-		for _, r := range p.output {
-			r.Close()
-		}
+		closeAll(p.output)
 		return nil, fmt.Errorf("%s: %w", args[0], err)
 	}
 	return p, nil
+}
+
+// files are the standard streams of a program, those of them that are its own, and what its outputs are read from.
+func (c command) files(id int) (files, own, output []*os.File, err error) {
+	if t := c.terminal; t != nil {
+		return []*os.File{t, t, t}, nil, nil, nil
+	}
+	if files = []*os.File{c.input}; c.input == nil {
+		if files[0], err = os.Open(os.DevNull); err != nil {
+			return nil, nil, nil, err
+		}
+		own = append(own, files[0])
+	}
+	for range 2 {
+		r, w, pipeErr := os.Pipe()
+		if pipeErr != nil {
+			return nil, own, output, errors.Join(err, pipeErr)
+		}
+		// A pipe belongs to who made it, and /dev/stdout opens the pipe anew.
+		err = errors.Join(err, w.Chown(id, id))
+		files, own, output = append(files, w), append(own, w), append(output, r)
+	}
+	return files, own, output, err
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		f.Close()
+	}
 }
 
 // resolve finds the program that args name, as a shell would, in the PATH of env. Programs from npm name their

@@ -13,6 +13,9 @@ import (
 type streams struct {
 	out *outbox
 
+	master, slave *os.File       // the two ends of a terminal; nil: there is none
+	poured        sync.WaitGroup // what a terminal shows, to its end
+
 	mu      sync.Mutex
 	changed *sync.Cond
 	room    int    // bytes of output that the host still takes
@@ -46,7 +49,9 @@ func (t *streams) received(in guest.Input) {
 // feed writes the input to w until its end, which is w's end, or eof where w is a terminal. A task that does not read
 // any more does not hold the sender up.
 func (t *streams) feed(w *os.File, eof []byte) {
-	defer w.Close()
+	if eof == nil {
+		defer w.Close()
+	}
 	for n, more := guest.DataRoom, true; more; {
 		t.out.put(guest.Message{Kind: guest.KindRoom, Room: &guest.Room{Bytes: n}})
 		var data []byte

@@ -244,7 +244,7 @@ func (s *supervisor) advance(e *guest.Exited) bool {
 // startStep starts the program of a step.
 func (s *supervisor) startStep(step guest.Step) error {
 	p, err := s.starter(command{
-		args: step.Args, env: overlay(s.begin.Env, step.Env), dir: filepath.Join(guest.AppDir, step.Dir), input: s.input,
+		args: step.Args, env: overlay(s.begin.Env, step.Env), dir: filepath.Join(guest.AppDir, step.Dir), input: s.input, terminal: s.terminal(),
 	})
 	if err != nil {
 		return err
@@ -252,8 +252,8 @@ func (s *supervisor) startStep(step guest.Step) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	r := &running{process: p, since: time.Now(), unwatch: cancel, killsSeen: oomKills()}
 	s.app = r
-	for i, stream := range []string{"stdout", "stderr"} {
-		r.output.Go(func() { s.carry(stream, p.output[i]) })
+	for i, output := range p.output {
+		r.output.Go(func() { s.carry([]string{"stdout", "stderr"}[i], output) })
 	}
 	if s.begin.Task == nil {
 		s.watchDoor(ctx, r)
@@ -322,7 +322,12 @@ func (s *supervisor) died(d death) (over bool) {
 		s.host.killAll()
 	}
 	if s.streams != nil && !s.stopping {
-		s.handOver(r.output.Wait, func() bool { return s.finished(r, d) }) // a client may be slow
+		written := r.output.Wait
+		if s.streams.slave != nil && next(s.steps, s.at, d.status == 0) < 0 {
+			s.streams.hangUp()
+			written = s.streams.poured.Wait
+		}
+		s.handOver(written, func() bool { return s.finished(r, d) }) // a client may be slow
 		return false
 	}
 	waitOutput(&r.output)

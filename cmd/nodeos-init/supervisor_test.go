@@ -34,8 +34,7 @@ const noSuchPID = 1 << 23
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	out := newOutbox()
-	st := &stage{sent: &syncBuffer{}, started: make(chan *process, 1), over: make(chan error, 1)}
-	st.sent.more = sync.NewCond(&st.sent.mu)
+	st := &stage{sent: newSyncBuffer(), started: make(chan *process, 1), over: make(chan error, 1)}
 	st.supervisor = newSupervisor(out, st)
 	go out.send(st.sent)
 	go func() { st.over <- st.run() }()
@@ -240,6 +239,12 @@ type syncBuffer struct {
 	mu   sync.Mutex
 	more *sync.Cond
 	b    bytes.Buffer
+}
+
+func newSyncBuffer() *syncBuffer {
+	s := &syncBuffer{}
+	s.more = sync.NewCond(&s.mu)
+	return s
 }
 
 func (s *syncBuffer) Write(p []byte) (int, error) {

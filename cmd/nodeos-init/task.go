@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -19,13 +20,28 @@ func (s *supervisor) beginTask(t *guest.Task) (err error) {
 	if t.LimitMillis > 0 {
 		s.limit = time.After(time.Duration(t.LimitMillis) * time.Millisecond)
 	}
-	if t.Attached {
-		s.streams = newStreams(s.out)
+	if !t.Attached {
+		return nil
+	}
+	s.streams = newStreams(s.out)
+	if t.Terminal != nil {
+		if err = s.streams.openTerminal(*t.Terminal); err != nil {
+			return fmt.Errorf("terminal: %w; `run --no-tty` does without one", err)
+		}
+	} else {
 		if s.input, err = s.streams.openInput(); err != nil {
 			return fmt.Errorf("standard input: %w", err)
 		}
 	}
 	return nil
+}
+
+// terminal is what the processes of a task run on; nil: pipes.
+func (s *supervisor) terminal() *os.File {
+	if s.streams == nil {
+		return nil
+	}
+	return s.streams.slave
 }
 
 // taskMessage handles a message for an attached task. Others come too early or too late, and are ignored.
@@ -38,6 +54,8 @@ func (s *supervisor) taskMessage(m guest.Message) {
 		s.streams.received(*m.Input)
 	case guest.KindRoom:
 		s.streams.taken(m.Room.Bytes)
+	case guest.KindResize:
+		s.streams.resize(*m.Resize)
 	case guest.KindSignal:
 		if n := unix.Signal(m.Signal.Number); n > 0 && n <= unix.SIGSYS {
 			s.signal(n)

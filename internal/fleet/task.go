@@ -26,6 +26,9 @@ func TaskSpec(ctx context.Context, f *Fleet, rel core.Release, t TaskOf) (core.M
 	}
 	s.ID = strings.TrimSuffix(s.ID, afterLast(s.ID)) + t.Name + "-" + afterLast(s.ID)
 	s.Task, s.Port = &t.Task, 0
+	if t.Terminal != nil {
+		s.Env["TERM"] = "xterm-256color" // what nearly every terminal understands
+	}
 	maps.Copy(s.Env, t.Env)
 	if t.MemoryMiB > 0 {
 		s.Share = core.Share{Resources: core.Resources{MemoryMiB: t.MemoryMiB, CPUs: s.CPUs}, From: core.SetByCommand, CPUsFrom: s.CPUsFrom}
