@@ -63,7 +63,8 @@ func (j *job) findOutcome(ctx context.Context) error {
 	if err != nil || !ok {
 		return err
 	}
-	j.alone = o.Alone && len(j.plan.Processes) == 0 && len(j.plan.Jobs) == 0 // what was built does not carry the packages of other processes
+	// What was built does not carry the packages of other processes.
+	j.alone = o.Alone && len(j.plan.Processes) == 0 && len(j.plan.Jobs) == 0
 	for _, c := range o.Copies {
 		if !isDir(filepath.Join(app, c[0])) {
 			continue

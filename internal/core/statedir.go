@@ -30,9 +30,11 @@ func (d StateDir) Volumes() string          { return d.join("volumes") }
 func (d StateDir) Volume(id string) string  { return d.join("volumes", id+".ext4") }
 func (d StateDir) HostKey() string          { return d.join("ssh", "host_ed25519") }
 func (d StateDir) Libvirt() string          { return d.join("libvirt") }
-func (d StateDir) CronTick() string         { return d.join("cron.tick") }
 func (d StateDir) Log(app string) string    { return d.join("logs", app+".log") }
 func (d StateDir) BuildLog(a string) string { return d.join("logs", a+".builds") }
+
+// CronTick is the file whose time is that of the last look at the schedules of jobs.
+func CronTick(d StateDir) string { return d.join("cron.tick") }
 
 // The files of a base, in Base(id). A stock kernel has an initrd, a minimal
 // one does not.

@@ -126,7 +126,7 @@ func TestCronMissed(t *testing.T) {
 	if said := w.audited(); !strings.Contains(said[1], "cron.missed cron.1 11 runs since ") || len(w.tasks()) != 1 {
 		t.Errorf("the audit says %q, %d ran", said, len(w.tasks()))
 	}
-	if info, err := os.Stat(w.state.CronTick()); err != nil || !info.ModTime().Equal(clock) {
+	if info, err := os.Stat(core.CronTick(w.state)); err != nil || !info.ModTime().Equal(clock) {
 		t.Errorf("the last look is not kept: %v", err)
 	}
 }

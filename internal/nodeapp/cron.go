@@ -79,6 +79,24 @@ func (o object) job(file, name string, bad func(name string, raw json.RawMessage
 	return j, nil
 }
 
+// readAppCron takes the jobs of app.json, unless package.json has its own.
+func (s *Settings) readAppCron(b []byte, warnings *[]string) error {
+	o, _, err := parseObject(b)
+	if err != nil {
+		return nil //nolint:nilerr // appHealth says so
+	}
+	jobs, err := parseJobs(o["cron"], appJSONFile, "cron", warnings)
+	switch {
+	case err != nil:
+		return err
+	case len(s.Cron) > 0 && len(jobs) > 0:
+		*warnings = append(*warnings, "app.json: cron is ignored: package.json has nodeos.cron")
+	case len(s.Cron) == 0:
+		s.Cron = jobs
+	}
+	return nil
+}
+
 // followJobs follows the commands of the jobs.
 func followJobs(finder command.Finder, jobs []core.CronJob) (all Jobs, err error) {
 	finder.Whole, finder.Only = true, true

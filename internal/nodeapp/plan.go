@@ -68,32 +68,13 @@ func MakePlan(repo fs.FS) (p Plan, err error) {
 	return p, nil
 }
 
-// readAppCron takes the jobs of app.json, unless package.json has its own.
-func (p *Plan) readAppCron(b []byte) error {
-	o, _, err := parseObject(b)
-	if err != nil {
-		return nil //nolint:nilerr // appHealth says so
-	}
-	jobs, err := parseJobs(o["cron"], appJSONFile, "cron", &p.Package.warnings)
-	own := &p.Package.Settings.Cron
-	switch {
-	case err != nil:
-		return err
-	case len(*own) > 0 && len(jobs) > 0:
-		p.Package.warnings = append(p.Package.warnings, "app.json: cron is ignored: package.json has nodeos.cron")
-	case len(*own) == 0:
-		*own = jobs
-	}
-	return nil
-}
-
 // readAppJSON takes the health check of app.json, unless package.json has one of its own.
 func (p *Plan) readAppJSON(repo fs.FS) error {
 	b, err := readOptional(repo, appJSONFile, appJSONLimit)
 	if err != nil || b == nil {
 		return err
 	}
-	if err := p.readAppCron(b); err != nil || p.Package.Settings.ownHealth {
+	if err := p.Package.Settings.readAppCron(b, &p.Package.warnings); err != nil || p.Package.Settings.ownHealth {
 		return err
 	}
 	h, ok, err := appHealth(b, &p.Package.warnings)

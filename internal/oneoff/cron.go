@@ -50,7 +50,7 @@ func (m *Machines) KeepTime(ctx context.Context) {
 
 // lastTick is the last minute that was looked at. The first gitd of a state folder begins with now.
 func (m *Machines) lastTick() time.Time {
-	info, err := os.Stat(m.cfg.State.CronTick())
+	info, err := os.Stat(core.CronTick(m.cfg.State))
 	if err != nil || info.ModTime().After(time.Now()) {
 		return time.Now().Truncate(time.Minute)
 	}
@@ -59,7 +59,7 @@ func (m *Machines) lastTick() time.Time {
 
 // Tick runs what is due at the minute now, and notes what was due after last and before now: that was missed.
 func (m *Machines) Tick(ctx context.Context, last, now time.Time) {
-	if err := touch(m.cfg.State.CronTick(), now); err != nil {
+	if err := touch(core.CronTick(m.cfg.State), now); err != nil {
 		m.cfg.Log.Error("the time of the last look at the schedules is not kept", "error", err)
 	}
 	lives, err := m.scheduled(ctx)

@@ -39,8 +39,8 @@ func Check(text, zone string) error {
 	return err
 }
 
-// Next is the first time after after at which text is due, to the minute; zero: there is none within five years. zone is
-// a name such as "Europe/Berlin"; "": UTC.
+// Next is the first time after after at which text is due, to the minute; zero: there is none within five years.
+// zone is a name such as "Europe/Berlin"; "": UTC.
 func Next(text, zone string, after time.Time) (time.Time, error) {
 	switch {
 	case len(text) > maxText:
