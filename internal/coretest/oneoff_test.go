@@ -221,19 +221,14 @@ func TestRunEnds(t *testing.T) {
 // TestRunOfProcessType: a word that names a type is its command, and further words follow it.
 func TestRunOfProcessType(t *testing.T) {
 	w := newWorld(t)
-	w.withRelease("say", "migrated")
-	w.build = func(ctx context.Context, src image.Source, r *progress.Report) (core.Manifest, error) {
-		m, err := w.goodBuild(ctx, src, r)
-		m.Types = []core.ProcessType{{Name: "seed", Run: []core.StartStep{step("say", "seeded")}}}
-		return m, err
-	}
+	w.withRelease("say", "migrated", "0")
 	w.push(none, commit(1))
 	w.scaled("seed=0") // it is no worker
 	w.runs("web.1 v1")
 	for range 2 { // a second time: the manifest is not changed by the first
-		r := w.run("seed", "7")
+		r := w.run("release", "7")
 		w.ends(r)
-		if r.ended.Code != 7 || r.out.String() != "seeded" {
+		if r.ended.Code != 7 || r.out.String() != "migrated" {
 			t.Errorf("%+v, %v, %q", r.ended, r.failed, r.out.String())
 		}
 	}

@@ -125,7 +125,7 @@ func (m *Machines) missed(ctx context.Context, r core.Release, i int, last, unti
 func (m *Machines) note(ctx context.Context, r core.Release, i int, action, text string) {
 	text = title(i) + " " + text
 	m.cfg.Trail.Note(ctx, r.App, "gitd", action, text)
-	m.cfg.Output.Append(r.App, core.Line{Time: time.Now(), Release: r.Version, Stream: "nodeos", Text: text})
+	m.cfg.Output.Append(r.App, core.Line{Time: time.Now(), Release: r.Version, Process: title(i), Stream: "nodeos", Text: text})
 }
 
 func title(i int) string { return fmt.Sprintf("%s.%d", CronJob, i+1) }

@@ -1,6 +1,7 @@
 package oneoff
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,7 +105,9 @@ func (o *one) say(e core.Event) {
 		at = time.Now()
 	}
 	r := o.job.Release
-	o.m.cfg.Output.Append(r.App, core.Line{Time: at, Release: r.Version, Machine: o.id, Stream: e.Stream, Text: text})
+	o.m.cfg.Output.Append(r.App, core.Line{
+		Time: at, Release: r.Version, Process: cmp.Or(o.job.Title, o.job.Name+".1"), Machine: o.id, Stream: e.Stream, Text: text,
+	})
 	if o.job.Line != nil && e.Stream != "init" {
 		o.job.Line(text)
 	}
