@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/nodeos-dev/gitd/internal/builder/system"
 	"github.com/nodeos-dev/gitd/internal/builder/tools"
@@ -229,6 +230,9 @@ func (j *job) pack(ctx context.Context, dir, what string) (core.Layer, error) {
 	if errors.Is(err, errTooLarge) {
 		most := fmt.Sprintf("%s or has more than %d files", units.Bytes(maxLayerBytes), maxLayerFiles)
 		return core.Layer{}, core.Reject(what+" is larger than "+most, "leave out what is not needed to run")
+	}
+	if errors.Is(err, syscall.ENAMETOOLONG) {
+		return core.Layer{}, core.Reject(what+" has folders in folders below which no path reaches (4,096 bytes)", "see what the build makes")
 	}
 	if err != nil && !errors.Is(err, fs.ErrPermission) {
 		return core.Layer{}, err

@@ -87,7 +87,7 @@ func (j *job) writeStaticServer(root *os.Root) error {
 		return err
 	}
 	dir := path.Dir(nodeapp.StaticServer)
-	if err := root.RemoveAll(dir); err != nil {
+	if err := disk.RemoveAllIn(root, dir); err != nil {
 		return err
 	}
 	if err := root.Mkdir(dir, 0o755); err != nil {

@@ -94,7 +94,7 @@ func (j installer) writeApp(name string, content []byte) error {
 		return err
 	}
 	defer root.Close()
-	if err := root.RemoveAll(name); err != nil {
+	if err := disk.RemoveAllIn(root, name); err != nil {
 		return err
 	}
 	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)

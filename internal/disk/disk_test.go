@@ -141,6 +141,55 @@ func TestRemoveAll(t *testing.T) {
 	check(t, RemoveAll(dir)) // nothing is there
 }
 
+// TestRemoveDeepTree: a build left folders nested deeper than gitd has descriptors, and than a path may be long. They
+// could not be removed, and the next start failed.
+func TestRemoveDeepTree(t *testing.T) {
+	const deep = 5_000
+	top := filepath.Join(t.TempDir(), "build")
+	check(t, os.MkdirAll(filepath.Join(top, "other", "x"), 0o755))
+	at, err := os.OpenRoot(top)
+	check(t, err)
+	for n := range deep {
+		check(t, at.Mkdir("d", 0o755))
+		if n%1000 == 0 {
+			check(t, at.WriteFile("file", nil, 0o600))
+		}
+		next, err := at.OpenRoot("d")
+		check(t, err)
+		check(t, at.Close())
+		at = next
+	}
+	check(t, at.Close())
+	var before, limit syscall.Rlimit
+	check(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before))
+	limit = before
+	limit.Cur = 64
+	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
+	err = RemoveAll(top)
+	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before))
+	check(t, err)
+	if _, err := os.Lstat(top); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
+	}
+}
+
+// TestRemoveFollowsNoLink: neither the folder itself nor what is in it may lead elsewhere.
+func TestRemoveFollowsNoLink(t *testing.T) {
+	dir := t.TempDir()
+	check(t, os.MkdirAll(filepath.Join(dir, "kept", "sub"), 0o755))
+	check(t, os.MkdirAll(filepath.Join(dir, "build", "a"), 0o755))
+	check(t, os.Symlink("../../kept", filepath.Join(dir, "build", "a", "out")))
+	check(t, os.Symlink("kept", filepath.Join(dir, "link")))
+	check(t, RemoveAll(filepath.Join(dir, "build")))
+	check(t, RemoveAll(filepath.Join(dir, "link")))
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) != 1 {
+		t.Errorf("left are %v, %v", entries, err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "kept", "sub")); err != nil {
+		t.Error(err)
+	}
+}
+
 // ordinary runs the test once more as somebody who is not root.
 func ordinary(t *testing.T) {
 	t.Helper()
