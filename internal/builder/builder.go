@@ -123,7 +123,8 @@ func (b *Builder) tidy() error {
 	b.lock = f
 	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
 	if err == nil {
-		if err := removeChildren(dir); err != nil { // a start does not depend on it: what is left takes room, and no more
+		// A start does not depend on it: what is left takes room, and no more.
+		if err := removeChildren(dir); err != nil {
 			b.cfg.Log.Error().Err(err).Msg("what ended builds have left cannot be removed")
 		}
 	} else if errors.Is(err, unix.EWOULDBLOCK) {

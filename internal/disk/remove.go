@@ -14,8 +14,8 @@ import (
 // RemoveAll removes a folder in which other people's code ran, and all that is in it. A missing one is no error.
 //
 // Such code may have locked folders against their owner, which stops anyone but root, and it may have nested them by
-// the ten thousand. os.RemoveAll holds a descriptor for each level, and no path reaches below 4 KiB. So here a folder in
-// a folder is moved up to the top before it is emptied: a few descriptors, and each folder is touched once.
+// the ten thousand. os.RemoveAll holds a descriptor for each level, and no path reaches below 4 KiB. So here a folder
+// in a folder is moved up to the top before it is emptied: a few descriptors, and each folder is touched once.
 func RemoveAll(dir string) error {
 	parent, name := filepath.Split(filepath.Clean(dir))
 	root, err := os.OpenRoot(filepath.Clean(parent))
