@@ -8,8 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
-	"slices"
+	"iter"
 	"sync"
 
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -56,30 +55,26 @@ func (s *Store) Append(app string, l core.Line) {
 	}
 }
 
-// Tail returns the last n lines of app, the oldest first. Every line that was appended before the call counts. An app
-// that has printed nothing has no lines.
-func (s *Store) Tail(app string, n int) ([]core.Line, error) {
-	st, err := s.stream(app)
-	if err != nil {
-		return nil, err
+// Tail yields the last n lines of app for which of is true, the oldest first; nil is true of all. Every line that was
+// appended before the call counts. An app that has printed nothing has no lines. After an error there are no more.
+func (s *Store) Tail(app string, n int, of func(core.Line) bool) iter.Seq2[core.Line, error] {
+	return func(yield func(core.Line, error) bool) {
+		var parts []part
+		st, err := s.stream(app)
+		if err == nil {
+			parts, err = st.open(nil)
+		}
+		if err != nil {
+			yield(core.Line{}, err)
+			return
+		}
+		defer closeParts(parts)
+		lines(parts, n, of)(yield)
 	}
-	return st.tail(n, nil)
 }
 
-// TailOf returns the last n lines of app for which of is true, the oldest first. It reads the whole log, which has
-// about 30 MiB at most.
-func (s *Store) TailOf(app string, n int, of func(core.Line) bool) ([]core.Line, error) {
-	st, err := s.stream(app)
-	if err != nil {
-		return nil, err
-	}
-	all, err := st.tail(math.MaxInt, nil)
-	if err != nil {
-		return nil, err
-	}
-	all = slices.DeleteFunc(all, func(l core.Line) bool { return !of(l) })
-	return all[max(0, len(all)-max(n, 0)):], nil
-}
+// maxHistory is how many old lines a follower gets at most.
+const maxHistory = 10_000
 
 // Follow sends the last n lines of app, the oldest first, and then each new line, from all of the app's machines.
 // Between the two, no line is missing and none is sent twice. A reader that is too slow loses lines, and gets one line
@@ -91,7 +86,7 @@ func (s *Store) Follow(ctx context.Context, app string, n int) (<-chan core.Line
 		return nil, err
 	}
 	f := newFollower()
-	history, err := st.tail(n, f)
+	history, err := st.history(n, f)
 	if err != nil {
 		st.leave(f)
 		return nil, err

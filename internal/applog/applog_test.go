@@ -1,11 +1,14 @@
 package applog
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -32,11 +35,21 @@ func say(n int) core.Line {
 
 func tail(t testing.TB, s *Store, app string, n int) []core.Line {
 	t.Helper()
-	lines, err := s.Tail(app, n)
+	lines, err := collect(s.Tail(app, n, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return lines
+}
+
+func collect(all iter.Seq2[core.Line, error]) (lines []core.Line, err error) {
+	for l, err := range all {
+		if err != nil {
+			return lines, err
+		}
+		lines = append(lines, l)
+	}
+	return lines, nil
 }
 
 func texts(lines []core.Line) []string {
@@ -124,7 +137,7 @@ func TestBadNames(t *testing.T) {
 	s, dir := newStore(t)
 	for _, app := range []string{"", "..", "../x", "a/b", "A"} {
 		s.Append(app, say(1))
-		if _, err := s.Tail(app, 1); !errors.Is(err, core.ErrBadName) {
+		if _, err := collect(s.Tail(app, 1, nil)); !errors.Is(err, core.ErrBadName) {
 			t.Errorf("Tail(%q): %v, want ErrBadName", app, err)
 		}
 		if _, err := s.Follow(t.Context(), app, 1); !errors.Is(err, core.ErrBadName) {
@@ -231,7 +244,7 @@ func TestDiskFails(t *testing.T) {
 	s := Open(func(app string) string { return filepath.Join(folder, app+".log") })
 	s.Append("shop", say(1))
 	s.Append("shop", say(2))
-	if _, err := s.Tail("shop", 1); err == nil {
+	if _, err := collect(s.Tail("shop", 1, nil)); err == nil {
 		t.Error("a broken folder was read")
 	}
 	if err := errors.Join(os.Remove(folder), os.Mkdir(folder, 0o700)); err != nil {
@@ -331,6 +344,43 @@ func BenchmarkTail(b *testing.B) {
 	}
 }
 
+// TestTailKeepsNothing: `logs -n 100000000` by somebody who did not read had the whole log in memory, 3 GB of it.
+func TestTailKeepsNothing(t *testing.T) {
+	s, dir := newStore(t)
+	line := "2026-01-01T00:00:00Z v1 stdout x\n"
+	if err := os.WriteFile(filepath.Join(dir, "shop.log"), []byte(strings.Repeat(line, 300_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var before, during runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	n := 0
+	for _, err := range s.Tail("shop", 100_000_000, nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; n == 150_000 { // a reader that takes its time
+			runtime.GC()
+			runtime.ReadMemStats(&during)
+		}
+	}
+	if n != 300_000 {
+		t.Errorf("%d lines", n)
+	}
+	if grown := int64(during.HeapAlloc) - int64(before.HeapAlloc); grown > 2<<20 {
+		t.Errorf("%d bytes are kept in the middle", grown)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	from, err := s.Follow(ctx, "shop", 100_000_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if first := <-from; !strings.Contains(first.Text, "older lines are left out here") {
+		t.Errorf("the first line is %+v", first)
+	}
+}
+
 func TestTailOf(t *testing.T) {
 	s, _ := newStore(t)
 	for i := range 30 {
@@ -339,12 +389,12 @@ func TestTailOf(t *testing.T) {
 		s.Append("shop", l)
 	}
 	for n, want := range map[int][]string{0: nil, 2: {"25", "28"}, 100: {"1", "4", "7", "10", "13", "16", "19", "22", "25", "28"}} {
-		lines, err := s.TailOf("shop", n, func(l core.Line) bool { return l.Release == 2 })
+		lines, err := collect(s.Tail("shop", n, func(l core.Line) bool { return l.Release == 2 }))
 		if err != nil || !reflect.DeepEqual(texts(lines), want) {
 			t.Errorf("last %d of v2: %v, %v, want %v", n, texts(lines), err, want)
 		}
 	}
-	if lines, err := s.TailOf("shop", 5, func(l core.Line) bool { return l.Release == 9 }); err != nil || len(lines) != 0 {
+	if lines, err := collect(s.Tail("shop", 5, func(l core.Line) bool { return l.Release == 9 })); err != nil || len(lines) != 0 {
 		t.Errorf("a release that said nothing: %v, %v", lines, err)
 	}
 }

@@ -51,6 +51,27 @@ func (f *follower) take() []core.Line {
 	return lines
 }
 
+// history is the last n lines before f follows, and a line that says so if there are more of them than it may have.
+func (s *stream) history(n int, f *follower) ([]core.Line, error) {
+	parts, err := s.open(f)
+	if err != nil {
+		return nil, err
+	}
+	defer closeParts(parts)
+	var all []core.Line
+	for l, err := range lines(parts, min(n, maxHistory), nil) {
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, l)
+	}
+	if n > maxHistory && len(all) == maxHistory {
+		text := fmt.Sprintf("older lines are left out here: `logs` without following has more than %d", maxHistory)
+		all = append([]core.Line{note(all[0].Release, text)}, all...)
+	}
+	return all, nil
+}
+
 // pump sends history and then each new line, until ctx or done ends.
 func (f *follower) pump(ctx context.Context, done <-chan struct{}, history []core.Line, out chan<- core.Line) {
 	for lines := history; ; lines = f.take() {

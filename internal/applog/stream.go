@@ -130,21 +130,17 @@ func (s *stream) write(lines []core.Line) {
 	}
 }
 
-// tail reads the last n lines, including those in the queue. If join is not nil, it follows from right after them.
-func (s *stream) tail(n int, join *follower) ([]core.Line, error) {
+// open opens the files for reading, with the lines of the queue. If join is not nil, it follows from right after them.
+func (s *stream) open(join *follower) ([]part, error) {
 	s.disk.Lock()
+	defer s.disk.Unlock()
 	s.flush(join)
-	var parts []part
-	var err error
-	if n > 0 {
-		parts, err = openParts(s.path)
-	}
-	s.disk.Unlock()
-	defer closeParts(parts)
+	parts, err := openParts(s.path)
 	if err != nil {
+		closeParts(parts)
 		return nil, fmt.Errorf("logs: %w", err)
 	}
-	return lastLines(parts, n)
+	return parts, nil
 }
 
 // leave removes a follower.

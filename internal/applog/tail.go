@@ -1,11 +1,13 @@
 package applog
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -79,43 +81,83 @@ func oldPaths(path string) ([]string, error) {
 	return old, nil
 }
 
-// lastLines decodes the last n lines of parts (the newest part first), and returns the oldest line first. It reads no
-// more of the files than those lines and one block before them.
-func lastLines(parts []part, n int) ([]core.Line, error) {
-	var texts [][]byte // the lines of each part, the newest part first
-	for _, p := range parts {
-		if n <= 0 {
-			break
-		}
-		text, lines, err := lastOf(p, p.size, n)
+// lines yields the last n lines of parts (the newest part first) for which of is true, the oldest line first; of may be
+// nil. It keeps no more than one of them in memory: whoever asks for many may read slowly.
+func lines(parts []part, n int, of func(core.Line) bool) iter.Seq2[core.Line, error] {
+	return func(yield func(core.Line, error) bool) {
+		starts, skip, err := begin(parts, n, of)
 		if err != nil {
-			return nil, fmt.Errorf("logs: %w", err)
+			yield(core.Line{}, fmt.Errorf("logs: %w", err))
+			return
 		}
-		texts = append(texts, text)
-		n -= lines
-	}
-	var all []core.Line
-	for _, text := range slices.Backward(texts) {
-		for line := range bytes.Lines(text) {
-			if l, ok := decode(string(bytes.TrimSuffix(line, []byte("\n")))); ok {
-				all = append(all, l)
+		for i, p := range slices.Backward(parts[:len(starts)]) {
+			for l, err := range p.from(starts[i]) {
+				switch {
+				case err != nil:
+				case of != nil && !of(l):
+					continue
+				case skip > 0:
+					skip--
+					continue
+				}
+				if !yield(l, err) || err != nil {
+					return
+				}
 			}
 		}
 	}
-	return all, nil
 }
 
-// lastOf reads the last n lines in the first size bytes of r, or all lines if there are fewer.
-func lastOf(r io.ReaderAt, size int64, n int) (text []byte, lines int, err error) {
-	start, lines, err := lastStart(r, size, n)
-	if err != nil {
-		return nil, 0, err
+// begin says where in each of the first parts the last n lines begin, and how many of the lines that of chooses come
+// before them. Without of it reads no more of the files than those lines and one block before them, and with it all.
+func begin(parts []part, n int, of func(core.Line) bool) (starts []int64, skip int, err error) {
+	if n <= 0 {
+		return nil, 0, nil
 	}
-	text = make([]byte, size-start)
-	if _, err := io.ReadFull(io.NewSectionReader(r, start, size-start), text); err != nil {
-		return nil, 0, err
+	if of == nil {
+		for _, p := range parts {
+			start, lines, err := lastStart(p, p.size, n)
+			if err != nil {
+				return nil, 0, err
+			}
+			starts = append(starts, start)
+			if n -= lines; n <= 0 {
+				break
+			}
+		}
+		return starts, 0, nil
 	}
-	return text, lines, nil
+	chosen := 0
+	for _, p := range parts {
+		for l, err := range p.from(0) {
+			if err != nil {
+				return nil, 0, err
+			}
+			if of(l) {
+				chosen++
+			}
+		}
+	}
+	return make([]int64, len(parts)), max(0, chosen-n), nil
+}
+
+// longest is the longest line of a file, in bytes: a text, and what stands before it.
+const longest = maxText + 1<<10
+
+// from yields the lines of a part from an offset on. It leaves out what is no line of ours.
+func (p part) from(start int64) iter.Seq2[core.Line, error] {
+	return func(yield func(core.Line, error) bool) {
+		scan := bufio.NewScanner(io.NewSectionReader(p, start, p.size-start))
+		scan.Buffer(make([]byte, 0, 4<<10), longest)
+		for scan.Scan() {
+			if l, ok := decode(scan.Text()); ok && !yield(l, nil) {
+				return
+			}
+		}
+		if err := scan.Err(); err != nil {
+			yield(core.Line{}, err)
+		}
+	}
 }
 
 // lastStart searches backwards, block by block, for the offset at which the last n lines begin.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"iter"
 	"slices"
 	"strings"
 	"testing"
@@ -167,9 +168,10 @@ func (idle) Status(_ context.Context, app string) (fleet.AppStatus, error) {
 // silent has no output of anybody.
 type silent struct{}
 
-func (silent) Tail(string, int) ([]core.Line, error)                         { return nil, nil }
-func (silent) TailOf(string, int, func(core.Line) bool) ([]core.Line, error) { return nil, nil }
-func (silent) Text(string, int) (string, error)                              { return "", core.ErrNotFound }
+func (silent) Tail(string, int, func(core.Line) bool) iter.Seq2[core.Line, error] {
+	return func(func(core.Line, error) bool) {}
+}
+func (silent) Text(string, int) (string, error) { return "", core.ErrNotFound }
 
 func (silent) Follow(context.Context, string, int) (<-chan core.Line, error) {
 	lines := make(chan core.Line)

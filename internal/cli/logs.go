@@ -23,8 +23,11 @@ type logOptions struct {
 	build   bool
 }
 
-// of chooses lines: those of a release, unless that is 0, and of a process, unless that is "".
+// of chooses lines: those of a release, unless that is 0, and of a process, unless that is "". nil chooses all.
 func (o logOptions) of(release int) func(core.Line) bool {
+	if release == 0 && o.process == "" {
+		return nil
+	}
 	return func(l core.Line) bool {
 		return (release == 0 || l.Release == release) && (o.process == "" || l.Of(o.process))
 	}
@@ -55,22 +58,18 @@ func (c runCommands) logs() *cobra.Command {
 		case o.follow:
 			return c.followLog(cmd.Context(), a[0], max(o.num, 0), o.of(release))
 		default:
-			return c.showLog(a[0], max(o.num, 0), release > 0 || o.process != "", o.of(release))
+			return c.showLog(a[0], max(o.num, 0), o.of(release))
 		}
 	}
 	return cmd
 }
 
-func (c runCommands) showLog(app string, num int, some bool, of func(core.Line) bool) error {
-	lines, err := c.Logs.Tail(app, num)
-	if some {
-		lines, err = c.Logs.TailOf(app, num, of)
-	}
-	if err != nil {
-		return err
-	}
-	for _, l := range lines {
-		if err := c.logLine(l); err != nil {
+func (c runCommands) showLog(app string, num int, of func(core.Line) bool) error {
+	for l, err := range c.Logs.Tail(app, num, of) {
+		if err == nil {
+			err = c.logLine(l)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -83,7 +82,7 @@ func (c runCommands) followLog(ctx context.Context, app string, num int, of func
 		return err
 	}
 	for l := range lines {
-		if !of(l) {
+		if of != nil && !of(l) {
 			continue
 		}
 		if err := c.logLine(l); err != nil {

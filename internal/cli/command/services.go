@@ -3,6 +3,7 @@ package command
 import (
 	"context"
 	"io"
+	"iter"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/apps"
@@ -116,10 +117,9 @@ type Volumes interface {
 
 // Logs reads what apps said.
 type Logs interface {
-	// Tail returns the last n lines of app, the oldest first.
-	Tail(app string, n int) ([]core.Line, error)
-	// TailOf is Tail for the lines for which of is true.
-	TailOf(app string, n int, of func(core.Line) bool) ([]core.Line, error)
+	// Tail yields the last n lines of app for which of is true, the oldest first; nil is true of all. After an error
+	// there are no more.
+	Tail(app string, n int, of func(core.Line) bool) iter.Seq2[core.Line, error]
 	// Follow sends the last n lines and then live ones until ctx ends.
 	Follow(ctx context.Context, app string, n int) (<-chan core.Line, error)
 }
