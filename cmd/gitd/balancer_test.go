@@ -18,9 +18,9 @@ import (
 // balancer says that TestBalancer tells the whole story.
 var balancer = flag.Bool("balancer", false, "the second part of TestBalancer: config, newer packages under load, and a disk")
 
-// TestBalancer is what somebody does who has two apps and puts a balancer before them, from `gitd new` on: all three are
-// made from starters, and the balancer reaches the apps as everybody does, by their names at the front door. That door
-// listens on an address of a network that the test makes: a machine does not reach its host's loopback.
+// TestBalancer is what somebody does who has two apps and puts a balancer before them, from `gitd new` on: all three
+// are made from starters, and the balancer reaches the apps as everybody does, by their names at the front door. That
+// door listens on an address of a network that the test makes: a machine does not reach its host's loopback.
 func TestBalancer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots virtual machines")

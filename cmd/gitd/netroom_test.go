@@ -22,8 +22,8 @@ import (
 // its loopback, as each server has one.
 const roomAddress = "198.51.100.1"
 
-// netRoom is a network with one host in it, where a front door listens on an address that machines may reach. Nothing of
-// it is seen in the host's own network, and it ends with the test.
+// netRoom is a network with one host in it, where a front door listens on an address that machines may reach. Nothing
+// of it is seen in the host's own network, and it ends with the test.
 type netRoom struct {
 	name string // path of the namespace
 	fd   int
