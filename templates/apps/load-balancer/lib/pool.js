@@ -68,7 +68,6 @@ export class Pool {
   stop() {
     this.#stopped = true;
     clearTimeout(this.#timer);
-    for (const agent of Object.values(agents)) agent.destroy();
   }
 
   // #check asks a backend, and returns what is wrong. A status below 500 is an answer of something that works.

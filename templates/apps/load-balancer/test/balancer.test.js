@@ -14,7 +14,7 @@ async function backend(t, name, answer = (req, res) => res.end(`${name} ${req.he
 }
 
 // balancer starts the program as a machine does, and returns its address.
-async function balancer(t, env) {
+async function balancer(t, env, begun = () => {}) {
   const program = spawn(process.execPath, ['server.js'], { env: { PATH: process.env.PATH, PORT: '0', ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
   t.after(async () => {
     program.kill();
@@ -24,6 +24,7 @@ async function balancer(t, env) {
     const { msg, port } = JSON.parse(line);
     if (msg !== 'listening') continue;
     program.stdout.resume();
+    begun(() => program.kill());
     return (path = '/', options = {}) => fetch(`http://127.0.0.1:${port}${path}`, options);
   }
 }
@@ -92,6 +93,18 @@ test('least connections: who has a long request gets no other', async (t) => {
   free.end('long');
   assert.equal(await text(long), 'long');
   assert.equal((await (await get('/-/backends', admin)).json()).backends[0].active, 0);
+});
+
+test('a request that runs when SIGTERM comes is answered', async (t) => {
+  let free;
+  const slow = await backend(t, 'slow', (req, res) => (req.url === '/long' ? (free = res) : res.end('slow')));
+  let kill;
+  const get = await balancer(t, { BACKENDS: slow.url, ADMIN_TOKEN: 't' }, (end) => (kill = end));
+  const long = get('/long', { headers: { connection: 'close' } });
+  while (!free) await text(get());
+  kill();
+  free.end('long');
+  assert.equal(await text(long), 'long');
 });
 
 test('without backends it is healthy, and says what is missing', async (t) => {
