@@ -251,7 +251,7 @@ func (s *story) npm() func(args ...string) string {
 		s.t.Helper()
 		cmd := exec.Command(filepath.Join(tools, "npm"), args...)
 		cmd.Dir = filepath.Join(s.work, "lb")
-		cmd.Env = append(slices.Clone(s.env), "PATH="+tools+":"+m.node+"/bin:"+bin+":"+os.Getenv("PATH"))
+		cmd.Env = append(slices.Clone(s.env), "PATH="+tools+":"+m.node+"/bin:"+bin+":"+os.Getenv("PATH"), "NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt")
 		for _, v := range os.Environ() {
 			if name, _, _ := strings.Cut(strings.ToLower(v), "="); name == "npm_config_registry" || strings.HasSuffix(name, "_proxy") {
 				cmd.Env = append(cmd.Env, v)
