@@ -51,6 +51,7 @@ func TestBalancer(t *testing.T) {
 	s.configWins()
 	s.newerPackages()
 	s.halt()
+	s.bootsAlone()
 }
 
 // story is the rig, and what the story's steps need beside it.
