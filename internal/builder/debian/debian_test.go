@@ -147,6 +147,8 @@ func TestUnpack(t *testing.T) {
 		tar.Header{Name: "./bin/", Typeflag: tar.TypeDir, Mode: 0o755},
 		tar.Header{Name: "./bin/dash", Typeflag: tar.TypeReg, Mode: 0o4755},
 		tar.Header{Name: "./bin/sh", Typeflag: tar.TypeSymlink, Linkname: "dash"},
+		tar.Header{Name: "./lib", Typeflag: tar.TypeSymlink, Linkname: "usr/lib"},
+		tar.Header{Name: "./sbin", Typeflag: tar.TypeSymlink, Linkname: "usr/sbin"},
 		tar.Header{Name: "./usr/lib/x/liba.so.1.0", Typeflag: tar.TypeReg, Mode: 0o666},
 		tar.Header{Name: "./usr/lib/x/liba.so.1", Typeflag: tar.TypeSymlink, Linkname: "liba.so.1.0"},
 		tar.Header{Name: "./usr/lib/x/libb.so.1", Typeflag: tar.TypeLink, Linkname: "./usr/lib/x/liba.so.1.0"},
@@ -163,7 +165,7 @@ func TestUnpack(t *testing.T) {
 			t.Errorf("%s: %v, %v; want %s", name, info, err, mode)
 		}
 	}
-	for _, name := range []string{"bin", "usr/share/man", "usr/share/doc/dash/changelog.gz"} {
+	for _, name := range []string{"bin", "lib", "sbin", "usr/sbin", "usr/share/man", "usr/share/doc/dash/changelog.gz"} {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 			t.Errorf("%s is there", name)
 		}
@@ -180,13 +182,13 @@ func TestUnpackRefuses(t *testing.T) {
 		"a parent":                {file("../evil")},
 		"a parent below":          {file("usr/../../evil")},
 		"an absolute path":        {file("/evil")},
-		"through a link":          {link("usr", ".."), file("usr/evil")},
-		"through an absolute one": {link("usr", "/tmp"), file("usr/gitd-evil")},
-		"by a hard link":          {link("etc", "/etc"), {Name: "evil", Typeflag: tar.TypeLink, Linkname: "etc/passwd"}},
-		"a hard link to a link":   {link("evil", "/etc/passwd"), {Name: "other", Typeflag: tar.TypeLink, Linkname: "evil"}},
+		"through a link":          {link("a/b", "../.."), file("a/b/evil")},
+		"through an absolute one": {link("a/b", "/tmp"), file("a/b/gitd-evil")},
+		"by a hard link":          {link("a/etc", "/etc"), {Name: "evil", Typeflag: tar.TypeLink, Linkname: "a/etc/passwd"}},
+		"a hard link to a link":   {link("a/evil", "/etc/passwd"), {Name: "other", Typeflag: tar.TypeLink, Linkname: "a/evil"}},
 		"a device":                {{Name: "dev/vda", Typeflag: tar.TypeBlock, Mode: 0o666}},
 		"a pipe":                  {{Name: "pipe", Typeflag: tar.TypeFifo, Mode: 0o666}},
-		"a link without a target": {link("a", strings.Repeat("x", maxLink+1))},
+		"a link without a target": {link("a/b", strings.Repeat("x", maxLink+1))},
 		"a name too long":         {file(strings.Repeat("x", 255))},
 	} {
 		dir, err := unpacked(t, entries...)
@@ -202,11 +204,11 @@ func TestUnpackRefuses(t *testing.T) {
 // A link that is there is replaced, and what it leads to stays as it is.
 func TestUnpackReplacesLinks(t *testing.T) {
 	dir, err := unpacked(t,
-		tar.Header{Name: "a", Typeflag: tar.TypeReg, Mode: 0o644},
-		tar.Header{Name: "b", Typeflag: tar.TypeSymlink, Linkname: "a"},
-		tar.Header{Name: "b", Typeflag: tar.TypeReg, Mode: 0o755})
+		tar.Header{Name: "x/a", Typeflag: tar.TypeReg, Mode: 0o644},
+		tar.Header{Name: "x/b", Typeflag: tar.TypeSymlink, Linkname: "a"},
+		tar.Header{Name: "x/b", Typeflag: tar.TypeReg, Mode: 0o755})
 	check(t, err)
-	for name, mode := range map[string]string{"a": "-rw-r--r--", "b": "-rwxr-xr-x"} {
+	for name, mode := range map[string]string{"x/a": "-rw-r--r--", "x/b": "-rwxr-xr-x"} {
 		if info, err := os.Lstat(filepath.Join(dir, name)); err != nil || info.Mode().String() != mode {
 			t.Errorf("%s: %v, %v", name, info.Mode(), err)
 		}
@@ -215,7 +217,7 @@ func TestUnpackReplacesLinks(t *testing.T) {
 
 func FuzzUnpack(f *testing.F) {
 	f.Add(packed(f, tar.Header{Name: "./usr/bin/x", Typeflag: tar.TypeReg, Mode: 0o755}))
-	f.Add(packed(f, tar.Header{Name: "usr", Typeflag: tar.TypeSymlink, Linkname: "../.."}, tar.Header{Name: "usr/x", Typeflag: tar.TypeReg}))
+	f.Add(packed(f, tar.Header{Name: "a/b", Typeflag: tar.TypeSymlink, Linkname: "../.."}, tar.Header{Name: "a/b/x", Typeflag: tar.TypeReg}))
 	f.Add(packed(f, tar.Header{Name: "a", Typeflag: tar.TypeReg}, tar.Header{Name: "b", Typeflag: tar.TypeLink, Linkname: "a"}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		outer := t.TempDir()

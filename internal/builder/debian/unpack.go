@@ -54,7 +54,7 @@ func (u *Unpacked) Add(r io.Reader) error {
 		if err != nil {
 			return err
 		}
-		if name == "." || useless(name) {
+		if name == "." || useless(name) || h.Typeflag == tar.TypeSymlink && isTop(h.Name) {
 			continue
 		}
 		if err := u.add(name, h, t); err != nil {
@@ -83,6 +83,10 @@ func place(name string) (string, error) {
 	}
 	return clean, nil
 }
+
+// isTop reports whether a name is one of the root. Links of such names, as base-files has them since Debian 13, say
+// that /lib is /usr/lib; in a machine both are folders, and the loader looks into both.
+func isTop(name string) bool { return !strings.Contains(strings.TrimPrefix(name, "./"), "/") }
 
 // useless are files that nothing reads in a machine. Copyrights stay: licences want them with the files.
 func useless(name string) bool {

@@ -147,31 +147,52 @@ func (s *System) judge(ctx context.Context, loaded, other []lack) error {
 	if err != nil && ctx.Err() != nil {
 		return err // without an archive, there is still the name of the library
 	}
+	var first *lack
+	var names []string // of what all of them need, so that one push says it
 	for _, l := range loaded {
-		names := packagesOf(l.libraries, known)
+		more := s.missing(l.libraries, known)
 		switch {
-		case len(names) > 0:
-			return core.Reject(l.String()+", which its machine does not have", "add to package.json: "+s.settingWith(names))
+		case len(more) > 0:
+			names = append(names, more...)
+			if first == nil {
+				first = &l
+			}
 		case len(l.libraries) > 0:
 			other = append([]lack{l}, other...)
 		default:
 			return core.Reject(l.String()+", and this server's is older",
-				"it was compiled for a newer system: `config:set --build APP npm_config_build_from_source=true` compiles it here, "+
+				"it was compiled for a newer system: npm_config_build_from_source=true, set by `config:set --build`, compiles it here; "+
 					"or take a version of the package that was made for older ones")
 		}
 	}
-	for i, l := range other {
+	if first != nil {
+		return core.Reject(first.String()+", which its machine does not have", "add to package.json: "+s.settingWith(names))
+	}
+	s.warn(other, known)
+	return nil
+}
+
+// warn names files that need what is not there.
+func (s *System) warn(all []lack, known map[string]bool) {
+	for i, l := range all {
 		if i == mostLacks {
-			s.Report.Warn("%d more compiled files need what their machine does not have", len(other)-i)
+			s.Report.Warn("%d more compiled files need what their machine does not have", len(all)-i)
 			break
 		}
 		way := "`apt-file search` finds the Debian package of a library, for nodeos.packages in package.json"
-		if names := packagesOf(l.libraries, known); len(names) > 0 {
+		if names := s.missing(l.libraries, known); len(names) > 0 {
 			way = "in package.json: " + s.settingWith(names)
 		}
 		s.Report.Warn("%s, which its machine does not have; if the app uses it, %s", l, way)
 	}
-	return nil
+}
+
+// missing are the packages of libraries that are not there already. One that is there, and has the library in a place
+// of its own, as libblas3 has, would be no advice.
+func (s *System) missing(libraries []string, known map[string]bool) []string {
+	return slices.DeleteFunc(packagesOf(libraries, known), func(name string) bool {
+		return slices.ContainsFunc(s.has.Packages, func(p core.Package) bool { return p.Name == name })
+	})
 }
 
 // packagesOf are the Debian packages of libraries, as far as their names tell.

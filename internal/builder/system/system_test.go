@@ -52,6 +52,14 @@ func TestPackagesOf(t *testing.T) {
 	}
 }
 
+// A package that is there already is no advice: the push would be refused for ever.
+func TestMissing(t *testing.T) {
+	s := &System{has: additions{Packages: []core.Package{{Name: "libblas3"}}}}
+	if got := s.missing([]string{"libblas.so.3", "libz.so.1"}, nil); !slices.Equal(got, []string{"zlib1g"}) {
+		t.Errorf("%q", got)
+	}
+}
+
 // A commit gets what it got before, as long as the layer is there. Records of old commits go.
 func TestKeptAdditions(t *testing.T) {
 	state := core.StateDir(t.TempDir())

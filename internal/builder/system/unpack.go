@@ -12,7 +12,8 @@ import (
 )
 
 // unpack has dpkg-deb take the archive of files out of a package, in a sandbox without a network, because that is the
-// program which has to read compressed data. What comes out is read by this process.
+// program which has to read compressed data. What comes out is read by this process. Where the host has no sandbox,
+// dpkg-deb runs as it is, on what apt has verified.
 func (s *System) unpack(ctx context.Context, deb string, folder *debian.Unpacked) error {
 	r, w := io.Pipe()
 	done := make(chan error, 1)
