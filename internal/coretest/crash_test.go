@@ -106,23 +106,45 @@ func (m *mortal) Tell(ctx context.Context, id string, t core.Tell) error {
 func (m *mortal) List(ctx context.Context) ([]core.Machine, error) { return m.driver.List(ctx) }
 
 // TestDeathAtEveryChange kills gitd before each change that a second push makes to the ledger or to the machines, which
-// is also after the change before it. Whenever gitd dies, the next one serves what the ledger says, with one machine;
+// is also after the change before it. Whenever gitd dies, the next one serves what the ledger says, with its machines;
 // no release is left in the middle; and the next push works.
 func TestDeathAtEveryChange(t *testing.T) {
+	push := func(w *world) { w.push(commit(1), commit(2)) }
+	die(t, func(*world) {}, push, "add building", "built", "boot", "booting", "healthy", "save machine", "promote", "stop", "retired")
+}
+
+// TestDeathOfAFormation: the same with several machines of web and a worker.
+func TestDeathOfAFormation(t *testing.T) {
+	several := func(w *world) {
+		w.withTypes("worker")
+		w.push(commit(1), commit(2))
+		w.scaled("web=2")
+	}
+	push := func(w *world) { w.push(commit(2), commit(4)) }
+	die(t, several, push, "boot", "save machine", "promote", "stop", "retired")
+	scale := func(w *world) { w.scale("web=1", "worker=2") } //nolint:errcheck // gitd may die
+	die(t, several, scale, "boot", "save machine", "change app", "stop")
+}
+
+// die kills gitd before each change of what do does, after first, and expects what TestDeathAtEveryChange promises.
+// There must be deaths before these changes.
+func die(t *testing.T, first, do func(w *world), before ...string) {
+	t.Helper()
 	seen := map[string]bool{}
 	for n := 1; ; n++ {
 		w := newWorld(t)
 		w.push(none, commit(1))
+		first(w)
 		w.close()
 		m := &mortal{driver: w.driver, n: n}
 		w.openWith(func(c *engine.Config) {
 			m.Ledger = w.ledger
 			c.Ledger, c.Driver = m, m
 		})
-		w.push(commit(1), commit(2))
-		w.eventually("death, or the end of the old release", func() bool {
+		do(w)
+		w.eventually("death, or the end of what was there", func() bool {
 			list, err := w.ledger.Unfinished(t.Context())
-			return m.isDead() || err == nil && len(list) == 0
+			return m.isDead() || err == nil && len(list) == 0 && w.driver.count() == w.wanted()
 		})
 		dead, at := m.isDead(), m.at
 		m.die()
@@ -133,11 +155,35 @@ func TestDeathAtEveryChange(t *testing.T) {
 			break
 		}
 	}
-	for _, what := range []string{"add building", "built", "boot", "booting", "healthy", "save machine", "promote", "stop", "retired"} {
+	for _, what := range before {
 		if !seen[what] {
 			t.Errorf("no death at %q: %v", what, seen)
 		}
 	}
+}
+
+// wanted is how many machines shop is to have.
+func (w *world) wanted() int {
+	w.t.Helper()
+	app, err := w.ledger.App(w.t.Context(), "shop")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	live, err := w.ledger.Release(w.t.Context(), "shop", app.Live)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return len(app.Scale.Formation(live.Manifest))
+}
+
+// known is how many machines the ledger has.
+func (w *world) known() int {
+	w.t.Helper()
+	list, err := w.ledger.Machines(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return len(list)
 }
 
 // recovered starts gitd again and checks what TestDeathAtEveryChange promises.
@@ -148,12 +194,9 @@ func (w *world) recovered(t *testing.T, when string) {
 		app, err := w.ledger.App(t.Context(), "shop")
 		return err == nil && app.Live > 0 && strings.HasPrefix(w.router.get(t, "shop"), fmt.Sprintf("v%d", app.Live))
 	})
-	w.eventually("one machine runs after "+when, func() bool { return w.driver.count() == 1 })
+	w.eventually("what is wanted runs after "+when, func() bool { return w.driver.count() == w.wanted() && w.known() == w.wanted() })
 	if list, err := w.ledger.Unfinished(t.Context()); err != nil || len(list) > 0 {
 		t.Errorf("%s: unfinished: %+v, %v", when, list, err)
-	}
-	if list, err := w.ledger.Machines(t.Context()); err != nil || len(list) != 1 {
-		t.Errorf("%s: machines: %+v, %v", when, list, err)
 	}
 	app, err := w.ledger.App(t.Context(), "shop")
 	if err != nil {

@@ -15,7 +15,9 @@ import (
 // TestFakeDriver: the driver that the core is tested with keeps the same promises as the real one.
 func TestFakeDriver(t *testing.T) {
 	d := &fakeDriver{machines: map[string]*fakeMachine{}, adopted: func(m *fakeMachine) {
-		listens(m)
+		if m.spec.Env[drivertest.Mode] == drivertest.Serve {
+			listens(m)
+		}
 		m.watch(core.Event{Kind: core.EventStats, Stats: &core.Stats{
 			MemoryTotal: 100 << 20, MemoryUsed: 50 << 20, AppRSS: 40 << 20, CPU: time.Second, OpenFiles: 20, Processes: 1, Uptime: time.Minute,
 		}})
@@ -32,6 +34,9 @@ func TestFakeDriver(t *testing.T) {
 			return
 		}
 		m.watch(core.Event{Kind: core.EventLog, Stream: "stderr", Line: drivertest.LastWords})
+		if m.spec.Env[drivertest.Mode] == drivertest.Work {
+			return
+		}
 		m.watch(core.Event{Kind: core.EventExited, Detail: "exit code 3"})
 		d.Stop(context.Background(), m.ID, 0) //nolint:errcheck // it cannot fail
 	}

@@ -34,7 +34,8 @@ func (f *Fleet) Lineup(ctx context.Context, rel core.Release) (Lineup, error) {
 	if err != nil {
 		return Lineup{}, err
 	}
-	return f.booter.lineup(ctx, rel, a.Scale, func(core.ProcessID) bool { return true })
+	l, err := f.booter.lineup(ctx, rel, a.Scale, func(core.ProcessID) bool { return true })
+	return l, cmp.Or(err, l.checkHost(f.cfg.Capacity))
 }
 
 // lineup is Lineup for another scale, and for the processes that are missing.

@@ -28,11 +28,11 @@ func (l Lineup) checkHost(host core.Resources) error {
 		return nil
 	}
 	each, n := l.specs[0].MemoryMiB, l.others+len(l.specs)
-	if n*each <= host.MemoryMiB {
+	if n == 1 || n*each <= host.MemoryMiB { // one is checked where its size is set
 		return nil
 	}
 	return core.Reject(fmt.Sprintf("%d machines with %s each are more than the host has, which is %s", n, mib(each), mib(host.MemoryMiB)),
-		fmt.Sprintf("`resource %s --memory` says how much each gets", l.release.App))
+		fmt.Sprintf("`resource %s --memory` says how much each gets, `ps:scale %s` how many there are", l.release.App, l.release.App))
 }
 
 // memoryUse is what is known of a machine's memory.

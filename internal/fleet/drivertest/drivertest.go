@@ -27,6 +27,7 @@ const (
 	Serve = "serve" // listen on PORT, answer every request with 200 and Greeting
 	Exit  = "exit"  // write LastWords to stderr and exit with code 3, without listening
 	Eat   = "eat"   // take memory until there is none, without listening
+	Work  = "work"  // write LastWords to stderr, and then do nothing until SIGTERM, without listening
 	Cat   = "cat"   // write LastWords to stderr, copy standard input to standard output, and exit with code 4
 )
 
@@ -46,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) fleet.Driver, spec func(t *testin
 		"Life":         (*suite).life,
 		"AppThatExits": (*suite).appThatExits,
 		"AppThatEats":  (*suite).appThatEats,
+		"AppThatWorks": (*suite).appThatWorks,
 		"Unknown":      (*suite).unknown,
 		"StopAtOnce":   (*suite).stopAtOnce,
 		"TwoAtOnce":    (*suite).twoAtOnce,
@@ -176,6 +178,25 @@ func (s *suite) appThatEats() {
 	}
 	w.await(core.EventGone)
 	s.stop(spec.ID, 0)
+}
+
+// appThatWorks checks that a machine whose app does not listen runs until it is stopped, over a restart of gitd.
+func (s *suite) appThatWorks() {
+	first, second := newWatcher(s.T), newWatcher(s.T)
+	m := s.boot(s.mode(Work), first)
+	first.await(core.EventLog)
+	s.reopen()
+	s.lists(m)
+	if _, err := s.driver.Adopt(s.Context(), m.ID, second.watch); err != nil {
+		s.Fatalf("Adopt: %v", err)
+	}
+	second.await(core.EventStats)
+	s.stop(m.ID, 5*time.Second)
+	second.await(core.EventGone)
+	if first.has(core.EventListening) || second.has(core.EventListening) || first.has(core.EventExited) {
+		s.Errorf("an app that only works: %+v, %+v", first.all(), second.all())
+	}
+	s.lists()
 }
 
 func (s *suite) unknown() {

@@ -18,6 +18,15 @@ import (
 	"time"
 )
 
+// work does nothing until it is asked to end.
+func work() {
+	stop := make(chan os.Signal, 1)
+	signal.Notify(stop, syscall.SIGTERM)
+	fmt.Fprintln(os.Stderr, "cannot find the database")
+	<-stop
+	os.Exit(0)
+}
+
 func main() {
 	// This is read before the signal package changes the signals of this process.
 	status, _ := os.ReadFile("/proc/self/status")
@@ -37,6 +46,9 @@ func main() {
 	}
 	if os.Getenv("DRIVERTEST") == "bomb" {
 		bomb()
+	}
+	if os.Getenv("DRIVERTEST") == "work" {
+		work()
 	}
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
