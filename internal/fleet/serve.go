@@ -78,6 +78,9 @@ func (f *Fleet) Scale(
 	return nil
 }
 
+// beingReplaced is why a post has no machine from StopFirst until the next Serve, or Restore.
+const beingReplaced = "it is being replaced"
+
 // StopFirst stops the machine of app that has its volume, because that belongs to one machine at a time. Requests wait
 // until the next Serve. The caller holds the stage, and must call Restore if no other machine takes its place.
 func (f *Fleet) StopFirst(ctx context.Context, app string, r *progress.Report) error {
@@ -99,7 +102,7 @@ func (k *keeper) stopFirst(ctx context.Context, p *post, old *Instance, r *progr
 	if !p.unserve(old) {
 		return nil
 	}
-	p.down("it is being replaced", true)
+	p.down(beingReplaced, true)
 	const first = "Stopping v%d first: its volume belongs to one machine at a time"
 	if p.process.IsWeb() {
 		r.Step(first+"; requests wait meanwhile", old.release.Version)
@@ -121,8 +124,8 @@ func (f *Fleet) Restore(ctx context.Context, app string, version int, r *progres
 	k := f.keeper(app)
 	r.Warn("v%d is started again", version)
 	for _, p := range k.posts.all() {
-		if p.current() != nil {
-			continue
+		if _, why := p.state(); why != beingReplaced {
+			continue // it runs, or is revived
 		}
 		if err := p.bootLive(ctx); err != nil {
 			f.cfg.Log.Error("live release does not come back", "app", app, "release", version, "error", err)
