@@ -119,6 +119,10 @@ func TestDeathOfAFormation(t *testing.T) {
 		w.withTypes("worker")
 		w.push(commit(1), commit(2))
 		w.scaled("web=2")
+		w.eventually("the release before is over", func() bool {
+			list, err := w.ledger.Unfinished(t.Context())
+			return err == nil && len(list) == 0 && w.known() == w.wanted()
+		})
 	}
 	push := func(w *world) { w.push(commit(2), commit(4)) }
 	die(t, several, push, "boot", "save machine", "promote", "stop", "retired")
