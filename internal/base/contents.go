@@ -26,6 +26,10 @@ type File struct {
 	Size   int64  `json:"size"`             // bytes; of a symlink: its target's length
 	Origin string `json:"origin"`           // where the content comes from
 	SHA256 string `json:"sha256,omitempty"` // empty for folders
+
+	// Of a file of the host: Debian's package, and its version. Empty: it comes from elsewhere, or dpkg does not know it.
+	Package string `json:"package,omitempty"`
+	Version string `json:"version,omitempty"`
 }
 
 // ingredients is everything that decides what a base is.
@@ -78,9 +82,17 @@ func (t tree) list() ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
+	var hosts []string
+	for _, e := range all {
+		if strings.HasPrefix(e.origin, fromHost) {
+			hosts = append(hosts, e.host)
+		}
+	}
+	packages := debianPackages(hosts)
 	files := make([]File, 0, len(all))
 	for _, e := range all {
 		f := File{Path: "/" + e.path, Mode: e.mode.String(), Origin: e.origin}
+		f.Package, f.Version = packages[e.host].name, packages[e.host].version
 		if !e.mode.IsDir() {
 			if f.SHA256, f.Size, err = e.digest(); err != nil {
 				return nil, err

@@ -8,6 +8,9 @@ import (
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
+// fromHost begins the origin of a file that the host's own system has too.
+const fromHost = "host: "
+
 // nodeRoot is the root file system of a machine: Node, what its loader needs,
 // init, and the few files that libc and Node read. No shell, no package
 // manager, no other program.
@@ -23,10 +26,9 @@ func nodeRoot(node Node, init string) (tree, error) {
 		return nil, fmt.Errorf("node's libraries: %w", err)
 	}
 	for _, lib := range libs {
-		t.file(lib, 0o755, lib, "host: "+lib)
+		t.file(lib, 0o755, lib, fromHost+lib)
 	}
-	const roots = "/etc/ssl/certs/ca-certificates.crt"
-	t.file(roots, 0o644, roots, "host: "+roots)
+	t.file(certificates, 0o644, certificates, fromHost+certificates)
 	t.settings(node.Version)
 	t.link("bin", "usr/bin")
 	// Below opt and var are files of Debian's packages, in machines that have such.
