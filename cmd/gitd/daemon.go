@@ -19,6 +19,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/builder"
 	"github.com/nodeos-dev/gitd/internal/cli"
 	"github.com/nodeos-dev/gitd/internal/cli/command"
+	"github.com/nodeos-dev/gitd/internal/contents"
 	"github.com/nodeos-dev/gitd/internal/control"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/engine"
@@ -103,6 +104,7 @@ type daemon struct {
 	claimFor    time.Duration
 	claimEnd    *time.Timer // nil: somebody can log in
 	svc         command.Services
+	contents    contents.Reader
 	halt        atomic.Bool // close must stop the machines too
 	onStop      onStop      // whether to stop them when nobody typed halt
 	grace       time.Duration
@@ -123,9 +125,10 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 		return nil, err
 	}
 	state := core.StateDir(o.state)
+	d.contents = contents.New(state, baseInfo(state))
 	slogger := slog.New(zerolog.NewSlogHandler(log))
 	d.core = engine.New(engine.Config{
-		State: state, Ledger: d.ledger, Volumes: volume.Open(state), Builder: build, Images: build, Driver: d.driver,
+		State: state, Ledger: d.ledger, Volumes: volume.Open(state), Builder: build, Images: build, Contents: d.contents, Driver: d.driver,
 		Router: d.front, Repos: d.repos, Output: d.logs, BuildLogs: d.builds,
 		Labels: label.New(state, d.ledger, slogger), Log: slogger, Observe: observe,
 		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Capacity: capacity, Limits: o.limits(),
@@ -168,7 +171,8 @@ func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
 	d.svc = command.Services{
 		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Tasks: d.core.OneOffs, Logs: d.logs, Builds: d.builds,
-		Counts: d.front.Counts, HasImage: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil },
+		Contents: d.contents,
+		Counts:   d.front.Counts, HasImage: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil },
 		Host: o.host, URL: o.url(d.l.http), Defaults: o.defaults(),
 		Status: hostStatus(o.state, d.driver), Version: buildVersion(),
 		Halt: func() { d.halt.Store(true); stop() },

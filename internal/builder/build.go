@@ -50,6 +50,7 @@ func (b *Builder) Build(ctx context.Context, src image.Source, r *progress.Repor
 		return core.Manifest{}, err
 	}
 	defer c.close() //nolint:errcheck // it was only read
+	src.Fresh = src.Fresh || src.Again != nil
 	j := &job{b: b, r: r, src: src}
 	if err := j.prepare(ctx, c); err != nil {
 		return core.Manifest{}, err
@@ -62,6 +63,11 @@ func (b *Builder) Build(ctx context.Context, src image.Source, r *progress.Repor
 			b.cfg.Log.Error().Err(err).Str("app", src.App).Msg("a build's folder is left behind")
 		}
 	}()
+	if src.Again != nil {
+		if j.store, err = j.shop.store(); err != nil {
+			return core.Manifest{}, err
+		}
+	}
 	return j.build(ctx, c)
 }
 
@@ -72,6 +78,7 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 	}
 	j.r.At(core.AtPlan)
 	j.r.Step("Node.js app detected")
+	j.asBefore()
 	if j.tools, err = j.b.tools.Ensure(ctx, j.plan.Node, j.plan.Manager, j.r); err != nil {
 		return err
 	}
@@ -95,13 +102,21 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 	}
 	j.r.Lap("base")
 	j.src.Hold.Take(image.AppCache(j.src.App), npmCacheOf(j.src.App))
-	j.store, err = j.b.openStore(j.src.App)
+	if j.src.Again == nil {
+		j.store, err = j.b.openStore(j.src.App)
+	}
 	return err
 }
 
 // holdBase makes or finds the base, and keeps collections from removing it. A base that a collection removed between
 // the two is made again; by then it is held.
 func (j *job) holdBase(ctx context.Context) error {
+	if m := j.src.Again; m != nil {
+		if ok, err := j.b.cfg.Bases.Has(m.Base); ok || err != nil {
+			j.base = m.Base
+			return err
+		}
+	}
 	for {
 		id, err := j.b.cfg.Bases.Ensure(ctx, j.tools.Base(), j.r)
 		if err != nil {
@@ -137,6 +152,10 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	if err != nil {
 		return core.Manifest{}, err
 	}
+	config, err := j.configPrint()
+	if err != nil {
+		return core.Manifest{}, err
+	}
 	if err := j.beside.Check(ctx, made.wants, j.shop.path("app")); err != nil {
 		return core.Manifest{}, err
 	}
@@ -152,6 +171,7 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	m.Env = map[string]string{"NODE_ENV": "production"}
 	s := j.plan.Package.Settings
 	m.Health, m.Resources, m.Port, m.Guess = s.Health, s.Resources, s.Port, j.plan.Package.Guess
+	m.Made = core.Made{Tool: j.tools.Manager.String(), Config: config}
 	j.beside.Put(&m)
 	return m, nil
 }

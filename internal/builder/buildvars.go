@@ -55,19 +55,26 @@ func (s store) keyWith(key string, vars map[string]string) (string, error) {
 
 // secret is the key of an app's store. It is made when it is first needed, and goes with the store. No build sees it.
 func (s store) secret() ([]byte, error) {
-	path := filepath.Join(s.dir, "key")
-	secret, err := os.ReadFile(path)
-	if err == nil && len(secret) == sha256.Size {
-		return secret, nil
-	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+	secret, err := s.readSecret()
+	if !errors.Is(err, fs.ErrNotExist) {
+		return secret, err
 	}
 	secret = make([]byte, sha256.Size)
 	if _, err := rand.Read(secret); err != nil {
 		return nil, err
 	}
-	return secret, renameio.WriteFile(path, secret, 0o600)
+	return secret, renameio.WriteFile(s.secretPath(), secret, 0o600)
+}
+
+func (s store) secretPath() string { return filepath.Join(s.dir, "key") }
+
+// readSecret returns fs.ErrNotExist if there is none, or none that is whole.
+func (s store) readSecret() ([]byte, error) {
+	secret, err := os.ReadFile(s.secretPath())
+	if err == nil && len(secret) != sha256.Size {
+		err = fs.ErrNotExist
+	}
+	return secret, err
 }
 
 // leastMasked is the shortest value that is masked, in bytes. Shorter ones ("1", "true", "production") would be found

@@ -40,7 +40,7 @@ func (j locker) ensure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	made, err := j.store.lock(key)
+	made, err := j.b.storeOf(j.src.App).lock(key) // also of a build that changes nothing there
 	if errors.Is(err, fs.ErrNotExist) {
 		if made, err = j.makeLock(ctx); err == nil {
 			err = j.store.keepLock(key, made)

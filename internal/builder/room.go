@@ -80,7 +80,7 @@ func (j *job) estimate(c *commit) (need, error) {
 func (j *job) modules() need {
 	count := int64(j.plan.Packages())
 	n := need{count * packageUse, count * packageFiles}
-	if j.plan.Fresh != "" || j.tools.Node == "" {
+	if j.plan.Fresh != "" || j.tools.Node == "" || j.src.Fresh {
 		return n
 	}
 	key, err := installKey(j.plan, j.tools)

@@ -46,15 +46,26 @@ func (b *Builder) openStore(app string) (store, error) {
 		return store{}, err
 	}
 	s := b.storeOf(app)
+	return s, s.open()
+}
+
+// store is one that ends with the build.
+func (w *workshop) store() (store, error) {
+	s := store{dir: w.path("store"), own: w.own}
+	return s, s.open()
+}
+
+// open makes the folders that are not there yet.
+func (s store) open() error {
 	for _, dir := range []string{s.dir, s.npmCache(), filepath.Join(s.dir, "installs")} {
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
-			return store{}, err
+			return err
 		}
-		if err := b.own(dir); err != nil {
-			return store{}, err
+		if err := s.own(dir); err != nil {
+			return err
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // storeOf is an app's store as it is; its folders may not be there yet.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/apps"
 	"github.com/nodeos-dev/gitd/internal/cli/command"
+	"github.com/nodeos-dev/gitd/internal/contents"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/fleet"
@@ -100,6 +101,9 @@ func fuzzServices(f *testing.F) command.Services {
 	}
 	return command.Services{
 		Ledger: l, Settings: l, People: people.NewService(l), Core: idle{}, Logs: silent{}, Builds: silent{},
+		Contents: contents.New(core.StateDir(f.TempDir()), func(string) (contents.BaseInfo, error) {
+			return contents.BaseInfo{}, core.ErrNotFound
+		}),
 		Counts:   func(string) core.Counts { return core.Counts{} },
 		HasImage: func(core.Manifest) bool { return true },
 		Host:     func(app string) string { return app + ".localhost" },
@@ -141,7 +145,8 @@ func (idle) RemoveVolume(_ context.Context, _ core.Actor, _, _ string, _ io.Writ
 	return nil
 }
 
-func (idle) Rebuild(context.Context, core.Actor, string, io.Writer) error { return nil }
+func (idle) Verify(context.Context, core.Actor, string, int, io.Writer) error { return nil }
+func (idle) Rebuild(context.Context, core.Actor, string, io.Writer) error     { return nil }
 func (idle) Redeploy(context.Context, core.Actor, string, core.Trigger, io.Writer) error {
 	return nil
 }

@@ -51,6 +51,13 @@ type BaseFile struct {
 type Reader struct {
 	State core.StateDir
 	Bases func(id string) (BaseInfo, error)
+
+	places chan struct{}
+}
+
+// New is a Reader of the images in state. bases says what is known of a base.
+func New(state core.StateDir, bases func(id string) (BaseInfo, error)) Reader {
+	return Reader{State: state, Bases: bases, places: make(chan struct{}, atOnce)}
 }
 
 // File is one file, folder or symlink of an image.
@@ -231,4 +238,17 @@ func (r Reader) Kept(release core.Release) error {
 		return core.Reject(fmt.Sprintf("v%d has no image: it was not built to its end", release.Version), "")
 	}
 	return core.Reject(fmt.Sprintf("the image of v%d is no longer kept", release.Version), image.BuildAgain(release))
+}
+
+// atOnce is how many readings run at once: each takes a core, and the memory for what it gathers.
+const atOnce = 2
+
+// Enter waits for one of the places for readings. leave gives it back.
+func (r Reader) Enter(ctx context.Context) (leave func(), err error) {
+	select {
+	case r.places <- struct{}{}:
+		return func() { <-r.places }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }

@@ -61,7 +61,7 @@ func (s shop) layer(files map[string]string) core.Layer {
 }
 
 func (s shop) reader() contents.Reader {
-	return contents.Reader{State: s.state, Bases: func(string) (contents.BaseInfo, error) {
+	return contents.New(s.state, func(string) (contents.BaseInfo, error) {
 		return contents.BaseInfo{
 			Kernel: "minimal kernel 6.1.172-nodeos (abc)",
 			Images: map[string]core.Layer{"kernel": {Digest: strings.Repeat("1", 64), Size: 6}},
@@ -70,7 +70,7 @@ func (s shop) reader() contents.Reader {
 				{Path: "/lib/libc.so.6", Origin: "host: /lib/libc.so.6", Package: "libc6", Version: "2.36-9+deb12u14"},
 			},
 		}, nil
-	}}
+	})
 }
 
 func TestFilesAndChanges(t *testing.T) {

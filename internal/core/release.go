@@ -58,8 +58,17 @@ type Manifest struct {
 	Port      int               `json:"port,omitempty"` // where the app listens in its machine; 0: the default
 	Guess     Guess             `json:"guess,omitzero"`
 
+	Made Made `json:"made,omitzero"`
+
 	// Start is what images have that were made before there was Run: one argv, with variables as ${NAME}.
 	Start []string `json:"start,omitempty"`
+}
+
+// Made is what a build was made with beside its commit and Node, for whoever builds it again. It is no part of the
+// image.
+type Made struct {
+	Tool   string `json:"tool"`             // the package manager and its version: "npm 10.9.9"
+	Config string `json:"config,omitempty"` // a keyed digest of the config that the build saw; "": it saw none
 }
 
 // Empty reports whether nothing has been built yet.

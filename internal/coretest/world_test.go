@@ -99,7 +99,7 @@ func (w *world) openWith(change func(c *engine.Config)) {
 	cfg := engine.Config{
 		State: w.state, Ledger: l, Volumes: volume.Open(w.state),
 		Labels:  label.New(w.state, l, slog.New(slog.DiscardHandler)),
-		Builder: w, Images: w, Keep: w.keep, Driver: w.driver,
+		Builder: w, Images: w, Contents: w, Keep: w.keep, Driver: w.driver,
 		Router: w.router, Repos: w, Output: discard{}, BuildLogs: w.builds,
 		Log:      slog.New(slog.DiscardHandler),
 		Domain:   "localhost",

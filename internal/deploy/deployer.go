@@ -22,6 +22,7 @@ type Config struct {
 	Ledger    Ledger
 	Builder   Builder
 	Images    Images
+	Contents  Contents
 	Fleet     *fleet.Fleet
 	Tasks     Tasks
 	Repos     Repos

@@ -62,7 +62,7 @@ func (d *deployment) enter() (ctx context.Context, leave func(), err error) {
 		d.files.Release()
 		d.cfg.Collector.Soon(cmp.Or(d.app.Name, d.turn.app))
 	})
-	if err := d.lane.join(ctx, d.turn, d.told("Waiting: number %d in the queue of the app. It has: %s")); err != nil {
+	if err := d.lane.join(ctx, d.turn, told(d.report, "Waiting: number %d in the queue of the app. It has: %s")); err != nil {
 		leave()
 		return nil, nil, err
 	}
@@ -84,9 +84,9 @@ func noApp(app string) *core.Rejection {
 	return core.Reject(fmt.Sprintf("there is no app %q any more", app), "`apps` lists yours")
 }
 
-// told returns a function that prints the deployment's place in a queue whenever the place, or what holds the queue,
-// has changed.
-func (d *deployment) told(format string) func(waiting) {
+// told returns a function that prints a turn's place in a queue whenever the place, or what holds the queue, has
+// changed.
+func told(r *progress.Report, format string) func(waiting) {
 	last := ""
 	return func(w waiting) {
 		var who, now []string
@@ -96,7 +96,7 @@ func (d *deployment) told(format string) func(waiting) {
 		}
 		if key := fmt.Sprint(w.position, who); key != last {
 			last = key
-			d.report.Step(format, w.position, strings.Join(now, "; "))
+			r.Step(format, w.position, strings.Join(now, "; "))
 		}
 	}
 }

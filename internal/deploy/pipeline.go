@@ -70,22 +70,29 @@ func (d *deployment) build(ctx context.Context) error {
 		return nil // the release boots the image of an older one
 	}
 	place := &turn{app: d.app.Name, by: d.by.Name, what: "the build of " + d.app.Name, cancel: d.turn.cancel}
-	if err := d.builds.join(ctx, place, d.told("Waiting: number %d in the queue for builds. Now: %s")); err != nil {
+	if err := d.builds.join(ctx, place, told(d.report, "Waiting: number %d in the queue for builds. Now: %s")); err != nil {
 		return err
 	}
 	defer d.builds.leave(place)
 	d.report.Lap("wait")
-	src := image.Source{App: d.app.Name, Repo: d.cfg.State.Repo(d.app.Name), Commit: d.release.Commit, Hold: d.files}
-	src.Fresh = d.release.Trigger == core.ByRebuild
-	var err error
-	if src.Vars, err = d.cfg.Ledger.BuildVars(ctx, d.app.Name); err != nil {
+	src, err := d.source(ctx, d.app, d.release.Commit, d.files)
+	if err != nil {
 		return err
 	}
+	src.Fresh = d.release.Trigger == core.ByRebuild
 	if d.release.Manifest, err = d.cfg.Builder.Build(ctx, src, d.report); err != nil {
 		d.release.Manifest = core.Manifest{}
 		return err
 	}
 	return d.step(ctx, core.Built)
+}
+
+// source is what a build of app's commit works with.
+func (d *Deployer) source(ctx context.Context, app core.App, commit string, hold *image.Hold) (image.Source, error) {
+	src := image.Source{App: app.Name, Repo: d.cfg.State.Repo(app.Name), Commit: commit, Hold: hold}
+	var err error
+	src.Vars, err = d.cfg.Ledger.BuildVars(ctx, app.Name)
+	return src, err
 }
 
 // verify reads the release's image in the background and returns a function that waits for the result. The check takes

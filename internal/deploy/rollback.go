@@ -67,11 +67,17 @@ func (r rollback) previous(ctx context.Context, _ int) (core.Release, error) {
 		switch {
 		case one.Version == r.app.Live:
 			live = one
-		case one.Version < r.app.Live && old && !reflect.DeepEqual(one.Manifest, live.Manifest):
+		case one.Version < r.app.Live && old && !sameImage(one.Manifest, live.Manifest):
 			return one, nil
 		}
 	}
 	return core.Release{}, core.Reject(fmt.Sprintf("there is nothing before v%d to roll back to", r.app.Live), seeReleases(r.app.Name))
+}
+
+// sameImage reports whether two releases run the same, however they were built.
+func sameImage(a, b core.Manifest) bool {
+	a.Made, b.Made = core.Made{}, core.Made{}
+	return reflect.DeepEqual(a, b)
 }
 
 func seeReleases(app string) string { return "`releases " + app + "` lists them" }

@@ -74,6 +74,7 @@ type Config struct {
 	Ledger    Ledger
 	Builder   deploy.Builder
 	Images    Images
+	Contents  deploy.Contents
 	Driver    fleet.Driver
 	Router    Router
 	Repos     Repos
@@ -142,7 +143,7 @@ func New(cfg Config) *Engine {
 		Log: cfg.Log, Follow: cfg.OneOff.Follow, Next: cfg.OneOff.Next, Boot: cfg.Limits.Boot, Grace: cfg.Limits.Grace, Limit: cfg.OneOff.Run,
 	})
 	e.Deployer = deploy.New(deploy.Config{
-		State: cfg.State, Ledger: cfg.Ledger, Builder: cfg.Builder, Images: cfg.Images, Fleet: e.Fleet, Repos: cfg.Repos,
+		State: cfg.State, Ledger: cfg.Ledger, Builder: cfg.Builder, Images: cfg.Images, Contents: cfg.Contents, Fleet: e.Fleet, Repos: cfg.Repos,
 		BuildLogs: cfg.BuildLogs, Shelf: shelf, Collector: e.Collector, Trail: trail, Work: e.work, Log: cfg.Log,
 		Observe: cfg.Observe, Label: cfg.Labels.Write, URL: cfg.URL, Builds: cfg.Builds, Authorize: cfg.Authorize, Tasks: e.OneOffs,
 		ReleaseLimit: cfg.OneOff.Release,

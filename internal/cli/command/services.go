@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/apps"
+	"github.com/nodeos-dev/gitd/internal/contents"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/fleet"
@@ -24,6 +25,7 @@ type Services struct {
 	Tasks    Tasks
 	Logs     Logs
 	Builds   Builds
+	Contents contents.Reader // what is in images
 	Counts   func(app string) core.Counts
 	HasImage func(m core.Manifest) bool // whether an image is there to be booted
 	Host     func(app string) string    // the name an app is served under
@@ -74,6 +76,7 @@ type Core interface {
 
 	Rollback(ctx context.Context, by core.Actor, app string, version int, w io.Writer) error
 	Rebuild(ctx context.Context, by core.Actor, app string, w io.Writer) error
+	Verify(ctx context.Context, by core.Actor, app string, version int, w io.Writer) error
 	Redeploy(ctx context.Context, by core.Actor, app string, t core.Trigger, w io.Writer) error
 	StopApp(ctx context.Context, by core.Actor, app string, w io.Writer) error
 	StartApp(ctx context.Context, by core.Actor, app string, w io.Writer) error
