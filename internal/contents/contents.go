@@ -23,13 +23,14 @@ import (
 
 // The layers of an image.
 const (
-	Base = "base" // Node, its libraries, and init; the kernel is beside it
-	Deps = "deps" // node_modules
-	App  = "app"  // source and build output
+	Base   = "base"   // Node, its libraries, and init; the kernel is beside it
+	Debian = "debian" // packages that the app asks for, below the same root
+	Deps   = "deps"   // node_modules
+	App    = "app"    // source and build output
 )
 
 // Names are the layers, in the order in which they are listed.
-func Names() []string { return []string{Base, Deps, App} }
+func Names() []string { return []string{Base, Debian, Deps, App} }
 
 // BaseInfo is what is known of a base beside its files.
 type BaseInfo struct {
@@ -79,17 +80,24 @@ type part struct {
 
 // parts are those of m, or the one called only.
 func (r Reader) parts(m core.Manifest, only string) (list []part) {
-	all := []part{{Base, r.State.Root(m.Base), "/"}}
-	if m.Deps.Digest != "" {
-		all = append(all, part{Deps, r.State.Layer(m.Deps.Digest), appDir})
+	all := []part{
+		{Base, r.State.Root(m.Base), "/"},
+		{Debian, r.layer(m.Debian), "/"}, {Deps, r.layer(m.Deps), appDir}, {App, r.layer(m.App), appDir},
 	}
-	all = append(all, part{App, r.State.Layer(m.App.Digest), appDir})
 	for _, p := range all {
-		if only == "" || p.name == only {
+		if p.path != "" && (only == "" || p.name == only) {
 			list = append(list, p)
 		}
 	}
 	return list
+}
+
+// layer is the file of l; "" if the image has none.
+func (r Reader) layer(l core.Layer) string {
+	if l.Digest == "" {
+		return ""
+	}
+	return r.State.Layer(l.Digest)
 }
 
 // Files are those of the layer called only, or of all. An error is the last.

@@ -96,14 +96,16 @@ func (v *verification) compare(ctx context.Context, made core.Manifest) error {
 	v.report.Step("Comparing")
 	v.circumstances(was, made)
 	equal := true
-	for _, l := range [][2]core.Layer{{was.Deps, made.Deps}, {was.App, made.App}} {
-		name := map[bool]string{true: "app", false: "deps"}[l[0] == was.App]
+	for _, l := range []struct {
+		name    string
+		was, is core.Layer
+	}{{"debian", was.Debian, made.Debian}, {"deps", was.Deps, made.Deps}, {"app", was.App, made.App}} {
 		switch {
-		case l[0] == l[1] && l[0].Digest != "":
-			v.report.Detail("%s: equal, sha256 %s", name, l[0].Digest)
-		case l[0] != l[1]:
-			v.report.Detail("%s: sha256 %s, and now %s", name, orNone(l[0].Digest), orNone(l[1].Digest))
+		case l.was != l.is:
+			v.report.Detail("%s: sha256 %s, and now %s", l.name, orNone(l.was.Digest), orNone(l.is.Digest))
 			equal = false
+		case l.was.Digest != "":
+			v.report.Detail("%s: equal, sha256 %s", l.name, l.was.Digest)
 		}
 	}
 	if equal {

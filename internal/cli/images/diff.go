@@ -96,7 +96,7 @@ func (c commands) compare(ctx context.Context, was, is core.Release, all bool) (
 	if d.Settings, err = settings(was.Manifest, is.Manifest); err != nil {
 		return nil, err
 	}
-	if was.Manifest.App != is.Manifest.App || was.Manifest.Deps != is.Manifest.Deps {
+	if !slices.Equal(was.Manifest.Layers(), is.Manifest.Layers()) {
 		if d.Packages, err = c.packages(ctx, was.Manifest, is.Manifest); err != nil {
 			return nil, err
 		}
@@ -135,8 +135,17 @@ func (c commands) packages(ctx context.Context, a, b core.Manifest) ([]changed, 
 	if err := errors.Join(errA, errB); err != nil {
 		return nil, err
 	}
-	before, after := was.Versions(), is.Versions()
+	before, after := versions(was, a), versions(is, b)
 	return between(before, after, func(versions []string) string { return strings.Join(versions, " ") }), nil
+}
+
+// versions are those of npm's packages, and of Debian's.
+func versions(p *contents.Packages, m core.Manifest) map[string][]string {
+	all := p.Versions()
+	for _, d := range m.Packages {
+		all["debian: "+d.Name] = []string{d.Version}
+	}
+	return all
 }
 
 // between lists the names whose values differ.
@@ -171,7 +180,7 @@ func fields(m core.Manifest) (map[string]json.RawMessage, error) {
 	for i, s := range m.Run {
 		start[i] = s.String()
 	}
-	m.Run, m.App, m.Deps = nil, core.Layer{}, core.Layer{}
+	m.Run = nil
 	b, err := json.Marshal(m)
 	if err != nil {
 		return nil, err
@@ -180,8 +189,9 @@ func fields(m core.Manifest) (map[string]json.RawMessage, error) {
 	if err := json.Unmarshal(b, &all); err != nil {
 		return nil, err
 	}
-	delete(all, "app")
-	delete(all, "deps")
+	for _, name := range []string{"run", "app", "deps", "debian", "packages", "made"} {
+		delete(all, name)
+	}
 	if len(start) > 0 {
 		all["start"] = json.RawMessage(strings.Join(start, "; "))
 	}

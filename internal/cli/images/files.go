@@ -25,7 +25,8 @@ func (c commands) files() *cobra.Command {
 		Use: "releases:files APP vN [--layer app] [--digest]", DisableFlagsInUseLine: true,
 		Short: "list every file in the image of a release",
 		Long: "List every file in the image of a release: what Node and the app find in their machine.\n" +
-			"The layers are base (Node and what it stands on; the kernel is in brackets), deps (node_modules) and app.",
+			"The layers are base (Node and what it stands on; the kernel is in brackets), debian (packages that the app\n" +
+			"asks for), deps (node_modules) and app.",
 		Example: "releases:files shop v12\nreleases:files shop v12 --layer app --digest\nreleases:files shop v12 --json",
 		Args:    command.Args(cobra.ExactArgs(2)),
 	}

@@ -33,6 +33,18 @@ func (in Input) base() []cdx.Component {
 			list = append(list, file(strings.TrimPrefix(f.Path, "/"), f))
 		}
 	}
+	for _, p := range in.Release.Manifest.Packages {
+		if _, ok := at[p.Name]; ok {
+			continue // parts of a package that the base has too
+		}
+		f := contents.BaseFile{Package: p.Name, Version: p.Version}
+		c := debian(f)
+		c.Evidence = nil
+		if p.SHA256 != "" {
+			c.Hashes = &[]cdx.Hash{{Algorithm: cdx.HashAlgoSHA256, Value: p.SHA256}}
+		}
+		list = append(list, c)
+	}
 	return list
 }
 

@@ -68,9 +68,12 @@ func (in Input) metadata() *cdx.Metadata {
 			{Name: "nodeos:layer:app", Value: "sha256:" + r.Manifest.App.Digest},
 		},
 	}
-	if d := r.Manifest.Deps.Digest; d != "" {
-		*app.Properties = append(*app.Properties, cdx.Property{Name: "nodeos:layer:deps", Value: "sha256:" + d})
+	for name, l := range map[string]core.Layer{"deps": r.Manifest.Deps, "debian": r.Manifest.Debian} {
+		if l.Digest != "" {
+			*app.Properties = append(*app.Properties, cdx.Property{Name: "nodeos:layer:" + name, Value: "sha256:" + l.Digest})
+		}
 	}
+	slices.SortFunc(*app.Properties, func(a, b cdx.Property) int { return cmp.Compare(a.Name, b.Name) })
 	return &cdx.Metadata{
 		Timestamp: r.Created.UTC().Format(time.RFC3339),
 		Tools: &cdx.ToolsChoice{Components: &[]cdx.Component{

@@ -19,7 +19,8 @@ func input() sbom.Input {
 	return sbom.Input{
 		Version: "1.2.3",
 		Release: core.Release{App: "shop", Version: 3, Commit: strings.Repeat("c", 40), Created: time.Unix(1_700_000_000, 0),
-			Manifest: core.Manifest{Base: "b1", Node: "22.1.0", App: core.Layer{Digest: "aa"}, Deps: core.Layer{Digest: "dd"}}},
+			Manifest: core.Manifest{Base: "b1", Node: "22.1.0", App: core.Layer{Digest: "aa"}, Deps: core.Layer{Digest: "dd"},
+				Packages: []core.Package{{Name: "libcairo2", Version: "1.16.0-7", SHA256: strings.Repeat("7", 64)}, {Name: "libc6", Version: "2.36-9+deb12u14"}}}},
 		Base: contents.BaseInfo{
 			Kernel: "minimal kernel 6.1.172-nodeos (abc)",
 			Images: map[string]core.Layer{"kernel": {Digest: strings.Repeat("1", 64)}},
@@ -86,6 +87,7 @@ func TestDocument(t *testing.T) {
 		"base:/usr/bin/node":                     " node 22.1.0 MIT",
 		"base:/sbin/init":                        " nodeos-init ",
 		"pkg:deb/debian/libc6@2.36-9%2Bdeb12u14": " libc6 2.36-9+deb12u14",
+		"pkg:deb/debian/libcairo2@1.16.0-7":      "libcairo2 1.16.0-7",
 		"base:/lib/libx.so":                      " lib/libx.so ",
 	} {
 		c := byRef[ref]
