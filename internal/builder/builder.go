@@ -45,6 +45,7 @@ type Builder struct {
 	egress   *egress.Proxy
 	box      *sandbox.Sandbox // nil: this host has none
 	boxErr   error            // why
+	memory   int64            // bytes that one build may use at a time; 0: no limit
 	lock     *os.File         // held while this process may have builds; see tidy
 }
 
@@ -64,7 +65,7 @@ func New(cfg Config) (*Builder, error) {
 		}
 		cfg.Self = []string{self, "sandbox"}
 	}
-	b := &Builder{cfg: cfg, layers: image.OpenLayers(cfg.State)}
+	b := &Builder{cfg: cfg, layers: image.OpenLayers(cfg.State), memory: buildMemory()}
 	if err := b.tidy(); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", cfg.State.Builds(), err)
 	}

@@ -73,7 +73,10 @@ func (j *job) failed(s step, err error, out *output) error {
 		hint = "it printed nothing; run it at your side, repair it, commit, and push again"
 	}
 	var exit *exec.ExitError
+	excess, tooMuch := errors.AsType[*sandbox.Excess](err)
 	switch {
+	case tooMuch:
+		return &core.Rejection{Reason: fmt.Sprintf("build failed: %s %s", s.name, excess.What), Hint: excess.Hint, Err: cause}
 	case errors.Is(err, errTimeout):
 		return &core.Rejection{
 			Reason: fmt.Sprintf("build failed: %s took longer than %s", s.name, shortTime(j.b.cfg.BuildTimeout)),
@@ -142,6 +145,7 @@ func (j *job) boxed(s step, out *output) sandbox.Spec {
 	return sandbox.Spec{
 		Args: append([]string{"/usr/bin/env", "--"}, s.args...), Env: env, Dir: insideApp, Mounts: mounts,
 		Shm: j.shop.path("shm"), Output: out, Egress: j.b.egress,
+		Memory: j.b.memory, Check: j.fills(),
 	}
 }
 

@@ -42,8 +42,39 @@ func (c *commit) export(ctx context.Context, dir string, uid, gid int) (exported
 	}
 	defer root.Close()
 	x := exporter{ctx: ctx, commit: c, links: newLinkJudge(repoFS{c}), root: root, uid: uid, gid: gid}
+	if err := x.count("", c.tree, 0); err != nil { // nothing is written of what is too much
+		return exported{}, err
+	}
+	x.done.files = 0
 	err = x.folder("", c.tree, 0)
 	return x.done, err
+}
+
+// count adds up the files and folders, as folder does.
+func (x *exporter) count(dir string, tree *object.Tree, depth int) error {
+	if depth > maxDepth {
+		return nil // folder says it, and where
+	}
+	for _, e := range tree.Entries {
+		if dir == "" && e.Name == nodeapp.NodeModules {
+			continue
+		}
+		if x.done.files++; x.done.files > maxFiles {
+			return core.Reject(fmt.Sprintf("the repository has more than %d files", maxFiles),
+				"leave out what the app does not need to run")
+		}
+		if e.Mode != filemode.Dir {
+			continue
+		}
+		sub, err := object.GetTree(x.commit.store, e.Hash)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", progress.Shorten(e.Name), err)
+		}
+		if err := x.count(e.Name, sub, depth+1); err != nil {
+			return err
+		}
+	}
+	return x.ctx.Err()
 }
 
 type exporter struct {
@@ -70,10 +101,7 @@ func (x *exporter) folder(dir string, tree *object.Tree, depth int) error {
 		if name == nodeapp.NodeModules {
 			continue
 		}
-		if x.done.files++; x.done.files > maxFiles {
-			return core.Reject(fmt.Sprintf("the repository has more than %d files", maxFiles),
-				"leave out what the app does not need to run")
-		}
+		x.done.files++
 		if err := x.entry(name, e, depth); err != nil {
 			return err
 		}

@@ -22,11 +22,14 @@ const (
 // the memory limit is on data (private writable memory, for each process) and
 // not on address space, where Node would not even start.
 const (
-	maxData      = 8 << 30 // bytes
-	maxFile      = 4 << 30 // bytes
-	maxProcesses = 4096    // threads included
-	maxOpen      = 16384
+	maxData   = 8 << 30 // bytes
+	maxFile   = 4 << 30 // bytes
+	buildNice = 5
+	maxOpen   = 16384
 )
+
+// maxProcesses counts threads too. Tools that build side by side start one process for each core, of a dozen threads.
+func maxProcesses() uint64 { return 512 + 128*uint64(runtime.NumCPU()) }
 
 const exitUnusable = 125 // Main could not run the command
 
@@ -55,6 +58,7 @@ func become(args []string) error {
 	if err != nil {
 		return fmt.Errorf("reading the environment: %w", err)
 	}
+	yield()
 	if args[0] == modeProxy {
 		if err := handOut(proxyAddr); err != nil {
 			return fmt.Errorf("opening the proxy's port: %w", err)
@@ -72,6 +76,13 @@ func become(args []string) error {
 	return fmt.Errorf("starting %s: %w", args[1], syscall.Exec(args[1], args[1:], env))
 }
 
+// yield lets machines and gitd go before the build: they serve people. If memory runs out all the same, the kernel ends
+// the build's processes first.
+func yield() {
+	unix.Setpriority(unix.PRIO_PROCESS, 0, buildNice)           //nolint:errcheck // it is a courtesy
+	os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0) //nolint:errcheck // the same; in a container, /proc is read-only
+}
+
 func setLimits() error {
 	for _, l := range []struct {
 		resource int
@@ -79,7 +90,7 @@ func setLimits() error {
 	}{
 		{unix.RLIMIT_DATA, maxData},
 		{unix.RLIMIT_FSIZE, maxFile},
-		{unix.RLIMIT_NPROC, maxProcesses},
+		{unix.RLIMIT_NPROC, maxProcesses()},
 		{unix.RLIMIT_NOFILE, maxOpen},
 		{unix.RLIMIT_CORE, 0},
 	} {

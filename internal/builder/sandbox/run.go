@@ -53,6 +53,8 @@ func (s *Sandbox) Run(ctx context.Context, spec Spec) error {
 		return fmt.Errorf("preparing the sandbox: %w", err)
 	}
 	defer env.Close()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	cmd := exec.CommandContext(ctx, s.bwrap, s.argv(spec)...)
 	// Bubblewrap's own environment can be read inside, as /proc/1/environ: it gets none, and not --clearenv on top of
 	// the daemon's.
@@ -66,10 +68,10 @@ func (s *Sandbox) Run(ctx context.Context, spec Spec) error {
 	}
 	p.controlIn.Close()
 	p.statusIn.Close()
-	return s.supervise(ctx, cmd, p, spec)
+	return s.supervise(ctx, cmd, p, spec, end)
 }
 
-func (s *Sandbox) supervise(ctx context.Context, cmd *exec.Cmd, p *pipes, spec Spec) error {
+func (s *Sandbox) supervise(ctx context.Context, cmd *exec.Cmd, p *pipes, spec Spec, end context.CancelCauseFunc) error {
 	open, shut := context.WithCancel(context.Background())
 	served := make(chan struct{})
 	go func() {
@@ -77,11 +79,17 @@ func (s *Sandbox) supervise(ctx context.Context, cmd *exec.Cmd, p *pipes, spec S
 		p.serveEgress(open, spec.Egress)
 	}()
 	init := openInit(p.status)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		spec.watch(open, init.pid, end)
+	}()
 	err := cmd.Wait()
 	init.waitGone()
 	shut()
 	p.close()
 	<-served
+	<-watched
 	if ctx.Err() != nil {
 		return fmt.Errorf("the sandbox was ended: %w", context.Cause(ctx))
 	}
@@ -174,7 +182,7 @@ func receiveListener(c *net.UnixConn) (net.Listener, error) {
 // initProcess is PID 1 of a sandbox, held by a pidfd. Bubblewrap's outer
 // process ends a moment before the processes inside are killed with their
 // PID 1; what follows a build (packing, removing) must not meet them.
-type initProcess struct{ fd int }
+type initProcess struct{ fd, pid int }
 
 // openInit reads the pid from bubblewrap's status pipe.
 func openInit(status *os.File) initProcess {
@@ -182,13 +190,13 @@ func openInit(status *os.File) initProcess {
 		PID int `json:"child-pid"`
 	}
 	if err := json.NewDecoder(status).Decode(&line); err != nil || line.PID <= 0 {
-		return initProcess{-1} // bubblewrap failed before there was one
+		return initProcess{-1, 0} // bubblewrap failed before there was one
 	}
 	fd, err := unix.PidfdOpen(line.PID, 0)
 	if err != nil {
-		return initProcess{-1} // gone already
+		return initProcess{-1, 0} // gone already
 	}
-	return initProcess{fd}
+	return initProcess{fd, line.PID}
 }
 
 // waitGone makes sure that PID 1 is dead, and everything below it with it.

@@ -63,6 +63,9 @@ type Spec struct {
 	Shm    string   // folder of the host that becomes /dev/shm; empty: none
 	Output io.Writer
 	Egress http.Handler // an HTTP proxy at ProxyURL inside; nil: no network at all
+
+	Memory int64        // bytes that all processes together may have; 0: no limit
+	Check  func() error // called every half second; its error ends the command; nil: nothing is called
 }
 
 // New finds bubblewrap. self is the argv prefix that runs Main in this
