@@ -12,7 +12,7 @@ VERSION = $(shell git describe --tags --dirty --always --match 'v[0-9]*' 2>/dev/
 RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false
 
 .PHONY: all help build setup base minimal demo check vet lint house unit fast compose test arm64 \
-	test-faults test-load test-balancer test-clients measure test-base test-docker compat test-compat bench-boot clean
+	test-faults test-load test-balancer test-limits test-clients measure test-base test-docker compat test-compat bench-boot clean
 
 all: build
 
@@ -102,6 +102,10 @@ test-load: setup build
 ## test-balancer: the whole story of the starter load-balancer, from gitd new to a disk
 test-balancer: setup build
 	go test -timeout 20m -run 'TestBalancer$$' -v ./cmd/gitd -balancer
+
+## test-limits: repositories and scripts that try to take the host, the large ones too
+test-limits: setup build
+	LIMITS=1 go test -timeout 20m -run 'Test(Limits|MuchOutput|FullByBuild|HugeRepositories)$$' -v ./internal/builder
 
 ## test-clients: fetch git and SSH clients, old and new, and compare what they do with docs/clients.md; UPDATE=1 writes it
 test-clients: setup build

@@ -27,7 +27,8 @@ type File struct {
 	Origin string `json:"origin"`           // where the content comes from
 	SHA256 string `json:"sha256,omitempty"` // empty for folders
 
-	// Of a file of the host: Debian's package, and its version. Empty: it comes from elsewhere, or dpkg does not know it.
+	// Of a file of the host: Debian's package, and its version. Empty: it comes from elsewhere, or dpkg does not know
+	// it.
 	Package string `json:"package,omitempty"`
 	Version string `json:"version,omitempty"`
 }

@@ -11,8 +11,8 @@ type debianPackage struct{ name, version string }
 // certificates is the file that a script of Debian's ca-certificates makes, so that dpkg does not know whose it is.
 const certificates = "/etc/ssl/certs/ca-certificates.crt"
 
-// debianPackages finds the packages of the host's files at paths. Files that dpkg does not know are left out, and so are
-// all on a host that is not Debian: this is for people, and no reason to make no base.
+// debianPackages finds the packages of the host's files at paths. Files that dpkg does not know are left out, and so
+// are all on a host that is not Debian: this is for people, and no reason to make no base.
 func debianPackages(paths []string) map[string]debianPackage {
 	of := map[string]debianPackage{}
 	dpkg, err := exec.LookPath("dpkg-query")

@@ -8,8 +8,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
 )
 
-// asBefore makes the plan of a commit that is built again ask for what its image was built with: the newest Node and npm
-// are others by now, and would give other bytes.
+// asBefore makes the plan of a commit that is built again ask for what its image was built with: the newest Node and
+// npm are others by now, and would give other bytes.
 func (j *job) asBefore() {
 	m := j.src.Again
 	if m == nil {

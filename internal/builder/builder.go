@@ -65,7 +65,7 @@ func New(cfg Config) (*Builder, error) {
 		}
 		cfg.Self = []string{self, "sandbox"}
 	}
-	b := &Builder{cfg: cfg, layers: image.OpenLayers(cfg.State), memory: buildMemory()}
+	b := &Builder{cfg: cfg, layers: image.OpenLayers(cfg.State), memory: sandbox.MostMemory()}
 	if err := b.tidy(); err != nil {
 		return nil, fmt.Errorf("prepare %s: %w", cfg.State.Builds(), err)
 	}

@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nodeos-dev/gitd/internal/builder/output"
 	"github.com/nodeos-dev/gitd/internal/builder/sandbox"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
@@ -42,15 +43,15 @@ func (j *job) run(ctx context.Context, s step) error {
 	}
 	limited, cancel := context.WithTimeoutCause(ctx, j.b.cfg.BuildTimeout, errTimeout)
 	defer cancel()
-	out := newOutput(j.r, newMask(j.src.Vars))
-	out.quiet = s.quiet
+	out := output.New(j.r, j.src.Vars)
+	out.Quiet = s.quiet
 	var err error
 	if j.b.box != nil {
 		err = j.b.box.Run(limited, j.boxed(s, out))
 	} else {
 		err = j.runUnboxed(limited, s, out)
 	}
-	out.flush()
+	out.Flush()
 	if err == nil || ctx.Err() != nil {
 		return err
 	}
@@ -59,8 +60,8 @@ func (j *job) run(ctx context.Context, s step) error {
 
 // failed tells the pusher how a step ended. Its output has been seen already, unless it is quiet; the end of it goes to
 // the log with the cause.
-func (j *job) failed(s step, err error, out *output) error {
-	last := out.tail()
+func (j *job) failed(s step, err error, out *output.Output) error {
+	last := out.Tail()
 	said := strings.Join(last, " | ")
 	cause := disk.Explain(fmt.Errorf("%w; its last lines: %s", err, said), said)
 	if s.quiet {
@@ -119,7 +120,7 @@ func shortTime(d time.Duration) string {
 }
 
 // boxed is a step as the sandbox takes it.
-func (j *job) boxed(s step, out *output) sandbox.Spec {
+func (j *job) boxed(s step, out *output.Output) sandbox.Spec {
 	mounts := []sandbox.Mount{
 		{Host: j.tools.NodeDir, Inside: insideNode},
 		{Host: j.tools.NPMDir, Inside: insideNPM},
@@ -145,12 +146,12 @@ func (j *job) boxed(s step, out *output) sandbox.Spec {
 	return sandbox.Spec{
 		Args: append([]string{"/usr/bin/env", "--"}, s.args...), Env: env, Dir: insideApp, Mounts: mounts,
 		Shm: j.shop.path("shm"), Output: out, Egress: j.b.egress,
-		Memory: j.b.memory, Check: j.fills(),
+		Memory: j.b.memory, Check: sandbox.Fills(j.shop.dir, j.store.npmCache()),
 	}
 }
 
 // runUnboxed is the same without walls, for hosts whose operator allows it.
-func (j *job) runUnboxed(ctx context.Context, s step, out *output) error {
+func (j *job) runUnboxed(ctx context.Context, s step, out *output.Output) error {
 	args := slices.Clone(s.args)
 	for i := range args {
 		args[i] = strings.Replace(args[i], insideKept, s.kept, 1)

@@ -12,7 +12,7 @@ type Source struct {
 	Vars  map[string]string // the config that the build sees
 	Fresh bool              // use nothing that earlier builds have kept
 
-	// Again is an image that was built of this commit: it is built once more, with the same Node and package manager, as
-	// Fresh, and without a change to what is kept for the app's next build. nil: this is a build of its own.
+	// Again is an image that was built of this commit: it is built once more, with the same Node and package manager,
+	// as Fresh, and without a change to what is kept for the app's next build. nil: this is a build of its own.
 	Again *core.Manifest
 }

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -22,8 +23,17 @@ type Excess struct {
 
 func (e *Excess) Error() string { return e.What }
 
-// watch ends a command that takes more than it may. Limits of each process do not hold all of them together, and control
-// groups are not there for everyone who runs gitd: so the processes are counted.
+// MostMemory is what the processes of one command may have together: three quarters of the host's memory.
+func MostMemory() int64 {
+	var info syscall.Sysinfo_t
+	if syscall.Sysinfo(&info) != nil {
+		return 0
+	}
+	return int64(info.Totalram) * int64(info.Unit) / 4 * 3
+}
+
+// watch ends a command that takes more than it may. Limits of each process do not hold all of them together, and
+// control groups are not there for everyone who runs gitd: so the processes are counted.
 func (s Spec) watch(ctx context.Context, pid int, end context.CancelCauseFunc) {
 	if pid <= 0 {
 		return

@@ -1,7 +1,8 @@
 // Package images is the commands about what is in the image of a release: its files, how two of them differ, whether
 // one is what its commit builds, and its bill of materials.
 //
-// It owns their words and tables. It does not own the reading of images (package contents), nor builds (package deploy).
+// It owns their words and tables. It does not own the reading of images (package contents), nor builds (package
+// deploy).
 package images
 
 import (

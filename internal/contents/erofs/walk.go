@@ -96,8 +96,8 @@ func (w *walk) folder(path string, nid uint64) error {
 	}
 }
 
-// block goes through the names in one block of a folder: entries of 12 bytes each, then the names. Each entry says where
-// its name begins, so the first one says how many there are.
+// block goes through the names in one block of a folder: entries of 12 bytes each, then the names. Each entry says
+// where its name begins, so the first one says how many there are.
 func (w *walk) block(path string, b []byte) error {
 	const size = 12
 	le := binary.LittleEndian

@@ -1,12 +1,10 @@
-package builder
+package sandbox
 
 import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
-	"syscall"
 
-	"github.com/nodeos-dev/gitd/internal/builder/sandbox"
 	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
@@ -17,34 +15,26 @@ const (
 	lowFiles = 10_000
 )
 
-// buildMemory is what the processes of one build may have together: three quarters of the host's memory.
-func buildMemory() int64 {
-	var info syscall.Sysinfo_t
-	if syscall.Sysinfo(&info) != nil {
-		return 0
-	}
-	return int64(info.Totalram) * int64(info.Unit) / 4 * 3
-}
-
-// fills returns a function that says whether this build fills the disk: little is free, and the build has taken half of
-// what is gone since it began. Other builds go on, and so do machines and the ledger, which need the rest.
-func (j *job) fills() func() error {
-	began, err := disk.SpaceOf(j.shop.dir)
+// Fills returns a Check that fails when a command fills the disk of the first of the folders in which it may write:
+// little is free, and the command has taken half of what is gone since it began. Other commands go on, and so do
+// machines and the ledger, which need the rest.
+func Fills(folders ...string) func() error {
+	began, err := disk.SpaceOf(folders[0])
 	if err != nil {
 		return nil
 	}
 	return func() error {
-		now, err := disk.SpaceOf(j.shop.dir)
+		now, err := disk.SpaceOf(folders[0])
 		if err != nil || !low(began, now) {
 			return nil
 		}
-		t := taken(j.shop.dir, j.store.npmCache())
-		if t.bytes < (began.Free-now.Free)/2 && t.files < (began.Files-now.Files)/2 {
+		bytes, files := taken(folders)
+		if bytes < (began.Free-now.Free)/2 && files < (began.Files-now.Files)/2 {
 			return nil // it is another's
 		}
-		return &sandbox.Excess{
+		return &Excess{
 			What: fmt.Sprintf("filled the server's disk: it has %s in %d files, and %s are free",
-				units.Bytes(t.bytes), t.files, units.Bytes(now.Free)),
+				units.Bytes(bytes), files, units.Bytes(now.Free)),
 			Hint: "a build must not need that much; " + disk.FreeRoom,
 		}
 	}
@@ -57,18 +47,18 @@ func low(began, now disk.Space) bool {
 }
 
 // taken adds up what is in folders in which a build runs. What cannot be read counts nothing.
-func taken(dirs ...string) (t need) {
-	for _, dir := range dirs {
+func taken(folders []string) (bytes, files int64) {
+	for _, dir := range folders {
 		filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error { //nolint:errcheck // see above
 			if err != nil {
 				return nil //nolint:nilerr // it counts nothing
 			}
-			t.files++
+			files++
 			if info, err := e.Info(); err == nil {
-				t.bytes += disk.Allocated(info)
+				bytes += disk.Allocated(info)
 			}
 			return nil
 		})
 	}
-	return t
+	return bytes, files
 }

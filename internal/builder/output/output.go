@@ -1,4 +1,8 @@
-package builder
+// Package output passes on what the commands of a build print.
+//
+// It owns how their lines are made safe for the pusher, and that values of config are masked in them. It does not
+// own the commands.
+package output
 
 import (
 	"bytes"
@@ -18,21 +22,25 @@ const (
 const notOffline = "warning You don't appear to have an internet connection. " +
 	"Try the --offline flag to use the cache for registry queries."
 
-// output passes what a command prints on to the pusher, line by line as it
-// comes, and keeps the end of it.
-type output struct {
-	r     *progress.Report
-	mask  mask
-	quiet bool // lines are kept only
+// Output passes what a command prints on to the pusher, line by line as it comes, and keeps the end of it.
+type Output struct {
+	Quiet bool // lines are kept only
+
+	r    *progress.Report
+	mask mask
 
 	mu   sync.Mutex
 	part []byte
 	last []string
 }
 
-func newOutput(r *progress.Report, m mask) *output { return &output{r: r, mask: m} }
+// New is for one command. The values of vars are masked.
+func New(r *progress.Report, vars map[string]string) *Output {
+	return &Output{r: r, mask: newMask(vars)}
+}
 
-func (o *output) Write(b []byte) (int, error) {
+// Write is io.Writer.
+func (o *Output) Write(b []byte) (int, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	n := len(b)
@@ -51,12 +59,12 @@ func (o *output) Write(b []byte) (int, error) {
 
 // keep adds to the unfinished line. What is beyond the limit is lost: such
 // lines are minified code, not messages.
-func (o *output) keep(b []byte) {
+func (o *Output) keep(b []byte) {
 	o.part = append(o.part, b[:min(len(b), lineLimit-len(o.part))]...)
 }
 
 // line sends the unfinished line. If carriage returns drew it several times, only the last state is sent.
-func (o *output) line() {
+func (o *Output) line() {
 	text, cut := strings.TrimRight(string(o.part), "\r \t"), len(o.part) == lineLimit
 	o.part = o.part[:0]
 	text = progress.Printable(text[strings.LastIndexByte(text, '\r')+1:])
@@ -74,19 +82,20 @@ func (o *output) line() {
 	if len(o.last) > tailLines {
 		o.last = o.last[1:]
 	}
-	if !o.quiet {
+	if !o.Quiet {
 		o.r.Detail("%s", text)
 	}
 }
 
-// flush sends a last line that has no end.
-func (o *output) flush() {
+// Flush sends a last line that has no end.
+func (o *Output) Flush() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.line()
 }
 
-func (o *output) tail() []string {
+// Tail is the last lines.
+func (o *Output) Tail() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return append([]string(nil), o.last...)
