@@ -68,7 +68,14 @@ func (b *Builder) Build(ctx context.Context, src image.Source, r *progress.Repor
 			return core.Manifest{}, err
 		}
 	}
-	return j.build(ctx, c)
+	m, err := j.build(ctx, c)
+	if errors.Is(err, syscall.ENAMETOOLONG) {
+		err = &core.Rejection{
+			Reason: "the build has made folders within folders whose path is longer than Linux can open",
+			Hint:   "look for a script that copies a folder into itself", Err: err,
+		}
+	}
+	return m, err
 }
 
 // prepare plans the build and gets the tools for it.

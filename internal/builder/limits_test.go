@@ -79,7 +79,7 @@ func TestLimits(t *testing.T) {
 		{"sleeps", "sleep " + mark, "build failed: npm run build took longer than 6s"},
 		{"leaves daemons", "for i in 1 2 3; do setsid nohup sleep " + mark + " >/dev/null 2>&1 </dev/null & done", ""},
 		{"listens", `node -e "require('net').createServer().listen(8080, () => process.exit())"`, ""},
-		{"a deep folder", `node -e "for (let i = 0; i < 3000; i++) { require('fs').mkdirSync('d'); process.chdir('d') }"`, "the app"},
+		{"a deep folder", `node -e "for (let i = 0; i < 3000; i++) { require('fs').mkdirSync('d'); process.chdir('d') }"`, "the build has made folders within folders"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			bounded(t, 60*time.Second, func() {
