@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -30,7 +31,7 @@ func (c configCommands) config() *cobra.Command {
 		if _, err := c.App(cmd.Context(), a[0], core.RoleView); err != nil {
 			return err
 		}
-		vars, err := c.Settings.Vars(cmd.Context(), a[0])
+		vars, err := c.vars(cmd.Context(), a[0])
 		if err != nil {
 			return err
 		}
@@ -59,6 +60,14 @@ func (c configCommands) config() *cobra.Command {
 	return cmd
 }
 
+// vars are the variables of an app. Who may see their values has read them.
+func (c configCommands) vars(ctx context.Context, app string) (map[string]string, error) {
+	if c.May(app, core.RoleDeploy) {
+		return c.Core.ReadConfig(ctx, c.Actor, app, "")
+	}
+	return c.Settings.Vars(ctx, app)
+}
+
 // firstLine is what a table shows of a value.
 func firstLine(v string) string {
 	first, rest, more := strings.Cut(v, "\n")
@@ -77,14 +86,11 @@ func (c configCommands) configGet() *cobra.Command {
 		if _, err := c.App(cmd.Context(), a[0], core.RoleDeploy); err != nil {
 			return err
 		}
-		vars, err := c.Settings.Vars(cmd.Context(), a[0])
+		vars, err := c.Core.ReadConfig(cmd.Context(), c.Actor, a[0], a[1])
 		if err != nil {
 			return err
 		}
-		value, ok := vars[a[1]]
-		if !ok {
-			return fmt.Errorf("%s has no %s; `config %s` lists what it has", a[0], a[1], a[0])
-		}
+		value := vars[a[1]]
 		if c.Terminal != nil {
 			value = printableLines(value)
 		}

@@ -21,7 +21,7 @@ func (c configCommands) configExport() *cobra.Command {
 		if _, err := c.App(cmd.Context(), a[0], core.RoleAdmin); err != nil {
 			return err
 		}
-		vars, err := c.Settings.Vars(cmd.Context(), a[0])
+		vars, err := c.Core.ReadConfig(cmd.Context(), c.Actor, a[0], "")
 		if err != nil {
 			return err
 		}

@@ -151,6 +151,10 @@ func (idle) Redeploy(context.Context, core.Actor, string, core.Trigger, io.Write
 	return nil
 }
 
+func (idle) ReadConfig(context.Context, core.Actor, string, string) (map[string]string, error) {
+	return map[string]string{"A": "1"}, nil
+}
+
 func (idle) SetConfig(_ context.Context, _ core.Actor, _ string, c apps.ConfigChange, _ io.Writer) error {
 	return core.CheckVars(c.Set)
 }

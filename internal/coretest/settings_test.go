@@ -274,3 +274,23 @@ func TestResourcesOfTheHost(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestReadsOfSecretsAreInTheAudit: who had read a secret left no trace.
+func TestReadsOfSecretsAreInTheAudit(t *testing.T) {
+	w := newWorld(t)
+	w.push(none, commit(1))
+	ctx, by := t.Context(), core.Actor{Name: "ada"}
+	if err := w.ledger.SetVars(ctx, "shop", core.VarChange{Set: map[string]string{"TOKEN": "s3cret", "URL": "x"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"TOKEN", "", "NONE"} {
+		vars, err := w.core.ReadConfig(ctx, by, "shop", name)
+		if (err != nil) != (name == "NONE") || name == "TOKEN" && vars["TOKEN"] != "s3cret" || name == "" && len(vars) != 2 {
+			t.Errorf("%q: %v, %v", name, vars, err)
+		}
+	}
+	list, err := w.ledger.Entries(ctx, "shop", 2)
+	if err != nil || len(list) != 2 || list[0].Action != "config.read" || list[0].Detail != "TOKEN, URL" || list[1].Detail != "TOKEN" || list[1].Actor != "ada" {
+		t.Errorf("%+v, %v", list, err)
+	}
+}

@@ -113,6 +113,7 @@ type Engine struct {
 	*deploy.Deployer
 	*apps.Apps
 	*apps.Volumes
+	*apps.Secrets
 	*apps.Scaling
 	*fleet.Fleet
 	*image.Collector

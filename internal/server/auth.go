@@ -84,6 +84,7 @@ func (t *try) offered(conn gossh.ConnMetadata, key gossh.PublicKey) (*gossh.Perm
 	defer cancel()
 	p, err := t.admit(ctx, conn, key)
 	if err != nil {
+		t.link.offered(conn, key, err)
 		t.refuse(key, err)
 		return nil, err
 	}
@@ -113,6 +114,16 @@ func (t *try) admit(ctx context.Context, conn gossh.ConnMetadata, key gossh.Publ
 	}
 	p.until = k.Expires
 	return p, err
+}
+
+// userOf is the name that a client gives itself, without the code of an invitation.
+func userOf(conn gossh.ConnMetadata) string {
+	for _, prefix := range []string{ClaimUser, JoinUser} {
+		if strings.HasPrefix(conn.User(), prefix) {
+			return prefix + "…"
+		}
+	}
+	return conn.User()
 }
 
 // from is the address of the client.

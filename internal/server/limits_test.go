@@ -1,14 +1,20 @@
 package server
 
 import (
+	"bytes"
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	gossh "golang.org/x/crypto/ssh"
 	"golang.org/x/time/rate"
+
+	"github.com/rs/zerolog"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/people"
@@ -273,4 +279,44 @@ func TestKeyIsBoundToItsAddresses(t *testing.T) {
 			t.Errorf("from %s: %v", from, err)
 		}
 	}
+}
+
+// TestFailedLoginsAreLogged: who tried, from where and with which keys stood in the log for debugging only.
+func TestFailedLoginsAreLogged(t *testing.T) {
+	var text syncedText
+	h := open(t, func(c *Config) { c.Log = zerolog.New(&text).Level(zerolog.InfoLevel) })
+	stranger := signer(t)
+	if _, err := h.dial("root", gossh.PublicKeys(stranger)); err == nil {
+		t.Fatal("a stranger is in")
+	}
+	want := gossh.FingerprintSHA256(stranger.PublicKey())
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(text.String(), want); {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log says %q", text.String())
+		}
+		runtime.Gosched()
+	}
+	for _, part := range []string{`"from":"127.0.0.1:`, `"as":"root"`, `"message":"no login"`} {
+		if !strings.Contains(text.String(), part) {
+			t.Errorf("the log lacks %s: %s", part, text.String())
+		}
+	}
+}
+
+// syncedText is a log that is read while it is written.
+type syncedText struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncedText) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *syncedText) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
 }

@@ -8,9 +8,11 @@ import (
 	"time"
 
 	"github.com/gliderlabs/ssh"
+	gossh "golang.org/x/crypto/ssh"
 
 	"github.com/nodeos-dev/gitd/internal/admit"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // link is one connection, from its acceptance to its end: what it counts for
@@ -23,6 +25,8 @@ type link struct {
 
 	mu       sync.Mutex
 	endTurn  func()    // ends its turn among the logins of its address; nil once it has ended
+	user     string    // whom the client says to be, without the code of an invitation
+	tried    []string  // the keys that were not let through, and why
 	spoke    bool      // the client has sent something
 	late     time.Time // when a login takes too long
 	closed   bool
@@ -97,6 +101,16 @@ func (l *link) loggedIn(p proved) {
 	l.s.keep(l)
 }
 
+// offered notes a key that was not let through.
+func (l *link) offered(conn gossh.ConnMetadata, key gossh.PublicKey, why error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.user = progress.Printable(progress.Shorten(userOf(conn)))
+	if len(l.tried) < maxAuthTries {
+		l.tried = append(l.tried, gossh.FingerprintSHA256(key)+": "+progress.OneLine(why.Error()))
+	}
+}
+
 func (l *link) endLogin() {
 	if l.endTurn != nil {
 		l.endTurn()
@@ -129,6 +143,7 @@ func (l *link) Close() error {
 	starting := l.proved == nil
 	if starting && (l.spoke || time.Now().After(l.late)) {
 		l.src.failed()
+		l.s.cfg.Log.Info().Stringer("from", l.RemoteAddr()).Str("as", l.user).Strs("keys", l.tried).Msg("no login")
 	}
 	l.mu.Unlock()
 	l.s.forget(l)

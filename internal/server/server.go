@@ -90,8 +90,8 @@ func New(cfg Config) *Server {
 		ConnCallback:               s.accept,
 		ChannelHandlers:            map[string]ssh.ChannelHandler{"session": s.channel},
 		PtyCallback:                func(ssh.Context, ssh.Pty) bool { return true },
-		ConnectionFailedCallback: func(c net.Conn, err error) {
-			cfg.Log.Debug().Str("from", c.RemoteAddr().String()).Err(err).Msg("no login")
+		ConnectionFailedCallback: func(c net.Conn, err error) { // the log for everybody: see link.Close
+			cfg.Log.Debug().Str("from", c.RemoteAddr().String()).Err(err).Msg("handshake failed")
 		},
 	}
 	cfg.Services.People.OnChange(s.Recheck)

@@ -86,6 +86,8 @@ type Core interface {
 	Usage(ctx context.Context) (usage.Usage, error)
 	Cancel(ctx context.Context, by core.Actor, app string) error
 
+	// ReadConfig returns the variables of app, or the one with a name, and notes in the audit who has read them.
+	ReadConfig(ctx context.Context, by core.Actor, app, name string) (map[string]string, error)
 	SetConfig(ctx context.Context, by core.Actor, app string, c apps.ConfigChange, w io.Writer) error
 	SetResources(ctx context.Context, by core.Actor, app string, r core.Resources, w io.Writer) error
 	AddDomain(ctx context.Context, by core.Actor, app, host string) error

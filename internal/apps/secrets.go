@@ -1,0 +1,37 @@
+package apps
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
+)
+
+// Secrets shows what people set for apps to those who may see it.
+type Secrets struct{ cfg Config }
+
+// NewSecrets makes the Secrets of the apps.
+func NewSecrets(cfg Config) *Secrets { return &Secrets{cfg} }
+
+// ReadConfig returns the variables of app, all or the one called name, and notes in the audit who has read which. A
+// variable that is not there was not read.
+func (s *Secrets) ReadConfig(ctx context.Context, by core.Actor, app, name string) (map[string]string, error) {
+	vars, err := s.cfg.Ledger.Vars(ctx, app)
+	if err != nil {
+		return nil, err
+	}
+	if name != "" {
+		value, ok := vars[name]
+		if !ok {
+			return nil, core.Reject(app+" has no "+progress.Shorten(name), "`config "+app+"` lists what it has")
+		}
+		vars = map[string]string{name: value}
+	}
+	if len(vars) > 0 {
+		s.cfg.Trail.Note(ctx, app, by.Name, "config.read", strings.Join(slices.Sorted(maps.Keys(vars)), ", "))
+	}
+	return vars, nil
+}
