@@ -3,6 +3,7 @@ package coretest
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"io"
 	"slices"
 	"strings"
@@ -138,7 +139,7 @@ func (w *world) run(words ...string) *running {
 		defer close(r.done)
 		r.ended, r.failed = w.core.OneOffs.Run(ctx, core.Actor{Name: "ada"}, oneoff.Wish{
 			App: "shop", Words: words, Env: map[string]string{"A": "secret"}, MemoryMiB: 256,
-			Streams: &oneoff.Streams{In: in, Out: &r.out, Err: &r.err}, Tell: func(n string) { r.notes.Write([]byte(n + "\n")) },
+			Streams: &oneoff.Streams{In: in, Out: &r.out, Err: &r.err}, Tell: func(n string) { fmt.Fprintln(&r.notes, n) },
 		})
 	}()
 	return r

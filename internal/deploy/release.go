@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/fleet"
@@ -63,12 +64,9 @@ func releaseFailed(app, command string, e oneoff.Ended, err error) error {
 
 // textOf is a command as its author wrote it.
 func textOf(steps []core.StartStep) string {
-	text := ""
-	for i, s := range steps {
-		if i > 0 {
-			text += ", then "
-		}
-		text += s.String()
+	var all []string
+	for _, s := range steps {
+		all = append(all, s.String())
 	}
-	return progress.Shorten(text)
+	return progress.Shorten(strings.Join(all, ", then "))
 }
