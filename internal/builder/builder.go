@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -74,6 +76,10 @@ func New(cfg Config) (*Builder, error) {
 	if err != nil {
 		return nil, err
 	}
+	if plain(b.registry.URL()) {
+		cfg.Log.Warn().Stringer("registry", b.registry.URL()).
+			Msg("the npm registry is asked over http: whoever is on the way can change what apps and Node itself are made of")
+	}
 	b.tools = &tools.Shop{Registry: b.registry, Room: b.checkToolRoom, Log: cfg.Log}
 	b.egress = egress.New(b.registry.URL())
 	if b.box, b.boxErr = findSandbox(cfg); b.boxErr != nil {
@@ -82,6 +88,12 @@ func New(cfg Config) (*Builder, error) {
 		cfg.Log.Info().Msg("builds see the names of the processes in this container: the kernel allows them no /proc of their own")
 	}
 	return b, nil
+}
+
+// plain reports whether what comes from u can be changed on its way here.
+func plain(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
 }
 
 // toolCache is where the registry's packages are: Node and npm.

@@ -21,6 +21,7 @@ var errStalled = errors.New("the client sent nothing more of its request")
 type backendConfig struct {
 	stall           time.Duration // see stallLimit
 	responseTimeout time.Duration
+	cookies         func(*http.Response) error
 	log             zerolog.Logger
 	buffers         httputil.BufferPool
 }
@@ -47,12 +48,13 @@ func newBackend(app, addr string, cfg backendConfig) *backend {
 	b.pool = newPool(cfg.responseTimeout)
 	log := cfg.log.With().Str("app", app).Str("addr", addr).Logger()
 	b.proxy = &httputil.ReverseProxy{
-		Rewrite:       rewriteTo(addr),
-		Transport:     b.pool,
-		FlushInterval: -1, // at once, for event streams
-		BufferPool:    cfg.buffers,
-		ErrorHandler:  failed(log),
-		ErrorLog:      quiet(log),
+		Rewrite:        rewriteTo(addr),
+		Transport:      b.pool,
+		FlushInterval:  -1, // at once, for event streams
+		BufferPool:     cfg.buffers,
+		ModifyResponse: cfg.cookies,
+		ErrorHandler:   failed(log),
+		ErrorLog:       quiet(log),
 	}
 	return b
 }

@@ -76,6 +76,7 @@ func New(cfg Config) *Proxy {
 	p.backend = backendConfig{
 		stall:           p.crowd.stall,
 		responseTimeout: cfg.ResponseTimeout,
+		cookies:         ownCookies(p.domain),
 		// A client can cause one such line with each request.
 		log:     cfg.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Second}),
 		buffers: newBuffers(),

@@ -1,0 +1,35 @@
+package proxy
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// ownCookies returns what takes the Domain out of a cookie that would be sent to every app below domain: an app could
+// set it for its siblings, and so log people into an account of its choice there. Without Domain, the cookie is for the
+// app's own host. Browsers refuse Domain themselves only for the names of the public suffix list.
+func ownCookies(domain string) func(*http.Response) error {
+	return func(res *http.Response) error {
+		cookies := res.Header["Set-Cookie"]
+		for i, c := range cookies {
+			cookies[i] = forOne(c, domain)
+		}
+		return nil
+	}
+}
+
+// forOne is a cookie without a Domain that spans domain. It is a copy byte for byte otherwise.
+func forOne(cookie, domain string) string {
+	attributes := strings.Split(cookie, ";")
+	own := slices.DeleteFunc(slices.Clone(attributes[1:]), func(a string) bool {
+		name, value, _ := strings.Cut(a, "=")
+		value = strings.TrimPrefix(strings.ToLower(strings.TrimSpace(value)), ".")
+		return strings.EqualFold(strings.TrimSpace(name), "Domain") && value != "" &&
+			(value == domain || strings.HasSuffix(domain, "."+value))
+	})
+	if len(own) == len(attributes)-1 {
+		return cookie
+	}
+	return strings.Join(append(attributes[:1:1], own...), ";")
+}
