@@ -62,7 +62,8 @@ var mayImport = map[string][]string{
 		"internal/units", "templates"},
 	"internal/builder": {"internal/base", "internal/core", "internal/disk", "internal/guest", "internal/image",
 		"internal/nodeapp", "internal/progress", "internal/units", "templates"},
-	"internal/bootdisk": {"internal/base", "internal/core", "internal/disk", "internal/guest", "internal/progress"},
+	"internal/bootdisk": {"internal/audit", "internal/base", "internal/core", "internal/disk", "internal/guest",
+		"internal/image", "internal/progress", "internal/units"},
 	"internal/worktree": {"internal/progress"},
 	"internal/libvirt":  {"internal/background", "internal/core", "internal/guest", "internal/latch", "internal/units", "templates"},
 	"internal/label":    {"internal/core", "internal/image"},
@@ -78,7 +79,7 @@ var mayImport = map[string][]string{
 	"internal/hooks":    {"internal/control", "internal/core", "internal/deploy", "internal/progress"},
 	"internal/terminal": {"internal/progress"},
 	"internal/overview": {"internal/core", "internal/progress", "internal/terminal", "internal/units"},
-	"internal/cli": {"internal/apps", "internal/contents", "internal/core", "internal/deploy", "internal/disk", "internal/fleet", "internal/oneoff",
+	"internal/cli": {"internal/apps", "internal/bootdisk", "internal/contents", "internal/core", "internal/deploy", "internal/disk", "internal/fleet", "internal/oneoff",
 		"internal/overview", "internal/people", "internal/progress", "internal/terminal", "internal/units", "internal/usage"},
 	"internal/server": {"internal/admit", "internal/cli", "internal/core", "internal/people", "internal/progress", "internal/repo",
 		"internal/terminal"},
@@ -88,7 +89,7 @@ var mayImport = map[string][]string{
 		"internal/libvirt", "internal/progress", "internal/units", "templates"},
 	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cli", "internal/contents", "internal/control",
 		"internal/core", "internal/disk", "internal/engine", "internal/fleet", "internal/hooks", "internal/image",
-		"internal/bootdisk", "internal/worktree", "internal/label", "internal/ledger", "internal/libvirt", "internal/nodeapp", "internal/people", "internal/progress", "internal/proxy",
+		"internal/audit", "internal/bootdisk", "internal/worktree", "internal/label", "internal/ledger", "internal/libvirt", "internal/nodeapp", "internal/people", "internal/progress", "internal/proxy",
 		"internal/repo", "internal/schedule", "internal/server", "internal/starter", "internal/terminal", "internal/volume", "internal/units"},
 }
 

@@ -15,7 +15,9 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/nodeos-dev/gitd/internal/applog"
+	"github.com/nodeos-dev/gitd/internal/audit"
 	"github.com/nodeos-dev/gitd/internal/base"
+	"github.com/nodeos-dev/gitd/internal/bootdisk"
 	"github.com/nodeos-dev/gitd/internal/builder"
 	"github.com/nodeos-dev/gitd/internal/cli"
 	"github.com/nodeos-dev/gitd/internal/cli/command"
@@ -172,6 +174,7 @@ func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 	d.svc = command.Services{
 		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Tasks: d.core.OneOffs, Logs: d.logs, Builds: d.builds,
 		Contents: d.contents,
+		Disks:    bootdisk.NewExporter(state, audit.New(d.ledger, slog.New(zerolog.NewSlogHandler(d.log)))),
 		Counts:   d.front.Counts, HasImage: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil },
 		Host: o.host, URL: o.url(d.l.http), Defaults: o.defaults(),
 		Status: hostStatus(o.state, d.driver), Version: buildVersion(),

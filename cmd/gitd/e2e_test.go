@@ -85,6 +85,7 @@ func TestScripts(t *testing.T) {
 			"type":      cmdType,
 			"resize":    cmdResize,
 			"left":      cmdLeft,
+			"boots":     cmdBoots,
 		},
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -24,7 +25,6 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/image"
 	"github.com/nodeos-dev/gitd/internal/progress"
-	"github.com/nodeos-dev/gitd/internal/units"
 	"github.com/nodeos-dev/gitd/internal/worktree"
 )
 
@@ -101,7 +101,7 @@ func (h *host) makeImage(ctx context.Context, o imageOptions) error {
 		return err
 	}
 	for _, p := range list.Parts {
-		r.Detail("%-7s %10s  %.12s", p.Name, units.Bytes(p.Size), p.Digest)
+		r.Detail("%s", p)
 	}
 	r.Done("%s boots %s, which listens on port %d. To try it:", o.out, list.App, list.Port)
 	r.Detail("%s", list.Command(o.out))
@@ -183,6 +183,14 @@ func (o *imageOptions) settle(ctx context.Context, files worktree.Snapshot) erro
 	if err := core.CheckName(o.name); err != nil {
 		return fmt.Errorf("%w; choose one with --name", err)
 	}
+	if err := o.settleForm(); err != nil {
+		return err
+	}
+	return o.checkHost()
+}
+
+// settleForm fills in the file's name and its form, each by the other.
+func (o *imageOptions) settleForm() error {
 	if o.out == "" {
 		o.out = o.name + ".img"
 		if o.format == bootdisk.QCOW2 {
@@ -192,10 +200,7 @@ func (o *imageOptions) settle(ctx context.Context, files worktree.Snapshot) erro
 	if o.format == "" {
 		o.format = bootdisk.FormatOf(o.out)
 	}
-	if err := bootdisk.CheckFormat(o.format); err != nil {
-		return err
-	}
-	return o.checkHost()
+	return bootdisk.CheckFormat(o.format)
 }
 
 // notInName is what an app's name cannot have.
@@ -207,15 +212,16 @@ func (o *imageOptions) guessName(ctx context.Context, files worktree.Snapshot) s
 	if text, err := files.File(ctx, "package.json"); err == nil {
 		json.Unmarshal([]byte(text), &pkg) //nolint:errcheck // the build says what is wrong with it
 	}
-	_, unscoped, ok := strings.Cut(pkg.Name, "/")
-	if !ok {
-		unscoped = pkg.Name
-	}
 	folder, err := filepath.Abs(o.dir)
 	if err != nil {
 		folder = ""
 	}
-	for _, name := range []string{unscoped, filepath.Base(folder)} {
+	return appNameOf(pkg.Name, folder)
+}
+
+// appNameOf is the first of the package's name, without its scope, and the folder's that an app can have.
+func appNameOf(pkg, folder string) string {
+	for _, name := range []string{path.Base(pkg), filepath.Base(folder)} {
 		name = strings.Trim(notInName.ReplaceAllString(strings.ToLower(name), "-"), "-")
 		if core.CheckName(name) == nil {
 			return name
@@ -296,8 +302,8 @@ func (o *imageOptions) write(ctx context.Context, r *progress.Report, rel core.R
 		return list, err
 	}
 	d, err := bootdisk.Make(state, rel.Manifest, start)
-	if errors.Is(err, bootdisk.ErrOldKernel) {
-		err = fmt.Errorf("%w: type the same with --kernel minimal, which compiles it in ten minutes, or --kernel stock", err)
+	if errors.Is(err, bootdisk.ErrOldBase) {
+		err = fmt.Errorf("%w: `gitd base:build --kernel minimal` compiles a new kernel in ten minutes, and --kernel stock takes Debian's", err)
 	}
 	if err != nil {
 		return list, err

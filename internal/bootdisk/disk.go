@@ -14,6 +14,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/base"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // Disk is a disk that can be written. Its files are open until Close, so that it stays whole whatever is removed.
@@ -30,6 +31,10 @@ type part struct {
 	digest string // hex SHA-256; "": not known before
 	from   io.ReaderAt
 	close  func() error
+}
+
+func (p Part) String() string {
+	return fmt.Sprintf("%-7s %10s  %.12s", p.Name, units.Bytes(p.Size), p.Digest)
 }
 
 // Part describes a part of a disk for people and programs.
@@ -66,11 +71,15 @@ func (d *Disk) make(state core.StateDir, m core.Manifest, start guest.Start) err
 	}
 	b := boot{}
 	if b.kernel, err = openKernel(kernel); err != nil {
-		return fmt.Errorf("the kernel of base %s: %w", m.Base, err)
+		return fmt.Errorf("base %s %w", m.Base, err)
 	}
 	if initrd, ok := contents.Images["initrd"]; ok {
 		b.initrdSize = initrd.Size
-		if _, err := d.file("initrd", state.Initrd(m.Base), initrd); err != nil {
+		f, err := d.file("initrd", state.Initrd(m.Base), initrd)
+		if err == nil {
+			err = mustHave(f, guest.DiskVariable)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -88,18 +97,23 @@ func (d *Disk) make(state core.StateDir, m core.Manifest, start guest.Start) err
 
 // openKernel reads a kernel, and checks that it can find the parts of a disk.
 func openKernel(f *os.File) (program, error) {
-	all, err := io.ReadAll(f)
-	if err != nil {
+	if err := mustHave(f, tableMagic); err != nil {
 		return program{}, err
 	}
-	if !bytes.Contains(all, []byte(tableMagic)) {
-		return program{}, ErrOldKernel
-	}
-	return readKernel(bytes.NewReader(all))
+	return readKernel(f)
 }
 
-// ErrOldKernel says that a kernel was compiled by an older gitd, and knows no partitions.
-var ErrOldKernel = errors.New("it is older than gitd's disks and knows no partitions")
+// mustHave looks for a text that is in a kernel that knows partitions, or in an init that knows disks.
+func mustHave(f *os.File, text string) error {
+	all, err := io.ReadAll(io.NewSectionReader(f, 0, maxAddress))
+	if err == nil && !bytes.Contains(all, []byte(text)) {
+		err = ErrOldBase
+	}
+	return err
+}
+
+// ErrOldBase says that a base was made by an older gitd.
+var ErrOldBase = errors.New("was made by an older gitd and cannot boot by itself")
 
 // loaderName is the name of the loader's part.
 const loaderName = "loader"

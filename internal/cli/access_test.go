@@ -72,6 +72,7 @@ func example(cmd *cobra.Command) ([]string, bool) {
 	}
 	for line := range strings.SplitSeq(cmd.Example, "\n") {
 		line, _, _ = strings.Cut(line, " <")
+		line, _, _ = strings.Cut(line, " >")
 		words := strings.Fields(line)
 		if len(words) > 1 && words[0] == cmd.Name() && strings.Contains(line, "shop") {
 			return words, true

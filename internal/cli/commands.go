@@ -7,6 +7,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/cli/accounts"
 	"github.com/nodeos-dev/gitd/internal/cli/command"
+	"github.com/nodeos-dev/gitd/internal/cli/disks"
 	"github.com/nodeos-dev/gitd/internal/cli/images"
 	"github.com/nodeos-dev/gitd/internal/cli/tasks"
 )
@@ -30,7 +31,7 @@ func AddCommands(root *cobra.Command, s command.Services, c command.Caller) {
 		commands  []*cobra.Command
 	}{
 		{"apps", "Apps", slices.Concat(appCommands{all}.commands(), configCommands{all}.commands(), settingCommands{all}.commands())},
-		{"deploy", "Releases", slices.Concat(releaseCommands{all}.commands(), images.Commands(all))},
+		{"deploy", "Releases", slices.Concat(releaseCommands{all}.commands(), images.Commands(all), disks.Commands(all))},
 		{"look", "What runs", slices.Concat(runCommands{all}.commands(), tasks.Commands(all))},
 		{"people", "People and keys", accounts.Commands(all)},
 		{"host", "The host", hostCommands{all}.commands()},

@@ -13,6 +13,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/fleet"
 	"github.com/nodeos-dev/gitd/internal/oneoff"
 	"github.com/nodeos-dev/gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/usage"
 )
 
@@ -23,6 +24,7 @@ type Services struct {
 	People   *people.Service
 	Core     Core
 	Tasks    Tasks
+	Disks    Disks
 	Logs     Logs
 	Builds   Builds
 	Contents contents.Reader // what is in images
@@ -111,6 +113,12 @@ type Tasks interface {
 	Jobs(ctx context.Context, app string) ([]oneoff.JobInfo, error)
 	// RunJob runs a job now, and returns when it has ended.
 	RunJob(ctx context.Context, by core.Actor, app string, number int, s *oneoff.Streams) (oneoff.Ended, error)
+}
+
+// Disks makes disks of releases.
+type Disks interface {
+	// Export sends one to w, in the form format, with the config vars on it.
+	Export(ctx context.Context, by core.Actor, rel core.Release, vars map[string]string, format string, w io.Writer, r *progress.Report) error
 }
 
 // Volumes acts on the disks of apps that outlive their machines.
