@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"os"
 	"os/exec"
@@ -14,8 +15,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/renameio/v2"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/nodeos-dev/gitd/internal/base"
 	"github.com/nodeos-dev/gitd/internal/base/filelock"
@@ -24,6 +27,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/cli/dotenv"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/nodeapp"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/worktree"
 )
@@ -81,14 +85,14 @@ func (h *host) makeImage(ctx context.Context, o imageOptions) error {
 	if err != nil {
 		return err
 	}
+	if err := o.settle(); err != nil {
+		return err
+	}
 	files, err := o.take(ctx, r)
 	if err != nil {
 		return err
 	}
 	defer files.Close()
-	if err := o.settle(ctx, files); err != nil {
-		return err
-	}
 	if len(vars) > 0 {
 		r.Warn("the values of %s are on the disk as they are: whoever has the disk can read them", strings.Join(slices.Sorted(maps.Keys(vars)), ", "))
 	}
@@ -104,11 +108,21 @@ func (h *host) makeImage(ctx context.Context, o imageOptions) error {
 		r.Detail("%s", p)
 	}
 	r.Done("%s boots %s, which listens on port %d. To try it:", o.out, list.App, list.Port)
-	r.Detail("%s", list.Command(o.out))
+	r.Detail("%s", qemuLine(o.out, list))
 	if o.json {
 		return printJSON(h.out, list)
 	}
 	return nil
+}
+
+// qemuLine is what boots the disk with QEMU.
+func qemuLine(file string, l bootdisk.List) string {
+	drive := fmt.Sprintf("file=%s,format=%s,if=virtio", strings.ReplaceAll(file, ",", ",,"), l.Format)
+	if quoted, err := syntax.Quote(drive, syntax.LangPOSIX); err == nil {
+		drive = quoted
+	}
+	return fmt.Sprintf("qemu-system-x86_64 -accel kvm -accel tcg -m 256 -nographic -drive %s "+
+		"-nic user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:%d-:%d", drive, l.Port, l.Port)
 }
 
 func (o *imageOptions) vars() (map[string]string, error) {
@@ -131,13 +145,6 @@ func (o *imageOptions) vars() (map[string]string, error) {
 
 // take takes the files of the folder, and says which.
 func (o *imageOptions) take(ctx context.Context, r *progress.Report) (worktree.Snapshot, error) {
-	info, err := os.Stat(o.dir)
-	if err == nil && !info.IsDir() {
-		err = fmt.Errorf("%s is not a folder", o.dir)
-	}
-	if err != nil {
-		return worktree.Snapshot{}, fmt.Errorf("%w: name the folder of an app", err)
-	}
 	files, err := worktree.Take(ctx, o.dir, worktree.Options{Dirty: o.dirty, Ignore: o.own()})
 	if err != nil {
 		return files, err
@@ -161,7 +168,7 @@ func (o *imageOptions) take(ctx context.Context, r *progress.Report) (worktree.S
 // own is what this command writes in the folder: it is no part of the app.
 func (o *imageOptions) own() []string {
 	dir, err := filepath.Abs(o.dir)
-	if err != nil || o.out == "" {
+	if err != nil {
 		return nil
 	}
 	out, err := filepath.Abs(o.out)
@@ -176,9 +183,14 @@ func (o *imageOptions) own() []string {
 }
 
 // settle fills in what was left open: the app's name, the file, its form.
-func (o *imageOptions) settle(ctx context.Context, files worktree.Snapshot) error {
+func (o *imageOptions) settle() error {
+	root, err := os.OpenRoot(o.dir)
+	if err != nil {
+		return fmt.Errorf("%w: name the folder of an app", err)
+	}
+	defer root.Close()
 	if o.name == "" {
-		o.name = o.guessName(ctx, files)
+		o.name = o.guessName(root)
 	}
 	if err := core.CheckName(o.name); err != nil {
 		return fmt.Errorf("%w; choose one with --name", err)
@@ -203,14 +215,18 @@ func (o *imageOptions) settleForm() error {
 	return bootdisk.CheckFormat(o.format)
 }
 
+// maxPackage bounds what is read of a package.json, in bytes.
+const maxPackage = 1 << 20
+
 // notInName is what an app's name cannot have.
 var notInName = regexp.MustCompile(`[^a-z0-9]+`)
 
 // guessName makes a name of what package.json says, or of the folder's.
-func (o *imageOptions) guessName(ctx context.Context, files worktree.Snapshot) string {
+func (o *imageOptions) guessName(root *os.Root) string {
 	var pkg struct{ Name string }
-	if text, err := files.File(ctx, "package.json"); err == nil {
-		json.Unmarshal([]byte(text), &pkg) //nolint:errcheck // the build says what is wrong with it
+	if f, err := root.Open(nodeapp.PackageFile); err == nil {
+		json.NewDecoder(io.LimitReader(f, maxPackage)).Decode(&pkg) //nolint:errcheck // the build says what is wrong with it
+		f.Close()
 	}
 	folder, err := filepath.Abs(o.dir)
 	if err != nil {
@@ -233,7 +249,7 @@ func appNameOf(pkg, folder string) string {
 // checkHost says what this host lacks, before anything is built.
 func (o *imageOptions) checkHost() error {
 	var missing []string
-	needed := map[string]string{"mkfs.erofs": "erofs-utils"}
+	needed := map[string]string{"git": "git", "mkfs.erofs": "erofs-utils"}
 	if o.format == bootdisk.QCOW2 {
 		needed["qemu-img"] = "qemu-utils"
 	}
@@ -320,5 +336,5 @@ func (o *imageOptions) write(ctx context.Context, r *progress.Report, rel core.R
 	if err != nil {
 		return list, err
 	}
-	return list, os.WriteFile(o.out+listSuffix, text, 0o644)
+	return list, renameio.WriteFile(o.out+listSuffix, text, 0o644)
 }

@@ -59,7 +59,7 @@ func connect(out *outbox) (io.Reader, error) {
 func (o *outbox) show(w io.Writer) {
 	for {
 		if line := shown(o.next()); line != "" {
-			fmt.Fprintln(w, line) //nolint:errcheck // there is nobody to tell
+			fmt.Fprintln(w, line)
 		}
 	}
 }

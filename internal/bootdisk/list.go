@@ -2,7 +2,6 @@ package bootdisk
 
 import (
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -39,12 +38,6 @@ func ListOf(state core.StateDir, rel core.Release, vars map[string]string, d *Di
 		l.Start = append(l.Start, s.String())
 	}
 	return l, nil
-}
-
-// Command is what boots the disk file with QEMU.
-func (l List) Command(file string) string {
-	return fmt.Sprintf("qemu-system-x86_64 -accel kvm -accel tcg -m 256 -nographic -drive file=%s,format=%s,if=virtio "+
-		"-nic user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:%d-:%d", file, l.Format, l.Port, l.Port)
 }
 
 // JSON is the list as it is kept beside the disk.

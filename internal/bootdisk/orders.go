@@ -44,7 +44,7 @@ type program struct {
 }
 
 // errNotBootable says that the loader cannot start this kernel.
-var errNotBootable = errors.New("it is not a kernel that this loader can start")
+var errNotBootable = errors.New("has a kernel that the loader cannot start")
 
 // readKernel finds in an ELF file what must be where in memory, and where the kernel is entered without firmware.
 func readKernel(f io.ReaderAt) (program, error) {

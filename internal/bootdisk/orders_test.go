@@ -18,14 +18,20 @@ type segment struct {
 }
 
 // note is the text of the note by which a kernel is entered at address.
-func note(name string, kind uint32, address uint32) []byte {
-	var b bytes.Buffer
-	for _, v := range []uint32{uint32(len(name)), 4, kind} {
-		binary.Write(&b, binary.LittleEndian, v)
+func note(name string, kind, address uint32) []byte {
+	b := packed(uint32(len(name)), uint32(4), kind)
+	return append(append(b, name...), packed(address)...)
+}
+
+// packed is values as they are on a disk.
+func packed(values ...any) (b []byte) {
+	for _, v := range values {
+		var err error
+		if b, err = binary.Append(b, binary.LittleEndian, v); err != nil {
+			panic(err) // a value without a fixed size
+		}
 	}
-	b.WriteString(name)
-	binary.Write(&b, binary.LittleEndian, address)
-	return b.Bytes()
+	return b
 }
 
 // kernel makes an ELF file of segments; its notes are at 0x200.
@@ -36,15 +42,14 @@ func kernel(notes []byte, all ...segment) []byte {
 	copy(h.Ident[:], elf.ELFMAG+"\x02\x01\x01")
 	all = append(all, segment{kind: elf.PT_NOTE, off: 0x200, inFile: uint64(len(notes)), inMemory: uint64(len(notes))})
 	h.Phnum = uint16(len(all))
-	var b bytes.Buffer
-	binary.Write(&b, binary.LittleEndian, h)
+	head := packed(h)
 	for _, s := range all {
-		binary.Write(&b, binary.LittleEndian, elf.Prog64{
+		head = append(head, packed(elf.Prog64{
 			Type: uint32(s.kind), Off: s.off, Paddr: s.paddr, Filesz: s.inFile, Memsz: s.inMemory,
-		})
+		})...)
 	}
 	file := make([]byte, 0x3000)
-	copy(file, b.Bytes())
+	copy(file, head)
 	copy(file[0x200:], notes)
 	return file
 }

@@ -40,9 +40,6 @@ func Take(ctx context.Context, dir string, o Options) (s Snapshot, err error) {
 	if dir, err = filepath.Abs(dir); err != nil {
 		return s, err
 	}
-	if _, err := exec.LookPath("git"); err != nil {
-		return s, errors.New("git is not installed: apt install git")
-	}
 	if s.Repo, err = os.MkdirTemp("", "gitd-files-"); err != nil {
 		return s, err
 	}
@@ -67,15 +64,15 @@ func (t taking) prepare(ignore []string) error {
 		return err
 	}
 	// Dependencies are installed from the lockfile; to read them all would only take time.
-	lines := "/node_modules\n"
+	lines := []string{"/node_modules\n"}
 	for _, path := range ignore {
-		lines += "/" + escape(filepath.ToSlash(path)) + "\n"
+		lines = append(lines, "/"+escape(filepath.ToSlash(path))+"\n")
 	}
 	info := filepath.Join(t.repo, "info")
 	if err := os.MkdirAll(info, 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(info, "exclude"), []byte(lines), 0o600)
+	return os.WriteFile(filepath.Join(info, "exclude"), []byte(strings.Join(lines, "")), 0o600)
 }
 
 // escape makes a path a pattern of .gitignore that matches it alone.
@@ -168,10 +165,4 @@ func (t taking) run(setting string, args ...string) (string, error) {
 		return "", fmt.Errorf("git: %w: %s", errors.Join(t.ctx.Err(), err), progress.Printable(strings.TrimSpace(said.String())))
 	}
 	return strings.TrimRight(out.String(), "\n"), nil
-}
-
-// File returns a file of the snapshot.
-func (s Snapshot) File(ctx context.Context, name string) (string, error) {
-	t := taking{ctx: ctx, dir: s.Repo, repo: s.Repo}
-	return t.git("cat-file", "blob", s.Commit+":"+name)
 }
