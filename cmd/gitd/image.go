@@ -18,6 +18,7 @@ import (
 	"github.com/google/renameio/v2"
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+	"golang.org/x/sys/unix"
 	"mvdan.cc/sh/v3/syntax"
 
 	"github.com/nodeos-dev/gitd/internal/base"
@@ -121,8 +122,21 @@ func qemuLine(file string, l bootdisk.List) string {
 	if quoted, err := syntax.Quote(drive, syntax.LangPOSIX); err == nil {
 		drive = quoted
 	}
-	return fmt.Sprintf("qemu-system-x86_64 -accel kvm -accel tcg -m 256 -nographic -drive %s "+
-		"-nic user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:%d-:%d", drive, l.Port, l.Port)
+	return fmt.Sprintf("qemu-system-x86_64 %s-m 256 -nographic -drive %s "+
+		"-nic user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:%d-:%d", accelerated(), drive, l.Port, l.Port)
+}
+
+// virtualises matches the /proc/cpuinfo of a processor that can virtualise.
+var virtualises = regexp.MustCompile(`(?m)^flags\s*:.*\b(vmx|svm)\b`)
+
+// accelerated is QEMU's option for KVM, where that works. A container may show /dev/kvm without a processor that can
+// virtualise, and QEMU then hangs.
+func accelerated() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil || !virtualises.Match(text) || unix.Access("/dev/kvm", unix.R_OK|unix.W_OK) != nil {
+		return ""
+	}
+	return "-accel kvm "
 }
 
 func (o *imageOptions) vars() (map[string]string, error) {

@@ -32,9 +32,7 @@ func cmdBoots(ts *testscript.TestScript, neg bool, args []string) {
 	cmd := exec.Command("qemu-system-x86_64", "-m", "256", "-display", "none", "-no-reboot", "-monitor", "stdio",
 		"-serial", "file:"+ts.MkAbs("console"), "-drive", fmt.Sprintf("file=%s,format=%s,if=virtio", ts.MkAbs(args[0]), args[1]),
 		"-nic", fmt.Sprintf("user,model=virtio-net-pci,hostfwd=tcp:127.0.0.1:%d-:8080", port))
-	if _, err := os.Stat("/dev/kvm"); err == nil {
-		cmd.Args = append(cmd.Args, "-accel", "kvm", "-accel", "tcg")
-	}
+	cmd.Args = append(cmd.Args, strings.Fields(accelerated())...)
 	cmd.Stderr = &console
 	monitor, err := cmd.StdinPipe()
 	ts.Check(err)
