@@ -212,6 +212,9 @@ func (o *imageOptions) settle() error {
 	if err := o.settleForm(); err != nil {
 		return err
 	}
+	if info, err := os.Stat(filepath.Dir(o.out)); err != nil || !info.IsDir() {
+		return fmt.Errorf("there is no folder %s for the disk: make it, or name another file with -o", filepath.Dir(o.out))
+	}
 	return o.checkHost()
 }
 
