@@ -15,8 +15,8 @@ import (
 )
 
 // A machine without gitd asks its network for an address, with DHCP (RFC 2131). This is the part of it that such a
-// machine needs. github.com/insomniacslk/dhcp would make this program larger by 88 KB, packed, and needs packet sockets,
-// which the kernel does not have. The kernel's own client (ip=dhcp) never renews what it was given.
+// machine needs. github.com/insomniacslk/dhcp would make this program larger by 88 KB, packed, and needs packet
+// sockets, which the kernel does not have. The kernel's own client (ip=dhcp) never renews what it was given.
 
 const (
 	dhcpPatience = 10 * time.Second // the app waits this long for an address, and then starts without one
