@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -45,9 +46,7 @@ func (s Scale) Text(m Manifest) string {
 // there is no release, nobody knows which types there will be.
 func (s Scale) With(m Manifest, changes []string) (Scale, error) {
 	next := Scale{}
-	for name, n := range s {
-		next[name] = n
-	}
+	maps.Copy(next, s)
 	for _, c := range changes {
 		name, n, err := next.change(m, c)
 		if err != nil {

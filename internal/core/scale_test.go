@@ -33,11 +33,9 @@ func TestScaleWith(t *testing.T) {
 	} {
 		before := Scale{"mail-queue": 2}
 		next, err := before.With(m, strings.Fields(changes))
-		got := ""
+		got := next.Text(m)
 		if r, ok := errors.AsType[*Rejection](err); ok {
 			got = "! " + r.Reason
-		} else {
-			got = next.Text(m)
 		}
 		if !strings.HasPrefix(got, want) && (want[0] != '!' || !strings.Contains(got, want[2:])) || len(before) != 1 || strings.Contains(got, "\x1b") {
 			t.Errorf("%q: %q, want %q", changes, got, want)

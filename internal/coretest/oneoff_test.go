@@ -224,7 +224,6 @@ func TestRunOfProcessType(t *testing.T) {
 	w := newWorld(t)
 	w.withRelease("say", "migrated", "0")
 	w.push(none, commit(1))
-	w.scaled("seed=0") // it is no worker
 	w.runs("web.1 v1")
 	for range 2 { // a second time: the manifest is not changed by the first
 		r := w.run("release", "7")

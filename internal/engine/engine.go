@@ -155,6 +155,7 @@ func New(cfg Config) *Engine {
 		URL: cfg.URL, Domain: cfg.Domain, Capacity: cfg.Capacity,
 	}
 	e.Apps, e.Volumes, e.Scaling = apps.New(changes), apps.NewVolumes(changes, cfg.Volumes), apps.NewScaling(changes)
+	e.Secrets = apps.NewSecrets(changes)
 	return e
 }
 

@@ -26,15 +26,26 @@ func (f *front) dialFrom(t testing.TB, n byte) net.Conn {
 // ask sends a request on conn and returns the status of the answer; 0: the connection was closed.
 func ask(t testing.TB, conn net.Conn, path string) int {
 	t.Helper()
-	conn.SetDeadline(time.Now().Add(10 * time.Second))
+	if err := conn.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		return 0
+	}
 	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: shop.localhost\r\n\r\n", path)
 	res, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	if err != nil {
 		return 0
 	}
 	defer res.Body.Close()
-	io.Copy(io.Discard, res.Body)
+	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+		return 0
+	}
 	return res.StatusCode
+}
+
+func send(t testing.TB, conn net.Conn, text string) {
+	t.Helper()
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestIdleConnections: 20,000 idle connections from one address used up gitd's descriptors and ended it. Now idle ones
@@ -148,7 +159,7 @@ func TestStalledClients(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn := f.dialFrom(t, 1)
-			io.WriteString(conn, request)
+			send(t, conn, request)
 			select {
 			case err := <-ended:
 				if err == nil {
@@ -164,12 +175,12 @@ func TestStalledClients(t *testing.T) {
 	}
 	t.Run("slow, and gets on", func(t *testing.T) {
 		conn := f.dialFrom(t, 1)
-		io.WriteString(conn, "POST / HTTP/1.1\r\nHost: shop.localhost\r\nContent-Length: 8\r\n\r\n")
+		send(t, conn, "POST / HTTP/1.1\r\nHost: shop.localhost\r\nContent-Length: 8\r\n\r\n")
 		tick := time.NewTicker(stall / 3)
 		defer tick.Stop()
 		for range 8 { // longer than stall in all
 			<-tick.C
-			io.WriteString(conn, "x")
+			send(t, conn, "x")
 		}
 		if err := <-ended; err != nil {
 			t.Errorf("the app got %v", err)

@@ -81,12 +81,3 @@ func (c commands) visible() []string {
 	}
 	return slices.Sorted(maps.Keys(c.Grants))
 }
-
-func sortedKeys[V any](m map[string]V) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
