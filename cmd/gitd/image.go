@@ -38,6 +38,7 @@ type imageOptions struct {
 	options
 
 	dir, out, format string
+	folder           string // the app's, in dir
 	name, env        string
 	dirty, json      bool
 }
@@ -57,6 +58,7 @@ func (h *host) image() *cobra.Command {
 	o.builderFlags(f)
 	f.StringVarP(&o.out, "output", "o", "", "file to write; empty: NAME.img")
 	f.StringVar(&o.format, "format", "", "raw or qcow2; empty: what the file's name says, else raw")
+	f.StringVar(&o.folder, "dir", "", "the app's folder in DIR, for a repository with several apps")
 	f.StringVar(&o.name, "name", "", "the app's name; empty: that in package.json, else the folder's")
 	f.StringVar(&o.env, "env", "", "a .env file with config for the app; its values are on the disk as they are")
 	f.BoolVar(&o.dirty, "dirty", false, "take the files as they are, not those of the commit")
@@ -301,7 +303,7 @@ func (o *imageOptions) build(ctx context.Context, files worktree.Snapshot, vars 
 	if files.Known {
 		rel.Commit = files.Commit
 	}
-	rel.Manifest, err = b.Build(ctx, image.Source{App: o.name, Repo: files.Repo, Commit: files.Commit}, r)
+	rel.Manifest, err = b.Build(ctx, image.Source{App: o.name, Repo: files.Repo, Commit: files.Commit, Dir: o.folder}, r)
 	if err != nil {
 		return bootdisk.List{}, err
 	}

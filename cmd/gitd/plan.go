@@ -17,6 +17,7 @@ import (
 // plan says what a push of a folder would do, without a server.
 func (h *host) plan() *cobra.Command {
 	cmd := &cobra.Command{Use: "plan [DIR]", Short: "what a push of a folder would build and start, and by which rule", Args: command.Args(cobra.MaximumNArgs(1))}
+	folder := cmd.Flags().String("dir", "", "the app's folder in the repository, as `apps:config APP --dir` sets it")
 	asJSON := cmd.Flags().Bool("json", false, "print JSON")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		dir := "."
@@ -28,7 +29,7 @@ func (h *host) plan() *cobra.Command {
 			return fmt.Errorf("%w: name the folder of a repository", err)
 		}
 		defer root.Close()
-		p, err := nodeapp.MakePlan(untracked{root.FS()})
+		p, err := nodeapp.MakePlan(untracked{root.FS()}, *folder)
 		if err != nil {
 			return err
 		}

@@ -15,8 +15,9 @@ type Ledger interface {
 	App(ctx context.Context, name string) (core.App, error)
 	// Apps are sorted by name.
 	Apps(ctx context.Context) ([]core.App, error)
-	// ChangeApp stores what change does to an app's branch, lock, former name and scale, and whether it is stopped.
-	// change runs inside the transaction, so it must not use the ledger. If it returns an error, nothing is changed.
+	// ChangeApp stores what change does to an app's branch, lock, folder, former name and scale, and whether it is
+	// stopped. change runs inside the transaction, so it must not use the ledger. If it returns an error, nothing is
+	// changed.
 	ChangeApp(ctx context.Context, name string, change func(a *core.App) error) error
 	// RenameApp gives an app another name, with everything that belongs to it except the audit, and notes the old name
 	// as FormerName. The new name must be free (core.ErrTaken).
@@ -24,7 +25,8 @@ type Ledger interface {
 	// DeleteApp removes an app with everything that belongs to it except the audit.
 	DeleteApp(ctx context.Context, name string) error
 	// DeleteBareApp is DeleteApp for one that has no release but failed ones and nothing that somebody set for it: no
-	// lock, config, resources, domains, volumes, roles, deploy keys or invitations. It reports whether it was one.
+	// lock, folder, config, resources, domains, volumes, roles, deploy keys or invitations. It reports whether it was
+	// one.
 	DeleteBareApp(ctx context.Context, name string) (deleted bool, err error)
 
 	Settings

@@ -182,13 +182,13 @@ func (s *Apps) SetResources(_ context.Context, by core.Actor, app string, r core
 		}
 		return s.apply(ctx, t, change{
 			what:  "Resources: " + r.String(),
-			store: func(ctx context.Context) error { return s.storeResources(ctx, by, app, r, found) },
-			undo:  func(ctx context.Context) error { return s.storeResources(ctx, itself, app, before, t.App.FoundMiB) },
+			store: func(ctx context.Context) error { return storeResources(ctx, s, by, app, r, found) },
+			undo:  func(ctx context.Context) error { return storeResources(ctx, s, itself, app, before, t.App.FoundMiB) },
 		})
 	})
 }
 
-func (s *Apps) storeResources(ctx context.Context, by core.Actor, app string, r core.Resources, found int) error {
+func storeResources(ctx context.Context, s *Apps, by core.Actor, app string, r core.Resources, found int) error {
 	if err := s.cfg.Ledger.SetResources(ctx, app, r); err != nil {
 		return err
 	}

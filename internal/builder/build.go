@@ -80,8 +80,13 @@ func (b *Builder) Build(ctx context.Context, src image.Source, r *progress.Repor
 
 // prepare plans the build and gets the tools for it.
 func (j *job) prepare(ctx context.Context, c *commit) (err error) {
-	if j.plan, err = nodeapp.MakePlan(repoFS{c}); err != nil {
-		return err
+	if j.plan, err = nodeapp.MakePlan(repoFS{c}, j.src.Dir); err != nil {
+		return forApp(err, j.src.App)
+	}
+	if f := j.plan.Folder; f.Lone {
+		if c.tree, err = c.tree.Tree(f.Dir); err != nil {
+			return fmt.Errorf("read %s: %w", f.Dir, err)
+		}
 	}
 	j.r.At(core.AtPlan)
 	j.r.Step("Node.js app detected")
@@ -111,6 +116,14 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 	j.src.Hold.Take(image.AppCache(j.src.App), npmCacheOf(j.src.App))
 	if j.src.Again == nil {
 		j.store, err = j.b.openStore(j.src.App)
+	}
+	return err
+}
+
+// forApp writes the app's name where a hint of the plan leaves room for it.
+func forApp(err error, app string) error {
+	if r, ok := errors.AsType[*core.Rejection](err); ok {
+		return &core.Rejection{Reason: r.Reason, Hint: strings.Replace(r.Hint, " "+nodeapp.AnyApp+" ", " "+app+" ", 1), Err: r.Err}
 	}
 	return err
 }
@@ -155,6 +168,9 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	if err != nil {
 		return core.Manifest{}, err
 	}
+	if err := removeBelow(j.shop.path("app"), nodeapp.LeftOut(j.plan)); err != nil {
+		return core.Manifest{}, err
+	}
 	m, err := j.commands(made.programs)
 	if err != nil {
 		return core.Manifest{}, err
@@ -174,7 +190,7 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	}
 	j.r.Detail("%s, app %s", made.summary(), units.Bytes(app.Size))
 	j.r.Lap("pack")
-	m.Base, m.Node, m.Deps, m.App = j.base, j.tools.Node, made.layer, app
+	m.Base, m.Node, m.Deps, m.App, m.Dir = j.base, j.tools.Node, made.layer, app, j.src.Dir
 	m.Env = map[string]string{"NODE_ENV": "production"}
 	s := j.plan.Package.Settings
 	m.Health, m.Resources, m.Port, m.Guess = s.Health, s.Resources, s.Port, j.plan.Package.Guess

@@ -2,7 +2,6 @@ package builder
 
 import (
 	"context"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
@@ -25,9 +24,10 @@ func (j installer) buildScript(ctx context.Context) error {
 	j.r.At(core.AtBuild)
 	j.r.Step("Building")
 	env := []string{"NODE_ENV=production"}
-	for _, name := range slices.Sorted(maps.Keys(j.plan.Framework.Env)) {
-		env = append(env, name+"="+j.plan.Framework.Env[name])
+	for name, value := range nodeapp.BuildEnv(j.plan, insideHome) {
+		env = append(env, name+"="+value)
 	}
+	slices.Sort(env)
 	if j.plan.Scripts.Build != "" {
 		if err := j.script(ctx, j.plan.Scripts.Build, env); err != nil {
 			return err
@@ -56,9 +56,6 @@ func (j *job) findOutcome(ctx context.Context) error {
 		return err
 	}
 	defer root.Close()
-	if err := removeBelow(app, j.plan.Framework.Leftovers); err != nil {
-		return err
-	}
 	o, ok, err := j.plan.Outcome(root.FS())
 	if err != nil || !ok {
 		return err
@@ -66,10 +63,11 @@ func (j *job) findOutcome(ctx context.Context) error {
 	// What was built does not carry the packages of other processes.
 	j.alone = o.Alone && len(j.plan.Processes) == 0 && len(j.plan.Jobs) == 0
 	for _, c := range o.Copies {
-		if !isDir(filepath.Join(app, c[0])) {
+		from, to := path.Join(j.plan.Dir, c[0]), path.Join(j.plan.Dir, c[1])
+		if info, err := root.Stat(from); err != nil || !info.IsDir() {
 			continue
 		}
-		err := j.run(ctx, step{name: "the copy of " + c[0], app: app, args: []string{"cp", "-aT", c[0], c[1]}})
+		err := j.run(ctx, step{name: "the copy of " + from, app: app, args: []string{"cp", "-aT", "--", from, to}})
 		if err != nil {
 			return err
 		}
@@ -86,19 +84,27 @@ func (j *job) writeStaticServer(root *os.Root) error {
 	if err != nil {
 		return err
 	}
-	dir := path.Dir(nodeapp.StaticServer)
+	file := path.Join(j.plan.Dir, nodeapp.StaticServer)
+	dir := path.Dir(file)
 	if err := disk.RemoveAllIn(root, dir); err != nil {
 		return err
 	}
 	if err := root.Mkdir(dir, 0o755); err != nil {
 		return err
 	}
-	return root.WriteFile(nodeapp.StaticServer, program, 0o644)
+	return root.WriteFile(file, program, 0o644)
 }
 
 // dropModules removes node_modules from the app's folder.
 func (j installer) dropModules(ctx context.Context) (dependencies, error) {
 	if err := j.cleanup(ctx); err != nil {
+		return dependencies{}, err
+	}
+	var inner []string
+	for _, dir := range j.plan.Need.Dirs {
+		inner = append(inner, path.Join(dir, nodeapp.NodeModules))
+	}
+	if err := removeBelow(j.shop.path("app"), inner); err != nil {
 		return dependencies{}, err
 	}
 	if modules := filepath.Join(j.shop.path("app"), nodeapp.NodeModules); isDir(modules) {

@@ -266,8 +266,10 @@ func (j installer) packModules(ctx context.Context) (dependencies, error) {
 	if err := removeBelow(app, c.Beside); err != nil {
 		return dependencies{}, err
 	}
-	if !isDir(filepath.Join(app, nodeapp.NodeModules)) {
-		return dependencies{}, nil
+	var made dependencies
+	var err error
+	if made.programs, err = j.programs(); err != nil || !isDir(filepath.Join(app, nodeapp.NodeModules)) {
+		return made, err
 	}
 	to := filepath.Join(layer, nodeapp.NodeModules)
 	if err := os.Rename(filepath.Join(app, nodeapp.NodeModules), to); err != nil {
@@ -276,20 +278,21 @@ func (j installer) packModules(ctx context.Context) (dependencies, error) {
 	if err := removeBelow(to, append(c.State, ".cache")); err != nil {
 		return dependencies{}, err
 	}
-	root, err := os.OpenRoot(layer)
-	if err != nil {
-		return dependencies{}, err
-	}
-	defer root.Close()
-	made := dependencies{}
-	if made.programs, err = nodeapp.FindPrograms(root.FS()); err != nil {
-		return dependencies{}, err
-	}
 	if made.wants, err = native.Scan(layer); err != nil {
 		return dependencies{}, fmt.Errorf("read the compiled files of %s: %w", nodeapp.NodeModules, err)
 	}
 	made.layer, err = j.pack(ctx, layer, nodeapp.NodeModules)
 	return made, err
+}
+
+// programs are those that the app finds in node_modules, of its folder or of one above it.
+func (j installer) programs() (nodeapp.Programs, error) {
+	root, err := os.OpenRoot(j.shop.path("app"))
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	return nodeapp.FindPrograms(root.FS(), j.plan.Dir)
 }
 
 // isDir reports whether path is a folder and not a link to one.

@@ -16,5 +16,5 @@ func (b *Builder) Follow(_ context.Context, rel core.Release, words []string) ([
 		return nil, err
 	}
 	defer c.close() //nolint:errcheck // it was only read
-	return nodeapp.FollowWords(repoFS{c}, words)
+	return nodeapp.FollowWords(repoFS{c}, rel.Manifest.Dir, words)
 }

@@ -82,12 +82,12 @@ func (j locker) as(ctx context.Context, made madeLock) error {
 // lockKey names what a lockfile is made of: what package.json says of dependencies, or, with workspaces, which have a
 // package.json each, the commit.
 func (j locker) lockKey() (string, error) {
-	pkg, err := j.plan.Package.InstallInput()
+	pkg, err := j.plan.Root.InstallInput()
 	if err != nil {
 		return "", err
 	}
 	commit := ""
-	if j.plan.Package.Workspaces() || j.plan.Package.Local() {
+	if j.plan.Root.Workspaces() || j.plan.Root.Local() {
 		commit = j.src.Commit
 	}
 	h := sha256.New()

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -9,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/image"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // fixture reads an app from testdata/managers.
@@ -145,6 +148,42 @@ func TestWorkspaces(t *testing.T) {
 			}
 			check(t, filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
 				if base := filepath.Base(path); strings.HasPrefix(base, "is-odd") || strings.HasPrefix(base, "is-number") {
+					t.Errorf("%s is in the image", path)
+				}
+				return err
+			}))
+		})
+	}
+}
+
+// TestWorkspaceFolders: an app that is one workspace of several is built with what it depends on, starts in its folder,
+// and has nothing of the others in its image, as far as its package manager can leave it out.
+func TestWorkspaceFolders(t *testing.T) {
+	b := realBuilder(t)
+	for _, name := range []string{"yarn1", "berry", "pnpm"} {
+		t.Run(name, func(t *testing.T) {
+			repo := newRepository(t)
+			var said bytes.Buffer
+			m, err := b.Build(t.Context(), image.Source{
+				App: "folder-" + name, Repo: repo.path, Commit: repo.commit(fixture(t, "folder-"+name)), Dir: "packages/api",
+			}, progress.NewReport(&said))
+			if err != nil {
+				t.Fatalf("%v\n%s", err, said.String())
+			}
+			if len(m.Run) != 1 || m.Run[0].Dir != "packages/api" || m.Dir != "packages/api" {
+				t.Errorf("it starts by %+v", m)
+			}
+			dir := unpacked(t, b, m)
+			if got := inNode(t, b, filepath.Join(dir, "packages/api"), "require('./server.js')"); got != "1m" {
+				t.Errorf("it printed %q\n%s", got, said.String())
+			}
+			check(t, filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
+				base := filepath.Base(path)
+				if _, err := os.Stat(path); err != nil {
+					return nil //nolint:nilerr // pnpm leaves links to what it has removed
+				}
+				other := e.IsDir() && base == "web" || strings.HasPrefix(base, "is-buffer") && name != "yarn1"
+				if other || strings.HasPrefix(base, "is-odd") || strings.HasPrefix(base, "is-number") {
 					t.Errorf("%s is in the image", path)
 				}
 				return err

@@ -250,7 +250,7 @@ func TestAlternates(t *testing.T) {
 			c, err := openCommit(image.Source{App: "x", Repo: other, Commit: name})
 			check(t, err)
 			defer c.close() //nolint:errcheck // a test's
-			if _, err := nodeapp.MakePlan(repoFS{c}); err != nil {
+			if _, err := nodeapp.MakePlan(repoFS{c}, ""); err != nil {
 				t.Error(err)
 			}
 		})

@@ -44,7 +44,7 @@ func TestMissingLibrariesAreRemembered(t *testing.T) {
 func TestSamePackages(t *testing.T) {
 	b := realBuilder(t)
 	repo := newRepository(t)
-	files := map[string]string{"server.js": "", "package.json": `{"nodeos": {"packages": ["zlib1g", "uidmap"]}}`}
+	files := map[string]string{"server.js": "", "package.json": `{"nodeos": {"packages": ["zlib1g", "login"]}}`}
 	first := repo.commit(files)
 	m, said, _, err := repo.build(b, "packages", first)
 	check(t, err)
@@ -83,7 +83,7 @@ func TestSamePackages(t *testing.T) {
 		return err
 	}))
 	// In the package it is "set user ID root".
-	if info, err := os.Stat(filepath.Join(dir, "usr/bin/newuidmap")); err != nil || info.Mode() != 0o755 {
+	if info, err := os.Stat(filepath.Join(dir, "usr/bin/newgrp")); err != nil || info.Mode() != 0o755 {
 		t.Errorf("%v, %v", info, err)
 	}
 	if _, err := os.Lstat(filepath.Join(dir, "bin")); err == nil {

@@ -58,7 +58,7 @@ func TestPreflight(t *testing.T) {
 		c, err := openCommit(image.Source{App: "shop", Repo: r.path, Commit: id})
 		check(t, err)
 		defer c.close() //nolint:errcheck // it was only read
-		p, err := nodeapp.MakePlan(repoFS{c})
+		p, err := nodeapp.MakePlan(repoFS{c}, "")
 		check(t, err)
 		err = (&job{b: b, plan: p, src: image.Source{App: "shop"}}).checkRoom(c)
 		if (err == nil) != fits {

@@ -81,7 +81,7 @@ func TestRepoFSWithHostileTrees(t *testing.T) {
 	if all, err := fs.ReadDir(repo, "."); err != nil || len(all) != 4 {
 		t.Errorf("the root: %v, %v", all, err)
 	}
-	_, err = nodeapp.MakePlan(repo)
+	_, err = nodeapp.MakePlan(repo, "")
 	rejected(t, err, "no package.json at the root")
 }
 
@@ -104,7 +104,7 @@ func TestPlanOfCommit(t *testing.T) {
 		"main through a symlink": {map[string]string{"package.json": good, "lib": "-> src", "src/a.js": ""}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p, err := nodeapp.MakePlan(repoFS{opened(t, tt.files)})
+			p, err := nodeapp.MakePlan(repoFS{opened(t, tt.files)}, "")
 			if tt.refused != "" {
 				rejected(t, err, tt.refused)
 			} else if err != nil || p.Start.From != "lib/a.js" {

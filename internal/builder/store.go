@@ -93,7 +93,7 @@ type install struct {
 // installKey names the result of an installation: two builds with one key install the same. The lockfile counts as it
 // is written, because reading it would take longer than the rare needless installation.
 func installKey(p nodeapp.Plan, t tools.Toolchain) (string, error) {
-	pkg, err := p.Package.InstallInput()
+	pkg, err := p.Root.InstallInput()
 	if err != nil {
 		return "", err
 	}

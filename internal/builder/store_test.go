@@ -15,7 +15,7 @@ func TestKey(t *testing.T) {
 	key := func(pkg, lock, rc string, t22 tools.Toolchain) string {
 		m, err := nodeapp.ParsePackageJSON([]byte(pkg))
 		check(t, err)
-		k, err := installKey(nodeapp.Plan{Package: m, LockName: "package-lock.json", Lock: []byte(lock), Inputs: map[string][]byte{".npmrc": []byte(rc)}, DevDeps: m.Scripts["build"] != ""}, t22)
+		k, err := installKey(nodeapp.Plan{Root: m, LockName: "package-lock.json", Lock: []byte(lock), Inputs: map[string][]byte{".npmrc": []byte(rc)}, DevDeps: m.Scripts["build"] != ""}, t22)
 		check(t, err)
 		return k
 	}

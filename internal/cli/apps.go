@@ -89,6 +89,7 @@ type infoRow struct {
 	appRow
 	Branch  string    `json:"branch,omitempty"`
 	Created time.Time `json:"created"`
+	Dir     string    `json:"dir,omitempty"` // its folder in the repository, as apps:config has set it
 	Node    string    `json:"node,omitempty"`
 	Domains []string  `json:"domains"`
 	Config  []string  `json:"config"` // names only

@@ -17,7 +17,7 @@ func (c appCommands) infoRow(ctx context.Context, a core.App) (infoRow, error) {
 	if err != nil {
 		return infoRow{}, err
 	}
-	row := infoRow{appRow: base, Branch: a.Branch, Created: a.Created, Domains: []string{c.Host(a.Name)}, Role: c.Role(a.Name).String()}
+	row := infoRow{appRow: base, Branch: a.Branch, Dir: a.Dir, Created: a.Created, Domains: []string{c.Host(a.Name)}, Role: c.Role(a.Name).String()}
 	domains, err := c.Settings.Domains(ctx, a.Name)
 	if err != nil {
 		return row, err
@@ -61,6 +61,7 @@ func (r infoRow) cells() [][]string {
 		{"commit", command.Commit(r.Commit)},
 		{"deployed", terminal.Ago(r.Deployed)},
 		{"branch", terminal.OrDash(r.Branch)},
+		{"folder", folderText(r.Dir)},
 		{"node", terminal.OrDash(r.Node)},
 		{"image", units.Bytes(r.Image)},
 		{"config", terminal.OrDash(strings.Join(r.Config, " "))},

@@ -48,7 +48,7 @@ func TestExitCodes(t *testing.T) {
 		{"help apps extra", exitUsage, "usage: gitd help"},
 		{"logz shop", exitUsage, "Did you mean this? logs\n"},
 		{"apps:creat", exitUsage, "Did you mean this? apps:create\n"},
-		{"apps:nope", exitUsage, "Did you mean this? apps:create, apps:destroy"},
+		{"apps:nope", exitUsage, "Did you mean this? apps:config, apps:create, apps:destroy"},
 		{"logs -a shop", exitFailed, `there is no app "shop"`},
 		{"logs --app=shop --tail", exitFailed, `there is no app "shop"`},
 		{"--app shop logs", exitFailed, `there is no app "shop"`},

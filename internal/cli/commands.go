@@ -60,7 +60,7 @@ func (c configCommands) commands() []*cobra.Command {
 
 func (c settingCommands) commands() []*cobra.Command {
 	return []*cobra.Command{
-		c.resource(), c.domains(), c.domainsAdd(), c.domainsRemove(), c.volumes(), c.volumesCreate(), c.volumesRemove(),
+		c.appsConfig(), c.resource(), c.domains(), c.domainsAdd(), c.domainsRemove(), c.volumes(), c.volumesCreate(), c.volumesRemove(),
 	}
 }
 

@@ -159,6 +159,11 @@ func (idle) SetConfig(_ context.Context, _ core.Actor, _ string, c apps.ConfigCh
 	return core.CheckVars(c.Set)
 }
 
+func (idle) SetFolder(_ context.Context, _ core.Actor, _, dir string) error {
+	_, err := core.CleanFolder(dir)
+	return err
+}
+
 func (idle) SetResources(_ context.Context, _ core.Actor, _ string, r core.Resources, _ io.Writer) error {
 	return core.CheckResources(r)
 }

@@ -65,6 +65,11 @@ func (l AppLabel) Check(name string) error {
 			return fmt.Errorf("%d machines of %.40q is no scale", n, name)
 		}
 	}
+	if dir := l.App.Dir; dir != "" {
+		if clean, err := CleanFolder(dir); err != nil || clean != dir {
+			return fmt.Errorf("%.80q is no folder of it", dir)
+		}
+	}
 	for i, r := range l.Releases {
 		if err := r.checkLabelled(name); err != nil {
 			return err

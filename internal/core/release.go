@@ -57,6 +57,7 @@ type Manifest struct {
 	Resources Resources         `json:"resources"`
 	Port      int               `json:"port,omitempty"` // where the app listens in its machine; 0: the default
 	Guess     Guess             `json:"guess,omitzero"`
+	Dir       string            `json:"dir,omitempty"` // the app's folder that was chosen on the server; "": none was
 
 	Made Made `json:"made,omitzero"`
 

@@ -89,7 +89,7 @@ func (d *deployment) build(ctx context.Context) error {
 
 // source is what a build of app's commit works with.
 func (d *Deployer) source(ctx context.Context, app core.App, commit string, hold *image.Hold) (image.Source, error) {
-	src := image.Source{App: app.Name, Repo: d.cfg.State.Repo(app.Name), Commit: commit, Hold: hold}
+	src := image.Source{App: app.Name, Repo: d.cfg.State.Repo(app.Name), Commit: commit, Dir: app.Dir, Hold: hold}
 	var err error
 	src.Vars, err = d.cfg.Ledger.BuildVars(ctx, app.Name)
 	return src, err

@@ -87,6 +87,7 @@ func (v *verification) build(ctx context.Context) (core.Manifest, error) {
 	if err != nil {
 		return core.Manifest{}, err
 	}
+	src.Dir = r.Manifest.Dir // and not what was set since
 	src.Again = &r.Manifest
 	return v.cfg.Builder.Build(ctx, src, v.report)
 }

@@ -9,6 +9,7 @@ type Source struct {
 	Commit string // full object name of a commit
 	Hold   *Hold  // gets the names of all files that the build makes or finds
 
+	Dir   string            // the app's folder, if somebody has chosen one; "": what package.json says
 	Vars  map[string]string // the config that the build sees
 	Fresh bool              // use nothing that earlier builds have kept
 

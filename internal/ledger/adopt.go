@@ -37,10 +37,10 @@ func (l *Ledger) Adopt(ctx context.Context, label core.AppLabel) (taken bool, er
 // adoptApp adds the app with its settings.
 func adoptApp(ctx context.Context, tx *sql.Tx, label core.AppLabel) error {
 	a := label.App
-	_, err := tx.ExecContext(ctx, `INSERT INTO apps (name, branch, created, stopped, lock_by, lock_reason, lock_since, found_mib, scale)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+	_, err := tx.ExecContext(ctx, `INSERT INTO apps (name, branch, created, stopped, lock_by, lock_reason, lock_since,
+		found_mib, scale, dir) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		a.Name, a.Branch, a.Created.UnixNano(), a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since}, max(a.FoundMiB, 0),
-		document[core.Scale]{&a.Scale})
+		document[core.Scale]{&a.Scale}, a.Dir)
 	if err == nil && label.Resources != (core.Resources{}) {
 		_, err = tx.ExecContext(ctx, `INSERT INTO overrides (app, memory_mib, cpus) VALUES (?, ?, ?)`,
 			a.Name, label.Resources.MemoryMiB, label.Resources.CPUs)

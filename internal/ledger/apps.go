@@ -16,7 +16,7 @@ type appTable struct {
 	vars varTable
 }
 
-const selectApps = `SELECT name, branch, created, stopped, lock_by, lock_reason, lock_since, was_named, found_mib, scale,
+const selectApps = `SELECT name, branch, created, stopped, lock_by, lock_reason, lock_since, was_named, found_mib, scale, dir,
   coalesce((SELECT version FROM releases WHERE app = name AND state = 'live'), 0) FROM apps `
 
 // CreateApp adds an app; an existing one is left as it is.
@@ -58,8 +58,10 @@ func (t appTable) ChangeApp(ctx context.Context, name string, change func(a *cor
 		if err := change(&a); err != nil {
 			return err
 		}
-		return mustAffect(tx.ExecContext(ctx, `UPDATE apps SET branch = ?, stopped = ?, lock_by = ?, lock_reason = ?, lock_since = ?, was_named = ?, found_mib = ?, scale = ?
-			WHERE name = ?`, a.Branch, a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since}, a.FormerName, a.FoundMiB, document[core.Scale]{&a.Scale}, name))
+		return mustAffect(tx.ExecContext(ctx, `UPDATE apps SET branch = ?, stopped = ?, lock_by = ?, lock_reason = ?,
+			lock_since = ?, was_named = ?, found_mib = ?, scale = ?, dir = ? WHERE name = ?`,
+			a.Branch, a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since}, a.FormerName, a.FoundMiB,
+			document[core.Scale]{&a.Scale}, a.Dir, name))
 	})
 }
 
@@ -94,7 +96,7 @@ func (t appTable) DeleteApp(ctx context.Context, name string) error {
 // Its releases that failed go with it.
 func (t appTable) DeleteBareApp(ctx context.Context, name string) (deleted bool, err error) {
 	err = t.db.change(ctx, fmt.Sprintf("delete app %q if it is bare", name), func(ctx context.Context, tx *sql.Tx) error {
-		err := mustAffect(tx.ExecContext(ctx, `DELETE FROM apps WHERE name = ?1 AND lock_by = '' AND scale IN ('null', '{}')
+		err := mustAffect(tx.ExecContext(ctx, `DELETE FROM apps WHERE name = ?1 AND lock_by = '' AND dir = '' AND scale IN ('null', '{}')
 			AND NOT EXISTS (SELECT 1 FROM releases WHERE app = ?1 AND state <> 'failed')
 			AND NOT EXISTS (SELECT 1 FROM vars WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM overrides WHERE app = ?1)
@@ -123,7 +125,8 @@ func findApp(ctx context.Context, q querier, name string) (core.App, error) {
 func scanApp(row scanner) (core.App, error) {
 	var a core.App
 	var created, locked instant
-	err := row.Scan(&a.Name, &a.Branch, &created, &a.Stopped, &a.Lock.By, &a.Lock.Reason, &locked, &a.FormerName, &a.FoundMiB, document[core.Scale]{&a.Scale}, &a.Live)
+	err := row.Scan(&a.Name, &a.Branch, &created, &a.Stopped, &a.Lock.By, &a.Lock.Reason, &locked, &a.FormerName, &a.FoundMiB,
+		document[core.Scale]{&a.Scale}, &a.Dir, &a.Live)
 	a.Created, a.Lock.Since = created.Time, locked.Time
 	return a, err
 }

@@ -25,7 +25,7 @@ func TestBrowserIsMissing(t *testing.T) {
 	} {
 		p, err := MakePlan(fstest.MapFS{
 			"package.json": {Data: []byte(c.text)}, "server.js": {}, c.file: {},
-		})
+		}, "")
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -48,21 +48,6 @@ func TestPackages(t *testing.T) {
 	for _, bad := range []string{`"libcairo2"`, `["-o"]`, `["a=1"]`, `[1]`, `{}`, `["Zlib"]`, `["zlib1g "]`, `["~nzlib"]`} {
 		if _, err := ParsePackageJSON([]byte(`{"nodeos": {"packages": ` + bad + `}}`)); err == nil || !strings.Contains(err.Error(), "nodeos.packages") {
 			t.Errorf("%s: %v", bad, err)
-		}
-	}
-}
-
-// A browser does not fit beside Node into the memory that a machine gets by default, whoever starts it.
-func TestMemoryOfBrowser(t *testing.T) {
-	for text, want := range map[string]int{
-		`{"nodeos": {"packages": ["chromium"]}}`:                                           512,
-		`{"nodeos": {"packages": ["libcairo2"]}}`:                                          0,
-		`{"dependencies": {"sharp": "1"}, "nodeos": {"packages": ["chromium", "zlib1g"]}}`: 512,
-	} {
-		m, err := ParsePackageJSON([]byte(text))
-		check(t, err)
-		if m.Guess.MemoryMiB != want {
-			t.Errorf("%s: %+v, want %d MiB", text, m.Guess, want)
 		}
 	}
 }

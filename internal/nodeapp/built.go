@@ -33,7 +33,7 @@ func (p *Plan) recognise(repo fs.FS) {
 // Outcome is what the build has made, if that decides what starts. app is the app's folder after the build. ok is false
 // where the author's own command starts.
 func (p Plan) Outcome(app fs.FS) (o framework.Outcome, ok bool, err error) {
-	o, found := p.Framework.Find(app)
+	o, found := p.Framework.In(p.Dir).Find(appFolder(app, p.Dir))
 	switch {
 	case p.Start.Built && !found:
 		return o, false, core.Reject(fmt.Sprintf("%s has left nothing that could be served: there is no %s", p.Framework.Name, p.Framework.Files()),
@@ -46,8 +46,8 @@ func (p Plan) Outcome(app fs.FS) (o framework.Outcome, ok bool, err error) {
 	return framework.Outcome{}, false, nil
 }
 
-// commandOf is what a machine runs for an outcome.
-func commandOf(o framework.Outcome, installed Programs) ([]core.StartStep, error) {
+// commandOf is what a machine runs for an outcome, in the folder dir.
+func commandOf(o framework.Outcome, dir string, installed Programs) ([]core.StartStep, error) {
 	args := o.Start
 	if o.Static() {
 		args = []string{"node", StaticServer, path.Dir(o.File)}
@@ -62,12 +62,12 @@ func commandOf(o framework.Outcome, installed Programs) ([]core.StartStep, error
 			return nil, core.Reject(fmt.Sprintf("%s serves this app, and is not among its \"dependencies\"", program),
 				fmt.Sprintf("`npm install %s` adds it; commit, and push again", command.PackageOf(program)))
 		}
-		for _, w := range found {
+		for _, w := range absolute(dir, found) {
 			words = append(words, core.Plain(w))
 		}
 	}
 	for _, w := range args[1:] {
 		words = append(words, core.Plain(w))
 	}
-	return []core.StartStep{{Name: strings.Join(args, " "), Words: words, Next: core.Next{OK: 1, Fail: 1}}}, nil
+	return []core.StartStep{{Name: strings.Join(args, " "), Words: words, Dir: dir, Next: core.Next{OK: 1, Fail: 1}}}, nil
 }

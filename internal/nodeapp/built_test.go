@@ -67,7 +67,7 @@ func (c built) check(t *testing.T) {
 	if c.pkg != "" {
 		files[PackageFile] = c.pkg
 	}
-	p, err := MakePlan(repository(files))
+	p, err := MakePlan(repository(files), "")
 	check(t, err)
 	steps := ""
 	for _, s := range p.Steps {
@@ -80,7 +80,7 @@ func (c built) check(t *testing.T) {
 	check(t, err)
 	got := ""
 	if ok {
-		run, err := commandOf(o, Programs{"next": {"next"}})
+		run, err := commandOf(o, "", Programs{"next": {"next"}})
 		check(t, err)
 		got = run[0].Name
 	}
@@ -91,7 +91,7 @@ func (c built) check(t *testing.T) {
 
 // TestBuiltNothing: a build that leaves nothing to serve is refused with what was looked for.
 func TestBuiltNothing(t *testing.T) {
-	p, err := MakePlan(repository(map[string]string{PackageFile: `{"scripts": {"build": "x"}, "devDependencies": {"vite": "8"}}`}))
+	p, err := MakePlan(repository(map[string]string{PackageFile: `{"scripts": {"build": "x"}, "devDependencies": {"vite": "8"}}`}), "")
 	check(t, err)
 	_, _, err = p.Outcome(repository(map[string]string{PackageFile: "{}"}))
 	rejected(t, err, "Vite has left nothing that could be served: there is no dist/index.html")
@@ -100,11 +100,11 @@ func TestBuiltNothing(t *testing.T) {
 	if check(t, err); !ok || !o.Static() {
 		t.Errorf("%+v, %t", o, ok)
 	}
-	p, err = MakePlan(repository(map[string]string{PackageFile: `{"devDependencies": {"@react-router/dev": "8"}}`}))
+	p, err = MakePlan(repository(map[string]string{PackageFile: `{"devDependencies": {"@react-router/dev": "8"}}`}), "")
 	check(t, err)
 	o, _, err = p.Outcome(repository(map[string]string{"build/server/index.js": ""}))
 	check(t, err)
-	_, err = commandOf(o, nil)
+	_, err = commandOf(o, "", nil)
 	rejected(t, err, `react-router-serve serves this app, and is not among its "dependencies"`)
 }
 
@@ -112,7 +112,7 @@ func TestBuiltNothing(t *testing.T) {
 // that could be served. The files of the repository tell that before.
 func TestBuiltLacking(t *testing.T) {
 	const pkg = `{"scripts": {"build": "qwik build", "start": "vite --open --mode ssr"}, "devDependencies": {"@builder.io/qwik-city": "1", "vite": "7"}}`
-	_, err := MakePlan(repository(map[string]string{PackageFile: pkg}))
+	_, err := MakePlan(repository(map[string]string{PackageFile: pkg}), "")
 	rejected(t, err, "this Qwik app has no adapter, so its build makes no server")
 	built{pkg: pkg, files: map[string]string{"adapters/express/vite.config.ts": ""}, leaves: []string{"server/entry.express.js"},
 		want: "node server/entry.express.js"}.check(t)

@@ -13,7 +13,7 @@ func planJobs(pkg, app string) (Plan, error) {
 	if app != "" {
 		repo["app.json"] = &fstest.MapFile{Data: []byte(app)}
 	}
-	return MakePlan(repo)
+	return MakePlan(repo, "")
 }
 
 func TestJobs(t *testing.T) {

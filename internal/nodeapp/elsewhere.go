@@ -3,55 +3,32 @@ package nodeapp
 import (
 	"fmt"
 	"io/fs"
-	"path"
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/workspace"
 )
 
 // noPackage is the answer to a repository without a package.json at its root. If there are some in its folders, it
-// names them, and the line that pushes the first of these folders as a repository of its own.
+// names them, and both ways to say which of them is the app.
 func noPackage(repo fs.FS) error {
 	const what = "no package.json at the root of the repository"
-	folders := packageFolders(repo)
+	folders := workspace.Folders(repo)
 	if len(folders) == 0 {
 		return core.Reject(what, "`npm init` makes one; commit it, and push again")
 	}
+	const most = 3
 	var names []string
-	for _, f := range folders {
+	for _, f := range folders[:min(most, len(folders))] {
 		names = append(names, shorten(f+"/"+PackageFile))
 	}
-	return core.Reject(fmt.Sprintf("%s; there is %s", what, strings.Join(names, ", ")),
-		"to deploy that folder: git subtree push --prefix "+quoted(folders[0])+" REMOTE main")
+	return core.Reject(fmt.Sprintf("%s; there is %s", what, strings.Join(names, ", ")), fmt.Sprintf(
+		`to deploy that folder: apps:config %s --dir %s, and push again; or a package.json at the root with {"nodeos": {"dir": %q}}`,
+		AnyApp, quoted(folders[0]), folders[0]))
 }
 
-// packageFolders are up to three folders that have a package.json: those near the root first, and then by name. It
-// reads a bounded part of a large repository.
-func packageFolders(repo fs.FS) []string {
-	const most, deepest = 3, 4
-	reads := 500 // folders
-	var found []string
-	level := []string{"."}
-	for depth := 0; depth < deepest && len(found) < most; depth++ {
-		var below []string
-		for _, dir := range level {
-			entries, err := fs.ReadDir(repo, dir)
-			if reads--; err != nil || reads < 0 {
-				continue
-			}
-			for _, e := range entries {
-				switch {
-				case e.Name() == PackageFile && e.Type().IsRegular():
-					found = append(found, dir)
-				case e.IsDir() && e.Name() != NodeModules && !strings.HasPrefix(e.Name(), "."):
-					below = append(below, path.Join(dir, e.Name()))
-				}
-			}
-		}
-		level = below
-	}
-	return found[:min(most, len(found))]
-}
+// AnyApp stands in hints for the name of the app, which is not known here.
+const AnyApp = "APP"
 
 // quoted is a word of a shell.
 func quoted(word string) string {

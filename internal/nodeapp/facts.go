@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/nodeapp/command"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/nodeversion"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/shell"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
@@ -24,7 +26,7 @@ func (p Plan) Facts() []Fact {
 		nodeFact(p), installFact(p), buildFact(p), startFact(p),
 		{"port", "$PORT, or wherever the app listens", ""},
 		healthFact(p), memoryFact(p),
-		{"packages", strings.Join(p.Package.Settings.Packages, ", "), "nodeos.packages"},
+		shellFact(p), packagesFact(p),
 	}
 	if port := p.Package.Settings.Port; port > 0 {
 		facts[5] = Fact{"port", fmt.Sprint(port), "nodeos.port"}
@@ -34,13 +36,64 @@ func (p Plan) Facts() []Fact {
 	}
 	facts = slices.Insert(facts, 5, slices.Concat(p.Processes.facts(), p.Jobs.facts())...)
 	var all []Fact
-	for _, f := range facts {
+	for _, f := range slices.Insert(facts, 0, folderFact(p)) {
 		if f.Value != "" {
 			f.Value, f.Rule = progress.Printable(f.Value), progress.Printable(f.Rule)
 			all = append(all, f)
 		}
 	}
 	return all
+}
+
+func folderFact(p Plan) Fact {
+	value := shorten(p.Folder.Dir)
+	switch {
+	case value == "":
+		return Fact{}
+	case p.Folder.Lone:
+		value += " alone"
+	case len(p.Need.Dirs) == 0:
+		value += ", with the whole repository"
+	default:
+		value += ", a workspace"
+		if others := p.Need.Dirs[:len(p.Need.Dirs)-1]; len(others) > 0 {
+			value += " with " + strings.Join(shortened(others), ", ")
+		}
+		if len(p.Need.Others) > 0 {
+			value += "; left out, because it does not depend on them: " + strings.Join(shortened(p.Need.Others), ", ")
+		}
+	}
+	return Fact{"folder", value, p.Folder.From}
+}
+
+// shortened are a few of the names, and how many more there are.
+func shortened(names []string) []string {
+	const most = 5
+	var all []string
+	for _, name := range names[:min(most, len(names))] {
+		all = append(all, shorten(name))
+	}
+	if more := len(names) - most; more > 0 {
+		all = append(all, fmt.Sprintf("and %d more", more))
+	}
+	return all
+}
+
+func packagesFact(p Plan) Fact {
+	var names []string
+	for _, name := range p.Package.Settings.Packages {
+		if name != shell.Busybox || !p.Package.Settings.Shell {
+			names = append(names, name)
+		}
+	}
+	return Fact{"packages", strings.Join(names, ", "), "nodeos.packages"}
+}
+
+func shellFact(p Plan) Fact {
+	if !p.Package.Settings.Shell {
+		return Fact{}
+	}
+	return Fact{"shell", shell.Sh + ", of Debian's " + shell.Busybox, "nodeos.shell"}
 }
 
 func nodeFact(p Plan) Fact {
@@ -50,7 +103,7 @@ func nodeFact(p Plan) Fact {
 	case p.Node.Range != "":
 		return Fact{"node", shorten(p.Node.Range), "engines.node"}
 	}
-	return Fact{"node", fmt.Sprintf("%d.x", defaultNode), ""}
+	return Fact{"node", fmt.Sprintf("%d.x", nodeversion.Default), ""}
 }
 
 func installFact(p Plan) Fact {
@@ -81,7 +134,7 @@ func buildFact(p Plan) Fact {
 	}
 	for _, s := range p.Steps {
 		all = append(all, shorten(s))
-		rule = cmp.Or(rule, p.Start.From)
+		rule = cmp.Or(rule, p.BuiltBy, p.Start.From)
 	}
 	return Fact{"build", strings.Join(all, ", then "), rule}
 }

@@ -7,20 +7,17 @@ import "github.com/nodeos-dev/gitd/internal/core"
 // host memory for as long as the app runs, so what is not known to need it is not here
 // (docs/decisions/0066-memory.md).
 var guesses = []core.Guess{
-	{MemoryMiB: 512, Package: "@strapi/strapi"},    // its admin, its ORM and TypeScript's loader, all at the start
-	{MemoryMiB: chromiumMiB, Package: "puppeteer"}, // a Chromium beside Node
-	{MemoryMiB: 512, Package: "playwright"},        // as puppeteer
-	{MemoryMiB: 256, Package: "next"},              // the server of an app with pages
-	{MemoryMiB: 256, Package: "nuxt"},              // as next
-	{MemoryMiB: 256, Package: "node-red"},          // its palette, all loaded at the start: it fits into 128, barely
-	{MemoryMiB: 256, Package: "sharp"},             // libvips, and an image as pixels
-	{MemoryMiB: 256, Package: "argon2"},            // 64 MiB for each hash by default, four at a time
-	{MemoryMiB: 256, Package: "ts-node"},           // the TypeScript compiler in the running app
-	{MemoryMiB: 256, Package: "typescript"},        // as ts-node, if it is no devDependency
+	{MemoryMiB: 512, Package: "@strapi/strapi"}, // its admin, its ORM and TypeScript's loader, all at the start
+	{MemoryMiB: 512, Package: "puppeteer"},      // a Chromium beside Node
+	{MemoryMiB: 512, Package: "playwright"},     // as puppeteer
+	{MemoryMiB: 256, Package: "next"},           // the server of an app with pages
+	{MemoryMiB: 256, Package: "nuxt"},           // as next
+	{MemoryMiB: 256, Package: "node-red"},       // its palette, all loaded at the start: it fits into 128, barely
+	{MemoryMiB: 256, Package: "sharp"},          // libvips, and an image as pixels
+	{MemoryMiB: 256, Package: "argon2"},         // 64 MiB for each hash by default, four at a time
+	{MemoryMiB: 256, Package: "ts-node"},        // the TypeScript compiler in the running app
+	{MemoryMiB: 256, Package: "typescript"},     // as ts-node, if it is no devDependency
 }
-
-// chromiumMiB is what a machine with a Chromium gets.
-const chromiumMiB = 512
 
 // guess says how much memory an app with these dependencies is expected to need: the most of what one of them needs.
 func guess(dependencies map[string]string) core.Guess {

@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/lockfile"
 )
 
 // BuildScripts are the names of the scripts of package.json that a build runs, beside those that an installation runs
@@ -39,8 +40,11 @@ func (m PackageJSON) buildScripts() (s BuildScripts) {
 
 // findLock finds the lockfile, which says by what dependencies are installed.
 func (p *Plan) findLock(repo fs.FS) (err error) {
-	if p.pin, err = p.Package.pinned(); err != nil {
+	if p.pin, err = p.Root.pinned(); err != nil {
 		return err
+	}
+	if p.Dir != "" && p.pin.tool == "" && lockIn(repo) == "" && exists(repo, pnpmWorkspace) {
+		p.pin = pinned{tool: string(PNPM), from: pnpmWorkspace}
 	}
 	var why string
 	if p.LockName, why = chooseLock(repo, p.pin); p.LockName == "" {
@@ -56,16 +60,16 @@ func (p *Plan) findLock(repo fs.FS) (err error) {
 // planInstall decides whether dependencies are installed, by what, and whether the result may be kept for the next
 // build.
 func (p *Plan) planInstall(repo fs.FS) error {
-	m, locked := p.Package, p.LockName != ""
+	m, locked := p.Root, p.LockName != ""
 	own, err := ownScripts(repo, m, p.LockName)
 	if err != nil {
 		return err
 	}
 	p.own = own
-	p.DevDeps = p.Build || len(own) > 0
+	p.DevDeps = p.Build || len(own) > 0 || p.memberScripts
 	workspace := m.Workspaces() || exists(repo, pnpmWorkspace)
 	p.Prune = p.DevDeps && (m.DevDeps > 0 || workspace)
-	p.Install = m.Deps > 0 || (p.DevDeps && m.DevDeps > 0) || (workspace && locked) || m.Workspaces() || (locked && len(own) > 0)
+	p.Install = m.Deps > 0 || (p.DevDeps && m.DevDeps > 0) || (workspace && locked) || m.Workspaces() || p.Dir != "" || (locked && len(own) > 0)
 	p.Manager = Manager{Tool: NPM}
 	if !p.Install {
 		return nil
@@ -107,16 +111,16 @@ func (p *Plan) planFresh(repo fs.FS) error {
 	}
 	if p.Manager.Tool == Berry {
 		// Yarn checks the lockfile only where it installs everything.
-		p.DevDeps, p.Prune = true, p.Package.DevDeps > 0 || p.Package.Workspaces()
+		p.DevDeps, p.Prune = true, p.Root.DevDeps > 0 || p.Root.Workspaces()
 	}
-	var l locked
+	var l lockfile.Locked
 	var err error
 	if p.Lock != nil {
 		if l, err = p.readLock(p.DevDeps); err != nil {
 			return broken(p, err)
 		}
 	}
-	p.Manager.Fits, p.Hosts, p.Silent = l.fits, l.hosts, l.silent
+	p.Manager.Fits, p.Hosts, p.Silent = l.Fits, l.Hosts, l.Silent
 	settings, err := p.planSettings(repo)
 	if err != nil {
 		return err
@@ -126,7 +130,7 @@ func (p *Plan) planFresh(repo fs.FS) error {
 }
 
 // fresh is why what is installed cannot be kept: it may depend on more than the lockfile and the tool's settings.
-func (p *Plan) fresh(settings string, l locked) string {
+func (p *Plan) fresh(settings string, l lockfile.Locked) string {
 	switch {
 	case p.Scripts.Before != "":
 		return "scripts." + p.Scripts.Before + " may change any file"
@@ -134,16 +138,16 @@ func (p *Plan) fresh(settings string, l locked) string {
 		return "scripts." + p.Scripts.Cleanup + " may change any file"
 	case len(p.own) > 0:
 		return "scripts." + p.own[0] + " may read any file"
-	case p.Package.Workspaces():
+	case p.Root.Workspaces():
 		return "there are workspaces"
 	case settings != "":
 		return settings
-	case l.local != "":
-		return fmt.Sprintf("%q is a package of this repository", shorten(l.local))
+	case l.Local != "":
+		return fmt.Sprintf("%q is a package of this repository", shorten(l.Local))
 	case p.Manager.Tool == Berry && p.Build:
 		return "Yarn's scripts want what it writes beside node_modules"
-	case l.scripts != "":
-		return fmt.Sprintf("the install script of %q may read any file", shorten(l.scripts))
+	case l.Scripts != "":
+		return fmt.Sprintf("the install script of %q may read any file", shorten(l.Scripts))
 	}
 	return ""
 }
@@ -155,7 +159,7 @@ func (p *Plan) UseLock(lock []byte) error {
 	if err != nil {
 		return broken(p, err)
 	}
-	p.Hosts, p.Silent = l.hosts, l.silent
+	p.Hosts, p.Silent = l.Hosts, l.Silent
 	if p.Fresh == "" {
 		p.Fresh = p.fresh("", l)
 	}
@@ -181,7 +185,7 @@ func (p *Plan) chooseManager(pin pinned) error {
 			line+" beside it; commit it, and push again")
 	case "yarn":
 		p.Manager.Tool = Yarn1
-		if isBerry(p.Lock) || (p.Lock == nil && pin.tool == tool && !strings.HasPrefix(pin.version, "1.")) {
+		if lockfile.IsBerry(p.Lock) || (p.Lock == nil && pin.tool == tool && !strings.HasPrefix(pin.version, "1.")) {
 			p.Manager.Tool = Berry
 		}
 	case "pnpm":
@@ -190,7 +194,7 @@ func (p *Plan) chooseManager(pin pinned) error {
 	if pin.tool == tool {
 		p.Manager.Range, p.Manager.Hash, p.Manager.From = pin.version, pin.hash, pin.from
 	} else {
-		p.Manager.Range, p.Manager.From = p.Package.versionOf(tool)
+		p.Manager.Range, p.Manager.From = p.Root.versionOf(tool)
 	}
 	if tool == "yarn" && pin.tool == tool && pin.from == "packageManager" {
 		return p.checkYarn(pin)
@@ -269,7 +273,7 @@ func (p *Plan) planPNPM(repo fs.FS) (fresh string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if settings["allowBuilds"] != nil && p.Manager.Fits == pnpmReaders["9.0"] {
+	if settings["allowBuilds"] != nil && p.Manager.Fits == lockfile.PNPM9 {
 		p.Manager.Fits = ">=11" // a setting that pnpm 10 does not have
 	}
 	switch {

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/nodeos-dev/gitd/internal/nodeapp/lockfile"
 )
 
 const (
@@ -55,7 +57,7 @@ func TestManager(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			files := map[string]string{"package.json": deps(""), "a.js": ""}
 			maps.Copy(files, c.files)
-			p, err := MakePlan(repository(files))
+			p, err := MakePlan(repository(files), "")
 			check(t, err)
 			if p.Manager != c.want || p.LockName != c.lock || !p.Install {
 				t.Errorf("got %+v by %q, want %+v by %q", p.Manager, p.LockName, c.want, c.lock)
@@ -100,7 +102,7 @@ func TestFresh(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			files := map[string]string{"package.json": `{"main": "a.js", "dependencies": {"ms": "2"}}`, "a.js": ""}
 			maps.Copy(files, c.files)
-			p, err := MakePlan(repository(files))
+			p, err := MakePlan(repository(files), "")
 			check(t, err)
 			if (p.Fresh == "") != (c.fresh == "") || !strings.Contains(p.Fresh, c.fresh) || p.Silent != c.silent {
 				t.Errorf("fresh %q, silent %t", p.Fresh, p.Silent)
@@ -113,23 +115,23 @@ func TestFresh(t *testing.T) {
 func TestHosts(t *testing.T) {
 	for name, c := range map[string]struct {
 		files map[string]string
-		want  []LockHost
+		want  []lockfile.Host
 	}{
 		"npm's own": {map[string]string{"yarn.lock": yarn1LockText}, nil},
 		"npm": {map[string]string{"package-lock.json": `{"packages": {"": {}, "node_modules/@a/b": {"resolved": "http://npm.example.org:4873/b.tgz"},
 			"node_modules/c": {"resolved": "https://registry.npmjs.org/c.tgz"}, "node_modules/d": {"resolved": "https://mac.example.org/d.tgz", "os": ["darwin"]}}}`},
-			[]LockHost{{"http://npm.example.org:4873", "@a/b"}}},
-		"git":                      {map[string]string{"package-lock.json": `{"packages": {"": {}, "node_modules/a": {"resolved": "git+ssh://git@github.com/a/a.git#1"}}}`}, []LockHost{{"https://github.com", "a"}}},
-		"yarn 1":                   {map[string]string{"yarn.lock": "\"@a/b@1\", \"@a/b@^1\":\n  resolved \"https://npm.example.org/b-1.tgz#1\"\n"}, []LockHost{{"https://npm.example.org", "@a/b"}}},
-		"yarn 4":                   {map[string]string{"yarn.lock": berryLockText + "\"b@https://x.example.org/b.tgz\":\n  resolution: \"b@https://x.example.org/b.tgz\"\n"}, []LockHost{{"https://x.example.org", "b"}}},
-		"pnpm":                     {map[string]string{"pnpm-lock.yaml": pnpmLockText + "  '@a/b@1.0.0':\n    resolution: {integrity: sha512-x, tarball: https://npm.example.org/b.tgz}\n"}, []LockHost{{"https://npm.example.org", "@a/b"}}},
+			[]lockfile.Host{{URL: "http://npm.example.org:4873", Package: "@a/b"}}},
+		"git":                      {map[string]string{"package-lock.json": `{"packages": {"": {}, "node_modules/a": {"resolved": "git+ssh://git@github.com/a/a.git#1"}}}`}, []lockfile.Host{{URL: "https://github.com", Package: "a"}}},
+		"yarn 1":                   {map[string]string{"yarn.lock": "\"@a/b@1\", \"@a/b@^1\":\n  resolved \"https://npm.example.org/b-1.tgz#1\"\n"}, []lockfile.Host{{URL: "https://npm.example.org", Package: "@a/b"}}},
+		"yarn 4":                   {map[string]string{"yarn.lock": berryLockText + "\"b@https://x.example.org/b.tgz\":\n  resolution: \"b@https://x.example.org/b.tgz\"\n"}, []lockfile.Host{{URL: "https://x.example.org", Package: "b"}}},
+		"pnpm":                     {map[string]string{"pnpm-lock.yaml": pnpmLockText + "  '@a/b@1.0.0':\n    resolution: {integrity: sha512-x, tarball: https://npm.example.org/b.tgz}\n"}, []lockfile.Host{{URL: "https://npm.example.org", Package: "@a/b"}}},
 		"a scope that is not used": {map[string]string{"pnpm-lock.yaml": pnpmLockText, ".npmrc": "@corp:registry = https://npm.corp.example/x/\n"}, nil},
-		"npmrc":                    {map[string]string{"pnpm-lock.yaml": pnpmLockText + "  '@corp/b@1.0.0':\n    resolution: {integrity: sha512-x}\n", ".npmrc": "registry=https://registry.npmjs.org/\n@corp:registry = https://npm.corp.example/x/\n"}, []LockHost{{"https://npm.corp.example", "@corp"}}},
+		"npmrc":                    {map[string]string{"pnpm-lock.yaml": pnpmLockText + "  '@corp/b@1.0.0':\n    resolution: {integrity: sha512-x}\n", ".npmrc": "registry=https://registry.npmjs.org/\n@corp:registry = https://npm.corp.example/x/\n"}, []lockfile.Host{{URL: "https://npm.corp.example", Package: "@corp"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			files := map[string]string{"package.json": `{"main": "a.js", "dependencies": {"ms": "2"}}`, "a.js": ""}
 			maps.Copy(files, c.files)
-			p, err := MakePlan(repository(files))
+			p, err := MakePlan(repository(files), "")
 			check(t, err)
 			if !slices.Equal(p.Hosts, c.want) {
 				t.Errorf("got %v, want %v", p.Hosts, c.want)
@@ -151,8 +153,8 @@ func FuzzLockfiles(f *testing.F) {
 				rejected(t, broken(&p, err), "")
 				continue
 			}
-			for _, h := range l.hosts {
-				if !strings.HasPrefix(h.URL, "https://") && !strings.HasPrefix(h.URL, "http://") || len(l.hosts) > maxLockHosts {
+			for _, h := range l.Hosts {
+				if !strings.HasPrefix(h.URL, "https://") && !strings.HasPrefix(h.URL, "http://") || len(l.Hosts) > lockfile.MaxHosts {
 					t.Errorf("host %+v", h)
 				}
 			}
@@ -173,7 +175,7 @@ func TestIgnoredScripts(t *testing.T) {
 		p, err := MakePlan(repository(map[string]string{
 			"package.json":      `{"main": "a.js", "scripts": {"install": "node a.js"}, "dependencies": {"ms": "2"}, "devDependencies": {"x": "1"}}`,
 			"package-lock.json": npmLockText, "a.js": "", ".npmrc": rc,
-		}))
+		}), "")
 		check(t, err)
 		if p.DevDeps != runs || (p.Fresh != "") != runs {
 			t.Errorf("%q: devDependencies %t, not kept because %q", rc, p.DevDeps, p.Fresh)

@@ -2,89 +2,33 @@ package nodeapp
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
-	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/lockfile"
 )
 
-// locked is what a lockfile says, as far as gitd decides by it.
-type locked struct {
-	hosts   []LockHost
-	local   string // a package that is a folder of the repository; "": none
-	scripts string // a package whose install script would run here; "": none that is known
-	silent  bool   // the lockfile does not say which packages have install scripts
-	fits    string // versions of the tool that read this lockfile as it is; "": any
-}
-
-// LockHost is a host that a lockfile wants a package from.
-type LockHost struct {
-	URL     string // scheme and host, e.g. "https://npm.example.org"
-	Package string // one of the packages
-}
-
-// publicRegistry are the names of npm's own registry. The server's registry stands for all of them: a firewall may let
-// nothing else through, and the packages are the same, which the lockfile's hashes prove.
-var publicRegistry = []string{"registry.npmjs.org", "registry.yarnpkg.com"}
-
-// addHost notes where a package comes from. What is no URL comes from the registry.
-func (l *locked) addHost(name, from string) {
-	u, err := url.Parse(strings.TrimPrefix(from, "git+"))
-	if err != nil || u.Hostname() == "" || slices.Contains(publicRegistry, u.Hostname()) {
-		return
-	}
-	at := "https://" + u.Host
-	switch u.Scheme {
-	case "http":
-		at = "http://" + u.Host
-	case "ssh", "git":
-		at = "https://" + u.Hostname() // the sandbox leads to web servers only, and the known git hosts are that too
-	}
-	known := slices.ContainsFunc(l.hosts, func(h LockHost) bool { return h.URL == at })
-	if !known && len(l.hosts) < maxLockHosts {
-		l.hosts = append(l.hosts, LockHost{at, shorten(name)})
-	}
-}
-
-// maxLockHosts bounds how many hosts of a hostile lockfile are asked for.
-const maxLockHosts = 8
-
-// rcRegistry is a line of .npmrc that names a registry, for all packages or for a scope.
-var rcRegistry = regexp.MustCompile(`(?m)^\s*(@[^:\s=]+:)?registry\s*=\s*["']?([^\s"'#;]+)`)
-
-// addRegistries notes the registries of the repository's own npm settings: a lockfile may leave them out. One of a
-// scope counts if the lockfile names a package of that scope.
-func (l *locked) addRegistries(npmrc, lock []byte) {
-	for _, m := range rcRegistry.FindAllStringSubmatch(string(npmrc), -1) {
-		if scope := strings.TrimSuffix(m[1], ":"); scope != "" && !bytes.Contains(lock, []byte(scope+"/")) {
-			continue
-		}
-		l.addHost(cmp.Or(strings.TrimSuffix(m[1], ":"), "registry in .npmrc"), m[2])
-	}
-}
-
 // readLock reads the lockfile that p says, for tool. dev: devDependencies are installed too.
-func (p *Plan) readLock(dev bool) (l locked, err error) {
+func (p *Plan) readLock(dev bool) (l lockfile.Locked, err error) {
 	switch p.Manager.Tool {
 	case Yarn1:
-		l = readYarn1(p.Lock)
+		l = lockfile.ReadYarn1(p.Lock)
 	case Berry:
-		l, err = readBerry(p.Lock)
+		l, err = lockfile.ReadBerry(p.Lock)
 	case PNPM:
-		l, err = readPNPM(p.Lock)
+		l, err = lockfile.ReadPNPM(p.Lock)
 	default:
-		l, err = readNPM(p.Lock, dev)
+		if l, err = lockfile.ReadNPM(p.Lock, dev); err != nil {
+			err = inText(bytes.TrimPrefix(p.Lock, []byte(byteOrderMark)), err)
+		}
 	}
 	if err != nil {
-		return locked{}, err
+		return lockfile.Locked{}, err
 	}
-	l.addRegistries(p.Inputs[NPMRCFile], p.Lock)
+	l.AddRegistries(p.Inputs[NPMRCFile], p.Lock)
 	return l, nil
 }
 
@@ -135,7 +79,7 @@ func (p *Plan) hiddenLock(repo fs.FS) string {
 // foreignSpec is a dependency in a form that npm does not read.
 func (p *Plan) foreignSpec() string {
 	for _, kind := range []string{"dependencies", "devDependencies", "optionalDependencies"} {
-		for name, spec := range p.Package.all.texts(kind) {
+		for name, spec := range p.Root.all.texts(kind) {
 			for _, scheme := range []string{"workspace:", "catalog:", "link:", "portal:", "patch:"} {
 				if strings.HasPrefix(spec, scheme) {
 					return name + ": " + spec

@@ -156,6 +156,16 @@ func chooseLock(repo fs.FS, p pinned) (name, why string) {
 	return name, fmt.Sprintf("%s is used, and not %s: %s", name, strings.Join(others, ", "), reason)
 }
 
+// lockIn is the first lockfile of a folder; "": there is none.
+func lockIn(repo fs.FS) string {
+	for _, l := range lockfiles {
+		if exists(repo, l.name) {
+			return l.name
+		}
+	}
+	return ""
+}
+
 // lockOf is the first of the lockfiles that is this tool's.
 func lockOf(tool string, found []string) string {
 	for _, f := range found {

@@ -2,7 +2,6 @@ package nodeapp
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -28,7 +27,10 @@ type PackageJSON struct {
 
 // ParsePackageJSON reads a package.json. What is wrong with it is a
 // *core.Rejection.
-func ParsePackageJSON(b []byte) (PackageJSON, error) {
+func ParsePackageJSON(b []byte) (PackageJSON, error) { return parsePackage(b, nil) }
+
+// parsePackage reads the package.json of a folder. settings are the root's, which count where the folder says nothing.
+func parsePackage(b []byte, settings json.RawMessage) (PackageJSON, error) {
 	o, twice, err := parseObject(b)
 	if err != nil {
 		return PackageJSON{}, &core.Rejection{
@@ -46,28 +48,21 @@ func ParsePackageJSON(b []byte) (PackageJSON, error) {
 		m.warnings = append(m.warnings,
 			fmt.Sprintf("package.json has the key %q twice; the last one counts", shorten(key)))
 	}
-	if m.Settings, err = parseSettings(o["nodeos"], &m.warnings); err != nil {
+	if m.Settings, err = parseSettings(inherit(o["nodeos"], settings), &m.warnings); err != nil {
 		return PackageJSON{}, err
-	}
-	if slices.Contains(m.Settings.Packages, Chromium) && m.Guess.MemoryMiB < chromiumMiB {
-		m.Guess = core.Guess{MemoryMiB: chromiumMiB, Package: Chromium}
 	}
 	return m, nil
 }
 
-// readPackage returns the text of package.json.
-func readPackage(repo fs.FS) ([]byte, error) {
-	b, err := readFile(repo, PackageFile, packageLimit)
-	if !errors.Is(err, fs.ErrNotExist) {
-		return b, err
-	}
+// checkNoPackage refuses a repository without a package.json, unless it is a site.
+func checkNoPackage(repo fs.FS) error {
 	if framework.Site(repo, false).Name != "" {
-		return []byte("{}"), nil
+		return nil
 	}
 	if all, err := fs.ReadDir(repo, "."); err == nil && len(all) == 0 {
-		return nil, core.Reject("the repository is empty", "commit a Node.js app with its package.json, and push again")
+		return core.Reject("the repository is empty", "commit a Node.js app with its package.json, and push again")
 	}
-	return nil, noPackage(repo)
+	return noPackage(repo)
 }
 
 // Workspaces reports whether the package is the root of npm workspaces.

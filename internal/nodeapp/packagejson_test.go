@@ -73,7 +73,7 @@ func FuzzPackageJSON(f *testing.F) {
 			t.Error(err)
 		}
 		files := map[string]string{"package.json": string(b), "server.js": "", "index.js": ""}
-		p, err := MakePlan(repository(files))
+		p, err := MakePlan(repository(files), "")
 		if err != nil {
 			return
 		}

@@ -6,24 +6,31 @@ import (
 	"slices"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/command"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/framework"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/lockfile"
 )
 
 // Plan is what a build of one commit has to do, decided before anything runs.
 type Plan struct {
-	Package   PackageJSON
+	Folder    Folder      // where the app is in its repository
+	Package   PackageJSON // the app's
+	Root      PackageJSON // of the folder in which packages are installed: the app's own, or the root of its monorepo
 	Start     StartCommand
 	Processes Processes           // of the Procfile, other than web; by name
 	Jobs      Jobs                // on a schedule
 	Framework framework.Framework // zero: none is known
-	Text      []byte              // package.json itself
 	Warnings  []string            // for the pusher, one line each
+
+	Dir     string // the app's folder below what is built; "": that itself, as for a lone folder
+	Need    Need   // of a workspace; zero: all of the repository
+	BuiltBy string // by which rule a workspace is built; "": it is no workspace, or needs no build
 
 	Node     NodeWish
 	Manager  Manager
 	LockName string // the lockfile's name; "": there is none
 	Lock     []byte
-	Hosts    []LockHost        // hosts, other than npm's own registry, that packages come from
+	Hosts    []lockfile.Host   // hosts, other than npm's own registry, that packages come from
 	Inputs   map[string][]byte // the repository's own settings of its package manager, by file name
 
 	Install bool   // dependencies are installed
@@ -36,22 +43,21 @@ type Plan struct {
 	// Steps run after Scripts.Build: what a start command has that only builds, each a text for the build's shell.
 	Steps []string
 
-	pin pinned
-	own []string // the root package's scripts that an installation runs
+	pin           pinned
+	own           []string // the root package's scripts that an installation runs
+	memberScripts bool     // a workspace has such too
 }
 
-// MakePlan reads a repository and decides. What the author can repair is a *core.Rejection.
-func MakePlan(repo fs.FS) (p Plan, err error) {
-	if p.Text, err = readPackage(repo); err != nil {
+// MakePlan reads a repository and decides. dir is the app's folder if somebody has chosen one on the server; "": what
+// the repository says. What the author can repair is a *core.Rejection.
+func MakePlan(repo fs.FS, dir string) (p Plan, err error) {
+	if repo, err = readPackages(&p, repo, dir); err != nil {
 		return Plan{}, err
 	}
-	if p.Package, err = ParsePackageJSON(p.Text); err != nil {
+	if err := readNode(&p, repo); err != nil {
 		return Plan{}, err
 	}
-	if p.Node, err = readNodeWish(repo, p.Package); err != nil {
-		return Plan{}, err
-	}
-	if err := p.readAppJSON(repo); err != nil {
+	if err := p.readAppJSON(appFolder(repo, p.Dir)); err != nil {
 		return Plan{}, err
 	}
 	if err := p.findLock(repo); err != nil {
@@ -66,6 +72,22 @@ func MakePlan(repo fs.FS) (p Plan, err error) {
 	p.Warnings = append(p.Warnings, warnOfBrowser(p.Package, repo)...)
 	p.Warnings = append(p.Package.warnings, p.Warnings...)
 	return p, nil
+}
+
+// appFolder is the app's folder dir.
+func appFolder(repo fs.FS, dir string) fs.FS {
+	if dir == "" {
+		return repo
+	}
+	sub, err := fs.Sub(repo, dir)
+	if err != nil {
+		return repo // not possible: dir is a valid path
+	}
+	return sub
+}
+
+func warn(p *Plan, format string, args ...any) {
+	p.Warnings = append(p.Warnings, fmt.Sprintf(format, args...))
 }
 
 // readAppJSON takes the health check of app.json, unless package.json has one of its own.
@@ -87,22 +109,25 @@ func (p *Plan) readAppJSON(repo fs.FS) error {
 // planStart finds the start command, and what of it runs at build time. It comes before planInstall, because what runs
 // at build time needs the devDependencies.
 func (p *Plan) planStart(repo fs.FS) (err error) {
+	if p.Dir == "" {
+		p.Scripts = p.Package.buildScripts()
+	}
 	if p.Start, err = p.findStart(repo); err != nil {
 		return err
 	}
 	if l := p.Framework.Lacks; p.Start.Built && l.What != "" {
 		return core.Reject(fmt.Sprintf("this %s app %s", p.Framework.Name, l.What), l.Advice+"; commit, and push again")
 	}
+	var moved []string
 	for _, step := range slices.Concat(p.Start.Builds, p.Processes.builds(), p.Jobs.builds()) {
-		if !slices.Contains(p.Steps, step) {
-			p.Steps = append(p.Steps, step)
+		if !slices.Contains(moved, step) {
+			moved = append(moved, step)
 		}
 	}
-	moved := p.Steps
+	p.Steps = append(p.Steps, moved...)
 	if f := p.Framework; f.Build != "" && (p.Start.Built || p.Start.Runs(f.Program())) {
-		p.Steps = append(p.Steps, f.Build)
+		p.Steps = append(p.Steps, command.In(p.Dir, f.Build))
 	}
-	p.Scripts = p.Package.buildScripts()
 	p.Build = p.Scripts.Build != "" || len(p.Steps) > 0
 	p.Warnings = append(p.Warnings, slices.Concat(p.Start.Warnings, p.Processes.warnings(), p.Jobs.warnings())...)
 	for _, step := range moved {

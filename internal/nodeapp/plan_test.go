@@ -37,7 +37,7 @@ func TestPlanRejections(t *testing.T) {
 		"memory":            {map[string]string{"package.json": `{"main":"a.js","nodeos":{"memory":"lots"}}`, "a.js": ""}, "nodeos.memory is"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := MakePlan(repository(c.files))
+			_, err := MakePlan(repository(c.files), "")
 			rejected(t, err, c.refused)
 		})
 	}
@@ -65,7 +65,7 @@ func TestPlan(t *testing.T) {
 			if c.lock != "" {
 				files["package-lock.json"] = c.lock
 			}
-			p, err := MakePlan(repository(files))
+			p, err := MakePlan(repository(files), "")
 			check(t, err)
 			if p.Install != c.install || p.Build != c.build || !strings.Contains(p.Fresh, c.fresh) || (c.fresh == "") != (p.Fresh == "") {
 				t.Errorf("install %t, build %t, fresh %q", p.Install, p.Build, p.Fresh)

@@ -13,6 +13,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/command"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/mainfile"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/shell"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
@@ -20,19 +22,32 @@ import (
 // folder.
 type Programs map[string][]string
 
-// FindPrograms reads node_modules/.bin in the app's folder. Programs that are not JavaScript are left out: NodeOS runs
-// nothing but Node.
-func FindPrograms(app fs.FS) (Programs, error) {
-	const bin = NodeModules + "/.bin"
+// FindPrograms reads node_modules/.bin in the app's folder dir, and in those above it; the nearest of a name counts.
+// Programs that are not JavaScript are left out: NodeOS runs nothing but Node.
+func FindPrograms(app fs.FS, dir string) (Programs, error) {
+	found := Programs{}
+	for at := path.Clean(dir); ; at = path.Dir(at) {
+		if err := found.add(app, path.Join(at, NodeModules, ".bin")); err != nil {
+			return nil, err
+		}
+		if at == "." {
+			return found, nil
+		}
+	}
+}
+
+func (found Programs) add(app fs.FS, bin string) error {
 	entries, err := fs.ReadDir(app, bin)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
+		return nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", bin, err)
+		return fmt.Errorf("read %s: %w", bin, err)
 	}
-	found := Programs{}
 	for _, e := range entries {
+		if found[e.Name()] != nil {
+			continue
+		}
 		target := path.Join(bin, e.Name())
 		if link, err := fs.ReadLink(app, target); err == nil && !path.IsAbs(link) {
 			target = path.Join(bin, link)
@@ -41,7 +56,7 @@ func FindPrograms(app fs.FS) (Programs, error) {
 			found[e.Name()] = args
 		}
 	}
-	return found, nil
+	return nil
 }
 
 // script returns what to hand to Node to run a file, if it is JavaScript: by its first line, or else by its name.
@@ -84,32 +99,64 @@ func (p Plan) Commands(app fs.FS, installed Programs) ([]core.StartStep, error) 
 		if err != nil {
 			return nil, err
 		}
-		return commandOf(o, installed)
+		return commandOf(o, p.Dir, installed)
 	}
 	s := p.Start
 	if s.None {
 		return nil, nil
 	}
 	if s.main != "" {
-		name, _ := mainFile(app, s.main)
-		err := checkMain(s.main, name, func(name string) bool { return isFile(app, name) })
+		own := appFolder(app, p.Dir)
+		name, _ := mainfile.Find(own, s.main)
+		err := mainfile.Check(s.main, name, func(name string) bool { return mainfile.IsFile(own, name) })
 		words := []core.Word{core.Plain(guest.Node), core.Plain(name)}
-		return []core.StartStep{{Name: "node " + name, Words: words, Next: core.Next{OK: 1, Fail: 1}}}, err
+		return []core.StartStep{{Name: "node " + name, Words: words, Dir: p.Dir, Next: core.Next{OK: 1, Fail: 1}}}, err
 	}
 	return stepsOf(s.Found, app, installed)
 }
 
 func stepsOf(s command.Found, app fs.FS, installed Programs) (steps []core.StartStep, err error) {
 	for _, l := range s.Leaves() {
-		words, err := resolve(l, app, installed)
-		if err != nil {
-			return nil, err
+		words, ok := l.Words, false
+		if s.Shell {
+			words, ok = byShell(l, app)
+		}
+		if !ok {
+			if words, err = resolve(l, app, installed); err != nil {
+				return nil, err
+			}
 		}
 		steps = append(steps, core.StartStep{
 			Name: progress.Printable(shorten(l.Text)), Set: l.Set, Words: words, Own: l.Own, Dir: l.Dir, Next: l.Next,
 		})
 	}
 	return steps, nil
+}
+
+// byShell is a command as a machine with a shell runs it, if it is a program of the shell, or a file that says so in
+// its first line. Such a file need not be executable: git may have lost that.
+func byShell(l command.Leaf, app fs.FS) (words []core.Word, ok bool) {
+	name, _ := l.Words[0].Literal()
+	if shell.Has(name) && name != "echo" {
+		return l.Words, true
+	}
+	file := path.Join(l.Dir, name)
+	if !strings.Contains(name, "/") || path.IsAbs(name) || !mainfile.IsFile(app, file) {
+		return nil, false
+	}
+	f, err := app.Open(file)
+	if err != nil {
+		return nil, false
+	}
+	defer f.Close()
+	head := make([]byte, 64)
+	n, _ := io.ReadFull(f, head) // a short file is as good
+	line, _, _ := strings.Cut(string(head[:n]), "\n")
+	by := strings.Fields(strings.TrimPrefix(line, "#!"))
+	if len(by) == 0 || !strings.HasPrefix(line, "#!") || !slices.Contains([]string{"sh", "ash"}, path.Base(by[len(by)-1])) {
+		return nil, false
+	}
+	return slices.Concat([]core.Word{core.Plain(shell.Sh)}, l.Words), true
 }
 
 // resolve finds the program of a command.

@@ -30,7 +30,7 @@ func TestPrograms(t *testing.T) {
 	root, err := os.OpenRoot(dir)
 	check(t, err)
 	defer root.Close()
-	installed, err := FindPrograms(root.FS())
+	installed, err := FindPrograms(root.FS(), "")
 	check(t, err)
 	for text, want := range map[string]string{
 		"node x": "/usr/bin/node x", "next start": "/usr/bin/node node_modules/next/dist/bin/next start",

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/shell"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
@@ -21,6 +22,9 @@ type Settings struct {
 	Cron []core.CronJob // whose commands were not followed yet
 
 	Packages []string // of Debian, that its machine has beside the base; sorted
+	Shell    bool     // its machine has a shell, which is one of Packages
+
+	Dir string // the app's folder in the repository, as it is written; "": this one
 }
 
 // parseSettings reads the "nodeos" member; raw may be empty. Unknown keys are
@@ -34,7 +38,8 @@ func parseSettings(raw json.RawMessage, warnings *[]string) (Settings, error) {
 	if err != nil {
 		return s, err
 	}
-	*warnings = append(*warnings, o.unknown("nodeos", "memory", "cpus", "port", "packages", "healthcheck", "cron")...)
+	*warnings = append(*warnings,
+		o.unknown("nodeos", "memory", "cpus", "port", "packages", "healthcheck", "cron", "dir", "shell")...)
 	if s.Resources.MemoryMiB, err = parseMemory(o["memory"]); err != nil {
 		return s, err
 	}
@@ -49,6 +54,14 @@ func parseSettings(raw json.RawMessage, warnings *[]string) (Settings, error) {
 	}
 	if s.Cron, err = parseJobs(o["cron"], PackageFile, "nodeos.cron", warnings); err != nil {
 		return s, err
+	}
+	if err := s.parseShell(o["shell"]); err != nil {
+		return s, err
+	}
+	if raw, ok := o["dir"]; ok {
+		if s.Dir = o.text("dir"); s.Dir == "" {
+			return s, badSetting("nodeos.dir", raw, `use the folder of the app, such as "packages/api"`)
+		}
 	}
 	if raw, ok := o["healthcheck"]; ok {
 		s.ownHealth = true
@@ -107,6 +120,21 @@ func parseCPUs(raw json.RawMessage) (n int, err error) {
 		return 0, badSetting("nodeos.cpus", raw, fmt.Sprintf("use a whole number from 1 to %d", core.MaxCPUs))
 	}
 	return n, nil
+}
+
+// parseShell adds the package of a shell.
+func (s *Settings) parseShell(raw json.RawMessage) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	if json.Unmarshal(raw, &s.Shell) != nil {
+		return badSetting("nodeos.shell", raw, "use true or false")
+	}
+	if s.Shell && !slices.Contains(s.Packages, shell.Busybox) {
+		s.Packages = append(s.Packages, shell.Busybox)
+		slices.Sort(s.Packages)
+	}
+	return nil
 }
 
 // parsePort reads a port that an ordinary user may listen on, which the app is.

@@ -5,11 +5,13 @@ import (
 	"io/fs"
 	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/command"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/framework"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/mainfile"
 )
 
 // StartCommand is what starts the app, before the programs in it are found.
@@ -25,11 +27,11 @@ type StartCommand struct {
 // what the app's framework builds. A Procfile that has workers and no web is of an app that nobody sends requests to:
 // then nothing else is looked for, as on Heroku.
 func (p *Plan) findStart(repo fs.FS) (StartCommand, error) {
-	proc, err := readProcfile(repo)
+	proc, err := readProcfile(appFolder(repo, p.Dir))
 	if err != nil {
 		return StartCommand{}, err
 	}
-	p.recognise(repo)
+	p.recognise(appFolder(repo, p.Dir))
 	if p.Processes, err = followProcesses(finderOf(repo, *p), proc); err != nil {
 		return StartCommand{}, err
 	}
@@ -47,8 +49,8 @@ func (p *Plan) findStart(repo fs.FS) (StartCommand, error) {
 }
 
 func (p *Plan) chooseStart(repo fs.FS, web string) (s StartCommand, err error) {
-	m := p.Package
-	has := func(name string) bool { return isFile(repo, name) }
+	m, own := p.Package, appFolder(repo, p.Dir)
+	has := func(name string) bool { return mainfile.IsFile(own, name) }
 	finder := finderOf(repo, *p)
 	finder.Built = p.Framework.Name
 	switch {
@@ -60,21 +62,21 @@ func (p *Plan) chooseStart(repo fs.FS, web string) (s StartCommand, err error) {
 		return s, err
 	case m.Main != "" && (has(m.Main) || p.Framework.Name == ""):
 		s.main = m.Main
-		name, ok := mainFile(repo, m.Main)
-		if s.From = name; !ok && (finder.MayMake || throughLink(repo, m.Main)) {
+		name, ok := mainfile.Find(own, m.Main)
+		if s.From = name; !ok && (finder.MayMake || mainfile.ThroughLink(own, m.Main)) {
 			s.From = m.Main // it is looked for when the app's folder is as it will be packed
 			return s, nil
 		}
-		return s, checkMain(m.Main, name, has)
+		return s, mainfile.Check(m.Main, name, has)
 	}
-	for _, file := range usualNames {
+	for _, file := range mainfile.Usual {
 		if has(file) {
 			s.main, s.From = file, file
 			return s, nil
 		}
 	}
 	if p.Framework.Name == "" {
-		p.Framework = framework.Site(repo, m.Scripts["build"] != "")
+		p.Framework = framework.Site(own, builds(p))
 	}
 	if p.Framework.Name != "" {
 		s.From, s.Built = p.Framework.Name, true
@@ -84,13 +86,18 @@ func (p *Plan) chooseStart(repo fs.FS, web string) (s StartCommand, err error) {
 		`add "scripts": {"start": "node server.js"} to package.json, or a Procfile with a line "web: node server.js"`)
 }
 
+// builds reports whether a script builds the app, as far as that is decided.
+func builds(p *Plan) bool { return p.Scripts.Build != "" || len(p.Steps) > 0 }
+
 // finderOf tells package command of a repository.
 func finderOf(repo fs.FS, p Plan) command.Finder {
-	m := p.Package
+	m := p.Root
 	manager := m.all.text("packageManager")
 	return command.Finder{
-		Repo: repo, Supply: command.NewSupply(m.forCommands(), p.Lock),
-		MayMake: m.Scripts["build"] != "" || p.Framework.Build != "" || len(m.installScripts()) > 0,
+		Repo: repo, Dir: p.Dir,
+		Shell: p.Package.Settings.Shell, Bash: slices.Contains(p.Package.Settings.Packages, "bash"),
+		Supply:  command.NewSupply(m.forCommands(), p.Lock),
+		MayMake: builds(&p) || p.Framework.Build != "" || len(m.installScripts()) > 0 || p.memberScripts,
 		Berry:   strings.HasPrefix(manager, "yarn@") && !strings.HasPrefix(manager, "yarn@1.") || exists(repo, ".yarnrc.yml"),
 		Read: func(dir string) (command.Package, error) {
 			if dir == "" {

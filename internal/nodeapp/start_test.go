@@ -93,7 +93,7 @@ func (s story) repository() map[string]string {
 func (s story) check(t *testing.T) {
 	t.Helper()
 	files := s.repository()
-	p, err := MakePlan(repository(files))
+	p, err := MakePlan(repository(files), "")
 	got := ""
 	if err == nil {
 		got, err = started(t, p, files)
@@ -375,7 +375,7 @@ func TestStartFallsBack(t *testing.T) {
 			name, text, _ := strings.Cut(f, "=")
 			files[name] = text
 		}
-		p, err := MakePlan(repository(files))
+		p, err := MakePlan(repository(files), "")
 		check(t, err)
 		got, err := started(t, p, files)
 		if err != nil || got != c.want || !strings.Contains(strings.Join(p.Warnings, "\n"), c.says) {
@@ -392,7 +392,7 @@ func TestStartFallsBack(t *testing.T) {
 		`{"main": "-x.js"}`:        "take for an option",
 		`{"main": "empty/app.js"}`: "and there is no such file",
 	} {
-		_, err := MakePlan(repository(map[string]string{"package.json": pkg, "index.js": "", "config.json": "{}", "-x.js": "", "app.mjs": "", "empty/x": ""}))
+		_, err := MakePlan(repository(map[string]string{"package.json": pkg, "index.js": "", "config.json": "{}", "-x.js": "", "app.mjs": "", "empty/x": ""}), "")
 		reason, hint, _ := strings.Cut(refused, "|")
 		rejected(t, err, reason)
 		if !strings.Contains(hintOf(err), hint) {
@@ -409,7 +409,7 @@ func TestMainOfABuild(t *testing.T) {
 		"dist/b": "", "dist/c.js": "", "dist/c": "", "../a.js": "", "/dist/a.js": "", "dist/../../etc/passwd": "",
 	} {
 		p, err := MakePlan(repository(map[string]string{"index.js": "",
-			"package.json": fmt.Sprintf(`{"main": %q, "scripts": {"build": "tsc"}}`, main)}))
+			"package.json": fmt.Sprintf(`{"main": %q, "scripts": {"build": "tsc"}}`, main)}), "")
 		check(t, err)
 		got, err := started(t, p, built)
 		if want == "" {
@@ -476,7 +476,7 @@ func TestProcesses(t *testing.T) {
 	s := story{scripts: map[string]string{"jobs": "tsc && node jobs.js --all", "build": "tsc"}, files: map[string]string{
 		procfile: "web: node b\nworker: npm run jobs\nrelease: prisma migrate deploy\nclock: nodemon clock.js $PORT\n"}}
 	files := s.repository()
-	p, err := MakePlan(repository(files))
+	p, err := MakePlan(repository(files), "")
 	check(t, err)
 	types, err := p.Processes.Types(repository(files), Programs{"prisma": {"prisma.js"}})
 	check(t, err)
@@ -501,7 +501,7 @@ func TestProcesses(t *testing.T) {
 // TestWorkersOnly: an app of which the Procfile names workers and no web has no server, as on Heroku.
 func TestWorkersOnly(t *testing.T) {
 	files := story{files: map[string]string{procfile: "worker: node w\nrelease: node r\n"}}.repository()
-	p, err := MakePlan(repository(files))
+	p, err := MakePlan(repository(files), "")
 	check(t, err)
 	web, err := p.Commands(repository(files), nil)
 	check(t, err)
@@ -515,7 +515,7 @@ func TestWorkersOnly(t *testing.T) {
 func TestNPMVariables(t *testing.T) {
 	s := story{pkg: `, "config": {"colour": "blue", "a-b": "x"}`, scripts: map[string]string{"prestart": "npm run x", "x": "node a"}}
 	files := s.repository()
-	p, err := MakePlan(repository(files))
+	p, err := MakePlan(repository(files), "")
 	check(t, err)
 	steps, err := p.Commands(repository(files), nil)
 	check(t, err)

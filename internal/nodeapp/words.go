@@ -9,9 +9,12 @@ import (
 )
 
 // FollowWords finds out what words run that a person typed, by the rules of start commands: `npm run x` is the script.
-// The programs of packages are found in the machine, in node_modules/.bin.
-func FollowWords(repo fs.FS, words []string) ([]core.StartStep, error) {
-	p, err := MakePlan(repo)
+// The programs of packages are found in the machine, in node_modules/.bin. dir is the app's folder, as for MakePlan.
+func FollowWords(repo fs.FS, dir string, words []string) ([]core.StartStep, error) {
+	p, err := MakePlan(repo, dir)
+	if err == nil && p.Folder.Lone {
+		repo, err = fs.Sub(repo, p.Folder.Dir)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,7 @@ func TestFollowWords(t *testing.T) {
 		"top":                     `the command runs "top", which is no program that NodeOS can run`,
 		"npm run nothing":         "nothing",
 	} {
-		steps, err := FollowWords(repo, strings.Fields(line))
+		steps, err := FollowWords(repo, "", strings.Fields(line))
 		var all []string
 		for _, s := range steps {
 			all = append(all, s.String())

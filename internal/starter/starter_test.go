@@ -35,7 +35,7 @@ func each(t *testing.T, test func(t *testing.T, dir string)) {
 // TestPlans: a starter is planned as it is, and nothing about it needs a warning.
 func TestPlans(t *testing.T) {
 	each(t, func(t *testing.T, dir string) {
-		plan, err := nodeapp.MakePlan(os.DirFS(dir).(fs.ReadLinkFS))
+		plan, err := nodeapp.MakePlan(os.DirFS(dir).(fs.ReadLinkFS), "")
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@ import (
 )
 
 // maxFetch bounds what the packages of one app are together, as they are fetched, in bytes. Chromium with all that it
-// needs has 135 MiB.
+// needs has 145 MB.
 const maxFetch = 1 << 30
 
 // unpackedRatio is what packages take while their layer is made, against what they are as they are fetched: themselves,

@@ -26,13 +26,12 @@ type version struct{ library, name string }
 // errOther says that a file is none that this machine's loader takes: no ELF, or one of another machine.
 var errOther = errors.New("not an ELF file of this machine")
 
-// Limits of what is read of one file. Chromium needs 60 libraries and 130 versions.
+// Limits of what is read of one file. Real ones have 60 libraries and some hundred versions.
 const (
 	maxHeaders  = 128
-	maxDynamic  = 1024
-	maxVersions = 1024
-	maxName     = 255  // bytes of a library or a version
-	maxPath     = 4095 // bytes of a run path
+	maxDynamic  = 4096
+	maxVersions = 4096
+	maxString   = 4096 // bytes
 )
 
 // readObject reads a file by its program headers, as the loader does. Package debug/elf reads the section headers,
@@ -120,12 +119,12 @@ func (f *file) offset(addr uint64) (uint64, error) {
 	return 0, fmt.Errorf("the address %#x is not in it", addr)
 }
 
-// text reads the string of at most limit bytes at an offset.
-func (f *file) text(off uint64, limit int) (string, error) {
+// text reads the string at an offset.
+func (f *file) text(off uint64) (string, error) {
 	if off > maxOffset {
 		return "", errors.New("it points behind its end")
 	}
-	b := make([]byte, limit+1)
+	b := make([]byte, maxString)
 	n, err := f.r.ReadAt(b, int64(off))
 	end := bytes.IndexByte(b[:n], 0)
 	if end < 0 {
@@ -196,11 +195,7 @@ func (f *file) names(o *object, tags []elf.Dyn64, strings uint64) error {
 		if d.Val > maxOffset {
 			return errors.New("it points behind its end")
 		}
-		limit := maxName
-		if tag == elf.DT_RUNPATH || tag == elf.DT_RPATH {
-			limit = maxPath
-		}
-		text, err := f.text(strings+d.Val, limit)
+		text, err := f.text(strings + d.Val)
 		if err != nil {
 			return err
 		}
@@ -237,7 +232,7 @@ func (f *file) verneed(addr, strings uint64) (all []version, err error) {
 			return nil, err
 		}
 		le := binary.LittleEndian
-		library, err := f.text(strings+uint64(le.Uint32(b[4:])), maxName)
+		library, err := f.text(strings + uint64(le.Uint32(b[4:])))
 		if err != nil {
 			return nil, err
 		}
@@ -269,7 +264,7 @@ func (f *file) vernaux(at, strings uint64, count int) (names []string, err error
 		}
 		le := binary.LittleEndian
 		if le.Uint16(b[4:])&weak == 0 {
-			name, err := f.text(strings+uint64(le.Uint32(b[8:])), maxName)
+			name, err := f.text(strings + uint64(le.Uint32(b[8:])))
 			if err != nil {
 				return nil, err
 			}

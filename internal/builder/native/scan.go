@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
@@ -25,18 +24,13 @@ type Want struct {
 const (
 	maxFiles   = 1_000_000
 	maxObjects = 20_000
-	maxText    = 32 << 20 // bytes of all names together
 )
-
-// errTooMuch is what an app gets whose files name libraries for the sake of naming them.
-var errTooMuch = core.Reject("the compiled files of the app name more libraries than any app needs", "leave out what is not needed to run")
 
 // tree is the compiled files of an app.
 type tree struct {
 	objects map[string]object   // by path
 	byName  map[string][]string // by the name of the file, and by the SONAME
 	seen    int
-	text    int // bytes of the names in objects
 }
 
 // Scan reads the compiled files below dirs, which will be one folder in the machine, and says what they want of it.
@@ -93,25 +87,8 @@ func (t *tree) look(root *os.Root, name string, e fs.DirEntry) error {
 	if err != nil || o.otherLibc() {
 		return nil //nolint:nilerr // it is no object that can be loaded here
 	}
-	if t.text += o.text(); t.text > maxText {
-		return errTooMuch
-	}
 	t.add(name, o)
 	return nil
-}
-
-// text is how many bytes the names in o have.
-func (o object) text() int {
-	n := len(o.soname)
-	for _, list := range [][]string{o.needed, o.runpath} {
-		for _, s := range list {
-			n += len(s)
-		}
-	}
-	for _, v := range o.versions {
-		n += len(v.library) + len(v.name)
-	}
-	return n
 }
 
 func ignoreMissing(err error) error {

@@ -13,6 +13,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/builder/debian"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/shell"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
@@ -25,7 +26,7 @@ type additions struct {
 }
 
 // additionsFormat is part of every key of additions: raise it when another layer is made of the same packages.
-const additionsFormat = 1
+const additionsFormat = 2
 
 // errTimeout is the cause of a context that ran out of time.
 var errTimeout = errors.New("out of time")
@@ -149,7 +150,7 @@ func (s *System) make(ctx context.Context, a *additions, parts glibcParts) error
 			return err
 		}
 	}
-	if err := parts.copyTo(to); err != nil {
+	if err := errors.Join(folder.AddApplets(shell.Applets()), parts.copyTo(to)); err != nil {
 		return err
 	}
 	if a.Libraries, err = debian.Libraries(to); err != nil {

@@ -3,6 +3,7 @@ package tools
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
@@ -47,6 +48,9 @@ func (m Manager) npm(p nodeapp.Plan) Commands {
 	if p.DevDeps {
 		c.Install[2] = include
 	}
+	if m.Major() >= 8 { // older ones do not install what the root has beside it
+		c.Install, c.Prune = append(c.Install, npmOnly(p)...), append(c.Prune, npmOnly(p)...)
+	}
 	if p.Manager.LoosePeers {
 		c.Env = append(c.Env, "npm_config_legacy_peer_deps=true")
 	}
@@ -54,6 +58,18 @@ func (m Manager) npm(p nodeapp.Plan) Commands {
 		c.Prune = []string{"npm", "prune", "--production", "--ignore-scripts", "--loglevel=error"}
 	}
 	return c
+}
+
+// npmOnly chooses the workspaces that the app needs, with what the root itself has.
+func npmOnly(p nodeapp.Plan) []string {
+	if len(p.Need.Dirs) == 0 {
+		return nil
+	}
+	all := []string{"--include-workspace-root"}
+	for _, dir := range p.Need.Dirs {
+		all = append(all, "--workspace="+dir)
+	}
+	return all
 }
 
 // replaceHost is npm's setting by which the server's registry stands for the hosts in a lockfile. It knows one host, or
@@ -108,6 +124,9 @@ func (m Manager) berry(p nodeapp.Plan, f Folders) Commands {
 		return c
 	}
 	c.Prune = []string{"yarn", "workspaces", "focus", "--all", "--production"}
+	if names := p.Need.Names; len(names) > 0 && !slices.Contains(names, "") && nodeapp.RootName(p) != "" {
+		c.Prune = slices.Concat([]string{"yarn", "workspaces", "focus", "--production", nodeapp.RootName(p)}, names)
+	}
 	return c
 }
 
@@ -119,6 +138,13 @@ func (m Manager) pnpm(p nodeapp.Plan, f Folders) Commands {
 	}
 	if !p.DevDeps {
 		c.Install = append(c.Install, "--prod")
+	}
+	if len(p.Need.Dirs) > 0 {
+		only := []string{"--filter={.}"} // the root itself
+		for _, dir := range p.Need.Dirs {
+			only = append(only, "--filter={./"+dir+"}")
+		}
+		c.Install, c.Prune = append(c.Install, only...), append(c.Prune, only...)
 	}
 	for name, value := range map[string]string{
 		"store_dir": f.Cache + "/pnpm",

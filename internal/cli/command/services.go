@@ -69,6 +69,7 @@ type Settings interface {
 // their progress there, and return when they are done or have failed.
 type Core interface {
 	Volumes
+	Folders
 
 	CreateApp(ctx context.Context, by core.Actor, app string) error
 	RenameApp(ctx context.Context, by core.Actor, from, to string) error
@@ -119,6 +120,11 @@ type Tasks interface {
 type Disks interface {
 	// Export sends one to w, in the form format, with the config vars on it.
 	Export(ctx context.Context, by core.Actor, rel core.Release, vars map[string]string, format string, w io.Writer, r *progress.Report) error
+}
+
+// Folders says which folder of its repository an app is.
+type Folders interface {
+	SetFolder(ctx context.Context, by core.Actor, app, dir string) error
 }
 
 // Volumes acts on the disks of apps that outlive their machines.

@@ -101,7 +101,7 @@ func changeApp(t *testing.T, s Store) {
 	ctx := t.Context()
 	created := got(s.CreateApp(ctx, "shop"))(t)
 	want := created
-	want.Branch, want.Stopped, want.FormerName, want.FoundMiB = "main", true, "store", 256
+	want.Branch, want.Stopped, want.FormerName, want.FoundMiB, want.Dir = "main", true, "store", 256, "packages/api"
 	want.Scale = core.Scale{core.Web: 2, "worker": 0}
 	want.Lock = core.Lock{By: "ada", Reason: "the sale", Since: instant(time.Now())}
 	must(t, s.ChangeApp(ctx, "shop", func(a *core.App) error { *a = want; return nil }))
@@ -197,7 +197,10 @@ func removeBare(t *testing.T, s Store) {
 		"deploying": func(app string) error { _, err := s.AddRelease(ctx, Draft(app, Commit("a"))); return err },
 		"config":    func(app string) error { return s.SetVars(ctx, app, core.VarChange{Set: map[string]string{"A": "1"}}) },
 		"resources": func(app string) error { return s.SetResources(ctx, app, core.Resources{CPUs: 1}) },
-		"domain":    func(app string) error { return s.AddDomain(ctx, app, "example.org") },
+		"folder": func(app string) error {
+			return s.ChangeApp(ctx, app, func(a *core.App) error { a.Dir = "api"; return nil })
+		},
+		"domain": func(app string) error { return s.AddDomain(ctx, app, "example.org") },
 		"role": func(app string) error {
 			return s.Grant(ctx, people.Grant{User: "bob", App: app, Role: core.RoleView}, entry)
 		},

@@ -13,10 +13,13 @@ import (
 // Finder follows the start commands of a repository.
 type Finder struct {
 	Repo    fs.FS
+	Dir     string                            // the app's folder; "" is the root
 	Read    func(dir string) (Package, error) // the package of a folder, "" for the root; fs.ErrNotExist: there is none
 	Supply  Supply
 	MayMake bool // a build may make folders
 	Berry   bool // yarn is yarn 2 or later
+	Shell   bool // the machine has a shell
+	Bash    bool // it has bash too
 	// Built is the framework whose build is served in the place of its development server; "": none is known.
 	Built string
 	// Whole commands are no start of a server: nothing of them runs at build time.
@@ -32,6 +35,7 @@ type Found struct {
 	Warnings []string // for people, one line each
 
 	Built bool // what a framework has built is served; there is no command
+	Shell bool // the machine has a shell, and what that runs
 
 	tree    *tree
 	dropped []string // words without an effect in a machine
@@ -67,11 +71,19 @@ func (s Found) Runs(program string) bool {
 
 // Text follows a command line; from says where it stands.
 func (f Finder) Text(from, text string) (Found, error) {
-	return f.follow(from, func(w *walker) (*tree, error) { return w.text(&scope{}, text) })
+	return f.follow(from, func(w *walker) (*tree, error) { return w.text(&scope{dir: f.Dir}, text) })
 }
 
-// Script follows a script of the root package.
-func (f Finder) Script(name string) (Found, error) { return f.script("scripts."+name, "", name) }
+// Script follows a script of the app's package.
+func (f Finder) Script(name string) (Found, error) { return f.script(label(name, f.Dir), f.Dir, name) }
+
+// label says where a script stands, for people.
+func label(name, dir string) string {
+	if dir == "" {
+		return "scripts." + name
+	}
+	return "scripts." + name + " of " + dir
+}
 
 func (f Finder) script(from, dir, name string) (Found, error) {
 	return f.follow(from, func(w *walker) (*tree, error) {
@@ -85,7 +97,9 @@ func (f Finder) script(from, dir, name string) (Found, error) {
 
 func (f Finder) walker() *walker {
 	all := &packages{repo: f.Repo, read: f.Read, seen: map[string]Package{}}
-	return &walker{packages: all, supply: f.Supply, mayMake: f.MayMake, berry: f.Berry, whole: f.Whole}
+	return &walker{
+		packages: all, supply: f.Supply, mayMake: f.MayMake, berry: f.Berry, whole: f.Whole, shell: f.Shell, bash: f.Bash,
+	}
 }
 
 func (f Finder) follow(from string, read func(w *walker) (*tree, error)) (Found, error) {
@@ -98,12 +112,12 @@ func (f Finder) follow(from string, read func(w *walker) (*tree, error)) (Found,
 	if err != nil {
 		return Found{}, err
 	}
-	root, err := w.packages.at("")
+	app, err := w.packages.at(f.Dir)
 	if err != nil {
 		return Found{}, err
 	}
 	s := Found{
-		From: from, tree: start, Warnings: w.warnings, dropped: w.dropped, Builds: buildSteps(builds, root.Scripts["build"]),
+		From: from, tree: start, Shell: f.Shell, Warnings: w.warnings, dropped: w.dropped, Builds: buildSteps(builds, f.Dir, app.Scripts["build"]),
 	}
 	if first(start, false) == nil {
 		return s, core.Reject(fmt.Sprintf("the start command (%s) starts nothing: it only prepares", from),
@@ -156,6 +170,9 @@ func (l *leaf) program() string {
 // judge says whether an app will have the program of l, whether it is one for development, and which package brings it.
 func (f Finder) judge(l *leaf, own Package, root bool) (has having, dev bool, pkg string) {
 	name := l.program()
+	if f.Shell && shell.Has(name) {
+		return present, false, ""
+	}
 	if name == "echo" || name == "node" || name == "nodejs" || strings.Contains(name, "/") {
 		return present, false, ""
 	}
@@ -189,14 +206,11 @@ func (f Finder) workspaces() bool {
 // production follows the author's own command for production, if there is one that is not what was followed already.
 func (f Finder) production(l *leaf, own Package, from string) (s Found, ok bool, err error) {
 	for _, name := range []string{"start:prod", "start:production", "serve:prod"} {
-		label := "scripts." + name
-		if own.Scripts[name] == "" || strings.HasSuffix(from, label) {
+		where := label(name, l.dir)
+		if own.Scripts[name] == "" || from == where {
 			continue
 		}
-		if l.dir != "" {
-			label += " of " + l.dir
-		}
-		s, err = f.script(label, l.dir, name)
+		s, err = f.script(where, l.dir, name)
 		return s, true, err
 	}
 	return Found{}, false, nil

@@ -70,12 +70,14 @@ func isNode(l *leaf) bool {
 	return name == "node" || strings.Contains(name, "/")
 }
 
-// buildSteps are the texts of what a build has to run, without what scripts.build is or has run already.
-func buildSteps(builds []*tree, buildScript string) []string {
+// buildSteps are the texts of what a build has to run, without what scripts.build of the app's package, in the folder
+// dir, is or has run already.
+func buildSteps(builds []*tree, dir, buildScript string) []string {
 	var all []string
 	for _, b := range builds {
 		text := b.script()
-		done := text == "npm run build" || text == strings.TrimSpace(buildScript)
+		done := text == strings.TrimSpace(buildScript) || (b.leaf != nil && b.leaf.dir == dir && len(b.leaf.exports) == 0 &&
+			(b.leaf.text == "npm run build" || b.leaf.text == strings.TrimSpace(buildScript)))
 		if (buildScript == "" || !done) && !slices.Contains(all, text) {
 			all = append(all, text)
 		}

@@ -1,6 +1,7 @@
 package command
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -137,15 +138,18 @@ func (t *tree) grouped() string {
 }
 
 func (l *leaf) script() string {
-	var before []string
-	if l.dir != "" {
-		before = append(before, "cd "+quote(l.dir), `PATH="$PWD/node_modules/.bin:$PATH"`)
+	return In(l.dir, append(slices.Clone(l.exports), l.text)...)
+}
+
+// In is a text for a shell in the root that runs commands in a folder, as npm would in its package.
+func In(dir string, commands ...string) string {
+	if dir != "" {
+		commands = append([]string{"cd " + quote(dir), `PATH="$PWD/node_modules/.bin:$PATH"`}, commands...)
 	}
-	before = append(before, l.exports...)
-	if len(before) == 0 {
-		return l.text
+	if len(commands) == 1 {
+		return commands[0]
 	}
-	return "(" + strings.Join(append(before, l.text), " && ") + ")"
+	return "(" + strings.Join(commands, " && ") + ")"
 }
 
 // quote makes one word of a shell from a text.

@@ -29,6 +29,8 @@ type walker struct {
 	mayMake  bool // a build may make folders and files
 	berry    bool // yarn is yarn 2 or later, which runs no pre- and post-scripts
 	whole    bool // nothing runs at build time
+	shell    bool // the machine has a shell
+	bash     bool // it has bash too
 
 	steps    int
 	warnings []string
@@ -57,18 +59,34 @@ func (w *walker) warn(format string, args ...any) {
 
 // refused is a rejection of a command. why goes after its text.
 func refused(text, why, hint string) error {
+	if hint == prepare && why != "starts nothing" {
+		return forShell(text, why, hint)
+	}
 	return core.Reject(fmt.Sprintf("the start command %q %s", shorten(text), why), hint)
 }
 
-// text follows a command line.
+// text follows a command line. What of it only a shell can run is run by one as it was written, if there will be one.
 func (w *walker) text(sc *scope, text string) (*tree, error) {
+	before, steps, said := sc.copy(), w.steps, len(w.warnings)
+	t, err := w.line(sc, text)
+	if !w.shell || !errors.Is(err, errShell) {
+		return t, err
+	}
+	w.steps, w.warnings = steps, w.warnings[:said]
+	return w.byShell(before, text)
+}
+
+// line follows a command line as far as no shell is needed.
+func (w *walker) line(sc *scope, text string) (*tree, error) {
 	n, notes, err := shell.Parse(text)
 	if r, ok := errors.AsType[*shell.Refusal](err); ok {
-		hint := r.Hint
-		if hint == "" {
-			hint = prepare
+		switch {
+		case r.Unreadable:
+			return nil, core.Reject(fmt.Sprintf("the start command %q %s", shorten(text), r.Why), prepare)
+		case r.Hint != "":
+			return nil, forShell(text, r.Why, r.Hint)
 		}
-		return nil, refused(text, r.Why, hint)
+		return nil, refused(text, r.Why, prepare)
 	}
 	for _, note := range notes {
 		w.warn("%s", note)

@@ -65,6 +65,38 @@ func (f Framework) Find(app fs.FS) (o Outcome, ok bool) {
 	return Outcome{}, false
 }
 
+// standalone is where Next leaves a server with all that it needs. Of a monorepo, it has the folders of the repository
+// below it.
+const standalone = ".next/standalone/"
+
+// In is f for an app in a folder of a monorepo.
+func (f Framework) In(dir string) Framework {
+	if dir == "" {
+		return f
+	}
+	var deep []Outcome
+	for _, o := range f.outcomes {
+		if !strings.HasPrefix(o.File, standalone) {
+			continue
+		}
+		below := func(name string) string {
+			rest, ok := strings.CutPrefix(name, standalone)
+			if !ok {
+				return name
+			}
+			return standalone + dir + "/" + rest
+		}
+		copies := slices.Clone(o.Copies)
+		for i, c := range copies {
+			copies[i] = [2]string{c[0], below(c[1])}
+		}
+		o.File, o.Copies = below(o.File), copies
+		deep = append(deep, o)
+	}
+	f.outcomes = append(deep, f.outcomes...)
+	return f
+}
+
 // folders are where the builds of all kinds leave a site.
 var folders = []string{"dist", "build", "out", "_site", "public", "www", "docs", "."}
 

@@ -50,23 +50,27 @@ func (*Group) node() {}
 type Refusal struct {
 	Why  string // what it does, to go after its text: "needs a shell for …"
 	Hint string // what to do about it; "": nothing special
+
+	Unreadable bool // a shell could not run it either
 }
 
 func (r *Refusal) Error() string { return r.Why }
 
 func refuse(why string) error { return &Refusal{Why: why} }
 
+func unreadable(why string) error { return &Refusal{Why: why, Unreadable: true} }
+
 // Parse reads a command line. notes say what of it has no effect in a machine. An error is a *Refusal.
 func Parse(text string) (n Node, notes []string, err error) {
 	if len(text) > maxText {
-		return nil, nil, refuse("is too long")
+		return nil, nil, unreadable("is too long")
 	}
 	if strings.ContainsRune(text, 0) {
-		return nil, nil, refuse("cannot be read: it has a NUL byte")
+		return nil, nil, unreadable("cannot be read: it has a NUL byte")
 	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX)).Parse(strings.NewReader(text), "")
 	if err != nil {
-		return nil, nil, refuse("cannot be read: " + plainError(err))
+		return nil, nil, unreadable("cannot be read: " + plainError(err))
 	}
 	r := reader{text: text}
 	n, err = r.list(file.Stmts)
@@ -111,13 +115,13 @@ func (r *reader) list(all []*syntax.Stmt) (Node, error) {
 func (r *reader) stmt(s *syntax.Stmt) (Node, error) {
 	switch {
 	case s.Background || s.Coprocess:
-		return nil, &Refusal{"needs a shell for its &", "start one program, which starts what else it needs, or make two apps"}
+		return nil, &Refusal{Why: "needs a shell for its &", Hint: "start one program, which starts what else it needs, or make two apps"}
 	case s.Negated:
 		return nil, refuse("needs a shell for its !")
 	}
 	for _, d := range s.Redirs {
 		if r.source(d) != "2>&1" {
-			return nil, &Refusal{"needs a shell for its redirection", "leave it out: what the app prints is in its log, `logs`"}
+			return nil, &Refusal{Why: "needs a shell for its redirection", Hint: "leave it out: what the app prints is in its log, `logs`"}
 		}
 		r.notes = append(r.notes, "2>&1 in the start command has no effect: an app's log has both of its outputs")
 	}
@@ -140,7 +144,7 @@ func (r *reader) pair(c *syntax.BinaryCmd) (Node, error) {
 	case syntax.OrStmt:
 		op = Or
 	default:
-		return nil, &Refusal{"needs a shell for its pipe", "let the app itself print what its log is to show"}
+		return nil, &Refusal{Why: "needs a shell for its pipe", Hint: "let the app itself print what its log is to show"}
 	}
 	x, err := r.stmt(c.X)
 	if err != nil {

@@ -1,4 +1,4 @@
-package nodeapp
+package lockfile
 
 import (
 	"bytes"
@@ -18,15 +18,15 @@ var (
 	berryFrom    = regexp.MustCompile(`^  resolution: "((?:@[^@"]+)?[^@"]+)@([^"]+)"`)
 )
 
-// readYarn1 reads the yarn.lock of yarn 1.
-func readYarn1(lock []byte) locked {
-	l, name := locked{silent: true, fits: "^1"}, ""
+// ReadYarn1 reads the yarn.lock of yarn 1.
+func ReadYarn1(lock []byte) Locked {
+	l, name := Locked{Silent: true, Fits: "^1"}, ""
 	for line := range bytes.Lines(lock) {
 		text := strings.TrimRight(string(line), "\r\n")
 		if m := yarnEntry.FindStringSubmatch(text); m != nil {
 			name = m[1]
 			if strings.Contains(text, "@file:") || strings.Contains(text, "@link:") {
-				l.local = name
+				l.Local = name
 			}
 		}
 		if m := yarnResolved.FindStringSubmatch(text); m != nil {
@@ -36,8 +36,8 @@ func readYarn1(lock []byte) locked {
 	return l
 }
 
-// isBerry reports whether a yarn.lock is of Yarn 2 or later.
-func isBerry(lock []byte) bool { return bytes.Contains(lock, []byte("\n__metadata:")) }
+// IsBerry reports whether a yarn.lock is of Yarn 2 or later.
+func IsBerry(lock []byte) bool { return bytes.Contains(lock, []byte("\n__metadata:")) }
 
 // berryWriters say which Yarn writes which version of its lockfile. A later Yarn would rewrite it, which --immutable
 // refuses; so the newest one is taken that leaves it as it is. Read from LOCKFILE_VERSION in the releases.
@@ -45,15 +45,15 @@ var berryWriters = map[string]string{
 	"4": "~2.4", "5": "~3.1", "6": ">=3.2 <4", "8": ">=4.0 <4.14", "9": "~4.14", "10": ">=4.15 <5",
 }
 
-// readBerry reads the yarn.lock of Yarn 2 and later.
-func readBerry(lock []byte) (locked, error) {
+// ReadBerry reads the yarn.lock of Yarn 2 and later.
+func ReadBerry(lock []byte) (Locked, error) {
 	version := berryVersion.FindSubmatch(lock)
 	if version == nil {
-		return locked{}, fmt.Errorf("__metadata has no version")
+		return Locked{}, fmt.Errorf("__metadata has no version")
 	}
-	l := locked{silent: true, fits: berryWriters[string(version[1])]}
-	if l.fits == "" {
-		return locked{}, core.Reject(fmt.Sprintf("yarn.lock has version %s, which no released Yarn that gitd knows writes", version[1]),
+	l := Locked{Silent: true, Fits: berryWriters[string(version[1])]}
+	if l.Fits == "" {
+		return Locked{}, core.Reject(fmt.Sprintf("yarn.lock has version %s, which no released Yarn that gitd knows writes", version[1]),
 			"write it anew: `yarn set version stable`, then `yarn install`; commit it, and push again")
 	}
 	for line := range bytes.Lines(lock) {
@@ -67,7 +67,7 @@ func readBerry(lock []byte) (locked, error) {
 		case from == "workspace:.":
 		case protocol == "patch" && strings.Contains(from, "builtin<"): // yarn's own
 		case protocol == "workspace", protocol == "file", protocol == "link", protocol == "portal", protocol == "patch":
-			l.local = name
+			l.Local = name
 		case strings.Contains(from, "://"):
 			l.addHost(name, from)
 		}

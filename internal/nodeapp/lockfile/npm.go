@@ -1,4 +1,4 @@
-package nodeapp
+package lockfile
 
 import (
 	"bytes"
@@ -26,34 +26,34 @@ type npmPackage struct {
 	CPU      json.RawMessage `json:"cpu"`
 }
 
-// readNPM reads package-lock.json or npm-shrinkwrap.json.
-func readNPM(lock []byte, dev bool) (l locked, err error) {
+// ReadNPM reads package-lock.json or npm-shrinkwrap.json.
+func ReadNPM(lock []byte, dev bool) (l Locked, err error) {
 	var doc npmLock
 	lock = bytes.TrimPrefix(lock, []byte(byteOrderMark))
 	if err := json.Unmarshal(lock, &doc); err != nil {
-		return locked{}, inText(lock, err)
+		return Locked{}, err
 	}
-	l.silent = doc.Packages == nil
+	l.Silent = doc.Packages == nil
 	for path, p := range doc.Packages {
-		installed := path == "" || strings.HasPrefix(path, NodeModules+"/")
+		installed := path == "" || strings.HasPrefix(path, nodeModules+"/")
 		if p.Link || strings.HasPrefix(p.Resolved, "file:") || !installed {
-			l.local = path
+			l.Local = path
 			continue
 		}
 		if path == "" || (p.Dev && !dev) || !p.fits() {
 			continue
 		}
-		l.addHost(strings.TrimPrefix(path, NodeModules+"/"), p.Resolved)
+		l.addHost(strings.TrimPrefix(path, nodeModules+"/"), p.Resolved)
 		if p.Scripts {
-			l.scripts = path[strings.LastIndex(path, NodeModules+"/")+len(NodeModules)+1:]
+			l.Scripts = path[strings.LastIndex(path, nodeModules+"/")+len(nodeModules)+1:]
 		}
 	}
-	if !l.silent {
+	if !l.Silent {
 		return l, nil
 	}
 	for name, d := range doc.Dependencies {
 		if strings.HasPrefix(d.Version, "file:") {
-			l.local = name
+			l.Local = name
 		}
 		l.addHost(name, d.Resolved)
 	}

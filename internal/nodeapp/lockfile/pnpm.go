@@ -1,4 +1,4 @@
-package nodeapp
+package lockfile
 
 import (
 	"bytes"
@@ -24,23 +24,26 @@ var (
 // the one that installs what each of them wrote: 11 no longer reads the settings in package.json that such a lockfile
 // was made with, and ends with an error where 10 warns. A repository that is made for 11 or later says so, in
 // packageManager or by a setting that only they have (see planPNPM).
-var pnpmReaders = map[string]string{"5.3": "^6", "5.4": "^7", "6.0": "^8", "6.1": "^8", "9.0": "^10"}
+var pnpmReaders = map[string]string{"5.3": "^6", "5.4": "^7", "6.0": "^8", "6.1": "^8", "9.0": PNPM9}
 
-// readPNPM reads pnpm-lock.yaml.
-func readPNPM(lock []byte) (locked, error) {
+// PNPM9 are the versions of pnpm that read its lockfile 9.0.
+const PNPM9 = "^10"
+
+// ReadPNPM reads pnpm-lock.yaml.
+func ReadPNPM(lock []byte) (Locked, error) {
 	version := pnpmVersion.FindSubmatch(lock)
 	if version == nil {
-		return locked{}, errors.New("it has no lockfileVersion")
+		return Locked{}, errors.New("it has no lockfileVersion")
 	}
-	l := locked{fits: pnpmReaders[string(version[1])]}
-	if l.fits == "" {
-		return locked{}, core.Reject(
+	l := Locked{Fits: pnpmReaders[string(version[1])]}
+	if l.Fits == "" {
+		return Locked{}, core.Reject(
 			fmt.Sprintf("pnpm-lock.yaml has version %s, and gitd knows pnpm for 5.3, 5.4, 6.0, 6.1 and 9.0", version[1]),
 			"`pnpm install --lockfile-only` of a newer pnpm writes it again; commit it, and push again")
 	}
-	l.silent = string(version[1]) == "9.0"
+	l.Silent = string(version[1]) == "9.0"
 	if m := pnpmLocal.Find(lock); m != nil {
-		l.local = string(bytes.TrimSpace(m))
+		l.Local = string(bytes.TrimSpace(m))
 	}
 	name, here := "", true
 	for line := range bytes.Lines(lock) {
@@ -57,7 +60,7 @@ func readPNPM(lock []byte) (locked, error) {
 			l.addHost(name, string(m[1]))
 		}
 		if here && bytes.HasPrefix(line, pnpmBuild) {
-			l.scripts = name
+			l.Scripts = name
 		}
 	}
 	return l, nil

@@ -1,0 +1,1 @@
+console.log(require('@mono/lib')(60000))
