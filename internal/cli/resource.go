@@ -26,8 +26,8 @@ type resourceRow struct {
 func (c settingCommands) resource() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "resource APP [--memory 256M] [--cpus 1]", DisableFlagsInUseLine: true,
-		Short: "show or set what the machine of an app gets",
-		Long: "Show what the machine of an app gets, or set it and bring up a release with it. What is set\n" +
+		Short: "show or set what each machine of an app gets",
+		Long: "Show what each machine of an app gets, or set it and bring up a release with it. What is set\n" +
 			"here goes before what package.json says; `default` takes it back.\n\n" +
 			"If neither says how much memory, an app that runs out of it at its start is tried again with\n" +
 			"twice as much, and what it started with is kept; `--memory default` forgets that, too.",
