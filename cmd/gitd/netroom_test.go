@@ -57,7 +57,7 @@ func newNetRoom(t *testing.T) *netRoom {
 		return netlink.LinkSetUp(lo)
 	})
 	if r.fd >= 0 {
-		t.Cleanup(func() { unix.Close(r.fd) }) //nolint:errcheck // nothing was written
+		t.Cleanup(func() { unix.Close(r.fd) })
 	}
 	if err != nil {
 		t.Fatalf("a network for the test: %v", err)
@@ -112,8 +112,8 @@ func (r *netRoom) registryProxy(t *testing.T) string {
 		t.Fatal(err)
 	}
 	server := &http.Server{Handler: egress.New(registry), ReadHeaderTimeout: time.Minute}
-	go server.Serve(ln)                  //nolint:errcheck // it ends when it is closed
-	t.Cleanup(func() { server.Close() }) //nolint:errcheck // nobody waits for what it did
+	go server.Serve(ln) //nolint:errcheck // it ends when it is closed
+	t.Cleanup(func() { server.Close() })
 	return "HTTPS_PROXY=http://" + ln.Addr().String()
 }
 
