@@ -26,12 +26,12 @@ func TestMatch(t *testing.T) {
 		{"", "", "a"},
 	} {
 		p := Patterns(strings.Fields(c.patterns))
-		for _, dir := range strings.Fields(c.yes) {
+		for dir := range strings.FieldsSeq(c.yes) {
 			if !p.Match(dir) {
 				t.Errorf("%q does not match %q", p, dir)
 			}
 		}
-		for _, dir := range strings.Fields(c.no) {
+		for dir := range strings.FieldsSeq(c.no) {
 			if p.Match(dir) {
 				t.Errorf("%q matches %q", p, dir)
 			}
