@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/shell"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/workspace"
 )
 
@@ -24,16 +25,8 @@ func noPackage(repo fs.FS) error {
 	}
 	return core.Reject(fmt.Sprintf("%s; there is %s", what, strings.Join(names, ", ")), fmt.Sprintf(
 		`to deploy that folder: apps:config %s --dir %s, and push again; or a package.json at the root with {"nodeos": {"dir": %q}}`,
-		AnyApp, quoted(folders[0]), folders[0]))
+		AnyApp, shell.Quoted(folders[0]), folders[0]))
 }
 
 // AnyApp stands in hints for the name of the app, which is not known here.
 const AnyApp = "APP"
-
-// quoted is a word of a shell.
-func quoted(word string) string {
-	if strings.Trim(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/") == "" {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/framework"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/shell"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/workspace"
 )
 
@@ -150,6 +151,25 @@ func (f Folder) missing(repo fs.FS) error {
 		return core.Reject(reason, "no folder of the repository has a package.json")
 	}
 	return core.Reject(reason, "these have a package.json: "+strings.Join(near, ", "))
+}
+
+// chooseWorkspace refuses the root of a monorepo that starts nothing itself, and names those of its folders that do.
+func chooseWorkspace(p *Plan, repo fs.FS) error {
+	if p.Folder.Dir != "" || p.Framework.Name != "" || !p.Root.Workspaces() && !exists(repo, pnpmWorkspace) {
+		return nil
+	}
+	var apps []string
+	for _, dir := range workspace.Folders(repo) {
+		if m, err := readOther(repo, path.Join(dir, PackageFile)); err == nil && m.Scripts["start"] != "" {
+			apps = append(apps, dir)
+		}
+	}
+	if len(apps) == 0 {
+		return nil
+	}
+	return core.Reject("no start command at the root of this monorepo; there is one in "+strings.Join(shortened(apps), ", "),
+		fmt.Sprintf(`to deploy that folder: apps:config %s --dir %s, and push again; or "nodeos": {"dir": %q} in package.json`,
+			AnyApp, shell.Quoted(apps[0]), apps[0]))
 }
 
 // noPackage refuses a folder with nothing to start.

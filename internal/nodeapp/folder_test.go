@@ -165,6 +165,8 @@ func TestFolderRefused(t *testing.T) {
 		{"packages/api", map[string]string{"packages/api/package.json": "-> ../x"}, "packages/api/package.json is a symlink", ""},
 		{"alone", map[string]string{"alone/package.json": `{"dependencies": {"shared": "file:../packages/shared"}}`},
 			`alone needs ../packages/shared ("shared"), outside of its folder`, `"workspaces": ["alone", "packages/shared"]`},
+		{"", map[string]string{"package.json": `{"workspaces": ["packages/*"], "scripts": {"build": "x"}}`},
+			"no start command at the root of this monorepo; there is one in alone, packages/api", "apps:config APP --dir alone"},
 		{"packages/api", map[string]string{"pnpm-workspace.yaml": "packages: ["}, "pnpm-workspace.yaml is broken", ""},
 		{"packages/api", map[string]string{"package-lock.json": "", "package.json": "{}", "pnpm-workspace.yaml": "packages: ['packages/*']"},
 			"pnpm-workspace.yaml says pnpm, but there is no lockfile of it", "pnpm install --lockfile-only"},

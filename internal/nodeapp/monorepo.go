@@ -10,6 +10,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/shell"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/workspace"
 )
 
@@ -84,7 +85,7 @@ func planWorkspaceBuild(p *Plan, repo fs.FS, order []workspace.Package) {
 			script = own
 		}
 		if member.Scripts[script] != "" {
-			each = append(each, "cd "+quoted(member.Dir)+" && "+toolHere(p.Root, repo)+" run "+script)
+			each = append(each, "cd "+shell.Quoted(member.Dir)+" && "+toolHere(p.Root, repo)+" run "+script)
 		}
 	}
 	switch {
@@ -94,10 +95,10 @@ func planWorkspaceBuild(p *Plan, repo fs.FS, order []workspace.Package) {
 		p.Steps = each
 	case exists(repo, "turbo.json") && p.Root.has("turbo"):
 		p.BuiltBy = "turbo.json"
-		p.Steps = []string{"turbo run build --env-mode=loose --filter=" + quoted("./"+p.Dir)}
+		p.Steps = []string{"turbo run build --env-mode=loose --filter=" + shell.Quoted("./"+p.Dir)}
 	case own != "" && exists(repo, "nx.json") && p.Root.has("nx") && p.Package.all.text("name") != "":
 		p.BuiltBy = "nx.json"
-		p.Steps = []string{"nx run-many -t build -p " + quoted(p.Package.all.text("name"))}
+		p.Steps = []string{"nx run-many -t build -p " + shell.Quoted(p.Package.all.text("name"))}
 	default:
 		p.Steps = each
 	}

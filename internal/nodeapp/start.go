@@ -75,6 +75,9 @@ func (p *Plan) chooseStart(repo fs.FS, web string) (s StartCommand, err error) {
 			return s, nil
 		}
 	}
+	if err := chooseWorkspace(p, repo); err != nil {
+		return s, err
+	}
 	if p.Framework.Name == "" {
 		p.Framework = framework.Site(own, builds(p))
 	}
