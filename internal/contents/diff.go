@@ -77,15 +77,7 @@ func merge(ctx context.Context, a, b iter.Seq2[File, error]) iter.Seq2[Change, e
 					return
 				}
 			}
-			order := 0
-			switch {
-			case !moreA:
-				order = 1
-			case !moreB:
-				order = -1
-			default:
-				order = erofs.Compare(was.Path, is.Path)
-			}
+			order := next(was, is, moreA, moreB)
 			var c Change
 			if order <= 0 {
 				c.Was = was
@@ -107,6 +99,17 @@ func merge(ctx context.Context, a, b iter.Seq2[File, error]) iter.Seq2[Change, e
 			}
 		}
 	}
+}
+
+// next says which of two files comes first: -1, the one that was; 1, the one that is; 0: both are one.
+func next(was, is File, moreA, moreB bool) int {
+	switch {
+	case !moreA:
+		return 1
+	case !moreB:
+		return -1
+	}
+	return erofs.Compare(was.Path, is.Path)
 }
 
 // differs compares contents only where the rest is equal.

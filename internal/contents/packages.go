@@ -186,7 +186,7 @@ func readPackage(f File, dir string) (Package, error) {
 		Dependencies, OptionalDependencies, PeerDependencies json.RawMessage
 	}
 	if json.Unmarshal(b, &doc) != nil {
-		return p, nil
+		return p, nil //nolint:nilerr // see above
 	}
 	p.Name, p.Version, p.Licence = cmp.Or(text(doc.Name), p.Name), text(doc.Version), licence(doc.License, doc.Licenses)
 	needs := map[string]bool{}

@@ -77,11 +77,11 @@ func (c commands) filesText(ctx context.Context, w io.Writer, m core.Manifest, l
 	for _, name := range contents.Names() {
 		if t := sums[name]; t != nil {
 			all.files, all.bytes = all.files+t.files, all.bytes+t.bytes
-			fmt.Fprintf(w, "%s: %s\n", name, t) //nolint:errcheck // the flush says it
+			fmt.Fprintf(w, "%s: %s\n", name, t)
 		}
 	}
 	if len(sums) > 1 {
-		fmt.Fprintf(w, "all: %s\n", all) //nolint:errcheck // as above
+		fmt.Fprintf(w, "all: %s\n", all)
 	}
 	return nil
 }
