@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/nodeos-dev/gitd/internal/builder/system"
 	"github.com/nodeos-dev/gitd/internal/builder/tools"
@@ -68,14 +67,7 @@ func (b *Builder) Build(ctx context.Context, src image.Source, r *progress.Repor
 			return core.Manifest{}, err
 		}
 	}
-	m, err := j.build(ctx, c)
-	if errors.Is(err, syscall.ENAMETOOLONG) {
-		err = &core.Rejection{
-			Reason: "the build has made folders within folders whose path is longer than Linux can open",
-			Hint:   "look for a script that copies a folder into itself", Err: err,
-		}
-	}
-	return m, err
+	return j.build(ctx, c)
 }
 
 // prepare plans the build and gets the tools for it.
