@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/nodeos-dev/gitd/internal/builder/system"
 	"github.com/nodeos-dev/gitd/internal/builder/tools"
