@@ -9,6 +9,11 @@ if (missing) {
 }
 // The package leaves its symlinks to a script of its own, which newer versions of npm run only when they are told to.
 execFileSync(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: binaries });
+// Perl, Python and Tcl are not in a machine, so what joins them to Postgres goes.
+const modules = `${binaries}/native/lib/postgresql`;
+for (const name of fs.readdirSync(modules)) {
+  if (/pl(perl|python3|tcl)/.test(name)) fs.rmSync(`${modules}/${name}`, { recursive: true });
+}
 fs.rmSync(template, { recursive: true, force: true });
 const options = {
   listen_addresses: '', // the socket is enough: the app is the only one in its machine, and trusted
