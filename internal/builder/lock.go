@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -128,9 +129,26 @@ func worthAnother(said string) bool {
 	return strings.Contains(said, "ERESOLVE") || strings.Contains(said, "Cannot read properties of")
 }
 
+// settled lets npm make a lockfile from its own until it says the same again. Its first may lack packages that others
+// only wish for as peers, and `npm ci` refuses such a one.
+func settled(lock func() ([]byte, error)) (text []byte, err error) {
+	const most = 3
+	for try, before := 0, []byte(nil); try < most && (try == 0 || !bytes.Equal(text, before)); try++ {
+		before = text
+		if text, err = lock(); err != nil {
+			return nil, err
+		}
+	}
+	return text, nil
+}
+
 func (j locker) lockBy(ctx context.Context) ([]byte, error) {
 	args := []string{"npm", "install", "--package-lock-only", "--ignore-scripts", "--loglevel=error"}
 	j.r.Detail("%s", shown(args))
+	return settled(func() ([]byte, error) { return j.lockOnce(ctx, args) })
+}
+
+func (j locker) lockOnce(ctx context.Context, args []string) ([]byte, error) {
 	err := j.run(ctx, step{
 		name: "npm install --package-lock-only", app: j.shop.path("app"), args: args, env: j.commands().Env, quiet: true,
 	})
