@@ -25,12 +25,17 @@ var compatApps = []compatApp{
 	{name: "docusaurus", made: "npx create-docusaurus@3.10.2 app classic --javascript --skip-install", get: "/", want: "Docusaurus"},
 	{name: "rspack", made: "npx create-rspack@2.2.3 --dir app --template react", get: "/", want: "<html"},
 	{name: "preact", made: "npx create-vite@9.3.0 app --template preact-ts --no-interactive", get: "/", want: "<html"},
+	{name: "qwik", made: "npx create-qwik@1.20.1 empty app", get: "/", want: "<html", lacks: "this Qwik app has no adapter, so its build makes no server"},
 	{name: "fastify-cli", made: "npx fastify-cli@8.0.2 generate app", get: "/", want: "root"},
 	{name: "eleventy", made: "app @11ty/eleventy@3.1.8 -- eleventy --serve", files: map[string]string{"index.md": "# Hello from Eleventy\n"}, get: "/", want: "Hello from Eleventy"},
 	{name: "vitepress", made: "app vitepress@1.6.4 -- vitepress dev", files: map[string]string{"index.md": "# Hello from VitePress\n"}, get: "/", want: "Hello from VitePress"},
 	{name: "html", made: "files", files: map[string]string{"index.html": "<h1>Hello from a page</h1>\n"}, get: "/", want: "Hello from a page"},
 
 	// The files that a manual shows, in testdata/compat.
+	{name: "astro", made: "files", get: "/", want: "Hello, World!"},
+	{name: "nuxt", made: "files", get: "/", want: "Hello from Nuxt"},
+	{name: "react-router", made: "files", get: "/", want: "Hello from React Router"},
+	{name: "remix", made: "files", get: "/", want: "Hello from Remix"},
 	{name: "yarn", made: "files", get: "/", want: "Hello from yarn"},
 	{name: "pnpm", made: "files", get: "/", want: "pnpm"},
 
@@ -40,7 +45,10 @@ var compatApps = []compatApp{
 	{name: "http-server", made: "app http-server@14.1.1 -- http-server public", files: map[string]string{"public/index.html": "<h1>Hello</h1>\n"}, get: "/", want: "Hello"},
 	{name: "serve", made: "app serve@14.2.7 -- serve public", files: map[string]string{"public/index.html": "<h1>Hello</h1>\n"}, get: "/", want: "Hello"},
 	{name: "peer", made: "app peer@1.0.2 -- peerjs --port 9000", get: "/", want: "PeerJS"},
+	{name: "tiddlywiki", made: "app tiddlywiki@5.4.1 -- tiddlywiki wiki --listen", files: map[string]string{"wiki/tiddlywiki.info": `{"plugins": ["tiddlywiki/tiddlyweb"], "themes": ["tiddlywiki/vanilla"]}` + "\n"}, get: "/", want: "TiddlyWiki"},
+	{name: "gun", made: "app gun@0.2020.1241 -- node node_modules/gun/examples/http.js", get: "/gun.js", want: "Gun"},
 	{name: "docsify", made: "app docsify-cli@5.0.0 -- docsify serve docs", files: map[string]string{"docs/index.html": "<div id=app>docs</div>\n"}, get: "/", want: "docs"},
+	{name: "cors-anywhere", made: "app cors-anywhere@0.4.4 -- node server.js", files: map[string]string{"server.js": "require('cors-anywhere').createServer({ originWhitelist: [], requireHeader: ['origin', 'x-requested-with'] }).listen(8080, '0.0.0.0', () => console.log('Running CORS Anywhere'));\n"}, get: "/", want: "CORS"},
 
 	// The first program of each manual.
 	{name: "koa", made: "app koa@3.3.0 -- node server.js", files: map[string]string{"server.js": "const Koa = require('koa');\nconst app = new Koa();\napp.use((ctx) => { ctx.body = 'Hello Koa'; });\napp.listen(3000);\n"}, get: "/", want: "Hello Koa"},
@@ -67,6 +75,7 @@ var compatApps = []compatApp{
 	{name: "fastify-proxy", made: "app fastify@5.12.8 @fastify/http-proxy@11.6.3 -- node server.js", files: map[string]string{"server.js": "const back = require('fastify')();\nback.get('/', async () => 'Hello from upstream');\nconst server = require('fastify')();\nserver.register(require('@fastify/http-proxy'), { upstream: 'http://127.0.0.1:3001', prefix: '/api' });\nback.listen({ port: 3001 }).then(() => server.listen({ port: Number(process.env.PORT), host: '::' }));\n"}, get: "/api/", want: "Hello from upstream"},
 
 	// Native addons, and TypeScript.
+	{name: "sharp", made: "app sharp@0.34.4 -- node server.js", files: map[string]string{"server.js": "const sharp = require('sharp');\nrequire('http').createServer(async (q, r) => r.end((await sharp({ create: { width: 9, height: 9, channels: 3, background: 'red' } }).png().toBuffer()).length + ' bytes')).listen(3000);\n"}, get: "/", want: "bytes"},
 	{name: "better-sqlite3", made: "app better-sqlite3@12.4.1 -- node server.js", files: map[string]string{"server.js": "const db = require('better-sqlite3')(':memory:');\nrequire('http').createServer((q, r) => r.end('SQLite ' + db.prepare('select sqlite_version() v').get().v)).listen(3000);\n"}, get: "/", want: "SQLite 3"},
 	{name: "argon2", made: "app argon2@0.44.0 -- node server.js", files: map[string]string{"server.js": "const argon2 = require('argon2');\nrequire('http').createServer(async (q, r) => r.end(await argon2.hash('x', { memoryCost: 4096 }))).listen(3000);\n"}, get: "/", want: "argon2id"},
 	{name: "bcrypt", made: "app bcrypt@6.0.0 -- node server.js", files: map[string]string{"server.js": "const bcrypt = require('bcrypt');\nrequire('http').createServer(async (q, r) => r.end(await bcrypt.hash('x', 4))).listen(3000);\n"}, get: "/", want: "$2b$04"},
@@ -75,22 +84,10 @@ var compatApps = []compatApp{
 	{name: "sqlite3", made: "app sqlite3@6.0.1 -- node server.js", files: map[string]string{"server.js": "const db = new (require('sqlite3').Database)(':memory:');\nrequire('http').createServer((q, r) => db.get('select sqlite_version() v', (e, row) => r.end(e ? e.message : 'SQLite ' + row.v))).listen(3000);\n"}, get: "/", want: "SQLite 3"},
 	{name: "zeromq", made: "app zeromq@6.8.0 -- node server.js", files: map[string]string{"server.js": "const zmq = require('zeromq');\nrequire('http').createServer((q, r) => r.end('ZeroMQ ' + zmq.version)).listen(3000);\n"}, get: "/", want: "ZeroMQ 4"},
 	{name: "sodium", made: "app sodium-native@5.1.0 -- node server.js", files: map[string]string{"server.js": "const sodium = require('sodium-native');\nconst out = Buffer.alloc(sodium.crypto_generichash_BYTES);\nsodium.crypto_generichash(out, Buffer.from('x'));\nrequire('http').createServer((q, r) => r.end('BLAKE2b ' + out.toString('hex'))).listen(3000);\n"}, get: "/", want: "BLAKE2b "},
+	{name: "drizzle", made: "app drizzle-orm@0.45.4 @libsql/client@0.18.0 -- node server.mjs", files: map[string]string{"server.mjs": drizzleApp}, get: "/", want: "1 notes"},
 	{name: "tsx", made: "app tsx@4.20.5 express@5.1.0 -- tsx src/server.ts", files: map[string]string{"src/server.ts": "import express from 'express';\nconst app = express();\napp.get('/', (_q, r) => { r.send('Hello tsx' as string); });\napp.listen(3000);\n"}, get: "/", want: "Hello tsx"},
 	{name: "types", made: "app express@5.1.0 -- node server.ts", files: map[string]string{"server.ts": "const express = require('express');\nconst greeting: string = 'Hello types';\nexpress().get('/', (_q: unknown, r: any) => r.send(greeting)).listen(3000);\n"}, get: "/", want: "Hello types"},
 }
-
-const prismAPI = `openapi: 3.0.0
-info: {title: hello, version: "1"}
-paths:
-  /hello:
-    get:
-      responses:
-        "200":
-          description: hello
-          content:
-            application/json:
-              example: {message: hello}
-`
 
 const mockoonAPI = `{
   "uuid": "5c1d42ab-93c0-44f6-a45f-d7ea4a3f3f0b", "lastMigration": 33, "name": "hello", "endpointPrefix": "", "latency": 0, "port": 3000,
