@@ -89,14 +89,6 @@ var compatApps = []compatApp{
 	{name: "types", made: "app express@5.1.0 -- node server.ts", files: map[string]string{"server.ts": "const express = require('express');\nconst greeting: string = 'Hello types';\nexpress().get('/', (_q: unknown, r: any) => r.send(greeting)).listen(3000);\n"}, get: "/", want: "Hello types"},
 }
 
-const mockoonAPI = `{
-  "uuid": "5c1d42ab-93c0-44f6-a45f-d7ea4a3f3f0b", "lastMigration": 33, "name": "hello", "endpointPrefix": "", "latency": 0, "port": 3000,
-  "hostname": "", "folders": [], "proxyMode": false, "cors": true, "headers": [], "rootChildren": [{"type": "route", "uuid": "7a01c4b7-2e05-4b29-9e4f-0f1d5e7a3d10"}],
-  "routes": [{"uuid": "7a01c4b7-2e05-4b29-9e4f-0f1d5e7a3d10", "type": "http", "method": "get", "endpoint": "hello", "responses": [
-    {"uuid": "b9d3ed07-8e0f-4e3c-9b8e-4a4c5f6d7e8f", "body": "Hello from Mockoon", "statusCode": 200, "headers": [], "rules": [], "default": true}]}]
-}
-`
-
 const apolloApp = `const { ApolloServer } = require('@apollo/server');
 const { startStandaloneServer } = require('@apollo/server/standalone');
 const server = new ApolloServer({ typeDefs: 'type Query { hello: String }', resolvers: { Query: { hello: () => 'Hello from Apollo' } } });

@@ -22,10 +22,8 @@ func (d *fakeDriver) runs(m *fakeMachine) {
 	case "say": // says the second word, and exits with the last
 		m.says("stdout", args[1])
 		code, _ = strconv.Atoi(args[len(args)-1])
-	case "flood": // does not care for room
-		for range 2 * guest.DataRoom / guest.MaxData {
-			m.says("stdout", string(make([]byte, guest.MaxData)))
-		}
+	case "flood": // does not care for room: at once, so that no reader is fast enough to make some
+		m.says("stdout", string(make([]byte, 2*guest.DataRoom)))
 		return
 	case "wait": // for ever
 		return

@@ -85,7 +85,7 @@ func (t *tree) look(root *os.Root, name string, e fs.DirEntry) error {
 	machine, _ := here()
 	o, err := readObject(f, machine)
 	if err != nil || o.otherLibc() {
-		return nil //nolint:nilerr // it is no object that can be loaded here
+		return nil // it is no object that can be loaded here
 	}
 	t.add(name, o)
 	return nil

@@ -104,7 +104,7 @@ func symbolVersions(name string) ([]string, error) {
 	defer f.Close()
 	defined, err := f.DynamicVersions()
 	if err != nil {
-		return nil, nil //nolint:nilerr // it defines none
+		return nil, nil // it defines none
 	}
 	var names []string
 	for _, d := range defined {

@@ -87,11 +87,12 @@ func (w *watcher) await(kind core.EventKind) core.Event {
 	w.t.Helper()
 	late := time.After(limit)
 	for {
+		gone := w.has(core.EventGone) // before it is looked for: both may come in between
 		e, ok, more := w.find(kind)
 		if ok {
 			return e
 		}
-		if w.has(core.EventGone) {
+		if gone {
 			w.t.Fatalf("the machine is gone before %q: %+v", kind, w.all())
 		}
 		select {
