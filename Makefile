@@ -12,7 +12,7 @@ VERSION = $(shell git describe --tags --dirty --always --match 'v[0-9]*' 2>/dev/
 RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false
 
 .PHONY: all help build setup base minimal demo check vet lint house unit fast compose test arm64 \
-	test-faults test-load test-balancer test-limits test-clients measure test-base test-docker compat test-compat bench-boot clean
+	test-faults test-load test-balancer test-limits test-clients test-browser measure test-base test-docker compat test-compat bench-boot clean
 
 all: build
 
@@ -110,6 +110,10 @@ test-limits: setup build
 ## test-clients: fetch git and SSH clients, old and new, and compare what they do with docs/clients.md; UPDATE=1 writes it
 test-clients: setup build
 	go test -timeout 20m -run 'TestClients$$' -v ./cmd/gitd -clients $(if $(UPDATE),-update)
+
+## test-browser: make a PDF with Puppeteer and Debian's Chromium in a machine
+test-browser: setup build
+	go test -timeout 20m -run 'TestScripts/browser$$' -v ./cmd/gitd -browser
 
 ## test-compat: push some real applications, as their authors made them; APPS=next,nest for others
 test-compat: setup build

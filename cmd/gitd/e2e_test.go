@@ -90,11 +90,14 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// condition answers three questions of scripts. [root]: are the tests run by root? [minimal]: is the minimal kernel
-// compiled, so that the warm base has it? [kvm]: does the processor virtualise?
+// condition answers four questions of scripts. [root]: are the tests run by root? [minimal]: is the minimal kernel
+// compiled, so that the warm base has it? [kvm]: does the processor virtualise? [browser]: may a browser be fetched?
 func condition(name string) (bool, error) {
 	if name == "root" {
 		return os.Geteuid() == 0, nil
+	}
+	if name == "browser" {
+		return *browser, nil
 	}
 	if name == "kvm" {
 		text, err := os.ReadFile("/proc/cpuinfo")
