@@ -141,7 +141,7 @@ func cmdShows(ts *testscript.TestScript, neg bool, args []string) {
 
 // cmdType types into the terminal: type down enter q.
 func cmdType(ts *testscript.TestScript, neg bool, args []string) {
-	keys := map[string]string{"up": "\x1b[A", "down": "\x1b[B", "enter": "\r", "esc": "\x1b", "^C": "\x03", "^D": "\x04"}
+	keys := map[string]string{"up": "\x1b[A", "down": "\x1b[B", "enter": "\r", "esc": "\x1b", "^C": "\x03"}
 	f := followerOf(ts)
 	for _, k := range args {
 		if named, ok := keys[k]; ok {
