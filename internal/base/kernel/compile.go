@@ -138,26 +138,21 @@ func (w *work) make(ctx context.Context) (objects int, err error) {
 		w.progress(Progress{Resumed: before > 0, Done: done, Total: total, Elapsed: time.Since(w.start)})
 	}}
 	count.tell(before)
-	jobs := fmt.Sprintf("--jobs=%d", w.config.Jobs)
-	args := append([]string{"make", jobs}, imageOf(runtime.GOARCH).targets...)
-	if err := w.run(ctx, w.source(), count, args...); err != nil {
+	jobs, target := fmt.Sprintf("--jobs=%d", w.config.Jobs), imageOf(runtime.GOARCH).target
+	if err := w.run(ctx, w.source(), count, "make", jobs, target); err != nil {
 		return 0, err
 	}
 	return countObjects(w.source())
 }
 
 // image is what a kernel is on an architecture.
-type image struct {
-	targets []string
-	file    string // what QEMU boots
-	packed  string // what a boot loader starts; "": the same file
-}
+type image struct{ target, file string }
 
 func imageOf(arch string) image {
 	if arch == "arm64" {
-		return image{[]string{"Image"}, "arch/arm64/boot/Image", ""}
+		return image{"Image", "arch/arm64/boot/Image"}
 	}
-	return image{[]string{"vmlinux", "bzImage"}, "vmlinux", "arch/x86/boot/bzImage"}
+	return image{"vmlinux", "vmlinux"}
 }
 
 // collect puts the files of a finished kernel into out.
@@ -168,7 +163,13 @@ func (w *work) collect(ctx context.Context, out string, objects int) error {
 		return err
 	}
 	k.Release = strings.TrimSpace(string(release))
-	if err := w.images(ctx, k); err != nil {
+	img := filepath.Join(w.source(), imageOf(runtime.GOARCH).file)
+	if runtime.GOARCH == "amd64" { // an ELF file
+		err = w.run(ctx, w.dir, nil, "strip", "--strip-all", "-o", k.Image(), img)
+	} else {
+		err = copyFile(img, k.Image())
+	}
+	if err != nil {
 		return err
 	}
 	if err := errors.Join(copyFile(filepath.Join(w.source(), ".config"), k.Options()),
@@ -186,19 +187,6 @@ func (w *work) collect(ctx context.Context, out string, objects int) error {
 		return err
 	}
 	return syncAll(out)
-}
-
-// images puts the kernel into k's folder, in the form that QEMU boots, and in that of boot loaders.
-func (w *work) images(ctx context.Context, k Kernel) error {
-	made := imageOf(runtime.GOARCH)
-	img := filepath.Join(w.source(), made.file)
-	if made.packed == "" {
-		return errors.Join(copyFile(img, k.Image()), copyFile(img, k.Packed()))
-	}
-	if err := w.run(ctx, w.dir, nil, "strip", "--strip-all", "-o", k.Image(), img); err != nil { // an ELF file
-		return err
-	}
-	return copyFile(filepath.Join(w.source(), made.packed), k.Packed())
 }
 
 func copyFile(from, to string) error {

@@ -59,9 +59,6 @@ type Kernel struct {
 // Image is what QEMU boots: on amd64 an ELF file with a PVH entry.
 func (k Kernel) Image() string { return filepath.Join(k.Dir, "kernel") }
 
-// Packed is the same kernel as boot loaders start it: on amd64 a bzImage.
-func (k Kernel) Packed() string { return filepath.Join(k.Dir, "packed") }
-
 // Options is the whole .config of the kernel.
 func (k Kernel) Options() string { return filepath.Join(k.Dir, "config") }
 

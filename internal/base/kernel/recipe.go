@@ -23,7 +23,7 @@ import (
 
 // recipeFormat is part of every kernel's digest: raise it when the way of
 // compiling changes and the inputs do not.
-const recipeFormat = 2
+const recipeFormat = 1
 
 // ErrCannotCompile says that this host lacks what a compile needs. The error says
 // what, and what to do.

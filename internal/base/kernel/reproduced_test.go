@@ -21,7 +21,7 @@ type reproduced struct {
 
 // compared are the files of a kernel that depend on its recipe alone. kernel.json does not: it counts the objects that
 // were compiled, and those of an interrupted compile are counted again.
-var compared = []string{"kernel", "packed", "config", "System.map"}
+var compared = []string{"kernel", "config", "System.map"}
 
 func shortened(r recipe) recipe {
 	sum := sha256.Sum256([]byte(r.Options))
