@@ -33,9 +33,9 @@ func (s *story) bootsAlone() {
 	}
 	address := taken.Addr().String()
 	taken.Close()
-	cmd := exec.Command("qemu-system-x86_64", "-m", "256", "-nographic", "-no-reboot", "-accel", "kvm", "-accel", "tcg",
+	cmd := exec.Command("qemu-system-x86_64", append(strings.Fields(accelerated()), "-m", "256", "-nographic", "-no-reboot",
 		"-drive", "file="+filepath.Join(s.work, "lb", "disk.img")+",format=raw,if=virtio",
-		"-nic", "user,model=virtio-net-pci,hostfwd=tcp:"+address+"-:8080")
+		"-nic", "user,model=virtio-net-pci,hostfwd=tcp:"+address+"-:8080")...)
 	var console lines
 	cmd.Stdout, cmd.Stderr = &console, &console
 	if err := cmd.Start(); err != nil {
