@@ -2,7 +2,6 @@ package libvirt
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -152,30 +151,5 @@ func TestEnding(t *testing.T) {
 		if detail != tt.detail || abnormal != tt.abnormal {
 			t.Errorf("%s: %q, %v", tt.name, detail, abnormal)
 		}
-	}
-}
-
-func TestConsoleTail(t *testing.T) {
-	if got := consoleTail(filepath.Join(t.TempDir(), "none")); got != nil {
-		t.Errorf("no file: %q", got)
-	}
-	name := filepath.Join(t.TempDir(), "console.log")
-	text := "first\n" + strings.Repeat("\r\nx", 3*consoleBytes) + "\nlast words"
-	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	got := consoleTail(name)
-	if len(got) != consoleLines || got[consoleLines-1] != "last words" || got[0] != "x" {
-		t.Errorf("got %d lines, %q", len(got), got)
-	}
-}
-
-// TestConsoleTailKeepsPanic: the call trace of a panic was longer than what is kept of the console, and gitd said that
-// the machine had powered off.
-func TestConsoleTailKeepsPanic(t *testing.T) {
-	const words = "[    2.0] Kernel panic - not syncing: sysrq triggered crash"
-	got := lastLines("before\n" + words + strings.Repeat("\n  call", 50))
-	if len(got) != consoleLines || got[0] != words || panicLine(got) != "sysrq triggered crash" {
-		t.Errorf("got %q", got)
 	}
 }

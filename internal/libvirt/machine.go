@@ -11,6 +11,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/latch"
+	"github.com/nodeos-dev/gitd/internal/libvirt/console"
 )
 
 // machine is one machine with a watch. One goroutine, follow, reads its channel and calls the watch. While the watch
@@ -69,6 +70,7 @@ func (m *machine) connect(c io.ReadWriteCloser, forget func(*machine)) {
 	m.mu.Unlock()
 	go m.follow(c, cut, forget)
 	go m.acknowledge(cut)
+	go console.Bound(m.console, m.log, [3]<-chan struct{}{cut, m.gone, m.left})
 }
 
 // write sends a message to the guest, and waits until the guest takes it. If the guest does not read, write waits until
@@ -165,7 +167,7 @@ func (m *machine) sayGone() {
 	m.mu.Lock()
 	how := m.how
 	m.mu.Unlock()
-	lines := consoleTail(m.console)
+	lines := console.Tail(m.console)
 	detail, abnormal := how.explain(m.failed, lines)
 	if abnormal || !m.booted {
 		for _, l := range lines {
