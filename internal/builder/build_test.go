@@ -31,8 +31,9 @@ func TestExpress(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if entries, _ := os.ReadDir(filepath.Join(dir, "app")); len(entries) != 3 {
-		t.Errorf("the app layer holds %v", entries)
+	committed := starter(t, "express")
+	if entries, _ := os.ReadDir(filepath.Join(dir, "app")); len(entries) != len(committed) {
+		t.Errorf("the app layer holds %v, and the commit %d files", entries, len(committed))
 	}
 
 	again, said, report, err := repo.build(b, "express", first)

@@ -38,8 +38,8 @@ func FindPrograms(app fs.FS, dir string) (Programs, error) {
 
 func (found Programs) add(app fs.FS, bin string) error {
 	entries, err := fs.ReadDir(app, bin)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+	if errors.Is(err, fs.ErrNotExist) || err != nil && (mainfile.IsLink(app, path.Dir(bin)) || mainfile.IsLink(app, bin)) {
+		return nil // a link leads out of the app, where no machine finds anything
 	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", bin, err)

@@ -78,3 +78,9 @@ func ThroughLink(repo fs.FS, name string) bool {
 	}
 	return false
 }
+
+// IsLink reports whether name is a symlink.
+func IsLink(repo fs.FS, name string) bool {
+	info, err := fs.Lstat(repo, name)
+	return err == nil && info.Mode().Type() == fs.ModeSymlink
+}
