@@ -81,7 +81,7 @@ func attempts(t *testing.T, p *probe) {
 // devices: /dev holds only what every program may expect, and there is no sysfs.
 func devices(t *testing.T, p *probe) {
 	got := strings.Fields(p.get("/list", "dir=/dev"))
-	if want := strings.Fields("fd full null random shm stderr stdin stdout urandom zero"); !slices.Equal(got, want) {
+	if want := strings.Fields("fd full null ptmx pts random shm stderr stdin stdout urandom zero"); !slices.Equal(got, want) {
 		t.Errorf("/dev holds %q, want %q", got, want)
 	}
 	if got := p.get("/list", "dir=/sys"); got != "" {
@@ -92,8 +92,9 @@ func devices(t *testing.T, p *probe) {
 	}
 }
 
-// mounts: the root cannot be written. No other mount but /dev has devices, and none has set-user-ID programs. What the
-// app can write holds no programs, except /app, where the native modules of the app's own packages are.
+// mounts: the root cannot be written. No other mount but /dev and its terminals has devices, and none has set-user-ID
+// programs. What the app can write holds no programs, except /app, where the native modules of the app's own packages
+// are.
 func mounts(t *testing.T, p *probe) {
 	writableProgram := []string{"/app"}
 	for l := range strings.Lines(p.file("/proc/self/mounts")) {
@@ -106,7 +107,7 @@ func mounts(t *testing.T, p *probe) {
 		}{
 			{"ro", at != "/" && at != "/dev" && at != "/proc/sys"},
 			{"nosuid", at == "/"}, // which has no such file, and no_new_privs is set
-			{"nodev", at == "/" || at == "/dev"},
+			{"nodev", at == "/" || at == "/dev" || at == "/dev/pts"},
 			{"noexec", readOnly || slices.Contains(writableProgram, at) || strings.HasPrefix(at, "/layers")},
 		} {
 			if !want.except && !slices.Contains(options, want.option) {
