@@ -20,7 +20,7 @@ func RemoveAll(dir string) error {
 	parent, name := filepath.Split(filepath.Clean(dir))
 	root, err := os.OpenRoot(filepath.Clean(parent))
 	if err != nil {
-		return ignoreMissing(err)
+		return IgnoreMissing(err)
 	}
 	defer root.Close()
 	return RemoveAllIn(root, name)
@@ -30,17 +30,18 @@ func RemoveAll(dir string) error {
 func RemoveAllIn(root *os.Root, name string) error {
 	info, err := root.Lstat(name)
 	if err != nil {
-		return ignoreMissing(err)
+		return IgnoreMissing(err)
 	}
 	if info.IsDir() {
 		if err := empty(root, name); err != nil {
 			return fmt.Errorf("remove %s: %w", name, err)
 		}
 	}
-	return ignoreMissing(root.Remove(name))
+	return IgnoreMissing(root.Remove(name))
 }
 
-func ignoreMissing(err error) error {
+// IgnoreMissing is err, unless it says that a file is not there.
+func IgnoreMissing(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -90,7 +91,7 @@ func sweep(root *os.Root, folder func(name string) error) error {
 			if e.IsDir() {
 				remove = folder
 			}
-			if err := remove(e.Name()); ignoreMissing(err) != nil {
+			if err := remove(e.Name()); IgnoreMissing(err) != nil {
 				return err
 			}
 		}

@@ -2,7 +2,6 @@ package image
 
 import (
 	"errors"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -15,7 +14,7 @@ func (w *Sweep) dropFile(name, path string) (freed int64, err error) {
 	size := disk.Use(path)
 	dropped, err := w.Drop(name, func() error { return os.Remove(path) })
 	if !dropped || err != nil {
-		return 0, ignoreMissing(err)
+		return 0, disk.IgnoreMissing(err)
 	}
 	return size, nil
 }
@@ -24,15 +23,15 @@ func (w *Sweep) dropFile(name, path string) (freed int64, err error) {
 // removed afterwards, so that no build waits for that, and no crash leaves half of it there.
 func (w *Sweep) DropFolder(state core.StateDir, name, path string) (freed int64, err error) {
 	bin := trash(state, path)
-	if err := disk.RemoveAll(bin); ignoreMissing(err) != nil {
+	if err := disk.RemoveAll(bin); err != nil {
 		return 0, err
 	}
 	dropped, err := w.Drop(name, func() error { return os.Rename(path, bin) })
 	if !dropped || err != nil {
-		return 0, ignoreMissing(err)
+		return 0, disk.IgnoreMissing(err)
 	}
 	freed = disk.Use(bin)
-	return freed, ignoreMissing(disk.RemoveAll(bin))
+	return freed, disk.RemoveAll(bin)
 }
 
 // RemoveFolder removes the folder at path as DropFolder does, needed or not.
@@ -44,12 +43,4 @@ func RemoveFolder(state core.StateDir, path string) error {
 // trash is where a folder goes before it is removed: with the builds, whose leftovers a start removes.
 func trash(state core.StateDir, path string) string {
 	return filepath.Join(state.Builds(), "trash-"+filepath.Base(path))
-}
-
-// ignoreMissing is err, unless it says that what was to be removed is not there.
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }

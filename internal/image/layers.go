@@ -78,7 +78,7 @@ func (s Layers) Verify(ctx context.Context, l core.Layer) error {
 // not stop it; the errors are returned together.
 func (s Layers) Sweep(w *Sweep) (freed int64, err error) {
 	entries, err := os.ReadDir(s.state.Layers())
-	errs := []error{ignoreMissing(err)}
+	errs := []error{disk.IgnoreMissing(err)}
 	for _, e := range entries {
 		name, ok := strings.CutSuffix(e.Name(), ".erofs")
 		if !ok || w.Kept(name) {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/guest"
 )
 
@@ -72,14 +73,14 @@ func (t *tree) read(dir string) error {
 func (t *tree) look(root *os.Root, name string, e fs.DirEntry) error {
 	info, err := e.Info()
 	if err != nil || !mayMatter(name, info.Mode()&0o111 != 0) {
-		return ignoreMissing(err)
+		return disk.IgnoreMissing(err)
 	}
 	f, err := root.Open(name)
 	if errors.Is(err, fs.ErrPermission) {
 		return nil
 	}
 	if err != nil {
-		return ignoreMissing(err)
+		return disk.IgnoreMissing(err)
 	}
 	defer f.Close()
 	machine, _ := here()
@@ -89,13 +90,6 @@ func (t *tree) look(root *os.Root, name string, e fs.DirEntry) error {
 	}
 	t.add(name, o)
 	return nil
-}
-
-func ignoreMissing(err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
 }
 
 func (t *tree) add(name string, o object) {
