@@ -71,20 +71,6 @@ func shown(ctx context.Context, c control.Call, resized <-chan control.Size) *te
 	if c.Size == nil {
 		return nil
 	}
-	sizes := make(chan terminal.Size)
-	go func() {
-		for {
-			select {
-			case s := <-resized:
-				select {
-				case sizes <- terminal.NewSize(s.Width, s.Height):
-				case <-ctx.Done():
-					return
-				}
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return &terminal.Window{Size: terminal.NewSize(c.Size.Width, c.Size.Height), Resized: sizes}
+	form := func(s control.Size) terminal.Size { return terminal.NewSize(s.Width, s.Height) }
+	return &terminal.Window{Size: form(*c.Size), Resized: terminal.Sizes(ctx, resized, form)}
 }

@@ -5,6 +5,8 @@
 // a client's window reaches gitd (packages server and control).
 package terminal
 
+import "context"
+
 // Size is that of a window, in columns and rows of characters.
 type Size struct{ Width, Height int }
 
@@ -27,4 +29,32 @@ func NewSize(width, height int) Size {
 type Window struct {
 	Size
 	Resized <-chan Size // later sizes; nil: it keeps its size
+}
+
+// Sizes passes on the later sizes of a window in another form, until there are no more or ctx ends. A window that keeps
+// its size (nil) has none.
+func Sizes[From, To any](ctx context.Context, from <-chan From, form func(From) To) <-chan To {
+	if from == nil {
+		return nil
+	}
+	to := make(chan To)
+	go func() {
+		defer close(to)
+		for {
+			select {
+			case size, ok := <-from:
+				if !ok {
+					return
+				}
+				select {
+				case to <- form(size):
+				case <-ctx.Done():
+					return
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return to
 }

@@ -1,6 +1,7 @@
 package tasks
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -55,7 +56,7 @@ func (c commands) run() *cobra.Command {
 		if _, err := c.App(cmd.Context(), a[0], core.RoleDeploy); err != nil {
 			return err
 		}
-		w, err := c.wish(a[0], a[1:], o)
+		w, err := c.wish(cmd.Context(), a[0], a[1:], o)
 		if err != nil {
 			return command.Misuse(cmd, err)
 		}
@@ -66,7 +67,7 @@ func (c commands) run() *cobra.Command {
 }
 
 // wish is what the caller has typed.
-func (c commands) wish(app string, words []string, o runOptions) (w oneoff.Wish, err error) {
+func (c commands) wish(ctx context.Context, app string, words []string, o runOptions) (w oneoff.Wish, err error) {
 	w = oneoff.Wish{App: app, Words: words, Timeout: o.timeout}
 	w.Tell = func(note string) { progress.NewReport(c.Err).Detail("%s", note) }
 	switch {
@@ -92,7 +93,9 @@ func (c commands) wish(app string, words []string, o runOptions) (w oneoff.Wish,
 	}
 	w.Streams = &oneoff.Streams{In: c.In, Out: c.Out, Err: c.Err}
 	if t := c.Terminal; t != nil && !o.noTTY {
-		w.Terminal, w.Streams.Resized = &core.Size{Columns: t.Width, Rows: t.Height}, sizes(t.Resized)
+		form := func(s terminal.Size) core.Size { return core.Size{Columns: s.Width, Rows: s.Height} }
+		size := form(t.Size)
+		w.Terminal, w.Streams.Resized = &size, terminal.Sizes(ctx, t.Resized, form)
 	}
 	return w, nil
 }
@@ -108,21 +111,6 @@ func variables(flags []string) (map[string]string, error) {
 		all[name] = value
 	}
 	return all, nil
-}
-
-// sizes are those of a terminal, for the core.
-func sizes(resized <-chan terminal.Size) <-chan core.Size {
-	out := make(chan core.Size)
-	if resized == nil {
-		return nil
-	}
-	go func() {
-		defer close(out)
-		for s := range resized {
-			out <- core.Size{Columns: s.Width, Rows: s.Height}
-		}
-	}()
-	return out
 }
 
 // TakesKeys reports whether a command line is of a command that gets the keys of its caller's terminal as they are.
