@@ -32,6 +32,7 @@ type MachineSpec struct {
 	Env      map[string]string // complete environment, PORT included
 	Port     int               // where the app must listen in the guest; 0 for a task, which nobody connects to
 	Task     *Task             // nil: it is a server
+	Egress   Egress            // what it may reach beside the public internet, and how fast it may send
 	Share
 }
 
