@@ -135,7 +135,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 		Labels: label.New(state, d.ledger, slogger), Log: slogger, Observe: observe,
 		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Capacity: capacity, Limits: o.limits(),
 		OneOff: engine.OneOff{Run: o.runLimit, Release: o.releaseLimit, Follow: build.Follow, Next: schedule.Next},
-		Keep:   o.keep, Builds: o.parallel,
+		Keep:   o.keep, Builds: o.parallel, Authorize: d.people.Still,
 	})
 	return d, d.doors(o, stop)
 }
