@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/units":      {},
 	"internal/latch":      {},
 	"internal/admit":      {},
+	"internal/cgroup":     {},
 	"internal/schedule":   {},
 	"internal/background": {},
 	"internal/core":       {"internal/guest", "internal/units"},
