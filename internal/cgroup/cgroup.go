@@ -1,14 +1,14 @@
-// Package cgroup puts processes that gitd starts into control groups of their own, with limits that hold for all
-// processes of a group together, whatever they fork and map.
+// Package cgroup puts processes that gitd starts into control groups of their own. Limits hold for all processes of a
+// group together, whatever they fork and map.
 //
-// It owns where gitd's groups are, on hosts with version 1, version 2, or both; how root hands that place to the user
+// It owns where gitd's groups are, on hosts with version 1, version 2, or both; how root gives that place to the user
 // that gitd runs as; and the names of the kernel's files. It does not own which process gets which limits, nor how a
 // machine or a build begins.
 //
-// With version 2, a tree is one folder: that of gitd's own systemd unit, or /sys/fs/cgroup/gitd. The daemon itself is in
-// its group "daemon", because a group that has groups below it with limits may hold no process, and because an ordinary
-// user may only move processes between groups whose common parent is its own. With version 1 each controller has a
-// hierarchy, and a tree is a folder in each.
+// With version 2, a tree is one folder: that of gitd's own systemd unit, or /sys/fs/cgroup/gitd. The daemon itself is
+// in its group "daemon", because a group that has groups below it with limits may hold no process, and because an
+// ordinary user may only move processes between groups whose common parent is its own. With version 1 each controller
+// has a hierarchy, and a tree is a folder in each.
 package cgroup
 
 import (
@@ -160,8 +160,8 @@ func (g *Group) Kill() error {
 	return nil
 }
 
-// leaveLimit bounds how long Remove waits for processes that were killed and have not left yet. The kernel tells of that
-// with version 2 only, so Remove tries again.
+// leaveLimit bounds how long Remove waits for processes that were killed and have not left yet. The kernel tells of
+// that with version 2 only, so Remove tries again.
 const leaveLimit = 2 * time.Second
 
 // Remove removes a group whose processes have ended, or are about to.

@@ -112,8 +112,8 @@ func (m mount) folder(group string) string {
 	return dir
 }
 
-// Prepare makes the tree and gives it to the user that gitd will run as. Only root can. An error wraps ErrUnavailable if
-// the host has no groups for gitd, as in most containers.
+// Prepare makes the tree and gives it to the user that gitd will run as. Only root can. An error wraps ErrUnavailable
+// if the host has no groups for gitd, as in most containers.
 func Prepare(uid, gid int) (*Tree, error) {
 	k, err := readKernel()
 	if err != nil {
