@@ -87,6 +87,9 @@ func New(cfg Config) (*Builder, error) {
 	} else if b.box.SharesProc() {
 		cfg.Log.Info().Msg("builds see the names of the processes in this container: the kernel allows them no /proc of their own")
 	}
+	if b.box != nil {
+		cfg.Log.Info().Bool("control_groups", b.box.Grouped()).Int64("memory_mib", b.memory>>20).Msg("builds have limits")
+	}
 	return b, nil
 }
 

@@ -73,7 +73,7 @@ func mountArgs(spec Spec) []string {
 // This program is started inside by its descriptor: where its file is, the
 // build's user may not be allowed to look.
 func (s *Sandbox) argv(spec Spec) []string {
-	args := append(s.wallArgs(), "--json-status-fd", strconv.Itoa(statusFD))
+	args := append(s.wallArgs(), "--json-status-fd", strconv.Itoa(statusFD), "--block-fd", strconv.Itoa(blockFD))
 	args = append(args, mountArgs(spec)...)
 	args = append(args, "--chdir", spec.Dir, "--", "/proc/self/fd/"+strconv.Itoa(selfFD))
 	args = append(args, s.self[1:]...)

@@ -23,6 +23,7 @@ const (
 	statusFD  = 4 // a pipe on which bubblewrap tells its child's pid
 	selfFD    = 5 // this program
 	envFD     = 6 // the command's environment: see sealEnv
+	blockFD   = 7 // a pipe on which bubblewrap waits until its control group holds it
 )
 
 const (
@@ -60,7 +61,7 @@ func (s *Sandbox) Run(ctx context.Context, spec Spec) error {
 	// the daemon's.
 	cmd.Env = []string{}
 	cmd.Stdout, cmd.Stderr = spec.Output, spec.Output
-	cmd.ExtraFiles = []*os.File{p.controlIn, p.statusIn, self, env}
+	cmd.ExtraFiles = []*os.File{p.controlIn, p.statusIn, self, env, p.goIn}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.cred}
 	cmd.WaitDelay = killGrace
 	if err := cmd.Start(); err != nil {
@@ -68,6 +69,7 @@ func (s *Sandbox) Run(ctx context.Context, spec Spec) error {
 	}
 	p.controlIn.Close()
 	p.statusIn.Close()
+	p.goIn.Close()
 	return s.supervise(ctx, cmd, p, spec, end)
 }
 
@@ -79,10 +81,13 @@ func (s *Sandbox) supervise(ctx context.Context, cmd *exec.Cmd, p *pipes, spec S
 		p.serveEgress(open, spec.Egress)
 	}()
 	init := openInit(p.status)
+	g := s.group(spec, init.pid)
+	defer g.remove()
+	p.ready.Close() // bubblewrap's child reads that, and goes on
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		spec.watch(open, init.pid, end)
+		spec.watch(open, init.pid, g, end)
 	}()
 	err := cmd.Wait()
 	init.waitGone()
@@ -90,6 +95,9 @@ func (s *Sandbox) supervise(ctx context.Context, cmd *exec.Cmd, p *pipes, spec S
 	p.close()
 	<-served
 	<-watched
+	if err != nil && ctx.Err() == nil && g.over() { // it ended before it was looked at again
+		end(spec.tooMuchMemory())
+	}
 	if ctx.Err() != nil {
 		return fmt.Errorf("the sandbox was ended: %w", context.Cause(ctx))
 	}
@@ -101,11 +109,28 @@ func (s *Sandbox) supervise(ctx context.Context, cmd *exec.Cmd, p *pipes, spec S
 	return err
 }
 
+// group makes the control group of a command and puts its first process there, which waits. Without one, what its
+// processes take is counted.
+func (s *Sandbox) group(spec Spec, pid int) *group {
+	if s.groups == nil || spec.Memory == 0 || pid == 0 {
+		return nil
+	}
+	g, err := s.groups.make(spec.Memory, maxProcesses())
+	if err != nil {
+		return nil
+	}
+	if g.add(pid) != nil {
+		g.remove()
+		return nil
+	}
+	return g
+}
+
 // pipes are the host's and the sandbox's ends of what connects them.
 type pipes struct {
-	control             *net.UnixConn
-	status              *os.File
-	controlIn, statusIn *os.File
+	control                   *net.UnixConn
+	status, ready             *os.File
+	controlIn, statusIn, goIn *os.File
 }
 
 func newPipes() (*pipes, error) {
@@ -126,15 +151,21 @@ func newPipes() (*pipes, error) {
 		theirs.Close()
 		return nil, err
 	}
-	return &pipes{control: conn.(*net.UnixConn), status: r, controlIn: theirs, statusIn: w}, nil
+	goIn, ready, err := os.Pipe()
+	if err != nil {
+		conn.Close()
+		theirs.Close()
+		return nil, errors.Join(err, r.Close(), w.Close())
+	}
+	return &pipes{control: conn.(*net.UnixConn), status: r, ready: ready, controlIn: theirs, statusIn: w, goIn: goIn}, nil
 }
 
 // close may be called twice.
 func (p *pipes) close() {
 	p.control.Close()
-	p.status.Close()
-	p.controlIn.Close()
-	p.statusIn.Close()
+	for _, f := range []*os.File{p.status, p.ready, p.controlIn, p.statusIn, p.goIn} {
+		f.Close()
+	}
 }
 
 // serveEgress waits for the listener from inside and answers on it until ctx

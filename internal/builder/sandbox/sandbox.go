@@ -46,6 +46,8 @@ type Sandbox struct {
 	self  []string
 	cred  *syscall.Credential // nil: as this process
 	proc  []string            // what is at /proc inside: ownProc, or outerProc if Probe finds that it must be
+
+	groups *groups // nil: what processes take is counted
 }
 
 // Mount shows a folder or file of the host inside.
@@ -75,7 +77,7 @@ func New(self []string) (*Sandbox, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: bubblewrap is not installed (apt install bubblewrap)", ErrUnavailable)
 	}
-	s := &Sandbox{bwrap: path, self: self, proc: ownProc}
+	s := &Sandbox{bwrap: path, self: self, proc: ownProc, groups: findGroups()}
 	if os.Geteuid() == 0 {
 		s.cred = &syscall.Credential{Uid: hostUID, Gid: hostUID}
 	}
@@ -96,6 +98,9 @@ func (s *Sandbox) Probe(ctx context.Context, dir string) error {
 	s.proc = ownProc
 	return err
 }
+
+// Grouped reports whether builds have control groups. Without one, what their processes take is counted.
+func (s *Sandbox) Grouped() bool { return s.groups != nil }
 
 // SharesProc reports whether builds see the names and command lines of the processes outside; Probe has found out.
 func (s *Sandbox) SharesProc() bool { return slices.Equal(s.proc, outerProc) }

@@ -14,7 +14,11 @@ const (
 	offNumber = 0
 	offArch   = 4
 	offArg0   = 16
+	offArg1   = 24
 )
+
+// mostSysV is the largest piece of System V's shared memory that a build gets, in bytes. PostgreSQL wants 56 of them.
+const mostSysV = 64 << 10
 
 // x32Bit marks the system calls of the x32 ABI, which no build uses.
 const x32Bit = 0x4000_0000
@@ -29,7 +33,9 @@ func refuse(e unix.Errno) bpf.Instruction {
 // parts of the kernel, io_uring (which opens sockets past any filter), and
 // the key ring, which is not the build's own. Nested user namespaces would
 // open rare parts too. A filter cannot read what clone3 wants, so there is no
-// clone3; the C library then uses clone.
+// clone3; the C library then uses clone. Memory that exists without a process
+// that maps it cannot be counted where there are no control groups: so there
+// are no memfds, and no large pieces of System V's shared memory.
 func filter(arch uint32) []bpf.Instruction {
 	allow := bpf.RetConstant{Val: unix.SECCOMP_RET_ALLOW}
 	f := []bpf.Instruction{
@@ -43,7 +49,7 @@ func filter(arch uint32) []bpf.Instruction {
 	for _, nr := range []uint32{
 		unix.SYS_IO_URING_SETUP, unix.SYS_ADD_KEY, unix.SYS_REQUEST_KEY, unix.SYS_KEYCTL,
 		unix.SYS_BPF, unix.SYS_PERF_EVENT_OPEN, unix.SYS_USERFAULTFD,
-		unix.SYS_CLONE3,
+		unix.SYS_CLONE3, unix.SYS_MEMFD_CREATE, unix.SYS_MEMFD_SECRET,
 	} {
 		f = append(f, bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: nr, SkipTrue: 1}, refuse(unix.ENOSYS))
 	}
@@ -57,6 +63,13 @@ func filter(arch uint32) []bpf.Instruction {
 		)
 	}
 	f = append(f,
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: unix.SYS_SHMGET, SkipTrue: 6},
+		bpf.LoadAbsolute{Off: offArg1 + 4, Size: 4}, // the upper half of the size
+		bpf.JumpIf{Cond: bpf.JumpNotEqual, Val: 0, SkipTrue: 2},
+		bpf.LoadAbsolute{Off: offArg1, Size: 4},
+		bpf.JumpIf{Cond: bpf.JumpLessOrEqual, Val: mostSysV, SkipTrue: 1},
+		refuse(unix.EINVAL), // as where kernel.shmmax is that small
+		allow,
 		bpf.JumpIf{Cond: bpf.JumpEqual, Val: unix.SYS_SOCKET, SkipTrue: 1},
 		allow,
 		bpf.LoadAbsolute{Off: offArg0, Size: 4},

@@ -32,9 +32,9 @@ func MostMemory() int64 {
 	return int64(info.Totalram) * int64(info.Unit) / 4 * 3
 }
 
-// watch ends a command that takes more than it may. Limits of each process do not hold all of them together, and
-// control groups are not there for everyone who runs gitd: so the processes are counted.
-func (s Spec) watch(ctx context.Context, pid int, end context.CancelCauseFunc) {
+// watch ends a command that takes more than it may. Limits of each process do not hold all of them together. Where
+// there is no control group for them, the processes are counted.
+func (s Spec) watch(ctx context.Context, pid int, g *group, end context.CancelCauseFunc) {
 	if pid <= 0 {
 		return
 	}
@@ -46,19 +46,16 @@ func (s Spec) watch(ctx context.Context, pid int, end context.CancelCauseFunc) {
 			return
 		case <-tick.C:
 		}
-		if err := s.excess(pid); err != nil {
+		if err := s.excess(pid, g); err != nil {
 			end(err)
 			return
 		}
 	}
 }
 
-func (s Spec) excess(pid int) error {
-	if s.Memory > 0 && memoryOf(pid) > s.Memory {
-		return &Excess{
-			What: fmt.Sprintf("used more than %d MiB of memory", s.Memory>>20),
-			Hint: "that is what a build may use on this server; run fewer processes side by side",
-		}
+func (s Spec) excess(pid int, g *group) error {
+	if g.over() || g == nil && s.Memory > 0 && memoryOf(pid) > s.Memory {
+		return s.tooMuchMemory()
 	}
 	if s.Check != nil {
 		return s.Check()
@@ -66,15 +63,28 @@ func (s Spec) excess(pid int) error {
 	return nil
 }
 
-// memoryOf adds up the memory that pid and all below it have to themselves, in bytes. Who loses its parent in a sandbox
-// becomes a child of the sandbox's first process, so none escapes. What is shared (programs, libraries) does not count.
+func (s Spec) tooMuchMemory() *Excess {
+	return &Excess{
+		What: fmt.Sprintf("used more than %d MiB of memory", s.Memory>>20),
+		Hint: "that is what a build may use on this server; run fewer processes side by side",
+	}
+}
+
+// memoryOf adds up the memory that pid and all below it have to themselves, in bytes, and the memory that they share
+// with each other, once. Who loses its parent in a sandbox becomes a child of the sandbox's first process, so none
+// escapes. Programs and libraries do not count.
 func memoryOf(pid int) (sum int64) {
 	var statm [128]byte
+	shared := sharings{}
 	queue := []string{strconv.Itoa(pid)}
 	for len(queue) > 0 {
 		p := filepath.Join("/proc", queue[0])
 		queue = queue[1:]
-		sum += privateMemory(p, statm[:])
+		own, others := residentMemory(p, statm[:])
+		sum += own
+		if others > 0 {
+			shared.add(p)
+		}
 		threads, err := os.ReadDir(filepath.Join(p, "task"))
 		if err != nil {
 			continue // it has ended
@@ -84,20 +94,21 @@ func memoryOf(pid int) (sum int64) {
 			queue = append(queue, strings.Fields(string(children))...)
 		}
 	}
-	return sum
+	return sum + shared.size()
 }
 
-// privateMemory reads the statm of a process: pages in all, resident, shared.
-func privateMemory(proc string, buf []byte) int64 {
+// residentMemory reads the statm of a process: pages in all, resident, shared.
+func residentMemory(proc string, buf []byte) (own, shared int64) {
 	f, err := os.Open(filepath.Join(proc, "statm"))
 	if err != nil {
-		return 0
+		return 0, 0
 	}
 	defer f.Close()
 	n, _ := f.Read(buf) // it has ended
-	var all, resident, shared int64
+	var all, resident int64
 	if _, err := fmt.Sscan(string(buf[:n]), &all, &resident, &shared); err != nil {
-		return 0
+		return 0, 0
 	}
-	return (resident - shared) * int64(os.Getpagesize())
+	page := int64(os.Getpagesize())
+	return (resident - shared) * page, shared * page
 }
