@@ -1,0 +1,178 @@
+// Package gateway is the network of one machine, outside the guest: a router in user space. QEMU hands it the guest's
+// frames, and it opens ordinary sockets for what the guest may reach.
+//
+// It owns what a machine may reach and how much of this host's memory its network takes, whatever the guest sends. It
+// does not own who may connect to the machine (whoever may open its doors), and it needs no rights: it runs as a user of
+// its own, outside of every guest and beside QEMU. Everything that comes from QEMU is hostile.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/gateway/wire"
+)
+
+// The network as the guest sees it. The addresses are those of QEMU's own user network, which the guests of earlier
+// releases have.
+var (
+	GuestAddr   = netip.MustParseAddr("10.0.2.15")
+	GatewayAddr = netip.MustParseAddr("10.0.2.2")
+	DNSAddr     = netip.MustParseAddr("10.0.2.3")
+)
+
+// What a machine may have at once. Beyond it, the guest's newest connection is refused and its oldest flow of UDP ends.
+const (
+	maxConnsIn  = 2048
+	maxConnsOut = 2048
+	maxDialling = 256 // connections of the guest that are not there yet, on one side or the other
+	maxFlows    = 512
+)
+
+// Config is the network of one machine.
+type Config struct {
+	Port   int         // where the app listens in the guest; 0: nobody connects to it
+	Policy core.Egress // until gitd sends another
+}
+
+// Doors are listeners that were opened before, so that whoever runs the gateway needs no rights to open them.
+type Doors struct {
+	App     net.Listener // takes connections for the app's port; nil: nobody connects to it
+	Control net.Listener // takes gitd: see package wire; nil: the policy stays
+}
+
+// gateway is one machine's network while it runs.
+type gateway struct {
+	cfg      Config
+	stack    *stack.Stack
+	link     *link
+	policy   *policy
+	refusals *wire.Refusals
+	dns      *resolvers
+
+	in  chan struct{} // has maxConnsIn places
+	mu  sync.Mutex
+	out map[*conn]struct{} // what the guest has connected to
+	udp *flows
+}
+
+// Run carries frames between QEMU and the world until ctx ends or QEMU closes. frames is the other end of QEMU's
+// `-netdev stream`: a length of four bytes, then a frame. Run closes frames and the doors.
+func Run(ctx context.Context, frames io.ReadWriteCloser, doors Doors, cfg Config) error {
+	g, err := newGateway(frames, cfg)
+	if err != nil {
+		frames.Close()
+		return err
+	}
+	defer g.close()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		err := g.link.read()
+		if err == nil || errors.Is(err, io.EOF) {
+			err = errQEMUGone
+		}
+		return err
+	})
+	if doors.App != nil && cfg.Port != 0 {
+		group.Go(func() error { return g.serveApp(ctx, doors.App) })
+	}
+	if doors.Control != nil {
+		group.Go(func() error { return wire.Serve(ctx, doors.Control, g.refusals, g.setPolicy) })
+	}
+	context.AfterFunc(ctx, func() {
+		frames.Close()
+		for _, l := range []net.Listener{doors.App, doors.Control} {
+			if l != nil {
+				l.Close()
+			}
+		}
+	})
+	err = group.Wait()
+	if errors.Is(err, errQEMUGone) || errors.Is(err, context.Canceled) || errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// errQEMUGone is the ordinary end.
+var errQEMUGone = errors.New("QEMU has closed the machine's network")
+
+func newGateway(frames io.ReadWriteCloser, cfg Config) (*gateway, error) {
+	g := &gateway{
+		cfg: cfg, policy: newPolicy(cfg.Policy), refusals: wire.NewRefusals(), dns: newResolvers(resolvConf, 53),
+		link: newLink(frames), in: make(chan struct{}, maxConnsIn), out: map[*conn]struct{}{},
+	}
+	g.udp = &flows{gateway: g, table: map[flowKey]*flow{}}
+	var err error
+	if g.stack, err = newStack(g.link); err != nil {
+		return nil, err
+	}
+	g.forward()
+	return g, nil
+}
+
+func (g *gateway) close() {
+	g.cut(func(*conn) bool { return true })
+	g.udp.cut(func(*flow) bool { return true })
+	g.stack.Close()
+}
+
+// setPolicy makes p the policy at once: what it no longer allows and is there already, is cut.
+func (g *gateway) setPolicy(p core.Egress) {
+	g.policy.set(p)
+	g.cut(func(c *conn) bool { return !c.dns && g.policy.check(c.target) != nil })
+	g.udp.cut(func(f *flow) bool { return !f.dns && g.policy.check(f.target) != nil })
+}
+
+// errRefused is a decision, and no failure.
+type errRefused struct{ why string }
+
+func (e errRefused) Error() string { return e.why }
+
+// hostLoopback is what the gateway's address leads to, if a rule allows it: in the guest, the loopback's own address
+// means the guest.
+var hostLoopback = netip.MustParseAddr("127.0.0.1")
+
+// target is what is dialled for a destination of the guest, or an error that was told to gitd.
+func (g *gateway) target(proto string, dst netip.AddrPort) (target netip.AddrPort, dns bool, err error) {
+	switch dst.Addr() {
+	case DNSAddr:
+		if dst.Port() == 53 {
+			target, err = g.dns.pick()
+			return target, true, err
+		}
+	case GatewayAddr:
+		dst = netip.AddrPortFrom(hostLoopback, dst.Port())
+	}
+	err = g.policy.check(dst)
+	if refused, is := errors.AsType[errRefused](err); is {
+		g.refusals.Add(wire.Refused{Proto: proto, Addr: dst, Why: refused.why})
+	}
+	return dst, false, err
+}
+
+func addrOf(a tcpip.Address) netip.Addr {
+	ip, _ := netip.AddrFromSlice(a.AsSlice())
+	return ip.Unmap()
+}
+
+func fullAddress(a netip.AddrPort) tcpip.FullAddress {
+	return tcpip.FullAddress{NIC: nic, Addr: tcpip.AddrFromSlice(a.Addr().AsSlice()), Port: a.Port()}
+}
+
+func fail(what string, err tcpip.Error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %s", what, err)
+}

@@ -1,0 +1,75 @@
+package gateway
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+
+	"golang.org/x/time/rate"
+
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/inward"
+)
+
+// minBurst is what a machine with a limit may send at once: more than one read of a connection or one datagram.
+const minBurst = 128 << 10
+
+// policy is what the guest may reach, and how fast it may send there.
+type policy struct {
+	mu     sync.RWMutex
+	egress core.Egress
+	limit  *rate.Limiter
+}
+
+func newPolicy(e core.Egress) *policy {
+	p := &policy{limit: rate.NewLimiter(rate.Inf, minBurst)}
+	p.set(e)
+	return p
+}
+
+func (p *policy) set(e core.Egress) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.egress = e
+	limit := rate.Inf
+	if e.Rate > 0 {
+		limit = rate.Limit(e.Rate)
+	}
+	p.limit.SetLimit(limit)
+	p.limit.SetBurst(max(minBurst, int(min(e.Rate, 1<<30))))
+}
+
+// check judges the address that is to be dialled: no name is between it and the dial. What is not on the internet needs
+// a rule that says so: one that lies within the range which is closed. So a rule for 10.0.0.0/8 does not open this
+// host's own address in it, and none opens the loopback by being wide.
+func (p *policy) check(dst netip.AddrPort) error {
+	place, is := inward.Find(dst.Addr())
+	if is && place.Never() {
+		return errRefused{"is " + place.What}
+	}
+	own, isOwn, err := inward.Own(dst.Addr())
+	switch {
+	case err != nil:
+		return err
+	case isOwn && place.Range.Bits() < own.Range.Bits() && !dst.Addr().IsLoopback():
+		place, is = own, true
+	}
+	if !is || p.allows(place, dst) {
+		return nil
+	}
+	return errRefused{"is " + place.What}
+}
+
+func (p *policy) allows(place inward.Place, dst netip.AddrPort) bool {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, r := range p.egress.Rules {
+		if r.Range.Bits() >= place.Range.Bits() && r.Allows(dst) {
+			return true
+		}
+	}
+	return false
+}
+
+// wait returns when n bytes may leave. n is at most minBurst.
+func (p *policy) wait(ctx context.Context, n int) error { return p.limit.WaitN(ctx, n) }

@@ -1,0 +1,54 @@
+package wire
+
+import (
+	"net/netip"
+	"sync"
+)
+
+// maxRefusals is how many destinations are remembered until gitd takes them. A guest that tries all the world is known
+// by then.
+const maxRefusals = 64
+
+// Refusals are what was refused and not yet said. Those of one destination are one.
+type Refusals struct {
+	wake chan struct{}
+	mu   sync.Mutex
+	list []Refused
+}
+
+// NewRefusals makes an empty list.
+func NewRefusals() *Refusals { return &Refusals{wake: make(chan struct{}, 1)} }
+
+// Add notes one.
+func (r *Refusals) Add(n Refused) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	n.Count = 1
+	if i := r.find(n.Proto, n.Addr); i >= 0 {
+		r.list[i].Count++
+	} else if len(r.list) < maxRefusals {
+		r.list = append(r.list, n)
+	}
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (r *Refusals) find(proto string, addr netip.AddrPort) int {
+	for i, have := range r.list {
+		if have.Proto == proto && have.Addr == addr {
+			return i
+		}
+	}
+	return -1
+}
+
+// take empties the list.
+func (r *Refusals) take() []Refused {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := r.list
+	r.list = nil
+	return list
+}
