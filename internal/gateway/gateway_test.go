@@ -48,7 +48,7 @@ func randomBytes(n int) []byte {
 	return b
 }
 
-// TestOut: the guest sends a megabyte out, says that it sends no more, and gets the answer: half-close is kept both ways.
+// TestOut: the guest sends a megabyte out, says that it sends no more, and gets the answer: half-close is kept.
 func TestOut(t *testing.T) {
 	l := listen(t)
 	go echo(l)

@@ -21,8 +21,8 @@ const (
 	// maxQEMU is the longest frame that QEMU carries (NET_BUFSIZE). What is announced as longer is not from QEMU.
 	maxQEMU    = 4096 + 65536
 	prefixSize = 4 // a frame's length
-	// maxPending is what waits for a QEMU that does not read, because its guest does not. What comes then is lost, as on
-	// a full cable.
+	// maxPending is what waits for a QEMU that does not read, because its guest does not. What comes then is lost, as
+	// on a full cable.
 	maxPending = 256 << 10
 )
 
@@ -111,9 +111,9 @@ func (l *link) deliver(frame *buffer.View) {
 	frame.Release()
 }
 
-// isGuests4 reports whether a packet is one that the guest may send. Its source is the guest's own address: an answer to
-// another one would go nowhere, and the stack would keep what waits for it. ICMP is for the gateway alone, because the
-// stack would answer an echo for each address of the world.
+// isGuests4 reports whether a packet is one that the guest may send. Its source is the guest's own address: an answer
+// to another one would go nowhere, and the stack would keep what waits for it. ICMP is for the gateway alone, because
+// the stack would answer an echo for each address of the world.
 func isGuests4(b []byte) bool {
 	ip := header.IPv4(b)
 	if len(b) < header.IPv4MinimumSize || ip.SourceAddress() != guestAddress {
