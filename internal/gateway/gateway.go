@@ -2,8 +2,8 @@
 // frames, and it opens ordinary sockets for what the guest may reach.
 //
 // It owns what a machine may reach and how much of this host's memory its network takes, whatever the guest sends. It
-// does not own who may connect to the machine (whoever may open its doors), and it needs no rights: it runs as a user of
-// its own, outside of every guest and beside QEMU. Everything that comes from QEMU is hostile.
+// does not own who may connect to the machine (whoever may open its doors), and it needs no rights: it runs as a user
+// of its own, outside of every guest and beside QEMU. Everything that comes from QEMU is hostile.
 package gateway
 
 import (

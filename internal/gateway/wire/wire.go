@@ -2,8 +2,8 @@
 // refused. Each message is a line of JSON.
 //
 // It owns the form of the messages and their bounds. It does not own what a policy means: see packages core and
-// gateway. gitd trusts the network of a machine with no more than the name of its own refusals: a guest that has taken it over
-// can say no other thing.
+// gateway. gitd trusts the network of a machine with no more than the names of its own refusals: a guest that has taken
+// it over can say no other thing.
 package wire
 
 import (
