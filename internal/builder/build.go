@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/nodeos-dev/gitd/internal/builder/system"
 	"github.com/nodeos-dev/gitd/internal/builder/tools"
@@ -255,22 +253,8 @@ func (j *job) show(what string, steps []core.StartStep, from string) {
 	}
 }
 
-// Limits of what a layer is made of.
-const (
-	maxLayerFiles = 500_000
-	maxLayerBytes = 4 << 30
-)
-
 func (j *job) pack(ctx context.Context, dir, what string) (core.Layer, error) {
-	_, _, err := measure(dir, maxLayerFiles, maxLayerBytes)
-	if errors.Is(err, errTooLarge) {
-		most := fmt.Sprintf("%s or has more than %d files", units.Bytes(maxLayerBytes), maxLayerFiles)
-		return core.Layer{}, core.Reject(what+" is larger than "+most, "leave out what is not needed to run")
-	}
-	if errors.Is(err, syscall.ENAMETOOLONG) {
-		return core.Layer{}, core.Reject(what+" has folders in folders below which no path reaches (4,096 bytes)", "see what the build makes")
-	}
-	if err != nil && !errors.Is(err, fs.ErrPermission) {
+	if err := checkPackable(dir, what); err != nil {
 		return core.Layer{}, err
 	}
 	return j.b.layers.Store(ctx, dir, j.src.Hold)

@@ -2,12 +2,14 @@ package builder
 
 import (
 	"errors"
-	"io/fs"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 
+	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/units"
 )
 
 // removeChildren empties a folder but for its hidden files.
@@ -25,27 +27,30 @@ func removeChildren(dir string) error {
 	return errors.Join(errs...)
 }
 
-// measure adds up the files below dir, without following links. It stops
-// with an error at the limits.
-func measure(dir string, maxFiles int, maxBytes int64) (files int, bytes int64, err error) {
-	err = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		files++
-		if info.Mode().IsRegular() {
-			bytes += info.Size()
-		}
-		if files > maxFiles || bytes > maxBytes {
-			return errTooLarge
-		}
-		return nil
-	})
-	return files, bytes, err
+// Limits of what a layer is made of.
+const (
+	maxLayerFiles = 500_000
+	maxLayerBytes = 4 << 30
+	maxLayerDepth = 128  // of folders; what works on them goes from the top to each, again and again
+	maxLayerPath  = 4000 // bytes: no path of more than 4,095 reaches a file, and the layer's own folder has some
+)
+
+// checkPackable refuses the folder dir, which what names, if no layer is made of so much.
+func checkPackable(dir, what string) error {
+	u, err := disk.Use(dir)
+	switch {
+	case err != nil:
+		return err
+	case u.Size > maxLayerBytes || u.Files > maxLayerFiles:
+		return core.Reject(fmt.Sprintf("%s is larger than %s or has more than %d files", what, units.Bytes(maxLayerBytes), maxLayerFiles),
+			"leave out what is not needed to run")
+	case u.Depth > maxLayerDepth || u.Path > maxLayerPath:
+		return deepFolders(what)
+	}
+	return nil
 }
 
-var errTooLarge = errors.New("too large")
+func deepFolders(what string) error {
+	return core.Reject(fmt.Sprintf("%s has folders in folders, more than %d deep or with a path of more than %d bytes", what, maxLayerDepth, maxLayerPath),
+		"see what the build makes")
+}

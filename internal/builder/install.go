@@ -258,6 +258,9 @@ func inspect(dir string) (m modules, err error) {
 		if errors.Is(err, fs.ErrPermission) {
 			return fs.SkipDir
 		}
+		if strings.Count(name, "/") > maxLayerDepth {
+			return deepFolders(nodeapp.NodeModules)
+		}
 		if err != nil || !e.Type().IsRegular() || path.Base(name) != nodeapp.PackageFile || !isPackage(path.Dir(name)) {
 			return err
 		}

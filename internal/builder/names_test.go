@@ -189,9 +189,7 @@ func TestLongPaths(t *testing.T) {
 	check(t, os.MkdirAll(into, 0o755))
 	_, err = (&commit{store: h.commit.store, tree: tree}).export(t.Context(), into, os.Getuid(), os.Getgid())
 	check(t, err)
-	if _, _, err := measure(into, maxFiles, maxBytes); err != nil {
-		t.Error(err)
-	}
+	check(t, checkPackable(into, "the app"))
 	layer, err := image.OpenLayers(state).Store(t.Context(), into, nil)
 	check(t, err)
 	if err := image.CheckLayer(state, layer); err != nil {

@@ -64,8 +64,8 @@ func TestPreflight(t *testing.T) {
 		if (err == nil) != fits {
 			t.Errorf("%d bytes in a file: %v", size, err)
 		}
-		if n := disk.Use(b.cfg.State.Builds()); n > 0 {
-			t.Errorf("%d bytes were written", n)
+		if u, err := disk.Use(b.cfg.State.Builds()); u.Bytes > 0 || err != nil {
+			t.Errorf("%d bytes were written, %v", u.Bytes, err)
 		}
 	}
 }

@@ -61,7 +61,7 @@ func (s store) open() error {
 		if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, os.ErrExist) {
 			return err
 		}
-		if err := s.own(dir); err != nil {
+		if err := errors.Join(s.own(dir), disk.Unlock(dir)); err != nil { // a build may have locked the cache
 			return err
 		}
 	}

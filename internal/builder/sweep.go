@@ -78,7 +78,10 @@ func (s *sweeper) appCaches() {
 			s.drop(image.AppCache(app), dir)
 			continue
 		}
-		if npm := (store{dir: dir}).npmCache(); disk.Use(npm) > npmCacheLimit {
+		npm := (store{dir: dir}).npmCache()
+		use, err := disk.Use(npm)
+		s.failed(err)
+		if err != nil || use.Bytes > npmCacheLimit { // what cannot be measured may be any size, and npm cannot use it
 			s.drop(npmCacheOf(app), npm)
 		}
 	}
@@ -109,8 +112,8 @@ func (s *sweeper) leftovers() {
 	for _, e := range s.list(s.b.cfg.State.Builds()) {
 		path := filepath.Join(s.b.cfg.State.Builds(), e.Name())
 		if !strings.HasPrefix(e.Name(), ".") && time.Since(modified(path)) > leftBehind {
-			s.freed += disk.Use(path)
-			s.failed(disk.RemoveAll(path))
+			use, err := disk.Use(path)
+			s.count(use.Bytes, errors.Join(err, disk.RemoveAll(path)))
 		}
 	}
 }

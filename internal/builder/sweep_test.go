@@ -106,6 +106,38 @@ func TestSweepNPMCache(t *testing.T) {
 	}
 }
 
+// TestSweepHiddenNPMCache: a build hid a full cache from the limit: at the bottom of folders whose path is longer than
+// the system takes one, and behind folders that their owner may not enter.
+func TestSweepHiddenNPMCache(t *testing.T) {
+	b := newTestBuilder(t)
+	npm := filepath.Join(b.cfg.State.AppCaches(), "shop/npm")
+	check(t, os.MkdirAll(npm, 0o700))
+	nest(t, npm, "d", 3_000)
+	// The file grows where it can be named, and then goes below what no path reaches.
+	big := filepath.Join(b.cfg.State.AppCaches(), "big")
+	f, err := os.Create(big)
+	check(t, err)
+	defer f.Close()
+	if err := unix.Fallocate(int(f.Fd()), 0, 0, npmCacheLimit+4096); err != nil {
+		t.Skipf("no room for a cache that is too large: %v", err)
+	}
+	half := filepath.Join(npm, strings.Repeat("d/", 1_400))
+	check(t, os.Rename(big, filepath.Join(half, "big")))
+	check(t, os.Rename(filepath.Join(npm, "d"), filepath.Join(b.cfg.State.AppCaches(), "d")))
+	nest(t, npm, "d", 1_500)
+	check(t, os.Rename(filepath.Join(b.cfg.State.AppCaches(), "d"), filepath.Join(npm, strings.Repeat("d/", 1_499), "below")))
+	check(t, os.Chmod(filepath.Join(npm, "d/d"), 0))
+	check(t, os.Chmod(npm, 0))
+	sweep := (&image.Shelf{}).Sweep()
+	defer sweep.End()
+	sweep.Keep(image.AppCache("shop"))
+	freed, err := b.Sweep(t.Context(), sweep)
+	check(t, err)
+	if left := trash(t, b.cfg.State); isDir(npm) || freed <= npmCacheLimit || len(left) > 0 {
+		t.Errorf("the cache is there: %t; freed %d bytes; left: %v", isDir(npm), freed, left)
+	}
+}
+
 // trash is what a sweep has left in builds/.
 func trash(t *testing.T, state core.StateDir) []string {
 	t.Helper()

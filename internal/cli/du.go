@@ -35,6 +35,7 @@ type diskRow struct {
 	Ledger   int64      `json:"ledger"`
 	Free     int64      `json:"free"`
 	Size     int64      `json:"size"`
+	Unread   string     `json:"unread,omitempty"` // what could not be read, and is counted nowhere
 }
 
 func (c hostCommands) du() *cobra.Command {
@@ -49,7 +50,11 @@ func (c hostCommands) du() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.List(*asJSON, usageRows(u), usageTable(u))
+		if err := c.List(*asJSON, usageRows(u), usageTable(u)); err != nil || *asJSON || u.Unread == nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c.Out, "\nMore is used than this says:\n%s\n", u.Unread)
+		return err
 	})
 	return cmd
 }
@@ -58,6 +63,9 @@ func usageRows(u usage.Usage) diskRow {
 	row := diskRow{
 		Apps: []usageRow{}, Shared: u.Shared, Stray: u.Stray, Bases: u.Bases, Cache: u.Cache, Builds: u.Builds,
 		Machines: u.Machines, Ledger: u.Ledger, Free: u.Free, Size: u.Size,
+	}
+	if u.Unread != nil {
+		row.Unread = u.Unread.Error()
 	}
 	for _, a := range u.Apps {
 		row.Apps = append(row.Apps, usageRow{a.App, a.Images, a.Layers, a.Shared, a.Repository, a.Cache, a.Volumes, a.Logs, a.Total()})

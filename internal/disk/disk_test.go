@@ -50,23 +50,6 @@ func TestSpaceOf(t *testing.T) {
 	}
 }
 
-// TestUse: holes take nothing, and a folder is what its files are.
-func TestUse(t *testing.T) {
-	dir := t.TempDir()
-	empty := Use(dir)
-	f, err := os.Create(filepath.Join(dir, "sparse"))
-	check(t, err)
-	defer f.Close()
-	check(t, f.Truncate(1<<30))
-	check(t, os.WriteFile(filepath.Join(dir, "full"), make([]byte, 1<<20), 0o600))
-	if got := Use(dir) - empty; got < 1<<20 || got > 2<<20 {
-		t.Errorf("a file of 1 MiB and a hole of 1 GiB take %d bytes", got)
-	}
-	if got := Use(filepath.Join(dir, "none")); got != 0 {
-		t.Errorf("what is not there takes %d bytes", got)
-	}
-}
-
 func TestFull(t *testing.T) {
 	for _, err := range []error{syscall.ENOSPC, &os.PathError{Op: "write", Path: "x", Err: syscall.EDQUOT}} {
 		if rej := Full(err); rej == nil || !errors.Is(rej, err) || rej.Hint != FreeRoom {
@@ -125,9 +108,7 @@ func TestSyncFolder(t *testing.T) {
 
 // TestRemoveAll: folders that their owner may not enter go too, for an ordinary user as for root.
 func TestRemoveAll(t *testing.T) {
-	if os.Geteuid() == 0 && os.Getenv("GITD_TEST_ORDINARY") == "" {
-		ordinary(t)
-	}
+	ordinary(t)
 	dir := filepath.Join(t.TempDir(), "build")
 	check(t, os.MkdirAll(filepath.Join(dir, "a/b/c"), 0o755))
 	check(t, os.WriteFile(filepath.Join(dir, "a/b/c/file"), nil, 0o400))
@@ -147,27 +128,13 @@ func TestRemoveDeepTree(t *testing.T) {
 	const deep = 5_000
 	top := filepath.Join(t.TempDir(), "build")
 	check(t, os.MkdirAll(filepath.Join(top, "other", "x"), 0o755))
-	at, err := os.OpenRoot(top)
-	check(t, err)
-	for n := range deep {
-		check(t, at.Mkdir("d", 0o755))
+	nest(t, top, deep, func(at *os.Root, n int) {
 		if n%1000 == 0 {
 			check(t, at.WriteFile("file", nil, 0o600))
 		}
-		next, err := at.OpenRoot("d")
-		check(t, err)
-		check(t, at.Close())
-		at = next
-	}
-	check(t, at.Close())
-	var before, limit syscall.Rlimit
-	check(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before))
-	limit = before
-	limit.Cur = 64
-	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit))
-	err = RemoveAll(top)
-	check(t, syscall.Setrlimit(syscall.RLIMIT_NOFILE, &before))
-	check(t, err)
+	})
+	fewDescriptors(t)
+	check(t, RemoveAll(top))
 	if _, err := os.Lstat(top); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("it is still there: %v", err)
 	}
@@ -190,9 +157,12 @@ func TestRemoveFollowsNoLink(t *testing.T) {
 	}
 }
 
-// ordinary runs the test once more as somebody who is not root.
+// ordinary runs the test once more as somebody who is not root, if it is root that runs it.
 func ordinary(t *testing.T) {
 	t.Helper()
+	if os.Geteuid() != 0 || os.Getenv("GITD_TEST_ORDINARY") != "" {
+		return
+	}
 	home := t.TempDir()
 	check(t, os.Chmod(filepath.Dir(home), 0o755))
 	check(t, os.Chown(home, 65534, 65534))
@@ -200,7 +170,7 @@ func ordinary(t *testing.T) {
 	check(t, err)
 	program := filepath.Join(home, "disk.test")
 	check(t, os.WriteFile(program, self, 0o755))
-	cmd := exec.CommandContext(t.Context(), program, "-test.run", "^TestRemoveAll$", "-test.v")
+	cmd := exec.CommandContext(t.Context(), program, "-test.run", "^"+t.Name()+"$", "-test.v")
 	cmd.Dir, cmd.Env = home, []string{"TMPDIR=" + home, "GITD_TEST_ORDINARY=1"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	if out, err := cmd.CombinedOutput(); err != nil {

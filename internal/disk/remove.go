@@ -26,6 +26,17 @@ func RemoveAll(dir string) error {
 	return RemoveAllIn(root, name)
 }
 
+// Unlock lets the owner of a folder do everything with it.
+func Unlock(dir string) error {
+	parent, name := filepath.Split(filepath.Clean(dir))
+	root, err := os.OpenRoot(filepath.Clean(parent))
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	return root.Chmod(name, 0o700)
+}
+
 // RemoveAllIn is RemoveAll for name in root. A link is removed, and not followed.
 func RemoveAllIn(root *os.Root, name string) error {
 	info, err := root.Lstat(name)

@@ -2,6 +2,7 @@ package image
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -11,12 +12,12 @@ import (
 
 // dropFile removes the file at path, known by name, unless it is needed.
 func (w *Sweep) dropFile(name, path string) (freed int64, err error) {
-	size := disk.Use(path)
+	size, _ := disk.Use(path) // it is a file: either it is there or not
 	dropped, err := w.Drop(name, func() error { return os.Remove(path) })
 	if !dropped || err != nil {
 		return 0, disk.IgnoreMissing(err)
 	}
-	return size, nil
+	return size.Bytes, nil
 }
 
 // DropFolder removes the folder at path, known by name, unless it is needed. It leaves its place at once and is
@@ -26,12 +27,21 @@ func (w *Sweep) DropFolder(state core.StateDir, name, path string) (freed int64,
 	if err := disk.RemoveAll(bin); err != nil {
 		return 0, err
 	}
-	dropped, err := w.Drop(name, func() error { return os.Rename(path, bin) })
+	dropped, err := w.Drop(name, func() error { return moveLocked(path, bin) })
 	if !dropped || err != nil {
 		return 0, disk.IgnoreMissing(err)
 	}
-	freed = disk.Use(bin)
-	return freed, disk.RemoveAll(bin)
+	was, _ := disk.Use(bin) // what could not be read is freed too; how much it was stays unknown
+	return was.Bytes, disk.RemoveAll(bin)
+}
+
+// moveLocked moves a folder that may be locked against its owner: one that moves must be writable.
+func moveLocked(from, to string) error {
+	err := os.Rename(from, to)
+	if !errors.Is(err, fs.ErrPermission) {
+		return err
+	}
+	return errors.Join(disk.Unlock(from), os.Rename(from, to))
 }
 
 // RemoveFolder removes the folder at path as DropFolder does, needed or not.

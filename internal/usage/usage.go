@@ -3,9 +3,7 @@ package usage
 
 import (
 	"context"
-	"os"
-	"path/filepath"
-	"strings"
+	"errors"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
@@ -34,6 +32,7 @@ type Usage struct {
 	Stray    int64 // layers that no release needs; the next collection removes them
 	Size     int64 // of the file system
 	Free     int64 // free for gitd
+	Unread   error // what could not be read, and counts nothing above; nil: nothing
 }
 
 // App is what one app takes.
@@ -71,42 +70,20 @@ func (m Meter) Usage(ctx context.Context) (Usage, error) {
 	if err != nil {
 		return Usage{}, err
 	}
-	users, kept, data := layerUsers(images), m.keptImages(images), m.volumes(volumes)
-	u := m.shared(users)
+	s := &sum{state: m.State, users: layerUsers(images)}
+	kept, data := m.keptImages(images), s.volumes(volumes)
+	u := s.shared()
 	for _, a := range apps {
 		if err := ctx.Err(); err != nil {
 			return Usage{}, err
 		}
-		one := m.app(a.Name, users)
+		one := s.app(a.Name)
 		one.Images, one.Volumes = kept[a.Name], data[a.Name]
 		u.Apps = append(u.Apps, one)
 	}
 	room, err := disk.SpaceOf(string(m.State))
-	u.Size, u.Free = room.Size, room.Free
+	u.Size, u.Free, u.Unread = room.Size, room.Free, errors.Join(s.unread...)
 	return u, err
-}
-
-// shared adds up what belongs to no single app.
-func (m Meter) shared(users map[string]map[string]bool) Usage {
-	s := m.State
-	u := Usage{
-		Bases: disk.Use(s.Bases()), Builds: disk.Use(s.Builds()), Machines: disk.Use(s.Machines()),
-		Cache: disk.Use(s.Cache()) - disk.Use(s.AppCaches()),
-	}
-	for _, suffix := range []string{"", "-wal", "-shm"} {
-		u.Ledger += disk.Use(s.Ledger() + suffix)
-	}
-	u.layers(s, users)
-	return u
-}
-
-// volumes adds up each app's disks. Where nothing was written to a disk, it takes no room.
-func (m Meter) volumes(all []core.Volume) map[string]int64 {
-	use := map[string]int64{}
-	for _, v := range all {
-		use[v.App] += disk.Use(m.State.Volume(v.ID))
-	}
-	return use
 }
 
 // keptImages counts the images of each app that can be booted. Several releases of one image count once.
@@ -132,43 +109,4 @@ func layerUsers(images []core.Release) map[string]map[string]bool {
 		}
 	}
 	return users
-}
-
-// layers adds up the layers that several apps use, and those that no app uses.
-func (u *Usage) layers(s core.StateDir, users map[string]map[string]bool) {
-	files, err := os.ReadDir(s.Layers())
-	if err != nil {
-		return
-	}
-	for _, f := range files {
-		path := filepath.Join(s.Layers(), f.Name())
-		switch n := len(users[strings.TrimSuffix(f.Name(), ".erofs")]); {
-		case n == 0:
-			u.Stray += disk.Use(path)
-		case n > 1:
-			u.Shared += disk.Use(path)
-		}
-	}
-}
-
-func (m Meter) app(app string, users map[string]map[string]bool) App {
-	s := m.State
-	u := App{
-		App: app, Repository: disk.Use(s.Repo(app)), Cache: disk.Use(s.AppCache(app)),
-		Logs: disk.Use(s.BuildLog(app)),
-	}
-	logs, _ := filepath.Glob(s.Log(app) + "*") // the pattern is a name and a star
-	for _, l := range logs {
-		u.Logs += disk.Use(l)
-	}
-	for digest, by := range users {
-		switch {
-		case digest == "" || !by[app]:
-		case len(by) == 1:
-			u.Layers += disk.Use(s.Layer(digest))
-		default:
-			u.Shared += disk.Use(s.Layer(digest))
-		}
-	}
-	return u
 }

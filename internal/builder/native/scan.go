@@ -25,6 +25,7 @@ type Want struct {
 const (
 	maxFiles   = 1_000_000
 	maxObjects = 20_000
+	maxDepth   = 128 // of folders; no image is made of deeper ones
 )
 
 // tree is the compiled files of an app.
@@ -52,7 +53,7 @@ func (t *tree) read(dir string) error {
 	}
 	defer root.Close()
 	return fs.WalkDir(root.FS(), ".", func(name string, e fs.DirEntry, err error) error {
-		if errors.Is(err, fs.ErrPermission) {
+		if errors.Is(err, fs.ErrPermission) || strings.Count(name, "/") > maxDepth {
 			return fs.SkipDir
 		}
 		if err != nil {
