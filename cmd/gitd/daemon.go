@@ -36,6 +36,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/repo"
 	"github.com/nodeos-dev/gitd/internal/schedule"
 	"github.com/nodeos-dev/gitd/internal/server"
+	"github.com/nodeos-dev/gitd/internal/server/trust"
 	"github.com/nodeos-dev/gitd/internal/volume"
 )
 
@@ -102,14 +103,14 @@ type daemon struct {
 	door   *server.Server
 	here   command.Door // how this host reaches the SSH door
 
-	authorities server.Authorities
-	claimFor    time.Duration
-	claimEnd    *time.Timer // nil: somebody can log in
-	svc         command.Services
-	contents    contents.Reader
-	halt        atomic.Bool // close must stop the machines too
-	onStop      onStop      // whether to stop them when nobody typed halt
-	grace       time.Duration
+	trust    *trust.Trust
+	claimFor time.Duration
+	claimEnd *time.Timer // nil: somebody can log in
+	svc      command.Services
+	contents contents.Reader
+	halt     atomic.Bool // close must stop the machines too
+	onStop   onStop      // whether to stop them when nobody typed halt
+	grace    time.Duration
 }
 
 // wire makes the trades, then the core, which works with them, then the doors.
@@ -143,13 +144,14 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 // trades opens what the core works with.
 func (d *daemon) trades(ctx context.Context, o *options) (err error) {
 	state := core.StateDir(o.state)
-	if d.authorities, err = server.ReadAuthorities(o.people.trustedCA); err != nil {
+	if d.trust, err = trust.Open(o.people.trustedCA, o.people.revoked); err != nil {
 		return err
 	}
 	if d.ledger, err = openLedger(ctx, state); err != nil {
 		return err
 	}
 	d.people = people.NewService(d.ledger)
+	d.people.Vouch = d.trust.VouchText
 	if err := o.people.registerAdmins(ctx, d.people, d.log); err != nil {
 		return err
 	}
@@ -190,7 +192,7 @@ func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 		return err
 	}
 	d.door = server.New(server.Config{
-		HostKey: key, OtherKeys: others, Authorities: d.authorities, Services: d.svc, Pushes: d.desk, Git: d.repos,
+		HostKey: key, OtherKeys: others, Trust: d.trust, Services: d.svc, Pushes: d.desk, Git: d.repos,
 		Core: d.core, Log: d.log,
 		Public: o.public(d.l.ssh.Addr()), LoginTimeout: o.people.loginTimeout, IdleTimeout: o.people.idleTimeout,
 	})

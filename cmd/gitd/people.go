@@ -20,6 +20,7 @@ import (
 type peopleOptions struct {
 	adminKeys    string
 	trustedCA    string
+	revoked      string
 	sshHost      string
 	claimFor     time.Duration
 	loginTimeout time.Duration
@@ -28,7 +29,8 @@ type peopleOptions struct {
 
 func (o *peopleOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.adminKeys, "admin-keys", "", "authorized_keys lines of the first administrators (best set as GITD_ADMIN_KEYS)")
-	f.StringVar(&o.trustedCA, "trusted-user-ca", "", "file with the public keys of the CAs whose user certificates are good")
+	f.StringVar(&o.trustedCA, "trusted-user-ca", "", "file with the public keys of CAs and for whom their user certificates are good: cert-authority,principals=\"ada,sam\" KEY")
+	f.StringVar(&o.revoked, "revoked-keys", "", "file with keys and certificates that may not log in: a KRL of ssh-keygen, or public keys, one a line")
 	f.StringVar(&o.sshHost, "ssh-host", "", "HOST or HOST:PORT that people reach the SSH door at; empty: --domain, or as each of them came")
 	f.DurationVar(&o.claimFor, "claim-expires", time.Hour, "how long the first person has to claim this gitd")
 	f.DurationVar(&o.loginTimeout, "login-timeout", time.Minute, "from connect to a proved key")
@@ -82,7 +84,7 @@ func (o *options) fromHost(ssh net.Addr) command.Door {
 // claim invites the first person, if nobody can log in yet. This makes the claim of an earlier start void.
 func (d *daemon) claim(ctx context.Context, out io.Writer) error {
 	known, err := d.people.HasKeys(ctx)
-	if err != nil || known || len(d.authorities) > 0 {
+	if err != nil || known || d.trust.Certificates() {
 		return err
 	}
 	code, i, err := d.people.InviteFirst(ctx, d.claimFor)

@@ -8,11 +8,13 @@ type Limit struct {
 
 // Actor is whoever does something, as far as that was proved. The zero Actor may do nothing.
 type Actor struct {
-	Name   string // of a user; "host" for the commands on the host
-	Admin  bool
-	Key    string          // fingerprint of the key that was proved; empty on the host
-	Grants map[string]Role // by app
-	Limit  Limit           // of a deploy key
+	Name  string // of a user; "host" for the commands on the host
+	Admin bool
+	Key   string // fingerprint of the key that was proved; empty on the host
+
+	Certificate string          // that was proved, in the form of authorized_keys; empty: Key is one that is registered
+	Grants      map[string]Role // by app
+	Limit       Limit           // of a deploy key
 }
 
 // Host is the actor for whoever can reach the daemon's own socket: it may do everything.

@@ -26,7 +26,7 @@ func (k *Key) options(all []string, now time.Time) error {
 		switch name := strings.ToLower(name); {
 		case holdAnyway[name]:
 		case name == "from":
-			k.From, err = parseSources(value)
+			k.From, err = ParseSources(value)
 		case name == "expiry-time":
 			k.Expires, err = parseExpiryTime(value, now)
 		default:
@@ -54,8 +54,8 @@ func parseExpiryTime(s string, now time.Time) (time.Time, error) {
 // maxSources bounds a list of addresses, in bytes.
 const maxSources = 1024
 
-// parseSources checks a list of addresses as from= has it, and returns it without what means nothing.
-func parseSources(list string) (string, error) {
+// ParseSources checks a list of addresses as from= has it, and returns it without what means nothing.
+func ParseSources(list string) (string, error) {
 	var good []string
 	positive := false
 	for pattern := range strings.SplitSeq(list, ",") {

@@ -20,6 +20,9 @@ const gitdName = "gitd"
 // asked.
 type Service struct {
 	Directory
+	// Vouch says why a key or certificate, in the form of authorized_keys, does not stand for a user now, although it
+	// is registered, or did; core.ErrNotFound: it was taken. nil: nobody says so. It is set before any use.
+	Vouch    func(user, public string) error
 	store    Store
 	onChange []func(ctx context.Context)
 }

@@ -387,7 +387,7 @@ func TestStill(t *testing.T) {
 	sam, _ := h.fill()
 	ctx := t.Context()
 	by := core.Actor{Name: "sam", Key: sam.Fingerprint, Grants: map[string]core.Role{"shop": core.RoleView}}
-	certified := core.Actor{Name: "sam", Key: "SHA256:x (sam, 7)", Grants: by.Grants}
+	certified := core.Actor{Name: "sam", Key: "SHA256:x (sam, 7)", Certificate: "ssh-ed25519-cert…", Grants: by.Grants}
 	still := func(who core.Actor, want bool) {
 		t.Helper()
 		if err := h.Still(ctx, who, "shop"); (err == nil) != want {

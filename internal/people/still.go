@@ -3,7 +3,6 @@ package people
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -15,7 +14,7 @@ func (s *Service) Still(ctx context.Context, by core.Actor, app string) error {
 	if by.Key == "" {
 		return nil
 	}
-	now, err := actorNow(ctx, s.Directory, by)
+	now, err := actorNow(ctx, s, by)
 	if errors.Is(err, core.ErrNotFound) || err == nil && now.Role(app) < by.Role(app) {
 		return core.Reject(by.Name+" may not do this on "+app+" any more: the key or the role was taken meanwhile", "")
 	}
@@ -23,18 +22,23 @@ func (s *Service) Still(ctx context.Context, by core.Actor, app string) error {
 }
 
 // actorNow finds who by is at this moment. core.ErrNotFound: nobody any more. The key of a certificate is none that is
-// registered: its user is who counts.
-func actorNow(ctx context.Context, known Directory, by core.Actor) (core.Actor, error) {
-	k := Key{Name: by.Name, Fingerprint: by.Key, Limit: by.Limit}
-	if !strings.Contains(by.Key, " ") {
+// registered: its user is who counts, and whoever vouches for certificates.
+func actorNow(ctx context.Context, s *Service, by core.Actor) (core.Actor, error) {
+	k := Key{Name: by.Name, Fingerprint: by.Key, Limit: by.Limit, Public: by.Certificate}
+	if by.Certificate == "" {
 		var err error
-		if k, err = known.Key(ctx, by.Key); err != nil {
+		if k, err = s.Key(ctx, by.Key); err != nil {
 			return core.Actor{}, err
 		}
 		if k.Expired(time.Now()) {
 			return core.Actor{}, core.ErrNotFound
 		}
 	}
-	u, err := known.User(ctx, k.Name)
+	if s.Vouch != nil {
+		if err := s.Vouch(k.Name, k.Public); err != nil {
+			return core.Actor{}, err
+		}
+	}
+	u, err := s.User(ctx, k.Name)
 	return u.Actor(k), err
 }

@@ -40,6 +40,7 @@ type proved struct {
 	fingerprint string
 	user        string    // whom a certificate names; empty: look the key up
 	certificate string    // its id and serial, for the log
+	forced      string    // the one command that the certificate may run; empty: all
 	until       time.Time // zero: no end is known
 	code        string    // hash of the invitation it came with; empty: none
 	from        netip.Addr
@@ -97,8 +98,11 @@ func (t *try) offered(conn gossh.ConnMetadata, key gossh.PublicKey) (*gossh.Perm
 
 func (t *try) admit(ctx context.Context, conn gossh.ConnMetadata, key gossh.PublicKey) (proved, error) {
 	p := proved{key: key, fingerprint: gossh.FingerprintSHA256(key), from: t.from()}
+	if err := t.s.cfg.Trust.Revoked(key); err != nil {
+		return p, err
+	}
 	if cert, ok := key.(*gossh.Certificate); ok {
-		return t.s.certified(ctx, cert)
+		return t.certified(ctx, conn, cert)
 	}
 	if err := people.AcceptableKey(key); err != nil {
 		return p, err
@@ -179,7 +183,7 @@ func (s *Server) identify(sess ssh.Session) (core.Actor, proved, error) {
 		linkOf(sess.Context()).setActor(a)
 		a, err = s.lookUp(sess.Context(), p)
 	}
-	if errors.Is(err, core.ErrNotFound) {
+	if gone(err) {
 		return a, p, errors.New("this key was removed, or has expired")
 	}
 	if err != nil {
@@ -204,7 +208,7 @@ func (s *Server) used(ctx context.Context, p proved, from net.Addr) (core.Actor,
 // lookUp finds who p is now. core.ErrNotFound: nobody any more.
 func (s *Server) lookUp(ctx context.Context, p proved) (core.Actor, error) {
 	known := s.cfg.Services.People
-	k := people.Key{Name: p.user, Fingerprint: fmt.Sprintf("%s (%s)", p.fingerprint, p.certificate)}
+	k := people.Key{Name: p.user, Fingerprint: p.fingerprint}
 	if p.user == "" {
 		var err error
 		if k, err = known.Key(ctx, p.fingerprint); err != nil {
@@ -215,5 +219,17 @@ func (s *Server) lookUp(ctx context.Context, p proved) (core.Actor, error) {
 		return core.Actor{}, core.ErrNotFound
 	}
 	u, err := known.User(ctx, k.Name)
-	return u.Actor(k), err
+	if err != nil {
+		return core.Actor{}, err
+	}
+	a := u.Actor(k)
+	if p.user != "" {
+		a.Key, a.Certificate = fmt.Sprintf("%s (%s)", p.fingerprint, p.certificate), authorizedLine(p.key)
+	}
+	return a, s.cfg.Trust.Vouch(k.Name, p.key)
+}
+
+// authorizedLine is a key or a certificate in the form of authorized_keys.
+func authorizedLine(key gossh.PublicKey) string {
+	return strings.TrimSpace(string(gossh.MarshalAuthorizedKey(key)))
 }

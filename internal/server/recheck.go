@@ -2,9 +2,13 @@ package server
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/server/trust"
 )
 
 // recheckLimit bounds the look at the ledger for all connections.
@@ -61,5 +65,42 @@ func (s *Server) lost(ctx context.Context, l *link) bool {
 		return false // it can do nothing but redeem its code
 	}
 	is, err := s.lookUp(ctx, p)
+	if unreadable, ok := errors.AsType[*trust.UnreadableError](err); ok {
+		// A file that is being written may look like this. It lets nobody in, and takes nothing that it has not named.
+		s.cfg.Log.Debug().Err(unreadable).Msg("whether a key is revoked is not known")
+		err = nil
+	}
 	return err != nil || was.Name != "" && !is.Covers(was)
+}
+
+// watchEvery is how often the operator's files are looked at: a key that they revoke has no session for longer.
+const watchEvery = 2 * time.Second
+
+// watchFiles ends the connections of keys that a file no longer lets in, until ctx ends.
+func (s *Server) watchFiles(ctx context.Context) {
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		changed, err := s.cfg.Trust.Changed()
+		if !changed {
+			continue
+		}
+		if err != nil {
+			s.cfg.Log.Error().Err(err).Msg("a file that says who may log in cannot be read: nobody who depends on it is let in")
+		} else {
+			s.cfg.Log.Info().Msg("the files that say who may log in have changed")
+		}
+		s.Recheck(ctx)
+	}
+}
+
+// gone reports whether err says that a key opens nothing any more.
+func gone(err error) bool {
+	_, certificate := errors.AsType[*trust.CertificateError](err)
+	return certificate || errors.Is(err, core.ErrNotFound) || errors.Is(err, trust.ErrRevoked)
 }

@@ -9,9 +9,9 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"github.com/nodeos-dev/gitd/internal/cli/command"
-	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/people"
 	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/server/trust"
 )
 
 // refusal is a key that was offered and not let through.
@@ -23,11 +23,11 @@ type refusal struct{ key, why string }
 func (t *try) refuse(key gossh.PublicKey, err error) {
 	r := refusal{key: gossh.FingerprintSHA256(key)}
 	var kind *people.KeyKindError
-	var cert *certificateError
+	var cert *trust.CertificateError
 	switch {
 	case errors.As(err, &kind), errors.As(err, &cert):
 		r.why = err.Error()
-	case !errors.Is(err, core.ErrNotFound) && !errors.Is(err, people.ErrVoid):
+	case !gone(err) && !errors.Is(err, people.ErrVoid):
 		t.s.cfg.Log.Error().Err(err).Msg("keys cannot be read")
 	}
 	t.note(r)

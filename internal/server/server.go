@@ -7,6 +7,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/repo"
+	"github.com/nodeos-dev/gitd/internal/server/trust"
 )
 
 // Pushes registers a push for its hooks.
@@ -51,14 +53,14 @@ type Core interface {
 // Config is what a Server works with. All fields are required, unless their
 // comments say otherwise.
 type Config struct {
-	HostKey     gossh.Signer   // the one that clients should take
-	OtherKeys   []gossh.Signer // for those that do not know its kind; may be empty
-	Authorities Authorities    // for certificates; may be empty
-	Services    command.Services
-	Pushes      Pushes
-	Git         Git
-	Core        Core
-	Log         zerolog.Logger
+	HostKey   gossh.Signer   // the one that clients should take
+	OtherKeys []gossh.Signer // for those that do not know its kind; may be empty
+	Trust     *trust.Trust   // certificates, and keys that are revoked; nil: neither
+	Services  command.Services
+	Pushes    Pushes
+	Git       Git
+	Core      Core
+	Log       zerolog.Logger
 
 	Public       command.Door  // how people reach us; zero: as each of them came
 	LoginTimeout time.Duration // from connect to a proved key
@@ -80,6 +82,9 @@ type Server struct {
 
 // New makes a Server.
 func New(cfg Config) *Server {
+	if cfg.Trust == nil {
+		cfg.Trust = &trust.Trust{}
+	}
 	s := &Server{cfg: cfg, limits: newLimits(), ending: newEnding(), links: map[*link]bool{}}
 	s.ssh = &ssh.Server{
 		Handler:                    s.session,
@@ -118,6 +123,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	if err := s.limits.recall(ctx, s.cfg.Services.People); err != nil {
 		s.cfg.Log.Error().Err(err).Msg("from where people came before is not known")
 	}
+	go s.watchFiles(ctx)
 	l = admit.Patient(ctx, l, func(err error) { s.cfg.Log.Error().Err(err).Msg("the SSH door accepts no connection for now") })
 	err := s.ssh.Serve(l)
 	if ctx.Err() != nil {
@@ -154,7 +160,7 @@ func (s *Server) session(sess ssh.Session) {
 		fail(sess, 1, "%v", err)
 		return
 	}
-	words, err := split(sess.RawCommand())
+	words, err := split(cmp.Or(p.forced, sess.RawCommand()))
 	if err != nil {
 		fail(sess, 2, "%v", err)
 		return
