@@ -13,7 +13,7 @@ RUN make build VERSION="$VERSION"
 FROM debian:bookworm-slim
 # The same script as on a bare Debian, so that there is one list of packages.
 COPY scripts/setup /usr/local/lib/gitd/setup
-RUN /usr/local/lib/gitd/setup runtime && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb
+RUN /usr/local/lib/gitd/setup container && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb
 COPY scripts/docker-entrypoint /usr/local/bin/docker-entrypoint
 COPY --from=build /src/bin/gitd /src/bin/nodeos-init /usr/local/bin/
 # The machines are in this container, and end with it: their apps get SIGTERM first.

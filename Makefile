@@ -11,7 +11,7 @@ VERSION = $(shell git describe --tags --dirty --always --match 'v[0-9]*' 2>/dev/
 # compiles and runs three times as long.
 RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false
 
-.PHONY: all help build setup base minimal demo check vet lint house unit fast compose test arm64 \
+.PHONY: all help build setup base minimal demo check vet lint house unit fast compose seccomp test arm64 \
 	test-faults test-load test-balancer test-limits test-clients test-browser measure test-base test-docker compat test-compat bench-boot clean
 
 all: build
@@ -52,7 +52,7 @@ demo: setup build
 
 ## check: before each commit: vet, lint, house and the unit tests, for any user; Go, gcc and git are enough
 check:
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit vet lint house compose
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target unit vet lint house compose seccomp
 
 ## vet: what the compiler's own checker finds
 vet:
@@ -69,6 +69,10 @@ house:
 ## compose: docker-compose.yml, read as docker compose does
 compose:
 	cd tools/compose && go vet ./... && go test ./...
+
+## seccomp: the container's system call filter, beside Docker's default
+seccomp:
+	cd tools/seccomp && go vet ./... && go test ./...
 
 ## unit: the tests that need no root and no machine, with the race detector
 unit:

@@ -47,6 +47,10 @@ func lifeInDocker(t *testing.T) {
 	ada.push("testdata/docker", "shop")
 	e.wantAnswer("built, ends 0")
 
+	e.step("root in the container tries system calls that nothing there needs, and gitd's user makes a machine's walls")
+	e.refusesCalls()
+	e.allowsWalls()
+
 	e.step("bob's key is added as docs/docker.md says")
 	e.composeInput(bob.publicKey(), "exec", "-T", "gitd", "gitd", "keys:add", "bob")
 	ada.nodeos("users:grant", "bob", "shop", "view")

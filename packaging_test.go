@@ -78,13 +78,14 @@ func checkInstalled(ctx context.Context, t *testing.T, root string) {
 		inRoot(ctx, t, root, program, "--help")
 	}
 	inRoot(ctx, t, root, "id", "libvirt-qemu")
+	inRoot(ctx, t, root, "setcap", "-v", "cap_setuid=ep", "/usr/bin/newuidmap", "cap_setgid=ep", "/usr/bin/newgidmap")
 	for _, file := range []string{"vmlinuz", "version", "modules/kernel/fs/erofs/erofs.ko"} {
 		inRoot(ctx, t, root, "test", "-s", "/usr/lib/gitd/kernel/"+file)
 	}
 	inRoot(ctx, t, root, "test", "!", "-e", "/usr/sbin/libvirtd") // embedded: no daemon is wanted
 	inRoot(ctx, t, root, "test", "!", "-e", "/boot/vmlinuz")
 	start := time.Now()
-	inRoot(ctx, t, root, "/usr/local/lib/gitd/setup", "runtime")
+	inRoot(ctx, t, root, "/usr/local/lib/gitd/setup", "container")
 	t.Logf("setup again: %v", time.Since(start).Round(time.Millisecond))
 }
 

@@ -20,10 +20,10 @@ const repository = "../.."
 
 // loadCompose reads docker-compose.yml as `docker compose` does, its schema
 // included.
-func loadCompose(t *testing.T) types.ServiceConfig {
+func loadCompose(t *testing.T, env ...string) types.ServiceConfig {
 	t.Helper()
 	opts, err := cli.NewProjectOptions([]string{filepath.Join(repository, "docker-compose.yml")},
-		cli.WithEnv([]string{"GITD_ADMIN_KEYS=ssh-ed25519 AAAA ada"}), cli.WithResolvedPaths(true))
+		cli.WithEnv(append(env, "GITD_ADMIN_KEYS=ssh-ed25519 AAAA ada")), cli.WithResolvedPaths(true))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,6 +67,21 @@ func TestComposeFile(t *testing.T) {
 	}
 	if s.Init == nil || !*s.Init || s.Restart != "unless-stopped" || s.HealthCheck == nil {
 		t.Error("want an init, a restart policy and a health check")
+	}
+}
+
+// TestConfinement: the filter is a file of the repository, named from the folder of docker-compose.yml; docker-compose
+// 1.29 reads it from there too, and gives the engine what is in it. The AppArmor profile is the host's choice.
+func TestConfinement(t *testing.T) {
+	want := []string{"seccomp=templates/docker/seccomp.json", "apparmor=unconfined"}
+	if got := loadCompose(t).SecurityOpt; !slices.Equal(got, want) {
+		t.Errorf("security_opt %q, want %q", got, want)
+	}
+	if got := loadCompose(t, "GITD_APPARMOR=gitd-container").SecurityOpt; !slices.Contains(got, "apparmor=gitd-container") {
+		t.Errorf("security_opt %q with GITD_APPARMOR=gitd-container", got)
+	}
+	if _, err := os.Stat(filepath.Join(repository, "templates/docker/seccomp.json")); err != nil {
+		t.Error(err)
 	}
 }
 
