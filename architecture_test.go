@@ -34,6 +34,7 @@ var mayImport = map[string][]string{
 	"internal/latch":      {},
 	"internal/admit":      {},
 	"internal/cgroup":     {},
+	"internal/service":    {},
 	"internal/schedule":   {},
 	"internal/background": {},
 	"internal/inward":     {},
@@ -68,7 +69,7 @@ var mayImport = map[string][]string{
 	"internal/bootdisk": {"internal/audit", "internal/base", "internal/core", "internal/disk", "internal/guest",
 		"internal/image", "internal/progress", "internal/units"},
 	"internal/worktree": {"internal/progress"},
-	"internal/libvirt":  {"internal/background", "internal/core", "internal/guest", "internal/latch", "internal/units", "templates"},
+	"internal/libvirt":  {"internal/background", "internal/core", "internal/guest", "internal/latch", "internal/service", "internal/units", "templates"},
 	"internal/label":    {"internal/core", "internal/image"},
 	"internal/contents": {"internal/core", "internal/guest", "internal/image"},
 	"internal/ledger":   {"internal/core", "internal/disk", "internal/people"},
@@ -90,10 +91,10 @@ var mayImport = map[string][]string{
 	"cmd/nodeos-init": {"internal/guest", "internal/units"},
 	"cmd/bench-boot": {"internal/base", "internal/builder", "internal/core", "internal/guest", "internal/image",
 		"internal/libvirt", "internal/progress", "internal/units", "templates"},
-	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cli", "internal/contents", "internal/control",
+	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cgroup", "internal/cli", "internal/contents", "internal/control",
 		"internal/core", "internal/disk", "internal/engine", "internal/fleet", "internal/hooks", "internal/image",
 		"internal/audit", "internal/bootdisk", "internal/worktree", "internal/label", "internal/ledger", "internal/libvirt", "internal/nodeapp", "internal/people", "internal/progress", "internal/proxy",
-		"internal/repo", "internal/schedule", "internal/server", "internal/starter", "internal/terminal", "internal/volume", "internal/units"},
+		"internal/repo", "internal/schedule", "internal/server", "internal/service", "internal/starter", "internal/terminal", "internal/volume", "internal/units"},
 }
 
 // TestImports holds docs/decisions/0001-house.md: a package that is not in

@@ -15,7 +15,7 @@ import (
 // bootsAlone is `npm run build` in the balancer's folder: a disk, which plain QEMU boots, with no gitd around it.
 func (s *story) bootsAlone() {
 	s.t.Helper()
-	warm := filepath.Join(s.state, "image") // where gitd image keeps what it builds with
+	warm := (&host{state: s.state}).imageState() // where gitd image keeps what it builds with
 	if err := os.MkdirAll(warm, 0o755); err != nil {
 		s.t.Fatal(err)
 	}

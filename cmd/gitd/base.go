@@ -21,6 +21,7 @@ func (h *host) baseBuild() *cobra.Command {
 	var o options
 	cmd := &cobra.Command{Use: "base:build", Short: "prepare the NodeOS base (kernel, init, Node) ahead of the first push", Args: command.Args(cobra.NoArgs)}
 	o.builderFlags(cmd.Flags())
+	h.userFlag(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.state = h.state
 		log, err := logger(h.err, "warn")
@@ -28,6 +29,9 @@ func (h *host) baseBuild() *cobra.Command {
 			return err
 		}
 		if err := o.firstWrong(cmd.Flags(), o.builderChecks()); err != nil {
+			return err
+		}
+		if err := h.become(cmd.Context(), cmd, log); err != nil {
 			return err
 		}
 		if err := core.StateDir(o.state).Create(); err != nil {

@@ -61,13 +61,12 @@ func (o *options) listen(ctx context.Context, log zerolog.Logger) (*listeners, e
 		l.close()
 		return nil, err
 	}
-	if l.ssh, err = net.Listen("tcp", o.ssh); err != nil {
-		l.close()
-		return nil, fmt.Errorf("ssh door: %w; choose another address with --ssh", err)
-	}
-	if l.http, err = net.Listen("tcp", o.http); err != nil {
-		l.close()
-		return nil, fmt.Errorf("front door: %w; choose another address with --http", err)
+	opened := opened()
+	for i, to := range []*net.Listener{&l.ssh, &l.http} {
+		if *to, err = o.tcp()[i].open(opened); err != nil {
+			l.close()
+			return nil, err
+		}
 	}
 	return l, nil
 }

@@ -86,6 +86,8 @@ func TestScripts(t *testing.T) {
 			"resize":    cmdResize,
 			"left":      cmdLeft,
 			"boots":     cmdBoots,
+			"rights":    cmdRights,
+			"logs":      cmdLogs,
 		},
 	})
 }
@@ -154,10 +156,11 @@ func setup(e *testscript.Env, warm string) error {
 	}
 	d := &testDaemon{state: state}
 	e.Values[daemonKey{}] = d
+	e.Values[watchedKey{}] = new(*watch)
 	followed := &holder{}
 	e.Values[followKey{}] = followed
 	e.Defer(followed.end)
-	e.Defer(func() { d.cleanup(); os.RemoveAll(state) })
+	e.Defer(func() { d.cleanup(); os.RemoveAll(state); os.RemoveAll(state + "-image") })
 	if err := os.Chmod(state, 0o711); err != nil {
 		return err
 	}

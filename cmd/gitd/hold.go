@@ -31,6 +31,18 @@ func lockFile(state core.StateDir) string {
 // that serves, by its own word, is a reason not to begin. The kernel gives the lock up with the last thread of its
 // holder, so a killed gitd that nobody has reaped does not have it.
 func holdState(ctx context.Context, state core.StateDir, log zerolog.Logger) (release func(), err error) {
+	release, err = lockState(ctx, state, log)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.WriteFile(lockFile(state), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
+		// The lock is held all the same; the number is for people.
+		log.Warn().Err(err).Msg("the lock does not say which process holds it")
+	}
+	return release, nil
+}
+
+func lockState(ctx context.Context, state core.StateDir, log zerolog.Logger) (release func(), err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	began := time.Now()
@@ -51,10 +63,6 @@ func holdState(ctx context.Context, state core.StateDir, log zerolog.Logger) (re
 		return nil, errors.Join(context.Cause(ctx), ignoreCanceled(err))
 	}
 	log.Debug().Dur("waited", time.Since(began)).Msg("this is the one gitd on the state folder")
-	if err := os.WriteFile(lockFile(state), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
-		// The lock is held all the same; the number is for people.
-		log.Warn().Err(err).Msg("the lock does not say which process holds it")
-	}
 	return release, nil
 }
 

@@ -103,9 +103,9 @@ func TestMendWaitsForAnEndingGitd(t *testing.T) {
 	}
 	log, worked := waitingLog{make(chan struct{})}, make(chan struct{})
 	mended := make(chan error, 1)
-	h := &host{state: string(state), out: io.Discard, err: log}
+	h := &host{state: string(state), out: io.Discard}
 	go func() {
-		mended <- h.mend(t.Context(), func(core.StateDir, *progress.Report) error { close(worked); return nil })
+		mended <- h.mendHere(t.Context(), zerolog.New(log), func(core.StateDir, *progress.Report) error { close(worked); return nil })
 	}()
 	<-log.seen
 	select {

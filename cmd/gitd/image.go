@@ -68,14 +68,23 @@ func (h *host) image() *cobra.Command {
 		if len(args) > 0 {
 			o.dir = args[0]
 		}
-		// A folder beside what a daemon keeps there: its collections know nothing of this build.
-		o.state = filepath.Join(h.state, "image")
+		o.state = h.imageState()
 		if err := o.firstWrong(f, o.builderChecks()); err != nil {
 			return err
 		}
 		return h.makeImage(cmd.Context(), o)
 	}
 	return cmd
+}
+
+// imageState is where images are built: a folder beside what a daemon keeps in its state folder, because its
+// collections know nothing of these builds. That of root is beside the state folder itself, which is not root's: this
+// command reads and writes where the person who types it may, so it stays who it is.
+func (h *host) imageState() string {
+	if os.Geteuid() == 0 {
+		return h.state + "-image"
+	}
+	return filepath.Join(h.state, "image")
 }
 
 func (h *host) makeImage(ctx context.Context, o imageOptions) error {

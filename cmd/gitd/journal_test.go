@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net"
+	"os"
 	"strings"
 	"testing"
 
@@ -44,6 +45,9 @@ func (o observer) listen(t *testing.T, socket string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
+	if err := os.Chmod(socket, 0o666); err != nil { // gitd does not run as the tests' user, if that is root
+		t.Fatal(err)
+	}
 	go func() {
 		for {
 			c, err := l.Accept()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/nodeos-dev/gitd/internal/control"
@@ -21,8 +22,9 @@ func (h *host) ledgerRestore() *cobra.Command {
 		Use: "ledger:restore [COPY]", Args: cobra.MaximumNArgs(1),
 		Short: "put back a dated copy of the ledger (the newest one), with what the folders know since then",
 	}
+	h.userFlag(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		return h.mend(cmd.Context(), func(state core.StateDir, r *progress.Report) error {
+		return h.mend(cmd, func(state core.StateDir, r *progress.Report) error {
 			c, err := wantedCopy(cmd.Context(), state, args)
 			if err != nil {
 				return err
@@ -45,8 +47,9 @@ func (h *host) ledgerAdopt() *cobra.Command {
 		Use: "ledger:adopt", Args: cobra.NoArgs,
 		Short: "take apps, releases and volumes that the ledger does not know from their folders; make a ledger if there is none",
 	}
+	h.userFlag(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		return h.mend(cmd.Context(), func(state core.StateDir, r *progress.Report) error {
+		return h.mend(cmd, func(state core.StateDir, r *progress.Report) error {
 			return adopt(cmd.Context(), state, r)
 		})
 	}
@@ -55,7 +58,18 @@ func (h *host) ledgerAdopt() *cobra.Command {
 
 // mend runs work on the ledger of a state folder that no gitd serves, and keeps one from starting meanwhile. A gitd
 // that is ending has closed its socket and may still write, so its end is waited for.
-func (h *host) mend(ctx context.Context, work func(state core.StateDir, r *progress.Report) error) error {
+func (h *host) mend(cmd *cobra.Command, work func(state core.StateDir, r *progress.Report) error) error {
+	log, err := logger(h.err, "info")
+	if err != nil {
+		return err
+	}
+	if err := h.become(cmd.Context(), cmd, log); err != nil {
+		return err
+	}
+	return h.mendHere(cmd.Context(), log, work)
+}
+
+func (h *host) mendHere(ctx context.Context, log zerolog.Logger, work func(state core.StateDir, r *progress.Report) error) error {
 	state := core.StateDir(h.state)
 	if err := state.Create(); err != nil {
 		return err
@@ -65,10 +79,6 @@ func (h *host) mend(ctx context.Context, work func(state core.StateDir, r *progr
 		return fmt.Errorf("%w; `gitd halt` ends it with its machines, a signal (SIGTERM) without them", err)
 	}
 	defer l.Close()
-	log, err := logger(h.err, "info")
-	if err != nil {
-		return err
-	}
 	release, err := holdState(ctx, state, log)
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func newLibvirtd(t *testing.T) *libvirtd {
 	if err := os.Symlink("/run/lock", filepath.Join(dir, "var/lock")); err != nil {
 		t.Fatal(err)
 	}
-	l.write("etc/libvirtd.conf", fmt.Sprintf("unix_sock_dir = %q\nauth_unix_rw = \"none\"\nlog_outputs = \"3:file:%s/log\"\n", dir, dir))
+	l.write("etc/libvirtd.conf", fmt.Sprintf("unix_sock_dir = %q\nauth_unix_rw = \"none\"\nunix_sock_rw_perms = \"0777\"\nlog_outputs = \"3:file:%s/log\"\n", dir, dir))
 	// virtlogd would be one more daemon.
 	l.write("etc/libvirt/qemu.conf", "stdio_handler = \"file\"\ncgroup_controllers = []\n")
 	for _, name := range []string{"passwd", "group", "nsswitch.conf", "ld.so.cache"} {

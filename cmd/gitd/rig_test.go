@@ -339,6 +339,7 @@ func (r *rig) cleanup() {
 		}
 	}
 	os.RemoveAll(r.state)
+	os.RemoveAll(r.state + "-image")
 }
 
 // push is a git push that was started.

@@ -44,6 +44,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 // host is the program as a person on the host sees it.
 type host struct {
 	state    string
+	user     string // as whom gitd runs, if root starts it
 	in       io.Reader
 	out, err io.Writer
 }
@@ -81,11 +82,7 @@ func (h *host) root() *cobra.Command {
 func (h *host) forward(cmd *cobra.Command, args []string) error {
 	words := []string{cmd.Name()}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		values := []string{f.Value.String()}
-		if list, ok := f.Value.(pflag.SliceValue); ok {
-			values = list.GetSlice()
-		}
-		for _, v := range values {
+		for _, v := range values(f) {
 			if f.Name != "state" {
 				words = append(words, "--"+f.Name+"="+v)
 			}
@@ -127,19 +124,4 @@ func fromEnvironment(flags *pflag.FlagSet) error {
 		f.Annotations = map[string][]string{variable: {name}}
 	})
 	return errors.Join(wrong...)
-}
-
-// defaultState is /var/lib/gitd for root, and a folder below XDG's state folder for everyone else.
-func defaultState() string {
-	if os.Geteuid() == 0 {
-		return "/var/lib/gitd"
-	}
-	if dir := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return filepath.Join(dir, "gitd")
-	}
-	home, err := os.UserHomeDir()
-	if err != nil {
-		return "gitd-state"
-	}
-	return filepath.Join(home, ".local", "state", "gitd")
 }

@@ -55,6 +55,7 @@ func (h *host) serve() *cobra.Command {
 	var o options
 	cmd := &cobra.Command{Use: "serve", Short: "run the daemon", Args: command.Args(cobra.NoArgs)}
 	o.serveFlags(cmd.Flags())
+	h.userFlag(cmd.Flags())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		o.state = h.state
 		log, err := logger(h.err, o.logLevel)
@@ -62,6 +63,9 @@ func (h *host) serve() *cobra.Command {
 			return err
 		}
 		if err := o.check(cmd.Flags()); err != nil {
+			return err
+		}
+		if err := h.become(cmd.Context(), cmd, log, o.tcp()...); err != nil {
 			return err
 		}
 		return o.run(cmd.Context(), log, h.err)

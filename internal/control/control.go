@@ -2,9 +2,8 @@
 // daemon with the caller's standard streams, for the commands on the host
 // (`gitd apps`) and for git's hooks.
 //
-// It owns the framing and the socket. It does not own what a call does, nor
-// who may make one: the socket has mode 0600, so a caller is the daemon's own
-// user or root.
+// It owns the framing, the socket, and who may call: the daemon's own user,
+// and root. It does not own what a call does.
 package control
 
 import (
@@ -16,6 +15,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/admit"
@@ -111,8 +111,30 @@ func Serve(ctx context.Context, l net.Listener, h Handler) error {
 			}
 			return err
 		}
+		if !welcome(conn) {
+			conn.Close()
+			continue
+		}
 		calls.Go(func() { serve(ctx, conn, h) })
 	}
+}
+
+// welcome reports whether the process that connected is of the daemon's own user or root's. The mode of the socket says
+// the same; but somebody may change that, and a descriptor of the folder may have got into a process of another user.
+func welcome(conn net.Conn) bool {
+	unixConn, ok := conn.(*net.UnixConn)
+	if !ok {
+		return false
+	}
+	raw, err := unixConn.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var caller *syscall.Ucred
+	asked := raw.Control(func(fd uintptr) {
+		caller, err = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	})
+	return asked == nil && err == nil && (caller.Uid == 0 || int(caller.Uid) == os.Geteuid())
 }
 
 // await waits for calls, for a time at most.

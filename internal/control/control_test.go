@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 )
 
@@ -148,4 +150,50 @@ type neverRead struct{ context.Context }
 func (r neverRead) Read([]byte) (int, error) {
 	<-r.Done()
 	return 0, io.EOF
+}
+
+// TestStrangerCalls: a process of another user reached the socket, as after a chmod of it, or by a folder's descriptor
+// that it was given. The daemon hangs up before it reads a byte of it.
+func TestStrangerCalls(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can become another user")
+	}
+	path := listen(t, func(context.Context, Call, Streams) int { return 0 })
+	for dir := path; dir != "/tmp" && dir != "/"; dir = filepath.Dir(dir) {
+		if err := os.Chmod(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+	}
+	call := func(uid int) error {
+		found := make(chan error, 1)
+		go func() {
+			runtime.LockOSThread() // never unlocked: the thread ends with its identity
+			if _, _, errno := syscall.RawSyscall(syscall.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); errno != 0 {
+				found <- errno
+				return
+			}
+			fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+			if err == nil {
+				err = syscall.Connect(fd, &syscall.SockaddrUnix{Name: path})
+			}
+			if err != nil {
+				found <- err
+				return
+			}
+			conn := os.NewFile(uintptr(fd), path)
+			defer conn.Close()
+			fmt.Fprintln(conn, `{"call":{"name":"cli"}}`)
+			if _, err = conn.Read(make([]byte, 1)); errors.Is(err, syscall.ECONNRESET) {
+				err = io.EOF
+			}
+			found <- err
+		}()
+		return <-found
+	}
+	if err := call(0); err != nil {
+		t.Errorf("root: %v", err)
+	}
+	if err := call(65534); !errors.Is(err, io.EOF) {
+		t.Errorf("another user: %v", err)
+	}
 }

@@ -33,6 +33,9 @@ func (d StateDir) Libvirt() string          { return d.join("libvirt") }
 func (d StateDir) Log(app string) string    { return d.join("logs", app+".log") }
 func (d StateDir) BuildLog(a string) string { return d.join("logs", a+".builds") }
 
+// Programs is where gitd's own programs are, if its user cannot reach where they were installed.
+func Programs(d StateDir) string { return d.join("bin") }
+
 // CronTick is the file whose time is that of the last look at the schedules of jobs.
 func CronTick(d StateDir) string { return d.join("cron.tick") }
 

@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// qemuUser is the user that QEMU runs as when this process is root. scripts/setup adds it, under the name that
+	// QEMUUser is the user that QEMU runs as when this process is root. scripts/setup adds it, under the name that
 	// Debian's libvirt uses.
-	qemuUser  = "libvirt-qemu"
+	QEMUUser  = "libvirt-qemu"
 	qemuGroup = "kvm"
 
 	cgroups = "/sys/fs/cgroup"
@@ -74,7 +74,7 @@ func prepareEmbedded(uri string) (*account, error) {
 	}
 	who := &account{UID: os.Getuid(), GID: os.Getgid()}
 	if who.UID == 0 {
-		if who, err = lookupAccount(qemuUser, qemuGroup); err != nil {
+		if who, err = lookupAccount(QEMUUser, qemuGroup); err != nil {
 			return nil, fmt.Errorf("the user that QEMU runs as: %w; run scripts/setup, which adds it", err)
 		}
 	}

@@ -70,6 +70,16 @@ func (a *account) shareKVM(log zerolog.Logger) {
 	log.Info().Msgf("gave %s to the group %s: it was root's alone", kvmDevice, qemuGroup)
 }
 
+// ShareKVM does for the user as whom a gitd that root has started will run, and QEMU with it, what New does for QEMU's
+// user of a gitd that stays root. Only root can.
+func ShareKVM(user string, log zerolog.Logger) error {
+	a, err := lookupAccount(user, qemuGroup)
+	if err == nil {
+		a.shareKVM(log)
+	}
+	return err
+}
+
 // rootAlone reports whether nobody but root may use a device.
 func rootAlone(mode uint32, uid, gid int) bool {
 	return uid == 0 && gid == 0 && mode&0o006 == 0

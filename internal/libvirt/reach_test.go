@@ -15,7 +15,7 @@ func TestUnreachableState(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("QEMU runs as another user only where gitd is root")
 	}
-	who, err := lookupAccount(qemuUser, qemuGroup)
+	who, err := lookupAccount(QEMUUser, qemuGroup)
 	if err != nil {
 		t.Fatalf("%v: run scripts/setup", err)
 	}
@@ -46,7 +46,7 @@ func TestUnreachableState(t *testing.T) {
 	}
 	mode(private, 0o700)
 	if acl, err := exec.LookPath("setfacl"); err == nil {
-		if out, err := exec.Command(acl, "-m", "u:"+qemuUser+":x", private).CombinedOutput(); err != nil {
+		if out, err := exec.Command(acl, "-m", "u:"+QEMUUser+":x", private).CombinedOutput(); err != nil {
 			t.Logf("no access control lists here: %s", out)
 		} else if err := who.reach(state); err != nil {
 			t.Errorf("with an access control list: %v", err)

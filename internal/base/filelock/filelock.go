@@ -13,9 +13,9 @@ import (
 
 // Take takes the lock at path, which is held against other goroutines and
 // other processes alike, and ends with the process. busy is called once if
-// somebody else has it.
+// somebody else has it. A link at path is refused: root may lock in a folder of somebody else's.
 func Take(ctx context.Context, path string, busy func()) (unlock func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
 	}

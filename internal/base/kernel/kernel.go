@@ -18,6 +18,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/nodeos-dev/gitd/internal/base/filelock"
 )
 
@@ -34,11 +36,14 @@ type Config struct {
 // DefaultSource is where Debian's package linux-source-6.1 leaves it.
 const DefaultSource = "/usr/src/linux-source-6.1.tar.xz"
 
+// hostCache is the folder of root, and of the user to whom root has given it.
+const hostCache = "/var/cache/gitd"
+
 // DefaultCache is one folder for all states on this host. An ordinary user
 // has one of their own.
 func DefaultCache() (string, error) {
-	if os.Geteuid() == 0 {
-		return "/var/cache/gitd/kernels", nil
+	if os.Geteuid() == 0 || unix.Access(hostCache, unix.W_OK) == nil {
+		return filepath.Join(hostCache, "kernels"), nil
 	}
 	dir, err := os.UserCacheDir()
 	return filepath.Join(dir, "gitd", "kernels"), err
