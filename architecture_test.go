@@ -64,7 +64,7 @@ var mayImport = map[string][]string{
 	"internal/nodeapp": {"internal/core", "internal/guest", "internal/progress", "internal/schedule", "internal/units"},
 	"internal/base": {"internal/core", "internal/disk", "internal/guest", "internal/image", "internal/progress",
 		"internal/units", "templates"},
-	"internal/builder": {"internal/base", "internal/core", "internal/disk", "internal/guest", "internal/image",
+	"internal/builder": {"internal/base", "internal/cgroup", "internal/core", "internal/disk", "internal/guest", "internal/image",
 		"internal/inward", "internal/nodeapp", "internal/progress", "internal/units", "templates"},
 	"internal/bootdisk": {"internal/audit", "internal/base", "internal/core", "internal/disk", "internal/guest",
 		"internal/image", "internal/progress", "internal/units"},

@@ -51,6 +51,12 @@ type Group struct {
 // Has reports whether a controller (memory, pids, cpu, io) can limit the tree's groups.
 func (t *Tree) Has(controller string) bool { return t.dirs[controller] != "" }
 
+// Folder is where groups are made that a controller (memory, pids, cpu, io) limits; empty: nowhere.
+func (t *Tree) Folder(controller string) string { return t.dirs[controller] }
+
+// Unified reports whether the tree is of version 2.
+func (t *Tree) Unified() bool { return t.v2 }
+
 // String is for the log: the version, and the controllers with their folders.
 func (t *Tree) String() string {
 	version := "version 1"

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nodeos-dev/gitd/internal/cgroup"
 )
 
 // groups is where this process may make control groups: one for each build, in which the kernel counts all that the
@@ -22,11 +24,16 @@ type groups struct {
 	unified      bool   // version 2
 }
 
-// findGroups looks below the groups in which this process runs, and, in version 2, beside them, since a group with
-// processes passes no controller on there. What it finds has been tried.
+// findGroups looks where root has prepared groups for gitd's user (package cgroup), then below the groups in which this
+// process runs, and, in version 2, beside them, since a group with processes passes no controller on there. What it
+// finds has been tried.
 func findGroups() *groups {
 	own, mounts := ownGroups(), groupMounts()
-	places := []*groups{{memory: below(mounts["memory"], own["memory"]), pids: below(mounts["pids"], own["pids"])}}
+	var places []*groups
+	if t, err := cgroup.Open(); err == nil {
+		places = append(places, &groups{memory: t.Folder("memory"), pids: t.Folder("pids"), unified: t.Unified()})
+	}
+	places = append(places, &groups{memory: below(mounts["memory"], own["memory"]), pids: below(mounts["pids"], own["pids"])})
 	if dir := below(mounts[""], own[""]); dir != "" {
 		places = append(places, &groups{memory: dir, pids: dir, unified: true})
 		if up := filepath.Dir(dir); delegated(up) {
