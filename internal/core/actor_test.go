@@ -24,6 +24,8 @@ func TestMay(t *testing.T) {
 		{"sam", sam, "shop", core.RoleDeploy, true},
 		{"sam", sam, "shop", core.RoleAdmin, false},
 		{"sam", sam, "blog", core.RoleDeploy, false},
+		{"sam", sam, "blog", core.RoleClone, false},
+		{"sam", sam, "shop", core.RoleClone, true},
 		{"sam", sam, "other", core.RoleView, false},
 		{"a deploy key", ci, "shop", core.RoleDeploy, true},
 		{"a deploy key", ci, "shop", core.RoleAdmin, false},

@@ -6,15 +6,16 @@ import "fmt"
 // do nothing: it does not even learn that the app exists.
 type Role int
 
-// The roles, in their order.
+// The roles, in their order. The ledger stores these numbers.
 const (
 	RoleNone   Role = iota
 	RoleView        // see it: its releases, its log, its state
+	RoleClone       // and fetch its source
 	RoleDeploy      // and push, roll back, restart
 	RoleAdmin       // and change its config and its domains, and destroy it
 )
 
-var roleNames = [...]string{RoleNone: "none", RoleView: "view", RoleDeploy: "deploy", RoleAdmin: "admin"}
+var roleNames = [...]string{RoleNone: "none", RoleView: "view", RoleClone: "clone", RoleDeploy: "deploy", RoleAdmin: "admin"}
 
 func (r Role) String() string {
 	if r < 0 || int(r) >= len(roleNames) {
@@ -23,14 +24,14 @@ func (r Role) String() string {
 	return roleNames[r]
 }
 
-// ParseRole reads "view", "deploy" or "admin".
+// ParseRole reads "view", "clone", "deploy" or "admin".
 func ParseRole(s string) (Role, error) {
 	for r := RoleView; r <= RoleAdmin; r++ {
 		if r.String() == s {
 			return r, nil
 		}
 	}
-	return RoleNone, fmt.Errorf("there is no role %q: use view, deploy or admin", s)
+	return RoleNone, fmt.Errorf("there is no role %q: use view, clone, deploy or admin", s)
 }
 
 // MarshalText writes the role's name, for JSON.

@@ -8,7 +8,7 @@ import (
 )
 
 func TestRoleNames(t *testing.T) {
-	for _, r := range []core.Role{core.RoleView, core.RoleDeploy, core.RoleAdmin} {
+	for _, r := range []core.Role{core.RoleView, core.RoleClone, core.RoleDeploy, core.RoleAdmin} {
 		if got, err := core.ParseRole(r.String()); err != nil || got != r {
 			t.Errorf("%s reads back as %s, %v", r, got, err)
 		}

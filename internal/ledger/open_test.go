@@ -4,14 +4,19 @@ import (
 	"bytes"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/pressly/goose/v3"
+
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/ledger/ledgertest"
+	"github.com/nodeos-dev/gitd/internal/people"
 )
 
 // TestDamage: a ledger that is not sound is refused at once, with what to do.
@@ -140,6 +145,51 @@ func TestUpgradeFromVersion1(t *testing.T) {
 	}
 	if list, err := l.Entries(ctx, "shop", 0); err != nil || len(list) != 2 {
 		t.Errorf("entries: %+v, %v", list, err)
+	}
+}
+
+// TestCloneRoleIsKept: who could fetch the source by the role view still can after the upgrade, and the other roles are
+// what they were.
+func TestCloneRoleIsKept(t *testing.T) {
+	path := newPath(t)
+	db, err := sql.Open("sqlite", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := goose.NewProvider(goose.DialectSQLite3, db, files, goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true))
+	if err == nil {
+		_, err = p.UpTo(t.Context(), 11)
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	raw(t, path, `INSERT INTO users VALUES ('sam', 0, 1), ('ada', 1, 1);
+		INSERT INTO grants VALUES ('sam', 'shop', 1), ('sam', 'blog', 2), ('sam', 'site', 3);
+		INSERT INTO keys (fingerprint, name, public, only_app, only_role, added, last_from, allowed_from) VALUES
+			('SHA256:limited', 'ada', 'x', 'shop', 1, 1, '', ''), ('SHA256:ci', 'ada', 'x', 'shop', 2, 1, '', ''),
+			('SHA256:free', 'ada', 'x', '', 0, 1, '192.0.2.1', '192.0.2.0/24');
+		INSERT INTO invitations VALUES ('`+strings.Repeat("a", 64)+`', 'eve', 0, 'shop', 1, 'ada', 1, 4000000000000000000)`)
+	l := openAt(t, path)
+	sam, err := l.User(t.Context(), "sam")
+	if want := []people.Grant{{User: "sam", App: "blog", Role: core.RoleDeploy}, {User: "sam", App: "shop", Role: core.RoleClone}, {User: "sam", App: "site", Role: core.RoleAdmin}}; err != nil || !slices.Equal(sam.Grants, want) {
+		t.Errorf("%+v, %v", sam, err)
+	}
+	for fingerprint, want := range map[string]core.Limit{
+		"SHA256:limited": {App: "shop", Role: core.RoleClone}, "SHA256:ci": {App: "shop", Role: core.RoleDeploy}, "SHA256:free": {},
+	} {
+		if k, err := l.Key(t.Context(), fingerprint); err != nil || k.Limit != want || k.Name != "ada" {
+			t.Errorf("%+v, %v", k, err)
+		}
+	}
+	if k, err := l.Key(t.Context(), "SHA256:free"); err != nil || k.From != "192.0.2.0/24" || k.LastFrom != "192.0.2.1" {
+		t.Errorf("%+v, %v", k, err)
+	}
+	if all, err := l.Invitations(t.Context()); err != nil || len(all) != 1 || all[0].Role != core.RoleClone {
+		t.Errorf("%+v, %v", all, err)
 	}
 }
 

@@ -90,6 +90,9 @@ func (s *Server) welcome(w io.Writer, i people.Invitation, fingerprint string, d
 		r.Step("What to type next, in a repository with a package.json:")
 		r.Detail("git remote add nodeos %s\ngit push nodeos main", door.Remote(app))
 		r.Detail("%s will be at %s", app, s.cfg.Services.URL(app))
+	case i.Role == core.RoleClone:
+		r.Step("What to type next:")
+		r.Detail("git clone %s", door.Remote(app))
 	case i.App != "":
 		r.Step("What to type next:")
 		r.Detail("%s releases %s", door.SSH("nodeos"), app)

@@ -65,7 +65,7 @@ func (s *Server) transport(sess ssh.Session, who core.Actor, words []string) int
 // allowed says why who may not do c. The role comes before the name: see
 // command.NoApp.
 func allowed(c repo.Call, who core.Actor) error {
-	need := core.RoleView
+	need := core.RoleClone
 	if c.Service == repo.ReceivePack {
 		need = core.RoleDeploy
 	}

@@ -65,7 +65,7 @@ func (c commands) keysAdd() *cobra.Command {
 	var o keyOptions
 	cmd.Flags().BoolVar(&o.admin, "admin", false, "make NAME an administrator")
 	cmd.Flags().StringVar(&o.app, "app", "", "a deploy key: for this app only")
-	cmd.Flags().StringVar(&o.role, "role", "deploy", "of a deploy key: view, deploy or admin")
+	cmd.Flags().StringVar(&o.role, "role", "deploy", "of a deploy key: view, clone, deploy or admin")
 	cmd.Flags().StringVar(&o.expires, "expires", "", "after 12h or 30d, or on 2027-01-31 (UTC)")
 	cmd.RunE = func(cmd *cobra.Command, a []string) error { return c.addKey(cmd, a[0], o) }
 	return cmd

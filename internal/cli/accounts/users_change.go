@@ -24,7 +24,7 @@ func (c commands) usersInvite() *cobra.Command {
 	}
 	admin := cmd.Flags().Bool("admin", false, "as an administrator")
 	app := cmd.Flags().String("app", "", "with a role on this app, which need not exist yet")
-	role := cmd.Flags().String("role", "deploy", "on that app: view, deploy or admin")
+	role := cmd.Flags().String("role", "deploy", "on that app: view, clone, deploy or admin")
 	expires := cmd.Flags().String("expires", inviteFor, "how long the line can be used")
 	cmd.RunE = c.AdminOnly(func(cmd *cobra.Command, a []string) error {
 		if err := people.CheckUserName(a[0]); err != nil {
@@ -94,7 +94,7 @@ func (c commands) usersRemove() *cobra.Command {
 func (c commands) usersGrant() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "users:grant NAME (APP ROLE | --admin)", DisableFlagsInUseLine: true,
-		Short: "give someone a role on an app (view, deploy or admin), or everything", Example: "users:grant sam shop deploy", Args: command.Args(cobra.RangeArgs(1, 3)),
+		Short: "give someone a role on an app (view, clone, deploy or admin), or everything", Example: "users:grant sam shop deploy", Args: command.Args(cobra.RangeArgs(1, 3)),
 	}
 	admin := cmd.Flags().Bool("admin", false, "make NAME an administrator")
 	cmd.RunE = c.AdminOnly(func(cmd *cobra.Command, a []string) error {

@@ -137,6 +137,12 @@ func roles(t *testing.T, s Store) {
 	}
 	must(t, s.Grant(ctx, people.Grant{User: "sam", App: "shop", Role: core.RoleAdmin}, entry))
 	must(t, s.Grant(ctx, people.Grant{User: "sam", App: "blog", Role: core.RoleView}, entry))
+	for role := core.RoleView; role <= core.RoleAdmin; role++ {
+		must(t, s.Grant(ctx, people.Grant{User: "sam", App: "shop", Role: role}, entry))
+		if !may("shop", role) || may("shop", role+1) {
+			t.Errorf("%s is stored as another role", role)
+		}
+	}
 	must(t, s.Grant(ctx, people.Grant{User: "sam", App: "shop", Role: core.RoleDeploy}, entry))
 	same(t, got(s.User(ctx, "sam"))(t).Grants, []people.Grant{
 		{User: "sam", App: "blog", Role: core.RoleView}, {User: "sam", App: "shop", Role: core.RoleDeploy}})
