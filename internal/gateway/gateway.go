@@ -23,20 +23,13 @@ import (
 	"github.com/nodeos-dev/gitd/internal/gateway/wire"
 )
 
-// The network as the guest sees it. The addresses are those of QEMU's own user network, which the guests of earlier
-// releases have.
-var (
-	GuestAddr   = netip.MustParseAddr("10.0.2.15")
-	GatewayAddr = netip.MustParseAddr("10.0.2.2")
-	DNSAddr     = netip.MustParseAddr("10.0.2.3")
-)
-
 // What a machine may have at once. Beyond it, the guest's newest connection is refused and its oldest flow of UDP ends.
 const (
-	maxConnsIn  = 2048
-	maxConnsOut = 2048
+	maxConnsIn  = 1024
+	maxConnsOut = 1024
 	maxDialling = 256 // connections of the guest that are not there yet, on one side or the other
 	maxFlows    = 512
+	endingFlows = 32
 )
 
 // Config is the network of one machine.
@@ -146,12 +139,12 @@ var hostLoopback = netip.MustParseAddr("127.0.0.1")
 // target is what is dialled for a destination of the guest, or an error that was told to gitd.
 func (g *gateway) target(proto string, dst netip.AddrPort) (target netip.AddrPort, dns bool, err error) {
 	switch dst.Addr() {
-	case DNSAddr:
+	case wire.DNS:
 		if dst.Port() == 53 {
 			target, err = g.dns.pick()
 			return target, true, err
 		}
-	case GatewayAddr:
+	case wire.Gateway:
 		dst = netip.AddrPortFrom(hostLoopback, dst.Port())
 	}
 	err = g.policy.check(dst)

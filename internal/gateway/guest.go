@@ -22,7 +22,11 @@ type guestEnd struct {
 	gone     chan struct{}
 }
 
-func newGuestEnd(ep tcpip.Endpoint, queue *waiter.Queue) *guestEnd {
+func newGuestEnd(ep tcpip.Endpoint, queue *waiter.Queue, crowded bool) *guestEnd {
+	if crowded {
+		ep.SocketOptions().SetReceiveBufferSize(crowdBuffer, true)
+		ep.SocketOptions().SetSendBufferSize(crowdBuffer, true)
+	}
 	const ends = waiter.EventHUp | waiter.EventErr
 	entry := func(mask waiter.EventMask) chan struct{} {
 		e, c := waiter.NewChannelEntry(mask)
@@ -38,6 +42,13 @@ func newGuestEnd(ep tcpip.Endpoint, queue *waiter.Queue) *guestEnd {
 func (e *guestEnd) readable() {
 	for e.ep.Readiness(waiter.ReadableEvents)&waiter.ReadableEvents == 0 && !e.isGone() {
 		<-e.canRead
+	}
+}
+
+// writable waits until there is room for what is to be read next.
+func (e *guestEnd) writable() {
+	for e.ep.Readiness(waiter.WritableEvents)&waiter.WritableEvents == 0 && !e.isGone() {
+		<-e.canWrite
 	}
 }
 

@@ -13,10 +13,12 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"github.com/nodeos-dev/gitd/internal/gateway/wire"
 )
 
 const (
-	mtu      = 1500
+	mtu      = wire.MTU
 	maxFrame = mtu + header.EthernetMinimumSize
 	// maxQEMU is the longest frame that QEMU carries (NET_BUFSIZE). What is announced as longer is not from QEMU.
 	maxQEMU    = 4096 + 65536
@@ -130,9 +132,9 @@ func isGuests4(b []byte) bool {
 }
 
 var (
-	guestAddress   = tcpip.AddrFromSlice(GuestAddr.AsSlice())
-	gatewayAddress = tcpip.AddrFromSlice(GatewayAddr.AsSlice())
-	dnsAddress     = tcpip.AddrFromSlice(DNSAddr.AsSlice())
+	guestAddress   = tcpip.AddrFromSlice(wire.Guest.AsSlice())
+	gatewayAddress = tcpip.AddrFromSlice(wire.Gateway.AsSlice())
+	dnsAddress     = tcpip.AddrFromSlice(wire.DNS.AsSlice())
 )
 
 // answerARP says that every address but the guest's own is here: what the guest then sends there is judged, and

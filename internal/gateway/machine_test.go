@@ -66,7 +66,7 @@ func startMachine(t *testing.T, rules ...string) *machine {
 			t.Errorf("the gateway ended with: %v", err)
 		}
 		<-m.watch.Done()
-		m.stack.Destroy()
+		m.stack.Close()
 	})
 	return m
 }
@@ -119,10 +119,13 @@ func (m *machine) startGuest() {
 		NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol},
 		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4},
 	})
+	if err := setTCP(m.stack); err != nil {
+		m.t.Fatal(err)
+	}
 	if err := m.stack.CreateNIC(nic, ep); err != nil {
 		m.t.Fatal(err)
 	}
-	if err := addAddress(m.stack, GuestAddr); err != nil {
+	if err := addAddress(m.stack, wire.Guest); err != nil {
 		m.t.Fatal(err)
 	}
 	m.stack.SetRouteTable([]tcpip.Route{{Destination: header.IPv4EmptySubnet, NIC: nic}})
@@ -214,7 +217,7 @@ func (m *machine) dialUDP(to netip.AddrPort) (*gonet.UDPConn, <-chan struct{}) {
 // listenApp listens in the guest, where the app would.
 func (m *machine) listenApp() net.Listener {
 	m.t.Helper()
-	l, err := gonet.ListenTCP(m.stack, fullAddress(netip.AddrPortFrom(GuestAddr, appPort)), header.IPv4ProtocolNumber)
+	l, err := gonet.ListenTCP(m.stack, fullAddress(netip.AddrPortFrom(wire.Guest, appPort)), header.IPv4ProtocolNumber)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -248,5 +251,5 @@ func (m *machine) nextRefused() wire.Refused {
 // gatewayPort is a server's place as the guest names it, and its rule.
 func gatewayPort(addr net.Addr) (asGuest netip.AddrPort, rule string) {
 	port := netip.MustParseAddrPort(addr.String()).Port()
-	return netip.AddrPortFrom(GatewayAddr, port), netip.AddrPortFrom(hostLoopback, port).String()
+	return netip.AddrPortFrom(wire.Gateway, port), netip.AddrPortFrom(hostLoopback, port).String()
 }

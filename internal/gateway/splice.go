@@ -81,8 +81,15 @@ func (c *conn) splice() {
 	c.guest.close()
 }
 
-// buffers hold what is on its way, and nothing while a connection is idle.
-var buffers = sync.Pool{New: func() any { return new([32 << 10]byte) }}
+// pool has buffers of one size for what is on its way. Nobody holds one while nothing comes.
+type pool struct{ sync.Pool }
+
+func newPool(size int) *pool {
+	return &pool{sync.Pool{New: func() any { b := make([]byte, size); return &b }}}
+}
+
+// chunks are what a connection carries at once, and keeps while its other side does not read.
+var chunks = newPool(16 << 10)
 
 // toGuest ends with nil when the world has said that it sends no more.
 func (c *conn) toGuest() error {
@@ -91,13 +98,12 @@ func (c *conn) toGuest() error {
 		return err
 	}
 	for {
-		buf, n, err := readReady(raw)
+		c.guest.writable()
+		buf, n, err := chunks.read(raw)
 		if err == nil && n > 0 {
-			err = c.guest.write(buf[:n])
+			err = c.guest.write((*buf)[:n])
 		}
-		if buf != nil {
-			buffers.Put(buf)
-		}
+		chunks.put(buf)
 		switch {
 		case err != nil:
 			return err
@@ -107,18 +113,16 @@ func (c *conn) toGuest() error {
 	}
 }
 
-// readReady reads what is there. The buffer is taken only then.
-func readReady(raw syscall.RawConn) (buf *[32 << 10]byte, n int, err error) {
+// read waits for something to read, and takes a buffer only then. The buffer is to be put back, also after an error.
+func (p *pool) read(raw syscall.RawConn) (buf *[]byte, n int, err error) {
 	werr := raw.Read(func(fd uintptr) bool {
-		if buf == nil {
-			buf = buffers.Get().(*[32 << 10]byte)
-		}
-		n, err = syscall.Read(int(fd), buf[:])
+		buf = p.Get().(*[]byte)
+		n, err = syscall.Read(int(fd), *buf)
 		for errors.Is(err, syscall.EINTR) {
-			n, err = syscall.Read(int(fd), buf[:])
+			n, err = syscall.Read(int(fd), *buf)
 		}
 		if errors.Is(err, syscall.EAGAIN) {
-			buffers.Put(buf)
+			p.put(buf)
 			buf = nil
 			return false
 		}
@@ -127,18 +131,24 @@ func readReady(raw syscall.RawConn) (buf *[32 << 10]byte, n int, err error) {
 	return buf, max(n, 0), errors.Join(err, werr)
 }
 
+func (p *pool) put(buf *[]byte) {
+	if buf != nil {
+		p.Put(buf)
+	}
+}
+
 // toWorld ends with nil when the guest has said that it sends no more.
 func (c *conn) toWorld() error {
 	for {
 		c.guest.readable()
-		buf := buffers.Get().(*[32 << 10]byte)
-		n, err := c.guest.read(buf[:])
+		buf := chunks.Get().(*[]byte)
+		n, err := c.guest.read(*buf)
 		if err == nil && n > 0 {
 			if err = c.limit(c.ctx, n); err == nil {
-				_, err = c.world.Write(buf[:n])
+				_, err = c.world.Write((*buf)[:n])
 			}
 		}
-		buffers.Put(buf)
+		chunks.put(buf)
 		switch {
 		case errors.Is(err, io.EOF):
 			if h, is := c.world.(interface{ CloseWrite() error }); is {

@@ -11,6 +11,8 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/icmp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
+
+	"github.com/nodeos-dev/gitd/internal/gateway/wire"
 )
 
 // nic is the one interface of the stack: the cable to the guest.
@@ -21,6 +23,13 @@ const (
 	minBuffer     = 4 << 10
 	defaultBuffer = 64 << 10
 	maxBuffer     = 256 << 10
+)
+
+// A machine's first connections may have the large buffers, and those beyond, small ones: 2,048 large ones would be a
+// gigabyte. TCP offers half of a small one as its window, which is more than a frame.
+const (
+	crowd       = 64
+	crowdBuffer = 32 << 10
 )
 
 // closing is how long an end of a connection that both sides have closed is kept. Nothing on the cable overtakes or
@@ -36,12 +45,12 @@ func newStack(l *link) (*stack.Stack, error) {
 	if err := s.CreateNIC(nic, l); err != nil {
 		return nil, fail("create the network", err)
 	}
-	for _, a := range []netip.Addr{GatewayAddr, DNSAddr} {
+	for _, a := range []netip.Addr{wire.Gateway, wire.DNS} {
 		if err := addAddress(s, a); err != nil {
 			return nil, err
 		}
 	}
-	cable := netip.PrefixFrom(GatewayAddr, 24)
+	cable := netip.PrefixFrom(wire.Gateway, 24)
 	subnet := tcpip.AddressWithPrefix{Address: tcpip.AddrFromSlice(cable.Addr().AsSlice()), PrefixLen: cable.Bits()}.Subnet()
 	s.SetRouteTable([]tcpip.Route{{Destination: subnet, NIC: nic}})
 	if err := s.SetPromiscuousMode(nic, true); err != nil {

@@ -55,7 +55,7 @@ func (g *gateway) tcpOut(r *tcp.ForwarderRequest) {
 		reset(world)
 		return
 	}
-	if !c.join(world, newGuestEnd(ep, &queue)) {
+	if !c.join(world, newGuestEnd(ep, &queue, g.crowded())) {
 		return
 	}
 	c.splice()
@@ -73,6 +73,13 @@ func (g *gateway) add(c *conn) bool {
 	}
 	g.out[c] = struct{}{}
 	return true
+}
+
+// crowded reports whether there are more connections than may have large buffers.
+func (g *gateway) crowded() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.out)+len(g.in) > crowd
 }
 
 func (g *gateway) remove(c *conn) {
@@ -156,9 +163,9 @@ func (g *gateway) dialGuest(ctx context.Context) (*guestEnd, error) {
 	made, notify := waiter.NewChannelEntry(waiter.WritableEvents | waiter.EventHUp | waiter.EventErr)
 	queue.EventRegister(&made)
 	defer queue.EventUnregister(&made)
-	terr = ep.Bind(fullAddress(netip.AddrPortFrom(GatewayAddr, 0)))
+	terr = ep.Bind(fullAddress(netip.AddrPortFrom(wire.Gateway, 0)))
 	if terr == nil {
-		terr = ep.Connect(fullAddress(netip.AddrPortFrom(GuestAddr, uint16(g.cfg.Port))))
+		terr = ep.Connect(fullAddress(netip.AddrPortFrom(wire.Guest, uint16(g.cfg.Port))))
 	}
 	if _, started := terr.(*tcpip.ErrConnectStarted); started {
 		select {
@@ -173,5 +180,5 @@ func (g *gateway) dialGuest(ctx context.Context) (*guestEnd, error) {
 		ep.Close()
 		return nil, fail("connect to the app", terr)
 	}
-	return newGuestEnd(ep, queue), nil
+	return newGuestEnd(ep, queue, g.crowded()), nil
 }

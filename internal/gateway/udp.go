@@ -23,6 +23,9 @@ const (
 	questionTime = 10 * time.Second // of DNS
 )
 
+// datagrams are buffers for the longest datagram.
+var datagrams = newPool(64 << 10)
+
 // flowKey names what belongs together: a port of the guest and a destination.
 type flowKey struct {
 	port uint16
@@ -46,6 +49,7 @@ type flows struct {
 	gateway *gateway
 	mu      sync.Mutex
 	table   map[flowKey]*flow
+	live    int // those in the table, and those that end
 }
 
 // handle takes each datagram of the guest, on the goroutine that reads from QEMU. False: the guest is told that nobody
@@ -64,11 +68,17 @@ func (fs *flows) handle(id stack.TransportEndpointID, pkt *stack.PacketBuffer) b
 	return true
 }
 
+// errTooFast is that the guest makes flows faster than this host ends the oldest.
+var errTooFast = errors.New("too many flows end")
+
 func (fs *flows) find(key flowKey, id stack.TransportEndpointID) (*flow, error) {
 	fs.mu.Lock()
 	defer fs.mu.Unlock()
 	if f := fs.table[key]; f != nil {
 		return f, nil
+	}
+	if fs.live >= maxFlows+endingFlows {
+		return nil, errTooFast
 	}
 	f, err := fs.open(key, id)
 	if err != nil {
@@ -78,6 +88,7 @@ func (fs *flows) find(key flowKey, id stack.TransportEndpointID) (*flow, error) 
 		fs.endOldest()
 	}
 	fs.table[key] = f
+	fs.live++
 	go fs.serve(f)
 	return f, nil
 }
@@ -131,13 +142,14 @@ func (fs *flows) serve(f *flow) {
 	if f.dns && !f.answered.Load() && !errors.Is(err, net.ErrClosed) {
 		fs.gateway.dns.failed(f.target)
 	}
+	f.world.Close()
+	f.route.Release()
 	fs.mu.Lock()
+	defer fs.mu.Unlock()
 	if fs.table[f.key] == f {
 		delete(fs.table, f.key)
 	}
-	fs.mu.Unlock()
-	f.world.Close()
-	f.route.Release()
+	fs.live--
 }
 
 func (fs *flows) answers(f *flow) error {
@@ -173,17 +185,14 @@ func (f *flow) left() time.Duration {
 
 // answer carries one datagram to the guest.
 func (f *flow) answer(raw syscall.RawConn) error {
-	buf, n, err := readReady(raw)
-	if buf == nil {
-		return err
-	}
-	defer buffers.Put(buf)
+	buf, n, err := datagrams.read(raw)
+	defer func() { datagrams.put(buf) }()
 	if err != nil {
 		return err
 	}
 	f.last.Store(time.Now().UnixNano())
 	f.answered.Store(true)
-	return f.send(buf[:n])
+	return f.send((*buf)[:n])
 }
 
 // send makes a datagram of the destination to the guest.

@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// maxRefusals is how many destinations are remembered until gitd takes them. A guest that tries all the world is known
+// MaxRefusals is how many destinations are remembered until gitd takes them. A guest that tries all the world is known
 // by then.
-const maxRefusals = 64
+const MaxRefusals = 64
 
 // Refusals are what was refused and not yet said. Those of one destination are one.
 type Refusals struct {
@@ -26,7 +26,7 @@ func (r *Refusals) Add(n Refused) {
 	n.Count = 1
 	if i := r.find(n.Proto, n.Addr); i >= 0 {
 		r.list[i].Count++
-	} else if len(r.list) < maxRefusals {
+	} else if len(r.list) < MaxRefusals {
 		r.list = append(r.list, n)
 	}
 	select {
