@@ -10,7 +10,10 @@ import (
 	"time"
 )
 
-const resolvConf = "/etc/resolv.conf"
+const (
+	resolvConf = "/etc/resolv.conf"
+	dnsPort    = 53
+)
 
 // maxResolvers is as many as the C library asks.
 const maxResolvers = 3

@@ -56,6 +56,10 @@ func FuzzPackets(f *testing.F) {
 	f.Add(segment(wire.Guest, 4000, to, header.TCPFlagSyn), datagram(wire.Guest, 4000, to, "data"))
 	f.Add(datagram(wire.Guest, 4000, netip.AddrPortFrom(wire.DNS, 53), "question"), segment(wire.Guest, 1, to, header.TCPFlagAck))
 	f.Add(ip(wire.Guest, wire.Gateway, header.ICMPv4ProtocolNumber, 8), []byte{0x60})
+	six := make([]byte, solicitSize)
+	header.IPv6(six).Encode(&header.IPv6Fields{TransportProtocol: header.ICMPv6ProtocolNumber, PayloadLength: 24, SrcAddr: guestAddress6})
+	six[header.IPv6MinimumSize] = byte(header.ICMPv6NeighborSolicit)
+	f.Add(six, six[:header.IPv6MinimumSize])
 	g, err := newGateway(cable{}, Config{Policy: core.Egress{}})
 	if err != nil {
 		f.Fatal(err)
@@ -86,5 +90,9 @@ func fence(p []byte) {
 	if len(p) >= header.IPv4MinimumSize && p[0]>>4 == 4 {
 		copy(p[12:], wire.Guest.AsSlice())
 		p[16] = 10
+	}
+	if len(p) >= header.IPv6MinimumSize && p[0]>>4 == 6 {
+		copy(p[8:], wire.Guest6.AsSlice())
+		p[24] = 0xfd
 	}
 }

@@ -36,6 +36,8 @@ const (
 type Config struct {
 	Port   int         // where the app listens in the guest; 0: nobody connects to it
 	Policy core.Egress // until gitd sends another
+
+	dns *resolvers // nil: those of this host
 }
 
 // Doors are listeners that were opened before, so that whoever runs the gateway needs no rights to open them.
@@ -102,8 +104,11 @@ var errQEMUGone = errors.New("QEMU has closed the machine's network")
 
 func newGateway(frames io.ReadWriteCloser, cfg Config) (*gateway, error) {
 	g := &gateway{
-		cfg: cfg, policy: newPolicy(cfg.Policy), refusals: wire.NewRefusals(), dns: newResolvers(resolvConf, 53),
+		cfg: cfg, policy: newPolicy(cfg.Policy), refusals: wire.NewRefusals(),
 		link: newLink(frames), in: make(chan struct{}, maxConnsIn), out: map[*conn]struct{}{},
+	}
+	if g.dns = cfg.dns; g.dns == nil {
+		g.dns = newResolvers(resolvConf, dnsPort)
 	}
 	g.udp = &flows{gateway: g, table: map[flowKey]*flow{}}
 	var err error
@@ -140,12 +145,14 @@ var hostLoopback = netip.MustParseAddr("127.0.0.1")
 func (g *gateway) target(proto string, dst netip.AddrPort) (target netip.AddrPort, dns bool, err error) {
 	switch dst.Addr() {
 	case wire.DNS:
-		if dst.Port() == 53 {
+		if dst.Port() == dnsPort {
 			target, err = g.dns.pick()
 			return target, true, err
 		}
 	case wire.Gateway:
 		dst = netip.AddrPortFrom(hostLoopback, dst.Port())
+	case wire.Gateway6:
+		dst = netip.AddrPortFrom(netip.IPv6Loopback(), dst.Port())
 	}
 	err = g.policy.check(dst)
 	if refused, is := errors.AsType[errRefused](err); is {

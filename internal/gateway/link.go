@@ -101,63 +101,18 @@ func (l *link) deliver(frame *buffer.View) {
 	l.mu.Lock()
 	d := l.dispatcher
 	l.mu.Unlock()
-	switch {
+	switch b := frame.AsSlice(); {
 	case proto == header.ARPProtocolNumber:
-		l.answerARP(frame.AsSlice())
-	case d != nil && proto == header.IPv4ProtocolNumber && isGuests4(frame.AsSlice()):
+		l.answerARP(b)
+	case proto == header.IPv6ProtocolNumber && isSolicit(b):
+		l.answerSolicit(b)
+	case d != nil && (proto == header.IPv4ProtocolNumber && isGuests4(b) || proto == header.IPv6ProtocolNumber && isGuests6(b)):
 		pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithView(frame)})
 		d.DeliverNetworkPacket(proto, pkt)
 		pkt.DecRef()
 		return // the packet has released the frame
 	}
 	frame.Release()
-}
-
-// isGuests4 reports whether a packet is one that the guest may send. Its source is the guest's own address: an answer
-// to another one would go nowhere, and the stack would keep what waits for it. ICMP is for the gateway alone, because
-// the stack would answer an echo for each address of the world.
-func isGuests4(b []byte) bool {
-	ip := header.IPv4(b)
-	if len(b) < header.IPv4MinimumSize || ip.SourceAddress() != guestAddress {
-		return false
-	}
-	switch ip.TransportProtocol() {
-	case header.TCPProtocolNumber, header.UDPProtocolNumber:
-		return true
-	case header.ICMPv4ProtocolNumber:
-		to := ip.DestinationAddress()
-		return to == gatewayAddress || to == dnsAddress
-	}
-	return false
-}
-
-var (
-	guestAddress   = tcpip.AddrFromSlice(wire.Guest.AsSlice())
-	gatewayAddress = tcpip.AddrFromSlice(wire.Gateway.AsSlice())
-	dnsAddress     = tcpip.AddrFromSlice(wire.DNS.AsSlice())
-)
-
-// answerARP says that every address but the guest's own is here: what the guest then sends there is judged, and
-// refused at once instead of after the seconds that ARP waits.
-func (l *link) answerARP(b []byte) {
-	ask := header.ARP(b)
-	if !ask.IsValid() || ask.Op() != header.ARPRequest {
-		return
-	}
-	target := tcpip.AddrFromSlice(ask.ProtocolAddressTarget())
-	if target == guestAddress || tcpip.AddrFromSlice(ask.ProtocolAddressSender()) != guestAddress {
-		return // it asks whether somebody else has its address, or is somebody else
-	}
-	answer := header.ARP(make([]byte, header.ARPSize))
-	answer.SetIPv4OverEthernet()
-	answer.SetOp(header.ARPReply)
-	copy(answer.HardwareAddressSender(), gatewayMAC)
-	copy(answer.ProtocolAddressSender(), ask.ProtocolAddressTarget())
-	copy(answer.HardwareAddressTarget(), ask.HardwareAddressSender())
-	copy(answer.ProtocolAddressTarget(), ask.ProtocolAddressSender())
-	l.mu.Lock()
-	l.append(header.ARPProtocolNumber, len(answer), answer)
-	l.flush()
 }
 
 // WritePackets sends packets to the guest. Whoever finds nobody writing writes everything that waits, also what others

@@ -19,6 +19,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/link/channel"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
+	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/icmp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
@@ -46,12 +47,17 @@ type machine struct {
 // startMachine runs a gateway whose rules are as people type them.
 func startMachine(t *testing.T, rules ...string) *machine {
 	t.Helper()
+	return startConfig(t, Config{Port: appPort, Policy: egress(t, rules...)})
+}
+
+func startConfig(t *testing.T, cfg Config) *machine {
+	t.Helper()
 	ours, theirs := socketpair(t)
 	app, control := listenUnix(t, "app"), listenUnix(t, "control")
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(ctx, ours, Doors{App: app, Control: control}, Config{Port: appPort, Policy: egress(t, rules...)})
+		ended <- Run(ctx, ours, Doors{App: app, Control: control}, cfg)
 	}()
 	m := &machine{t: t, cable: theirs, app: app.Addr(), refused: make(chan wire.Refused, 1000), frames: make(chan []byte, 1000)}
 	m.startGuest()
@@ -116,7 +122,7 @@ func (m *machine) startGuest() {
 	m.t.Helper()
 	ep := channel.New(512, mtu, guestMAC)
 	m.stack = stack.New(stack.Options{
-		NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol},
+		NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol, ipv6.NewProtocol},
 		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4},
 	})
 	if err := setTCP(m.stack); err != nil {
@@ -125,10 +131,14 @@ func (m *machine) startGuest() {
 	if err := m.stack.CreateNIC(nic, ep); err != nil {
 		m.t.Fatal(err)
 	}
-	if err := addAddress(m.stack, wire.Guest); err != nil {
-		m.t.Fatal(err)
+	for _, a := range []netip.Addr{wire.Guest, wire.Guest6} {
+		if err := addAddress(m.stack, a); err != nil {
+			m.t.Fatal(err)
+		}
 	}
-	m.stack.SetRouteTable([]tcpip.Route{{Destination: header.IPv4EmptySubnet, NIC: nic}})
+	m.stack.SetRouteTable([]tcpip.Route{
+		{Destination: header.IPv4EmptySubnet, NIC: nic}, {Destination: header.IPv6EmptySubnet, NIC: nic},
+	})
 	var wait sync.WaitGroup
 	ctx, cancel := context.WithCancel(context.Background())
 	wait.Go(func() {
@@ -165,7 +175,7 @@ func (m *machine) receive(ep *channel.Endpoint) {
 			return
 		}
 		proto := header.Ethernet(frame).Type()
-		if proto != header.IPv4ProtocolNumber {
+		if proto == header.ARPProtocolNumber || proto == header.IPv6ProtocolNumber && isNeighbours(frame) {
 			m.frames <- frame
 			continue
 		}
@@ -175,11 +185,18 @@ func (m *machine) receive(ep *channel.Endpoint) {
 	}
 }
 
+// isNeighbours reports whether a frame says who has an address of IPv6.
+func isNeighbours(frame []byte) bool {
+	b := frame[header.EthernetMinimumSize:]
+	return header.IPv6(b).TransportProtocol() == header.ICMPv6ProtocolNumber &&
+		header.ICMPv6(b[header.IPv6MinimumSize:]).Type() == header.ICMPv6NeighborAdvert
+}
+
 // dial connects from the guest.
 func (m *machine) dial(to netip.AddrPort) (*gonet.TCPConn, error) {
 	ctx, cancel := context.WithTimeout(m.t.Context(), 10*time.Second)
 	defer cancel()
-	c, err := gonet.DialContextTCP(ctx, m.stack, fullAddress(to), header.IPv4ProtocolNumber)
+	c, err := gonet.DialContextTCP(ctx, m.stack, fullAddress(to), protocolOf(to.Addr()))
 	if err == nil {
 		m.t.Cleanup(func() { c.Close() })
 	}
@@ -200,7 +217,7 @@ func (m *machine) mustDial(to netip.AddrPort) *gonet.TCPConn {
 func (m *machine) dialUDP(to netip.AddrPort) (*gonet.UDPConn, <-chan struct{}) {
 	m.t.Helper()
 	queue := new(waiter.Queue)
-	ep, err := m.stack.NewEndpoint(udp.ProtocolNumber, header.IPv4ProtocolNumber, queue)
+	ep, err := m.stack.NewEndpoint(udp.ProtocolNumber, protocolOf(to.Addr()), queue)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -250,6 +267,9 @@ func (m *machine) nextRefused() wire.Refused {
 
 // gatewayPort is a server's place as the guest names it, and its rule.
 func gatewayPort(addr net.Addr) (asGuest netip.AddrPort, rule string) {
-	port := netip.MustParseAddrPort(addr.String()).Port()
-	return netip.AddrPortFrom(wire.Gateway, port), netip.AddrPortFrom(hostLoopback, port).String()
+	at := netip.MustParseAddrPort(addr.String())
+	if at.Addr().Is4() {
+		return netip.AddrPortFrom(wire.Gateway, at.Port()), at.String()
+	}
+	return netip.AddrPortFrom(wire.Gateway6, at.Port()), at.String()
 }

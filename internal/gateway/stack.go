@@ -7,6 +7,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
+	"gvisor.dev/gvisor/pkg/tcpip/network/ipv6"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/icmp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
@@ -39,20 +40,22 @@ const closing = 500 * time.Millisecond
 // newStack makes the router: it takes the guest's packets for whatever destination.
 func newStack(l *link) (*stack.Stack, error) {
 	s := stack.New(stack.Options{
-		NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol},
-		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4},
+		NetworkProtocols: []stack.NetworkProtocolFactory{ipv4.NewProtocol, ipv6.NewProtocolWithOptions(ipv6.Options{})},
+		TransportProtocols: []stack.TransportProtocolFactory{
+			tcp.NewProtocol, udp.NewProtocol, icmp.NewProtocol4, icmp.NewProtocol6,
+		},
 	})
 	if err := s.CreateNIC(nic, l); err != nil {
 		return nil, fail("create the network", err)
 	}
-	for _, a := range []netip.Addr{wire.Gateway, wire.DNS} {
+	for _, a := range []netip.Addr{wire.Gateway, wire.DNS, wire.Gateway6} {
 		if err := addAddress(s, a); err != nil {
 			return nil, err
 		}
 	}
-	cable := netip.PrefixFrom(wire.Gateway, 24)
-	subnet := tcpip.AddressWithPrefix{Address: tcpip.AddrFromSlice(cable.Addr().AsSlice()), PrefixLen: cable.Bits()}.Subnet()
-	s.SetRouteTable([]tcpip.Route{{Destination: subnet, NIC: nic}})
+	s.SetRouteTable([]tcpip.Route{
+		{Destination: guestAddress.WithPrefix().Subnet(), NIC: nic}, {Destination: guestAddress6.WithPrefix().Subnet(), NIC: nic},
+	})
 	if err := s.SetPromiscuousMode(nic, true); err != nil {
 		return nil, fail("take every destination", err)
 	}
@@ -64,10 +67,18 @@ func newStack(l *link) (*stack.Stack, error) {
 
 func addAddress(s *stack.Stack, a netip.Addr) error {
 	p := tcpip.ProtocolAddress{
-		Protocol:          header.IPv4ProtocolNumber,
+		Protocol:          protocolOf(a),
 		AddressWithPrefix: tcpip.AddrFromSlice(a.AsSlice()).WithPrefix(),
 	}
 	return fail("add the address "+a.String(), s.AddProtocolAddress(nic, p, stack.AddressProperties{}))
+}
+
+// protocolOf is the stack's number of the IP that an address is of.
+func protocolOf(a netip.Addr) tcpip.NetworkProtocolNumber {
+	if a.Is4() {
+		return header.IPv4ProtocolNumber
+	}
+	return header.IPv6ProtocolNumber
 }
 
 func setTCP(s *stack.Stack) error {

@@ -98,7 +98,7 @@ func (fs *flows) open(key flowKey, id stack.TransportEndpointID) (*flow, error) 
 	if err != nil {
 		return nil, err
 	}
-	route, terr := fs.gateway.stack.FindRoute(nic, id.LocalAddress, id.RemoteAddress, header.IPv4ProtocolNumber, false)
+	route, terr := fs.gateway.stack.FindRoute(nic, id.LocalAddress, id.RemoteAddress, protocolOf(key.dst.Addr()), false)
 	if terr != nil {
 		return nil, fail("find the way back", terr)
 	}
