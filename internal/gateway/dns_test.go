@@ -13,8 +13,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/gateway/wire"
 )
 
-// TestDNS: the guest's questions reach the host's DNS server, though no rule allows its address, by UDP and by TCP. If the
-// first server is dead, the next is asked when the guest asks again.
+// TestDNS: the guest's questions reach the host's DNS server, though no rule allows its address, by UDP and by TCP. If
+// the first server is dead, the next is asked when the guest asks again.
 func TestDNS(t *testing.T) {
 	answer, err := net.ListenPacket("udp", "127.0.0.1:0")
 	if err != nil {

@@ -79,8 +79,8 @@ func TestAttackIPv6(t *testing.T) {
 	}
 }
 
-// TestAttackSpoofed6: guest root sends as somebody else, as a router, or with headers before the transport's. Nothing of
-// it goes on to the stack.
+// TestAttackSpoofed6: guest root sends as somebody else, as a router, or with headers before the transport's. Nothing
+// of it goes on to the stack.
 func TestAttackSpoofed6(t *testing.T) {
 	somewhere := netip.MustParseAddr("2606:4700::1111")
 	for _, c := range []struct {
