@@ -82,7 +82,7 @@ func (h *host) already(flag *pflag.Flag) error {
 // prepareHost does what only root can: KVM's device and the control groups. gitd does without either.
 func prepareHost(who service.Account, log zerolog.Logger) error {
 	if err := libvirt.ShareKVM(who.Name, log); err != nil {
-		return err
+		log.Warn().Err(err).Msgf("the user %s may not be able to use KVM", who.Name)
 	}
 	tree, err := cgroup.Prepare(who.UID, who.GID)
 	switch {
