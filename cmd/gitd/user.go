@@ -224,7 +224,7 @@ func lockFor(ctx context.Context, state core.StateDir, who service.Account, log 
 	if err != nil {
 		return nil, err
 	}
-	if err := os.Lchown(lockFile(state), who.UID, who.GID); err != nil {
+	if err := who.Own(lockFile(state)); err != nil {
 		release()
 		return nil, err
 	}

@@ -279,3 +279,17 @@ func TestExec(t *testing.T) {
 		t.Error("the environment of root's shell is kept")
 	}
 }
+
+// TestOwn: one file of root's is given away, and a link to one is not followed.
+func TestOwn(t *testing.T) {
+	root(t)
+	dir := open(t)
+	file(t, filepath.Join(dir, "lock"), 0)
+	file(t, filepath.Join(dir, "secret"), 0)
+	check(t, os.Symlink(filepath.Join(dir, "secret"), filepath.Join(dir, "link")))
+	check(t, somebody.Own(filepath.Join(dir, "lock")))
+	check(t, somebody.Own(filepath.Join(dir, "link")))
+	if ownerOf(t, filepath.Join(dir, "lock")) != somebody.UID || ownerOf(t, filepath.Join(dir, "secret")) != 0 {
+		t.Error("the owners are wrong")
+	}
+}

@@ -26,6 +26,15 @@ func (f Folder) HandOver(a Account) (changed int, err error) {
 	return w.changed, nil
 }
 
+// Own gives the account one file that root has made, and follows no link.
+func (a Account) Own(path string) error {
+	w := walk{to: a}
+	if err := w.give(unix.AT_FDCWD, path, unix.AT_SYMLINK_NOFOLLOW); err != nil {
+		return &fs.PathError{Op: "chown", Path: path, Err: err}
+	}
+	return nil
+}
+
 // walk goes through a folder with one descriptor at a time, however deep it is: a build may have left a tree that is
 // deeper than a process may have open files.
 type walk struct {
