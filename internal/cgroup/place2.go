@@ -111,7 +111,7 @@ func tree2(dir string) *Tree {
 	if err != nil {
 		return t
 	}
-	for _, c := range strings.Fields(string(text)) {
+	for c := range strings.FieldsSeq(string(text)) {
 		if slices.Contains(controllers, c) {
 			t.dirs[c] = dir
 		}

@@ -57,7 +57,7 @@ func endQEMU(ctx context.Context, file string, uid int, state core.StateDir) (en
 	}
 	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
 	if err != nil || pid < 2 {
-		return false, nil //nolint:nilerr // no process is meant
+		return false, nil // no process is meant
 	}
 	fd, err := unix.PidfdOpen(pid, 0) // from here on, the number is not given to another process
 	if errors.Is(err, unix.ESRCH) {
@@ -70,11 +70,11 @@ func endQEMU(ctx context.Context, file string, uid int, state core.StateDir) (en
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
 	line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
 	if err != nil || !strings.Contains(string(line), string(state)+"/") {
-		return false, nil //nolint:nilerr // it has ended, or the number is somebody else's now
+		return false, nil // it has ended, or the number is somebody else's now
 	}
 	status, err := os.ReadFile(filepath.Join(dir, "status"))
 	if err != nil || !strings.Contains(string(status), fmt.Sprintf("\nUid:\t%d\t", uid)) {
-		return false, nil //nolint:nilerr // likewise
+		return false, nil // likewise
 	}
 	for _, s := range []unix.Signal{unix.SIGTERM, unix.SIGKILL} {
 		if err := unix.PidfdSendSignal(fd, s, nil, 0); err != nil {

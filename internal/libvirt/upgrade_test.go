@@ -57,7 +57,7 @@ func TestEndOfRoot(t *testing.T) {
 	if err := EndOfRoot(t.Context(), state, zerolog.Nop()); err != nil {
 		t.Fatal(err)
 	}
-	<-old
+	<-old //nolint:errcheck // it was told to end
 	select {
 	case err := <-others:
 		t.Errorf("a QEMU of another state folder was ended: %v", err)

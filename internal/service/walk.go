@@ -78,7 +78,7 @@ func (w *walk) step() error {
 	case errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP):
 		err = w.give(w.dir, name, unix.AT_SYMLINK_NOFOLLOW)
 	case err == nil:
-		unix.Close(w.dir) //nolint:errcheck // it was only read
+		unix.Close(w.dir)
 		return w.enter(fd)
 	}
 	if ignoreMissing(err) != nil {
@@ -118,7 +118,7 @@ func (w *walk) leave() error {
 	if err != nil {
 		return err
 	}
-	unix.Close(w.dir) //nolint:errcheck // it was only read
+	unix.Close(w.dir)
 	w.dir = up
 	var st unix.Stat_t
 	if err := unix.Fstat(up, &st); err != nil {
