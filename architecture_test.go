@@ -55,10 +55,11 @@ var mayImport = map[string][]string{
 	"internal/deploy": {"internal/audit", "internal/background", "internal/core", "internal/disk", "internal/fleet",
 		"internal/image", "internal/oneoff", "internal/progress", "internal/units"},
 	"internal/apps": {"internal/audit", "internal/core", "internal/deploy", "internal/disk", "internal/fleet",
-		"internal/oneoff", "internal/progress", "internal/units"},
+		"internal/oneoff", "internal/progress", "internal/quota", "internal/units"},
+	"internal/quota": {"internal/audit", "internal/core", "internal/disk", "internal/fleet", "internal/units"},
 	"internal/usage": {"internal/core", "internal/disk", "internal/image"},
 	"internal/engine": {"internal/apps", "internal/audit", "internal/background", "internal/core", "internal/deploy",
-		"internal/fleet", "internal/image", "internal/oneoff", "internal/usage"},
+		"internal/fleet", "internal/image", "internal/oneoff", "internal/quota", "internal/usage"},
 	"internal/coretest": {},
 	// The trades: they know the core's values and never each other, but the builder what it builds from and on.
 	"internal/nodeapp": {"internal/core", "internal/guest", "internal/progress", "internal/schedule", "internal/units"},
@@ -84,7 +85,7 @@ var mayImport = map[string][]string{
 	"internal/terminal": {"internal/progress"},
 	"internal/overview": {"internal/core", "internal/progress", "internal/terminal", "internal/units"},
 	"internal/cli": {"internal/apps", "internal/bootdisk", "internal/contents", "internal/core", "internal/deploy", "internal/disk", "internal/fleet", "internal/oneoff",
-		"internal/overview", "internal/people", "internal/progress", "internal/terminal", "internal/units", "internal/usage"},
+		"internal/overview", "internal/people", "internal/progress", "internal/quota", "internal/terminal", "internal/units", "internal/usage"},
 	"internal/server": {"internal/admit", "internal/cli", "internal/core", "internal/people", "internal/progress", "internal/repo",
 		"internal/terminal"},
 	// The programs.
@@ -93,7 +94,7 @@ var mayImport = map[string][]string{
 		"internal/libvirt", "internal/progress", "internal/units", "templates"},
 	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cgroup", "internal/cli", "internal/contents", "internal/control",
 		"internal/core", "internal/disk", "internal/engine", "internal/fleet", "internal/hooks", "internal/image",
-		"internal/audit", "internal/bootdisk", "internal/worktree", "internal/label", "internal/ledger", "internal/libvirt", "internal/nodeapp", "internal/people", "internal/progress", "internal/proxy",
+		"internal/audit", "internal/bootdisk", "internal/worktree", "internal/label", "internal/ledger", "internal/libvirt", "internal/nodeapp", "internal/people", "internal/progress", "internal/proxy", "internal/quota",
 		"internal/repo", "internal/schedule", "internal/server", "internal/service", "internal/starter", "internal/terminal", "internal/volume", "internal/units"},
 }
 
@@ -123,7 +124,7 @@ func TestImports(t *testing.T) {
 // standardOnly are the packages that depend on nothing that can break or need an update, but packages of ours.
 var standardOnly = []string{
 	"internal/guest", "internal/units", "internal/latch", "internal/background", "internal/inward", "internal/core", "internal/progress",
-	"internal/disk", "internal/audit", "internal/image", "internal/fleet", "internal/oneoff", "internal/deploy", "internal/apps",
+	"internal/disk", "internal/audit", "internal/image", "internal/fleet", "internal/quota", "internal/oneoff", "internal/deploy", "internal/apps",
 	"internal/usage", "internal/engine",
 }
 

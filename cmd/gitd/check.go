@@ -29,7 +29,7 @@ type checked struct {
 // check refuses flags of `gitd serve` that cannot work, before anything is made or changed. What only the running parts
 // know (does KVM work, what does the host have) they refuse themselves, also at the start.
 func (o *options) check(flags *pflag.FlagSet) error {
-	return o.firstWrong(flags, append(o.builderChecks(),
+	return o.firstWrong(flags, append(append(o.builderChecks(), o.quotas.checks()...),
 		checked{"state", o.checkState()},
 		checked{"ssh", checkAddress(o.ssh, ":2222")},
 		checked{"http", checkAddress(o.http, ":8080")},

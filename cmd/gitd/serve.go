@@ -36,6 +36,7 @@ type options struct {
 	noSandbox    bool
 	lockfile     bool // dependencies without a lockfile are refused
 	memory       int
+	quotas       quotaOptions
 	bootLimit    time.Duration
 	drainLimit   time.Duration
 	keep         int
@@ -84,6 +85,7 @@ func (o *options) serveFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.domain, "domain", "localhost", "apps are served at APP.DOMAIN")
 	o.people.flags(f)
 	f.IntVar(&o.memory, "memory", 128, "default memory of a machine, MiB")
+	o.quotas.flags(f)
 	f.DurationVar(&o.bootLimit, "boot-timeout", 60*time.Second, "for a machine to boot, and then for its app to give a first good answer")
 	f.DurationVar(&o.drainLimit, "drain-timeout", 30*time.Second, "for requests that still run on a replaced machine")
 	f.DurationVar(&o.holdLimit, "hold-timeout", 30*time.Second, "for requests that wait while an app with a volume is replaced")

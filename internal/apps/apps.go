@@ -19,6 +19,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/fleet"
 	"github.com/nodeos-dev/gitd/internal/oneoff"
 	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/quota"
 )
 
 // Config is what Apps works with. Every field is required.
@@ -28,6 +29,7 @@ type Config struct {
 	Deployer  *deploy.Deployer
 	Fleet     *fleet.Fleet
 	OneOffs   *oneoff.Machines
+	Quotas    *quota.Gate
 	Names     Names
 	Repos     Files
 	Output    Files
@@ -68,7 +70,14 @@ func (s *Apps) EnsureApp(ctx context.Context, by core.Actor, app string) (made b
 	case !errors.Is(err, core.ErrNotFound):
 		return false, err
 	}
-	if _, err := s.cfg.Ledger.CreateApp(ctx, app); err != nil {
+	most, err := s.cfg.Quotas.MayMake(ctx, by.Name)
+	if err != nil {
+		return false, err
+	}
+	switch made, err := s.cfg.Ledger.FoundApp(ctx, app, by.Name, most); {
+	case errors.Is(err, core.ErrTooMany):
+		return false, quota.TooManyApps(by.Name, most)
+	case err != nil || !made:
 		return false, disk.Rejected(err)
 	}
 	if !s.cfg.Fleet.Serving(app) { // somebody else may have made and deployed it in the meantime

@@ -10,8 +10,9 @@ import (
 // disk when the method returns. Look-ups of what is not there return core.ErrNotFound.
 type Ledger interface {
 	Release(ctx context.Context, app string, version int) (core.Release, error)
-	// CreateApp adds an app. An existing one stays as it is.
-	CreateApp(ctx context.Context, name string) (core.App, error)
+	// FoundApp makes an app of user, who may have so many (core.Unlimited: any number; core.ErrTooMany), and reports
+	// whether it did. An existing one is left as it is.
+	FoundApp(ctx context.Context, name, user string, most int64) (made bool, err error)
 	App(ctx context.Context, name string) (core.App, error)
 	// Apps are sorted by name.
 	Apps(ctx context.Context) ([]core.App, error)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/deploy"
+	"github.com/nodeos-dev/gitd/internal/fleet"
 )
 
 // Scaling changes how many machines apps have. Its methods are safe for concurrent use.
@@ -56,7 +57,13 @@ func (s *Scaling) ScaleApp(_ context.Context, by core.Actor, app string, changes
 		defer release()
 		store := func(ctx context.Context) error { return s.storeScale(ctx, by, app, next, changes) }
 		if t.App.Live == 0 || t.App.Stopped {
-			if err = store(ctx); err == nil {
+			if t.App.Live > 0 {
+				err = fleet.Admits(ctx, s.cfg.Fleet, live, next)
+			}
+			if err == nil {
+				err = store(ctx)
+			}
+			if err == nil {
 				t.Report.Step("Stored: nothing runs now, and it counts from the next start on")
 			}
 			return err

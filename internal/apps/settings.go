@@ -176,6 +176,11 @@ func (s *Apps) SetResources(_ context.Context, by core.Actor, app string, r core
 		if err != nil {
 			return err
 		}
+		if t.App.Live == 0 || t.App.Stopped { // otherwise the release that follows is checked
+			if err := s.cfg.Quotas.CheckOne(ctx, app, r); err != nil {
+				return err
+			}
+		}
 		found := t.App.FoundMiB
 		if r.MemoryMiB != before.MemoryMiB || r == before {
 			found = 0

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -21,10 +22,12 @@ import (
 type Volumes struct {
 	cfg   Config
 	files VolumeFiles
+
+	making sync.Mutex // held while a volume is made: two together could be more than there may be
 }
 
 // NewVolumes makes a Volumes whose disks are kept in files.
-func NewVolumes(cfg Config, files VolumeFiles) *Volumes { return &Volumes{cfg, files} }
+func NewVolumes(cfg Config, files VolumeFiles) *Volumes { return &Volumes{cfg: cfg, files: files} }
 
 // VolumeUse is a volume as people see it.
 type VolumeUse struct {
@@ -84,6 +87,8 @@ func has(m core.Machine, v core.Volume) bool { return !m.Started.Before(v.Create
 // CreateVolume makes an empty volume for app, with a size in bytes. A machine gets its disks when it starts, so a
 // machine that runs goes on without the volume.
 func (s *Volumes) CreateVolume(ctx context.Context, by core.Actor, app, name string, size int64, mount string, w io.Writer) error {
+	s.making.Lock()
+	defer s.making.Unlock()
 	a, err := s.cfg.Ledger.App(ctx, app)
 	if err != nil {
 		return err
@@ -104,6 +109,9 @@ func (s *Volumes) CreateVolume(ctx context.Context, by core.Actor, app, name str
 		if err := a.Scale.CheckVolumes(live.Manifest, append(others, v)); err != nil {
 			return err
 		}
+	}
+	if err := s.cfg.Quotas.CheckDisk(ctx, app, size); err != nil {
+		return err
 	}
 	if v.ID, err = volumeID(v); err != nil {
 		return err

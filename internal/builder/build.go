@@ -81,6 +81,11 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 	}
 	j.r.At(core.AtPlan)
 	j.r.Step("Node.js app detected")
+	if j.src.Planned != nil {
+		if err := j.src.Planned(planned(j.plan)); err != nil {
+			return err
+		}
+	}
 	j.asBefore()
 	if j.tools, err = j.b.tools.Ensure(ctx, j.plan.Node, j.plan.Manager, j.r); err != nil {
 		return err
@@ -109,6 +114,18 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 		j.store, err = j.b.openStore(j.src.App)
 	}
 	return err
+}
+
+// planned is what is known of an image from its plan: its processes, without their commands, and what they want.
+func planned(p nodeapp.Plan) core.Manifest {
+	m := core.Manifest{Resources: p.Package.Settings.Resources, Guess: p.Package.Guess}
+	if !p.Start.None {
+		m.Start = []string{core.Web}
+	}
+	for _, t := range p.Processes {
+		m.Types = append(m.Types, core.ProcessType{Name: t.Name})
+	}
+	return m
 }
 
 // forApp writes the app's name where a hint of the plan leaves room for it.

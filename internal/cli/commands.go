@@ -9,6 +9,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/cli/disks"
 	"github.com/nodeos-dev/gitd/internal/cli/images"
+	"github.com/nodeos-dev/gitd/internal/cli/quotas"
 	"github.com/nodeos-dev/gitd/internal/cli/tasks"
 )
 
@@ -30,10 +31,10 @@ func AddCommands(root *cobra.Command, s command.Services, c command.Caller) {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"apps", "Apps", slices.Concat(appCommands{all}.commands(), configCommands{all}.commands(), settingCommands{all}.commands())},
+		{"apps", "Apps", slices.Concat(appCommands{all}.commands(), configCommands{all}.commands(), settingCommands{all}.commands(), quotas.OfApps(all))},
 		{"deploy", "Releases", slices.Concat(releaseCommands{all}.commands(), images.Commands(all), disks.Commands(all))},
 		{"look", "What runs", slices.Concat(runCommands{all}.commands(), tasks.Commands(all))},
-		{"people", "People and keys", accounts.Commands(all)},
+		{"people", "People and keys", slices.Concat(accounts.Commands(all), quotas.OfPeople(all))},
 		{"host", "The host", hostCommands{all}.commands()},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

@@ -18,6 +18,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/fleet"
 	"github.com/nodeos-dev/gitd/internal/ledger"
 	"github.com/nodeos-dev/gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/quota"
 	"github.com/nodeos-dev/gitd/internal/usage"
 )
 
@@ -100,7 +101,7 @@ func fuzzServices(f *testing.F) command.Services {
 		f.Fatal(err)
 	}
 	return command.Services{
-		Ledger: l, Settings: l, People: people.NewService(l), Core: idle{}, Logs: silent{}, Builds: silent{},
+		Ledger: l, Settings: l, People: people.NewService(l), Core: idle{}, Quotas: idle{}, Logs: silent{}, Builds: silent{},
 		Contents: contents.New(core.StateDir(f.TempDir()), func(string) (contents.BaseInfo, error) {
 			return contents.BaseInfo{}, core.ErrNotFound
 		}),
@@ -116,6 +117,18 @@ func fuzzServices(f *testing.F) command.Services {
 
 // idle is a core that does what it is told, at once.
 type idle struct{}
+
+func (idle) OfApp(context.Context, string) ([]quota.Share, error)  { return nil, nil }
+func (idle) OfUser(context.Context, string) ([]quota.Share, error) { return nil, nil }
+func (idle) Promised() (now, most core.Resources)                  { return now, most }
+
+func (idle) ChangeApp(_ context.Context, _ core.Actor, _ string, change func(core.Quota) error) error {
+	return change(core.Quota{})
+}
+
+func (idle) ChangeUser(_ context.Context, _ core.Actor, _ string, change func(core.Quota) error) error {
+	return change(core.Quota{})
+}
 
 func (idle) CreateApp(context.Context, core.Actor, string) error             { return nil }
 func (idle) RenameApp(_ context.Context, _ core.Actor, _, _ string) error    { return nil }

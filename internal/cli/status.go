@@ -29,6 +29,10 @@ type statusRow struct {
 	Apps            int        `json:"apps"`
 	Machines        int        `json:"machines"`
 	MachineMemory   int64      `json:"machine_memory"` // what the guests use
+	Promised        int        `json:"promised_mib"`   // what machines may use together
+	PromisedMost    int        `json:"promised_most_mib"`
+	PromisedCPUs    int        `json:"promised_cpus"`
+	MostCPUs        int        `json:"promised_most_cpus"`
 	BuildLimit      int        `json:"build_limit"`
 	Builds          []queueRow `json:"builds"`
 	Queue           []queueRow `json:"queue"`
@@ -83,6 +87,8 @@ func (c hostCommands) statusRow(ctx context.Context) (statusRow, error) {
 		MemoryTotal: h.MemoryTotal, MemoryAvailable: h.MemoryAvailable, DiskTotal: h.DiskTotal, DiskFree: h.DiskFree,
 		Apps: len(all), BuildLimit: o.BuildLimit, Builds: queueRows(o.Builds), Queue: queueRows(o.Queue), HostKeys: c.HostKeys,
 	}
+	now, most := c.Quotas.Promised()
+	row.Promised, row.PromisedMost, row.PromisedCPUs, row.MostCPUs = now.MemoryMiB, most.MemoryMiB, now.CPUs, most.CPUs
 	for _, s := range all {
 		for _, p := range s.Processes {
 			if p.Machine != "" {
@@ -105,6 +111,8 @@ func (s statusRow) cells() [][]string {
 		{"disk", fmt.Sprintf("%s free of %s", units.Bytes(int64(s.DiskFree)), units.Bytes(int64(s.DiskTotal)))},
 		{"apps", strconv.Itoa(s.Apps)},
 		{"machines", fmt.Sprintf("%d, %s", s.Machines, cmp.Or(s.Away, "using "+units.Bytes(s.MachineMemory)))},
+		{"promised", fmt.Sprintf("%s of memory (of %s), %d CPUs (of %s)", units.Bytes(int64(s.Promised)<<20),
+			ofMost(units.Bytes(int64(s.PromisedMost)<<20), s.PromisedMost), s.PromisedCPUs, ofMost(strconv.Itoa(s.MostCPUs), s.MostCPUs))},
 		{"builds", fmt.Sprintf("%d of %d at a time", len(s.Builds), s.BuildLimit)},
 	}
 	for _, k := range s.HostKeys {
@@ -114,6 +122,13 @@ func (s statusRow) cells() [][]string {
 		rows = append(rows, []string{"queue", q.String()})
 	}
 	return rows
+}
+
+func ofMost(text string, n int) string {
+	if n == 0 {
+		return "any"
+	}
+	return text
 }
 
 // String is the entry as a line for people.

@@ -9,6 +9,8 @@ var (
 	ErrBadName = errors.New("invalid app name")
 	// ErrTaken: another app has that name.
 	ErrTaken = errors.New("there is an app of that name already")
+	// ErrTooMany: there are as many already as there may be.
+	ErrTooMany = errors.New("there are as many already as there may be")
 )
 
 // Rejection is a failure that the person who asked can act on. Reason goes into git's reject line, so it is one short

@@ -13,6 +13,8 @@ type Machine struct {
 	Process ProcessID
 	Addr    string // host:port at which the host reaches the app
 	Started time.Time
+
+	Resources Resources // that it has; zero where that was not asked
 }
 
 // MachineSpec is what a driver of machines (fleet.Driver) needs to boot one. Env may hold secrets: it travels to the

@@ -85,11 +85,11 @@ func (l *tightLedger) SetVars(ctx context.Context, app string, c core.VarChange)
 	return l.Ledger.SetVars(ctx, app, c)
 }
 
-func (l *tightLedger) CreateApp(ctx context.Context, app string) (core.App, error) {
+func (l *tightLedger) FoundApp(ctx context.Context, app, user string, most int64) (bool, error) {
 	if err := l.err(); err != nil {
-		return core.App{}, err
+		return false, err
 	}
-	return l.Ledger.CreateApp(ctx, app)
+	return l.Ledger.FoundApp(ctx, app, user, most)
 }
 
 // TestFullDiskInOperations: only pushes used to say what to do about a full disk. A rollback, a change of config and

@@ -408,7 +408,7 @@ func (d *fakeDriver) Boot(_ context.Context, s core.MachineSpec, w core.Watch) (
 		rw.WriteHeader(m.status)
 		fmt.Fprintf(rw, "v%d%s", s.Release, s.Env["SAYS"])
 	}))
-	m.Machine = core.Machine{ID: s.ID, App: s.App, Release: s.Release, Addr: m.server.Listener.Addr().String(), Started: time.Now()}
+	m.Machine = core.Machine{ID: s.ID, App: s.App, Release: s.Release, Addr: m.server.Listener.Addr().String(), Started: time.Now(), Resources: s.Resources}
 	d.mu.Lock()
 	d.machines[s.ID] = m
 	d.specs = append(d.specs, s)

@@ -25,6 +25,7 @@ type Config struct {
 	Contents  Contents
 	Fleet     *fleet.Fleet
 	Tasks     Tasks
+	Quotas    Quotas
 	Repos     Repos
 	BuildLogs BuildLogs
 	Shelf     *image.Shelf

@@ -75,16 +75,25 @@ func (d *deployment) build(ctx context.Context) error {
 	}
 	defer d.builds.leave(place)
 	d.report.Lap("wait")
+	if err := d.cfg.Quotas.CheckDisk(ctx, d.app.Name, 0); err != nil {
+		return err
+	}
 	src, err := d.source(ctx, d.app, d.release.Commit, d.files)
 	if err != nil {
 		return err
+	}
+	src.Planned = func(m core.Manifest) error {
+		return fleet.Admits(ctx, d.cfg.Fleet, core.Release{App: d.app.Name, Manifest: m}, d.app.Scale)
 	}
 	src.Fresh = d.release.Trigger == core.ByRebuild
 	if d.release.Manifest, err = d.cfg.Builder.Build(ctx, src, d.report); err != nil {
 		d.release.Manifest = core.Manifest{}
 		return err
 	}
-	return d.step(ctx, core.Built)
+	if err := d.step(ctx, core.Built); err != nil {
+		return err
+	}
+	return d.cfg.Quotas.CheckDisk(ctx, d.app.Name, 0) // with the new layers, which the ledger knows now
 }
 
 // source is what a build of app's commit works with.

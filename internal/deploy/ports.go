@@ -73,6 +73,12 @@ type Repos interface {
 	Prepare(ctx context.Context, app string, c core.RefChange) (core.RefMove, error)
 }
 
+// Quotas say what an app may take.
+type Quotas interface {
+	// CheckDisk says why app cannot have so many bytes more on the disk, or nil.
+	CheckDisk(ctx context.Context, app string, more int64) error
+}
+
 // BuildLogs keeps what each deployment printed, bounded.
 type BuildLogs interface {
 	// Begin starts the text of a release. Writes to it never fail.

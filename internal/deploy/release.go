@@ -33,7 +33,7 @@ func (d *deployment) prepare(ctx context.Context, volumes bool, sound func() err
 	ended, err := d.cfg.Tasks.Do(ctx, oneoff.Job{
 		Release: d.release, By: d.by, Command: command,
 		TaskOf: fleet.TaskOf{
-			Name: oneoff.ReleaseJob, Start: t.Run, Volumes: volumes, Task: core.Task{Limit: d.cfg.ReleaseLimit},
+			Name: oneoff.ReleaseJob, Start: t.Run, Volumes: volumes, InPlace: true, Task: core.Task{Limit: d.cfg.ReleaseLimit},
 		},
 		Line: func(l string) { d.report.Detail("release | %s", l) },
 	})

@@ -17,6 +17,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/fleet"
 	"github.com/nodeos-dev/gitd/internal/image"
 	"github.com/nodeos-dev/gitd/internal/oneoff"
+	"github.com/nodeos-dev/gitd/internal/quota"
 	"github.com/nodeos-dev/gitd/internal/usage"
 )
 
@@ -25,6 +26,7 @@ type Ledger interface {
 	deploy.Ledger
 	fleet.Ledger
 	apps.Ledger
+	quota.Ledger
 	image.Ledger
 	oneoff.Ledger
 	audit.Entries
@@ -93,6 +95,7 @@ type Config struct {
 	Defaults core.Resources          // for releases that ask for none
 	Capacity core.Resources          // of the host that machines run on; zero fields are not known
 	Limits   fleet.Limits
+	Quotas   quota.Limits
 	OneOff   OneOff
 	Keep     int // how many images that were live are kept of each app; the live one and the one before it always are
 	Builds   int // how many run side by side, of all apps; 0: as many as there are cores
@@ -120,6 +123,7 @@ type Engine struct {
 	usage.Meter
 
 	OneOffs *oneoff.Machines
+	Quotas  *quota.Gate
 
 	labels Labels
 	work   *background.Work
@@ -129,28 +133,30 @@ type Engine struct {
 func New(cfg Config) *Engine {
 	e := &Engine{work: background.New(), labels: cfg.Labels, Meter: usage.Meter{State: cfg.State, Ledger: cfg.Ledger}}
 	trail, shelf := audit.New(cfg.Ledger, cfg.Log), &image.Shelf{}
+	e.Quotas = quota.New(quota.Config{Limits: cfg.Quotas, Ledger: cfg.Ledger, Disk: e.Meter, Trail: trail})
+	driver := e.Quotas.Drive(cfg.Driver)
 	e.Collector = image.NewCollector(image.CollectorConfig{
 		State: cfg.State, Ledger: cfg.Ledger, Files: cfg.Images, Repos: cfg.Repos, Shelf: shelf, Trail: trail,
 		Work: e.work, Log: cfg.Log, Label: cfg.Labels.Write, Keep: cfg.Keep,
 	})
 	e.Fleet = fleet.New(fleet.Config{
-		State: cfg.State, Ledger: cfg.Ledger, Driver: cfg.Driver, Router: cfg.Router, Output: cfg.Output, Trail: trail,
+		State: cfg.State, Ledger: cfg.Ledger, Driver: driver, Places: e.Quotas, Router: cfg.Router, Output: cfg.Output, Trail: trail,
 		Work: e.work, Log: cfg.Log, Observe: cfg.Observe, Label: cfg.Labels.Write,
 		Host: func(app string) string { return app + "." + cfg.Domain }, Defaults: cfg.Defaults, Capacity: cfg.Capacity,
 		Limits: cfg.Limits,
 	})
 	e.OneOffs = oneoff.New(oneoff.Config{
-		State: cfg.State, Ledger: cfg.Ledger, Fleet: e.Fleet, Driver: cfg.Driver, Output: cfg.Output, Shelf: shelf, Trail: trail, Work: e.work,
-		Log: cfg.Log, Follow: cfg.OneOff.Follow, Next: cfg.OneOff.Next, Boot: cfg.Limits.Boot, Grace: cfg.Limits.Grace, Limit: cfg.OneOff.Run,
+		State: cfg.State, Ledger: cfg.Ledger, Fleet: e.Fleet, Driver: driver, Places: e.Quotas, Output: cfg.Output, Shelf: shelf, Trail: trail,
+		Work: e.work, Log: cfg.Log, Follow: cfg.OneOff.Follow, Next: cfg.OneOff.Next, Boot: cfg.Limits.Boot, Grace: cfg.Limits.Grace, Limit: cfg.OneOff.Run,
 	})
 	e.Deployer = deploy.New(deploy.Config{
 		State: cfg.State, Ledger: cfg.Ledger, Builder: cfg.Builder, Images: cfg.Images, Contents: cfg.Contents, Fleet: e.Fleet, Repos: cfg.Repos,
 		BuildLogs: cfg.BuildLogs, Shelf: shelf, Collector: e.Collector, Trail: trail, Work: e.work, Log: cfg.Log,
-		Observe: cfg.Observe, Label: cfg.Labels.Write, URL: cfg.URL, Builds: cfg.Builds, Authorize: cfg.Authorize, Tasks: e.OneOffs,
+		Observe: cfg.Observe, Label: cfg.Labels.Write, URL: cfg.URL, Builds: cfg.Builds, Authorize: cfg.Authorize, Tasks: e.OneOffs, Quotas: e.Quotas,
 		ReleaseLimit: cfg.OneOff.Release,
 	})
 	changes := apps.Config{
-		State: cfg.State, Ledger: cfg.Ledger, Deployer: e.Deployer, Fleet: e.Fleet, OneOffs: e.OneOffs, Names: cfg.Router, Repos: cfg.Repos,
+		State: cfg.State, Ledger: cfg.Ledger, Deployer: e.Deployer, Fleet: e.Fleet, OneOffs: e.OneOffs, Quotas: e.Quotas, Names: cfg.Router, Repos: cfg.Repos,
 		Output: cfg.Output, BuildLogs: cfg.BuildLogs, Trail: trail, Log: cfg.Log, Label: cfg.Labels.Write,
 		URL: cfg.URL, Domain: cfg.Domain, Capacity: cfg.Capacity,
 	}

@@ -72,7 +72,9 @@ func (b booter) bootOnce(ctx context.Context, spec core.MachineSpec, rel core.Re
 	inst.memory = spec.MemoryMiB
 	inst.named(core.Machine{ID: spec.ID, App: rel.App, Release: rel.Version, Process: spec.Process})
 	m, err := b.cfg.Driver.Boot(ctx, spec, inst.watch)
-	if err != nil {
+	if _, ok := errors.AsType[*core.Rejection](err); ok {
+		return nil, err // it has no place
+	} else if err != nil {
 		return nil, fmt.Errorf("boot v%d: %w", rel.Version, err)
 	}
 	m.Process = spec.Process

@@ -26,7 +26,8 @@ import (
 type Config struct {
 	State  core.StateDir
 	Ledger Ledger
-	Driver Driver
+	Driver Driver // which asks Places before each boot
+	Places Places
 	Router Router
 	Output Output
 	Trail  *audit.Trail
@@ -171,6 +172,7 @@ func (f *Fleet) Rename(from, to string) {
 	delete(f.keepers, from)
 	f.keepers[to] = k
 	f.mu.Unlock()
+	f.cfg.Places.Rename(from, to)
 	k.renamed(to)
 	k.direct()
 	f.cfg.Router.Remove(from)

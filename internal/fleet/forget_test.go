@@ -45,6 +45,11 @@ func (d *noRoom) Boot(context.Context, core.MachineSpec, core.Watch) (core.Machi
 	return core.Machine{}, errors.New("no host has room")
 }
 
+type roomy struct{ Places }
+
+func (roomy) Keep(string, core.ProcessID) {}
+func (roomy) Give(string, core.ProcessID) {}
+
 type noDoor struct{ Router }
 
 func (noDoor) Down(string, string) func(context.Context) { return func(context.Context) {} }
@@ -63,7 +68,7 @@ func TestForgottenAppIsNotRevived(t *testing.T) {
 		work, driver, log := background.New(), &noRoom{}, slog.New(slog.DiscardHandler)
 		defer work.Close()
 		f := New(Config{
-			State: state, Ledger: oneApp{}, Driver: driver, Router: noDoor{}, Work: work, Log: log,
+			State: state, Ledger: oneApp{}, Driver: driver, Places: roomy{}, Router: noDoor{}, Work: work, Log: log,
 			Trail: audit.New(oneApp{}, log),
 		})
 		f.keeper("shop").posts.of(core.FirstWeb).revive(0)

@@ -35,7 +35,10 @@ func (f *Fleet) Lineup(ctx context.Context, rel core.Release) (Lineup, error) {
 		return Lineup{}, err
 	}
 	l, err := f.booter.lineup(ctx, rel, a.Scale, func(core.ProcessID) bool { return true })
-	return l, cmp.Or(err, l.checkHost(f.cfg.Capacity))
+	if err != nil {
+		return l, err
+	}
+	return l, cmp.Or(l.checkHost(f.cfg.Capacity), l.admitted(ctx, f.cfg.Places))
 }
 
 // lineup is Lineup for another scale, and for the processes that are missing.

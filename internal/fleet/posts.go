@@ -21,6 +21,9 @@ type posts struct {
 func (s *posts) end() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for process := range s.by {
+		s.k.f.cfg.Places.Give(s.k.name(), process)
+	}
 	s.over, s.by = true, nil
 }
 
@@ -42,6 +45,7 @@ func (s *posts) of(process core.ProcessID) *post {
 			s.by = map[core.ProcessID]*post{}
 		}
 		s.by[process] = p
+		s.k.f.cfg.Places.Keep(s.k.name(), process)
 	}
 	return p
 }
@@ -78,6 +82,7 @@ func (s *posts) keepOnly(processes []core.ProcessID) (left []*Instance) {
 		s.mu.Lock()
 		delete(s.by, p.process)
 		s.mu.Unlock()
+		s.k.f.cfg.Places.Give(s.k.name(), p.process)
 		if inst := p.vacate(); inst != nil {
 			left = append(left, inst)
 		}

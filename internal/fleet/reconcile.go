@@ -16,11 +16,14 @@ func (f *Fleet) Reconcile(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var missing []*post
+	var missing []vacancy
 	for _, app := range s.apps {
-		missing = append(missing, f.settle(ctx, app, s)...)
+		for i, p := range f.settle(ctx, app, s) {
+			missing = append(missing, vacancy{p, app, i, s.lives[app.Name]})
+		}
 	}
 	f.removeStray(ctx, s)
+	f.booter.reserve(ctx, missing)
 	for _, r := range s.draining {
 		f.retired(r.App, r.Version)
 	}
@@ -126,6 +129,7 @@ func (k *keeper) adopt(ctx context.Context, live core.Release, process core.Proc
 		// The driver knows the names that the machine had when it was started.
 		got.App, got.Release, got.Process, got.Started = m.App, m.Release, m.Process, m.Started
 		inst.adopted(got)
+		k.f.cfg.Places.Adopted(got)
 		delete(s.found, m.ID)
 		log.Info("machine adopted", "app", live.App, "release", live.Version, "process", process.String(), "machine", m.ID)
 		return inst

@@ -98,7 +98,8 @@ func (p *post) notRevived(ctx context.Context, err error, wait time.Duration) {
 	log := p.k.f.cfg.Log
 	log.Error("app does not come back", "app", p.k.name(), "process", p.process.String(), "error", why, "next_try", wait.String())
 	p.k.f.cfg.Trail.Note(ctx, p.k.name(), "gitd", "machine.failed", why)
-	p.goDown(fmt.Sprintf("it does not start: %s; next try in %s", why, wait), true)
+	_, waits := errors.AsType[*core.Rejection](err) // for room, if it has not even booted
+	p.goDown(fmt.Sprintf("it does not start: %s; next try in %s", why, wait), !waits)
 }
 
 // reviveOnce makes one attempt, and takes one of the places for machines that start side by side.

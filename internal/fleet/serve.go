@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -49,7 +50,7 @@ func (f *Fleet) Scale(
 	if err != nil {
 		return err
 	}
-	if err := l.checkHost(f.cfg.Capacity); err != nil {
+	if err := cmp.Or(l.checkHost(f.cfg.Capacity), l.admitted(ctx, f.cfg.Places)); err != nil {
 		return err
 	}
 	if l.Exclusive() { // the machine that had the volume may be ending

@@ -47,18 +47,14 @@ func (b booter) bare(ctx context.Context, rel core.Release) (s core.MachineSpec,
 	if err != nil {
 		return s, nil, err
 	}
-	set, err := b.cfg.Ledger.Resources(ctx, rel.App)
-	if err != nil {
-		return s, nil, err
-	}
-	a, err := b.cfg.Ledger.App(ctx, rel.App)
+	share, err := b.share(ctx, rel)
 	if err != nil {
 		return s, nil, err
 	}
 	s = core.MachineSpec{
 		ID: id, App: rel.App, Release: rel.Version, Kernel: state.Kernel(m.Base), Hostname: rel.App,
 		Env: env, Port: portOf(rel),
-		Share: core.ShareOf(set, a, m, b.cfg.Defaults),
+		Share: share,
 		Disks: []core.Disk{
 			{Serial: guest.DiskBase, Path: state.Root(m.Base)},
 			{Serial: guest.DiskApp, Path: state.Layer(m.App.Digest)},

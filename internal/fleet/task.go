@@ -15,6 +15,7 @@ type TaskOf struct {
 	Env       map[string]string // overrides all but what gitd promises
 	MemoryMiB int               // 0: as the app's
 	Volumes   bool              // it gets the app's: no other machine may have them
+	InPlace   bool              // it runs before machines are replaced, and counts as one of those, not as one more
 	core.Task
 }
 
@@ -26,6 +27,9 @@ func TaskSpec(ctx context.Context, f *Fleet, rel core.Release, t TaskOf) (core.M
 	}
 	s.ID = strings.TrimSuffix(s.ID, afterLast(s.ID)) + t.Name + "-" + afterLast(s.ID)
 	s.Task, s.Port = &t.Task, 0
+	if t.InPlace {
+		s.Process = core.FirstWeb
+	}
 	if t.Terminal != nil {
 		s.Env["TERM"] = "xterm-256color" // what nearly every terminal understands
 	}

@@ -9,9 +9,13 @@ type Source struct {
 	Commit string // full object name of a commit
 	Hold   *Hold  // gets the names of all files that the build makes or finds
 
-	Dir   string            // the app's folder, if somebody has chosen one; "": what package.json says
-	Vars  map[string]string // the config that the build sees
-	Fresh bool              // use nothing that earlier builds have kept
+	Dir  string            // the app's folder, if somebody has chosen one; "": what package.json says
+	Vars map[string]string // the config that the build sees
+	// Planned is told which processes the image will have and what they want, before anything is installed. Its error
+	// ends the build. nil: nobody is.
+	Planned func(m core.Manifest) error
+
+	Fresh bool // use nothing that earlier builds have kept
 
 	// Again is an image that was built of this commit: it is built once more, with the same Node and package manager,
 	// as Fresh, and without a change to what is kept for the app's next build. nil: this is a build of its own.

@@ -17,7 +17,7 @@ type appTable struct {
 }
 
 const selectApps = `SELECT name, branch, created, stopped, lock_by, lock_reason, lock_since, was_named, found_mib, scale, dir,
-  coalesce((SELECT version FROM releases WHERE app = name AND state = 'live'), 0) FROM apps `
+  coalesce(owner, ''), coalesce((SELECT version FROM releases WHERE app = name AND state = 'live'), 0) FROM apps `
 
 // CreateApp adds an app; an existing one is left as it is.
 func (t appTable) CreateApp(ctx context.Context, name string) (core.App, error) {
@@ -100,6 +100,7 @@ func (t appTable) DeleteBareApp(ctx context.Context, name string) (deleted bool,
 			AND NOT EXISTS (SELECT 1 FROM releases WHERE app = ?1 AND state <> 'failed')
 			AND NOT EXISTS (SELECT 1 FROM vars WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM overrides WHERE app = ?1)
+			AND NOT EXISTS (SELECT 1 FROM quotas WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM domains WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM volumes WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM grants WHERE app = ?1)
@@ -126,7 +127,7 @@ func scanApp(row scanner) (core.App, error) {
 	var a core.App
 	var created, locked instant
 	err := row.Scan(&a.Name, &a.Branch, &created, &a.Stopped, &a.Lock.By, &a.Lock.Reason, &locked, &a.FormerName, &a.FoundMiB,
-		document[core.Scale]{&a.Scale}, &a.Dir, &a.Live)
+		document[core.Scale]{&a.Scale}, &a.Dir, &a.Owner, &a.Live)
 	a.Created, a.Lock.Since = created.Time, locked.Time
 	return a, err
 }

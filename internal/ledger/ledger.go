@@ -26,6 +26,7 @@ type Ledger struct {
 	machineTable
 	varTable
 	resourceTable
+	quotaTable
 	domainTable
 	volumeTable
 	userTable
@@ -66,7 +67,7 @@ func open(ctx context.Context, db *database, path string) (*Ledger, error) {
 	vars := varTable{db, sealer}
 	return &Ledger{
 		database: db, appTable: appTable{db, vars}, releaseTable: releaseTable{db}, machineTable: machineTable{db},
-		varTable: vars, resourceTable: resourceTable{db}, domainTable: domainTable{db}, volumeTable: volumeTable{db},
+		varTable: vars, resourceTable: resourceTable{db}, quotaTable: quotaTable{db}, domainTable: domainTable{db}, volumeTable: volumeTable{db},
 		userTable: userTable{db}, keyTable: keyTable{db}, invitationTable: invitationTable{db}, entryTable: entryTable{db},
 	}, nil
 }

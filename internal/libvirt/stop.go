@@ -36,6 +36,9 @@ func (d *Driver) adopt(l *session.Link, id string, w core.Watch) (core.Machine, 
 		return got, err
 	}
 	defer free(dom)
+	if info, err := dom.GetInfo(); err == nil {
+		got.Resources = core.Resources{MemoryMiB: int(info.MaxMem >> 10), CPUs: int(info.NrVirtCpu)}
+	}
 	m := newMachine(id, w, d.console(id), d.log)
 	m.since, m.booted, m.greeting = got.Started, true, true
 	m.paused = func() bool { return d.isPaused(id) }

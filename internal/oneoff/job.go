@@ -91,6 +91,11 @@ func (o *one) run(ctx context.Context) (Ended, error) {
 		if err != nil {
 			return Ended{}, err
 		}
+		if try == 1 && !o.job.InPlace {
+			if err := o.m.cfg.Places.CheckOne(ctx, o.app, spec.Resources); err != nil {
+				return Ended{}, err
+			}
+		}
 		o.begin(spec)
 		if try == 1 && o.job.Began != nil {
 			o.job.Began(spec.ID)

@@ -27,6 +27,7 @@ type Config struct {
 	Ledger Ledger
 	Fleet  *fleet.Fleet
 	Driver fleet.Driver
+	Places Places
 	Output fleet.Output
 	Shelf  *image.Shelf
 	Trail  *audit.Trail
@@ -41,6 +42,12 @@ type Config struct {
 	Boot  time.Duration // for a machine to boot
 	Grace time.Duration // for a command to end that was told to
 	Limit time.Duration // for a command for which nobody has set another
+}
+
+// Places say which machines there may be. The driver asks them again at each boot.
+type Places interface {
+	// CheckOne says why app cannot have one more machine of this size, or nil.
+	CheckOne(ctx context.Context, app string, size core.Resources) error
 }
 
 // Ledger is what one-off machines read of the durable truth.

@@ -71,12 +71,10 @@ func (s *sum) layers(u *Usage) {
 	}
 }
 
+// app adds up all of an app but its volumes and what builds keep.
 func (s *sum) app(app string) App {
 	dir := s.state
-	u := App{
-		App: app, Repository: s.use(dir.Repo(app)), Cache: s.use(dir.AppCache(app)),
-		Logs: s.use(dir.BuildLog(app)),
-	}
+	u := App{App: app, Repository: s.use(dir.Repo(app)), Logs: s.use(dir.BuildLog(app))}
 	logs, _ := filepath.Glob(dir.Log(app) + "*") // the pattern is a name and a star
 	for _, l := range logs {
 		u.Logs += s.use(l)

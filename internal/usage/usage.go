@@ -78,12 +78,34 @@ func (m Meter) Usage(ctx context.Context) (Usage, error) {
 			return Usage{}, err
 		}
 		one := s.app(a.Name)
+		one.Cache = s.use(m.State.AppCache(a.Name))
 		one.Images, one.Volumes = kept[a.Name], data[a.Name]
 		u.Apps = append(u.Apps, one)
 	}
 	room, err := disk.SpaceOf(string(m.State))
 	u.Size, u.Free, u.Unread = room.Size, room.Free, errors.Join(s.unread...)
 	return u, err
+}
+
+// Promised returns how many bytes app has on the disk, or may fill: its images, also the parts that other apps use, its
+// repository and its logs as they are, and its volumes by their size. What builds keep for the next one does not count:
+// gitd bounds it, and nobody asked for it.
+func (m Meter) Promised(ctx context.Context, app string) (int64, error) {
+	images, err := m.Ledger.Images(ctx)
+	if err != nil {
+		return 0, err
+	}
+	volumes, err := m.Ledger.Volumes(ctx, app)
+	if err != nil {
+		return 0, err
+	}
+	s := &sum{state: m.State, users: layerUsers(images)}
+	u := s.app(app)
+	all := u.Layers + u.Shared + u.Repository + u.Logs
+	for _, v := range volumes {
+		all += v.Size
+	}
+	return all, errors.Join(s.unread...)
 }
 
 // keptImages counts the images of each app that can be booted. Several releases of one image count once.

@@ -71,7 +71,7 @@ func ownGroups() map[string]string {
 	own := map[string]string{}
 	eachLine("/proc/self/cgroup", func(line string) {
 		if f := strings.SplitN(line, ":", 3); len(f) == 3 {
-			for _, controller := range strings.Split(f[1], ",") {
+			for controller := range strings.SplitSeq(f[1], ",") {
 				own[controller] = f[2]
 			}
 		}
@@ -88,7 +88,7 @@ func groupMounts() map[string]string {
 		case f[2] == "cgroup2":
 			mounts[""] = f[1]
 		case f[2] == "cgroup":
-			for _, option := range strings.Split(f[3], ",") {
+			for option := range strings.SplitSeq(f[3], ",") {
 				mounts[option] = f[1]
 			}
 		}

@@ -24,6 +24,7 @@ type Services struct {
 	People   *people.Service
 	Core     Core
 	Tasks    Tasks
+	Quotas   Quotas
 	Disks    Disks
 	Logs     Logs
 	Builds   Builds

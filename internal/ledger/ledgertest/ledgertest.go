@@ -57,6 +57,8 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"config that is refused", refusedVars},
 		{"config that builds see", buildMarks},
 		{"resources", resources},
+		{"quotas", quotas},
+		{"owners under concurrency", concurrentOwners},
 		{"domains", domains},
 		{"volumes", volumes},
 		{"an ended context", endedContext},

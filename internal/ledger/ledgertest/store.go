@@ -15,6 +15,7 @@ type Store interface {
 	Releases
 	Machines
 	Settings
+	Quotas
 	Volumes
 	people.Store
 	Audit
@@ -39,6 +40,18 @@ type Apps interface {
 	// DeleteBareApp is DeleteApp for one that has no release but failed ones and nothing that somebody set for it: no
 	// lock, config, resources, domains, volumes, roles, deploy keys or invitations. It reports whether it was one.
 	DeleteBareApp(ctx context.Context, name string) (deleted bool, err error)
+}
+
+// Quotas is the table of what apps and users may take, and whose the apps are.
+type Quotas interface {
+	AppQuota(ctx context.Context, app string) (core.Quota, error)
+	UserQuota(ctx context.Context, user string) (core.Quota, error)
+	SetAppQuota(ctx context.Context, app string, q core.Quota) error
+	SetUserQuota(ctx context.Context, user string, q core.Quota) error
+	// Owned are the apps that user has made, by name.
+	Owned(ctx context.Context, user string) ([]string, error)
+	// FoundApp makes an app of user, unless it exists, or they have as many as most (core.ErrTooMany).
+	FoundApp(ctx context.Context, name, user string, most int64) (made bool, err error)
 }
 
 // Releases is the table of the releases.
