@@ -98,11 +98,15 @@ func parseDHCP(b []byte, id uint32, hardware net.HardwareAddr) (m dhcpMessage, o
 			o = o[1:]
 			continue
 		}
-		if len(o) < 2 || len(o) < 2+int(o[1]) {
+		if len(o) < 2 {
 			return m, false
 		}
-		m.options[o[0]] = o[2 : 2+o[1]]
-		o = o[2+o[1]:]
+		end := 2 + int(o[1]) // as a byte, it would begin anew after 255
+		if len(o) < end {
+			return m, false
+		}
+		m.options[o[0]] = o[2:end]
+		o = o[end:]
 	}
 	kind := m.options[optKind]
 	if len(kind) != 1 {
