@@ -1,0 +1,3 @@
+package main
+
+const emulator = "/usr/bin/qemu-system-aarch64"
