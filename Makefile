@@ -20,16 +20,19 @@ all: build
 help:
 	@sed -n 's/^## \([^:]*\): \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-## build: gitd and the guest's init, into bin/
-build: bin/nodeos-init
+## build: gitd, the guest's init and the process around each machine, into bin/
+build: bin/nodeos-init bin/gitd-machine
 	@mkdir -p bin
 	go build -ldflags '-X main.linkedVersion=$(VERSION)' -o bin/gitd ./cmd/gitd
 
 # Phony on purpose: go knows better than make what is up to date.
-.PHONY: bin/nodeos-init
+.PHONY: bin/nodeos-init bin/gitd-machine
 bin/nodeos-init:
 	@mkdir -p bin
 	scripts/build-init $@
+bin/gitd-machine:
+	@mkdir -p bin
+	scripts/build-machine $@
 
 ## setup: the Debian packages, as root or with sudo
 setup:
@@ -94,6 +97,7 @@ arm64: setup
 	CGO_ENABLED=1 go vet ./...
 	CGO_ENABLED=1 go build -ldflags '-X main.linkedVersion=$(VERSION)' -o bin/arm64/ ./cmd/gitd ./cmd/bench-boot
 	scripts/build-init bin/arm64/nodeos-init
+	scripts/build-machine bin/arm64/gitd-machine
 
 ## test-faults: break pushes on purpose, phase by phase; FAULTS=all is the whole table
 test-faults: setup build

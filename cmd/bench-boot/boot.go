@@ -98,12 +98,13 @@ func await(ctx context.Context, events <-chan core.Event, kind core.EventKind) (
 
 // ask sends requests until there is a good answer.
 func ask(ctx context.Context, addr string) error {
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: core.MachineDialer(addr, bootLimit)}}
 	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+"/", nil)
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://machine/", nil)
 		if err != nil {
 			return err
 		}
-		res, err := http.DefaultClient.Do(req)
+		res, err := client.Do(req)
 		if err == nil {
 			res.Body.Close()
 			if res.StatusCode == http.StatusOK {

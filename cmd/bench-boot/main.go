@@ -39,6 +39,7 @@ func main() {
 // settings are the flags.
 type settings struct {
 	state, init, out string
+	machine          string // the program gitd-machine
 	kernels, apps    []string
 	memory           []int
 	runs             int
@@ -49,6 +50,7 @@ func parse() (settings, error) {
 	var s settings
 	var kernels, apps, memory string
 	flag.StringVar(&s.state, "state", "/var/tmp/gitd-bench", "folder for bases, layers and machines; QEMU's user must reach it")
+	flag.StringVar(&s.machine, "machine-program", "bin/gitd-machine", "the gitd-machine binary")
 	flag.StringVar(&s.init, "guest-init", "bin/nodeos-init", "the nodeos-init binary")
 	flag.StringVar(&s.out, "out", "bin/bench-boot.jsonl", "file to which each boot is added; what is in it counts as done")
 	flag.StringVar(&kernels, "kernel", "minimal,stock", "kernels, by turns")
@@ -93,7 +95,7 @@ func (s settings) measure(ctx context.Context, done []sample) ([]sample, error) 
 		return nil, err
 	}
 	log := zerolog.New(os.Stderr).Level(zerolog.WarnLevel)
-	d, err := libvirt.New(ctx, libvirt.Config{State: core.StateDir(s.state), Log: log})
+	d, err := libvirt.New(ctx, libvirt.Config{State: core.StateDir(s.state), Machine: s.machine, Log: log})
 	if err != nil {
 		return nil, err
 	}

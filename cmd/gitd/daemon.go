@@ -160,7 +160,13 @@ func (d *daemon) trades(ctx context.Context, o *options) (err error) {
 	if err := installHooks(state); err != nil {
 		return err
 	}
-	if d.driver, err = libvirt.New(ctx, libvirt.Config{URI: o.libvirt, State: state, Accel: o.accel, Log: d.log}); err != nil {
+	program, err := beside(o.machine, "gitd-machine")
+	if err != nil {
+		return err
+	}
+	if d.driver, err = libvirt.New(ctx, libvirt.Config{
+		URI: o.libvirt, State: state, Accel: o.accel, Machine: program, SharedUID: o.sharedUID, Log: d.log,
+	}); err != nil {
 		return err
 	}
 	d.front = proxy.New(proxy.Config{Domain: o.domain, Log: d.log, Limits: o.conns})

@@ -19,7 +19,7 @@ import (
 // bin is the folder with the programs as users have them. TestMain builds them.
 var bin string
 
-// TestMain builds gitd and nodeos-init, because the scripts run the real programs.
+// TestMain builds gitd and what belongs beside it, because the scripts run the real programs.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	if testing.Short() { // nothing boots, so nothing is built for it
@@ -47,6 +47,7 @@ func withBinaries(m *testing.M) (int, error) {
 	for _, build := range []*exec.Cmd{
 		exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "gitd"), "github.com/nodeos-dev/gitd/cmd/gitd"),
 		exec.Command(filepath.Join("..", "..", "scripts", "build-init"), filepath.Join(dir, "nodeos-init")),
+		exec.Command(filepath.Join("..", "..", "scripts", "build-machine"), filepath.Join(dir, "gitd-machine")),
 	} {
 		if out, err := build.CombinedOutput(); err != nil {
 			return 1, fmt.Errorf("%s: %w\n%s", build, err, out)

@@ -32,6 +32,8 @@ type options struct {
 	kernel       string
 	stock        string
 	init         string
+	machine      string // the program gitd-machine
+	sharedUID    bool
 	people       peopleOptions
 	noSandbox    bool
 	lockfile     bool // dependencies without a lockfile are refused
@@ -82,6 +84,8 @@ func (o *options) serveFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.accel, "accel", "auto", "auto, kvm or qemu (emulation)")
 	f.IntVar(&o.conns.Conns, "max-connections", 0, "HTTP connections of all clients; 0: as many as gitd's open files allow")
 	f.IntVar(&o.conns.ConnsFrom, "max-connections-from", 0, "HTTP connections from one address; 0: a quarter of them. A proxy in front of gitd is one address")
+	f.StringVar(&o.machine, "machine-program", "", "the gitd-machine binary; empty: beside gitd")
+	f.BoolVar(&o.sharedUID, "allow-shared-uid", false, "run machines without ids of their own where the host has none: one that breaks out of its QEMU reaches all others")
 	f.StringVar(&o.domain, "domain", "localhost", "apps are served at APP.DOMAIN")
 	o.people.flags(f)
 	f.IntVar(&o.memory, "memory", 128, "default memory of a machine, MiB")
@@ -155,15 +159,20 @@ func (o *options) url(front net.Listener) func(app string) string {
 
 func (o *options) host(app string) string { return app + "." + o.domain }
 
-// guestInit finds nodeos-init: where the flag says, or in the folder of this program.
+// beside finds a program: where a flag says, or in the folder of this one.
+func beside(flag, name string) (string, error) {
+	if flag != "" {
+		return filepath.Abs(flag)
+	}
+	self, err := os.Executable()
+	return filepath.Join(filepath.Dir(self), name), err
+}
+
+// guestInit finds nodeos-init.
 func (o *options) guestInit() (string, error) {
-	path := o.init
-	if path == "" {
-		self, err := os.Executable()
-		if err != nil {
-			return "", err
-		}
-		path = filepath.Join(filepath.Dir(self), "nodeos-init")
+	path, err := beside(o.init, "nodeos-init")
+	if err != nil {
+		return "", err
 	}
 	if _, err := os.Stat(path); err != nil {
 		return "", fmt.Errorf("nodeos-init, the guest's first process, is missing: %w; `make build` puts it beside gitd", err)

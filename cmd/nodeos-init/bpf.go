@@ -43,7 +43,6 @@ const (
 // Helpers of the kernel.
 const (
 	mapLookup    = 1   // bpf_map_lookup_elem
-	skbLoadBytes = 26  // bpf_skb_load_bytes
 	skRelease    = 86  // bpf_sk_release
 	skAssign     = 124 // bpf_sk_assign
 )
@@ -80,14 +79,6 @@ func (p *program) set(dst register, value int32) {
 	p.add(instruction{code: unix.BPF_ALU64 | unix.BPF_MOV | unix.BPF_K, dst: dst, value: value})
 }
 
-func (p *program) and(dst register, value int32) {
-	p.add(instruction{code: unix.BPF_ALU | unix.BPF_AND | unix.BPF_K, dst: dst, value: value})
-}
-
-func (p *program) shiftLeft(dst register, value int32) {
-	p.add(instruction{code: unix.BPF_ALU | unix.BPF_LSH | unix.BPF_K, dst: dst, value: value})
-}
-
 func (p *program) load(dst, base register, offset int16, size uint8) {
 	p.add(instruction{code: unix.BPF_LDX | unix.BPF_MEM | size, dst: dst, src: base, offset: offset})
 }
@@ -120,35 +111,13 @@ func (p *program) jumpIfNull(r register, target string) {
 
 // The comparisons are of 32 bits: a value with the highest bit set would be
 // extended to 64 with its sign.
-func (p *program) jumpIf(r register, value int32, target string) {
-	p.add(instruction{code: unix.BPF_JMP32 | unix.BPF_JEQ | unix.BPF_K, dst: r, value: value, target: target})
-}
-
 func (p *program) jumpUnless(r register, value int32, target string) {
 	p.add(instruction{code: unix.BPF_JMP32 | unix.BPF_JNE | unix.BPF_K, dst: r, value: value, target: target})
-}
-
-func (p *program) jump(target string) {
-	p.add(instruction{code: unix.BPF_JMP | unix.BPF_JA, target: target})
 }
 
 func (p *program) exit(result int32) {
 	p.set(r0, result)
 	p.add(instruction{code: unix.BPF_JMP | unix.BPF_EXIT})
-}
-
-// readPacket copies size bytes of the packet, from base (if there is one) plus offset, to fp+to. If that fails, the
-// program continues at "drop".
-func (p *program) readPacket(packet, base register, offset, to, size int32) {
-	p.move(r1, packet)
-	p.set(r2, offset)
-	if base != noReg {
-		p.add(instruction{code: unix.BPF_ALU64 | unix.BPF_ADD | unix.BPF_X, dst: r2, src: base})
-	}
-	p.stackAddress(r3, to)
-	p.set(r4, size)
-	p.call(skbLoadBytes)
-	p.jumpUnless(r0, 0, "drop")
 }
 
 // assemble returns the program in the kernel's form.
@@ -158,7 +127,7 @@ func (p *program) assemble() ([]byte, error) {
 		if i.target != "" {
 			to, ok := p.labels[i.target]
 			if !ok || to <= at {
-				return nil, fmt.Errorf("filter: jump to %q, which does not come", i.target)
+				return nil, fmt.Errorf("jump to %q, which does not come", i.target)
 			}
 			i.offset = int16(to - at - 1)
 		}

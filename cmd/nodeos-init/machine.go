@@ -35,9 +35,6 @@ func (m *machine) prepare(s *guest.Start) (starter, []string, error) {
 	if err := m.network(s); err != nil {
 		return nil, warnings, err
 	}
-	if err := closeAddresses(s.Network); err != nil {
-		warnings = append(warnings, fmt.Sprintf("the app can reach services on the loopback of the host: the filter against it does not work in this kernel: %v", err))
-	}
 	var err error
 	if m.volumes, err = mountVolumes(s.Mounts); err != nil {
 		return nil, warnings, err

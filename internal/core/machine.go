@@ -1,6 +1,8 @@
 package core
 
 import (
+	"context"
+	"net"
 	"strings"
 	"time"
 )
@@ -147,4 +149,15 @@ func (s MachineSpec) Exclusive() bool {
 		}
 	}
 	return false
+}
+
+// MachineDialer returns the DialContext of an http.Transport to one machine, whatever its URLs say. addr is the
+// machine's Addr: a unix socket, by its path or as @ and an abstract name, or a TCP port.
+func MachineDialer(addr string, timeout time.Duration) func(ctx context.Context, _, _ string) (net.Conn, error) {
+	network := "tcp"
+	if strings.HasPrefix(addr, "/") || strings.HasPrefix(addr, "@") {
+		network = "unix"
+	}
+	d := net.Dialer{Timeout: timeout}
+	return func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, network, addr) }
 }

@@ -36,17 +36,19 @@ func newProber(host string, h core.Health) *prober {
 	h.Path = cmp.Or(h.Path, "/")
 	h.Interval = cmp.Or(h.Interval, probeEvery)
 	h.Probe = cmp.Or(h.Probe, probeTimeout)
-	return &prober{
-		Health: h, host: host,
-		client: &http.Client{
-			Timeout: h.Probe,
-			// A redirect is an answer: following it could lead anywhere.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			Transport: &http.Transport{
-				DisableKeepAlives:      true,
-				DialContext:            (&net.Dialer{Timeout: h.Probe}).DialContext,
-				MaxResponseHeaderBytes: 64 << 10,
-			},
+	return &prober{Health: h, host: host}
+}
+
+// ask makes p one that asks the machine at addr.
+func (p *prober) ask(addr string) {
+	p.client = &http.Client{
+		Timeout: p.Probe,
+		// A redirect is an answer: following it could lead anywhere.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			DisableKeepAlives:      true,
+			DialContext:            core.MachineDialer(addr, p.Probe),
+			MaxResponseHeaderBytes: 64 << 10,
 		},
 	}
 }
@@ -54,6 +56,7 @@ func newProber(host string, h core.Health) *prober {
 // untilHealthy probes addr until it gives any answer below 500. It gives up after the attempts that the check allows,
 // when ctx ends, or at once when the machine ends. The pusher sees each new answer, and how often it has come.
 func (p *prober) untilHealthy(ctx context.Context, addr string, ended <-chan struct{}, r *progress.Report) error {
+	p.ask(addr)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() {
@@ -71,7 +74,7 @@ func (p *prober) untilHealthy(ctx context.Context, addr string, ended <-chan str
 			return last()
 		case <-time.After(wait):
 		}
-		good, answer, took := p.probe(ctx, addr)
+		good, answer, took := p.probe(ctx)
 		if ctx.Err() != nil {
 			if told.count == 0 {
 				told.answer = answer
@@ -89,9 +92,9 @@ func (p *prober) untilHealthy(ctx context.Context, addr string, ended <-chan str
 }
 
 // probe asks once and says what came of it, and how long that took.
-func (p *prober) probe(ctx context.Context, addr string) (good bool, answer, took string) {
+func (p *prober) probe(ctx context.Context) (good bool, answer, took string) {
 	start := time.Now()
-	status, err := p.get(ctx, addr)
+	status, err := p.get(ctx)
 	since := units.Took(time.Since(start))
 	if err != nil {
 		return false, fmt.Sprintf("GET %s: %s", p.Path, noAnswer(err)), ", after " + since
@@ -100,8 +103,8 @@ func (p *prober) probe(ctx context.Context, addr string) (good bool, answer, too
 	return status < http.StatusInternalServerError, fmt.Sprintf("GET %s → %d", p.Path, status), " in " + since
 }
 
-func (p *prober) get(ctx context.Context, addr string) (status int, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr+p.Path, nil)
+func (p *prober) get(ctx context.Context) (status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://machine"+p.Path, nil)
 	if err != nil {
 		return 0, fmt.Errorf("request: %w", err)
 	}

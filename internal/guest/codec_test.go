@@ -16,7 +16,7 @@ func samples() []Message {
 		{Kind: KindHello},
 		{Kind: KindStart, Start: &Start{
 			Args: []string{"node", "server.js"}, Env: []string{"A=line\nbreak", "B=\"<&>\""}, Port: 8080, Hostname: "shop",
-			Network:  Network{Address: "10.0.2.15/24", Gateway: "10.0.2.2", DNS: []string{"10.0.2.3"}, Closed: []string{"10.0.2.0/24"}},
+			Network:  Network{Address: "10.0.2.15/24", Gateway: "10.0.2.2", DNS: []string{"10.0.2.3"}},
 			Mounts:   []Mount{{Serial: "vol-data", Path: "/app/data"}},
 			UnixNano: 1,
 		}},

@@ -137,9 +137,6 @@ type Network struct {
 	Gateway6 string   `json:"gateway6,omitempty"`
 	DNS      []string `json:"dns,omitempty"`
 	DHCP     bool     `json:"dhcp,omitempty"` // the guest asks the network for all of this
-	// Closed are IPv4 prefixes where the host's own services would answer. The guest opens no connections to them,
-	// except for DNS to the servers above.
-	Closed []string `json:"closed,omitempty"`
 }
 
 // Stop asks the app to end: SIGTERM, then after GraceMillis SIGKILL.

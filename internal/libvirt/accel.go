@@ -65,10 +65,10 @@ func (h host) noKVM() string {
 // keeps the answer.
 func (d *Driver) chooseAccel(l *session.Link, want string) (string, error) {
 	h := host{local: isLocal(d.session.URI), platform: d.platform}
-	var refused error
+	emulator, refused := d.walls.Emulator()
 	for _, kind := range []string{accelQEMU, accelKVM} {
 		// Rejected: GetCapabilities, which starts the emulators of every architecture.
-		if _, err := l.Conn.GetDomainCapabilities("", h.Arch, h.Machine, kind, 0); err != nil {
+		if _, err := l.Conn.GetDomainCapabilities(emulator, h.Arch, h.Machine, kind, 0); err != nil {
 			refused = errors.Join(refused, err)
 		} else {
 			h.offered = append(h.offered, kind)

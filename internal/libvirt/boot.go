@@ -12,11 +12,9 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/libvirt/session"
+	"github.com/nodeos-dev/gitd/internal/libvirt/walls"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
-
-// portTries is how many ports are tried for a machine: another process may take a free port before QEMU does.
-const portTries = 3
 
 // Boot implements fleet.Driver.
 func (d *Driver) Boot(ctx context.Context, spec core.MachineSpec, w core.Watch) (core.Machine, error) {
@@ -50,7 +48,11 @@ func (d *Driver) boot(ctx context.Context, l *session.Link, spec core.MachineSpe
 	if err := errors.Join(d.makeFiles(spec.ID), d.shareVolumes(spec.Disks)); err != nil {
 		return core.Machine{}, err
 	}
-	dom, net, err := d.create(ctx, l, spec, m)
+	place, err := d.walls.Make(spec)
+	if err != nil {
+		return core.Machine{}, err
+	}
+	dom, err := d.create(l, spec, place, m)
 	if err != nil {
 		return core.Machine{}, err
 	}
@@ -67,36 +69,21 @@ func (d *Driver) boot(ctx context.Context, l *session.Link, spec core.MachineSpe
 	if l.Over() { // perhaps before m had a channel to give up
 		return core.Machine{}, session.ErrLost
 	}
-	return core.Machine{ID: spec.ID, App: spec.App, Release: spec.Release, Addr: net.addr(), Started: m.since}, nil
+	return core.Machine{ID: spec.ID, App: spec.App, Release: spec.Release, Addr: place.Door, Started: m.since}, nil
 }
 
-// create starts the domain on a free port.
-func (d *Driver) create(ctx context.Context, l *session.Link, spec core.MachineSpec, m *machine) (*libvirt.Domain, userNetwork, error) {
-	var clash error
-	for range portTries {
-		if err := ctx.Err(); err != nil {
-			return nil, userNetwork{}, err
-		}
-		net, err := newUserNetwork(spec.Port)
-		if err != nil {
-			return nil, net, err
-		}
-		machine := d.domain(spec, net, m.since)
-		if d.tune != nil {
-			d.tune(&machine)
-		}
-		text, err := machine.xml()
-		if err != nil {
-			return nil, net, err
-		}
-		m.start.Network = net.guest()
-		dom, err := l.Conn.DomainCreateXML(text, 0)
-		if err == nil || !isPortClash(err) {
-			return dom, net, err
-		}
-		clash = err
+// create starts the domain.
+func (d *Driver) create(l *session.Link, spec core.MachineSpec, place walls.Place, m *machine) (*libvirt.Domain, error) {
+	machine := d.domain(spec, place, m.since)
+	if d.tune != nil {
+		d.tune(&machine)
 	}
-	return nil, userNetwork{}, clash
+	text, err := machine.xml()
+	if err != nil {
+		return nil, err
+	}
+	m.start.Network = guestNetwork()
+	return l.Conn.DomainCreateXML(text, 0)
 }
 
 // startMessage checks spec and returns the message that tells the guest what to do.

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/fleet/drivertest"
 	"github.com/nodeos-dev/gitd/templates"
 )
 
@@ -177,12 +178,12 @@ func measure(b *testing.B, d *Driver, spec core.MachineSpec) (f figures, err err
 			return f, fmt.Errorf("it does not listen within %s", guestLimit)
 		}
 	}
-	if err := ask(m.Addr); err != nil {
+	if err := ask(m); err != nil {
 		return f, err
 	}
 	f.first = time.Since(began)
-	load(m.Addr, time.Second) // until V8 has compiled what is hot
-	f.rate = load(m.Addr, 3*time.Second)
+	load(m, time.Second) // until V8 has compiled what is hot
+	f.rate = load(m, 3*time.Second)
 	f.qemuMB = qemuRSS(b, spec.ID)
 	for f.stats.MemoryTotal == 0 {
 		select {
@@ -200,8 +201,8 @@ func measure(b *testing.B, d *Driver, spec core.MachineSpec) (f figures, err err
 	return f, nil
 }
 
-func ask(addr string) error {
-	res, err := http.Get("http://" + addr + "/")
+func ask(m core.Machine) error {
+	res, err := (&http.Client{Transport: drivertest.Transport(m)}).Get("http://machine/")
 	if err != nil {
 		return err
 	}
@@ -213,13 +214,13 @@ func ask(addr string) error {
 }
 
 // load asks from two connections for a while, and returns answers a second.
-func load(addr string, long time.Duration) float64 {
+func load(m core.Machine, long time.Duration) float64 {
 	var answers atomic.Int64
 	var both sync.WaitGroup
 	end := time.Now().Add(long)
 	for range 2 {
 		both.Go(func() {
-			for time.Now().Before(end) && ask(addr) == nil {
+			for time.Now().Before(end) && ask(m) == nil {
 				answers.Add(1)
 			}
 		})

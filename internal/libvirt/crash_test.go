@@ -1,7 +1,6 @@
 package libvirt
 
 import (
-	"fmt"
 	"path/filepath"
 	"runtime"
 	"strconv"
@@ -259,11 +258,8 @@ func pausedMachine(t *testing.T, d *Driver, p *probe, m *machine) {
 
 func signalQEMU(t *testing.T, id string, sig syscall.Signal) {
 	t.Helper()
-	pid, err := qemuPID(state, id)
-	if err != nil {
+	qemu, _ := processesOf(t, id)
+	if err := syscall.Kill(qemu, sig); err != nil {
 		t.Fatal(err)
-	}
-	if err := syscall.Kill(pid, sig); err != nil {
-		t.Fatal(fmt.Errorf("signal QEMU: %w", err))
 	}
 }

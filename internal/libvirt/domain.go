@@ -11,6 +11,8 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/jail"
+	"github.com/nodeos-dev/gitd/internal/libvirt/walls"
 	"github.com/nodeos-dev/gitd/templates"
 )
 
@@ -29,7 +31,7 @@ type domain struct {
 	Owner     string
 	App       string
 	Release   int
-	HostPort  int
+	Door      string // see core.Machine's Addr
 	Started   string // RFC 3339
 	MemoryMiB int
 	CPUs      int
@@ -44,8 +46,13 @@ type domain struct {
 	ChannelSocket string // empty: libvirt chooses
 	Console       string
 	Netdev        string // QEMU's -netdev
+	Emulator      string // gitd-machine, which starts QEMU
+	Walls         []env  // what it must know
 	KeepOwner     bool   // tell libvirt to leave the images' owner alone
 }
+
+// env is a variable of the emulator's environment.
+type env struct{ Name, Value string }
 
 type disk struct {
 	core.Disk
@@ -64,15 +71,16 @@ func diskSlot(i int) int {
 	return 5 + i
 }
 
-func (d *Driver) domain(spec core.MachineSpec, net userNetwork, started time.Time) domain {
+func (d *Driver) domain(spec core.MachineSpec, place walls.Place, started time.Time) domain {
 	dom := domain{
 		Platform: d.platform, Type: d.accel, ID: spec.ID, Namespace: namespace, Owner: string(d.owner),
-		App: spec.App, Release: spec.Release, HostPort: net.hostPort, Started: started.UTC().Format(time.RFC3339),
+		App: spec.App, Release: spec.Release, Door: place.Door, Started: started.UTC().Format(time.RFC3339),
 		MemoryMiB: spec.MemoryMiB, CPUs: spec.CPUs, CPUMode: cpuMode(d.accel),
 		Firmware: d.firmware, Kernel: spec.Kernel, Initrd: spec.Initrd,
 		CommandLine: commandLine(d.platform, d.accel, spec.Initrd != ""),
 		ChannelName: guest.Port, ChannelSocket: d.channelSocket(spec.ID),
-		Console: d.console(spec.ID), Netdev: net.netdev(),
+		Console: d.console(spec.ID), Netdev: netdev(),
+		Emulator: place.Emulator, Walls: []env{{jail.EnvSpec, place.Spec}},
 		// qemuConf says the same to the embedded driver. As an ordinary user, that driver does not change owners at
 		// all, and refuses the label.
 		KeepOwner: !d.embedded,

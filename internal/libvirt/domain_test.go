@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/libvirt/walls"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -32,7 +33,7 @@ func goldenDriver() *Driver {
 
 func domainXML(t *testing.T, d *Driver, spec core.MachineSpec) string {
 	t.Helper()
-	text, err := d.domain(spec, userNetwork{hostPort: 40000, guestPort: 8080}, time.Unix(1750000000, 0)).xml()
+	text, err := d.domain(spec, walls.Place{Emulator: "/s/libvirt/qemu-0", Spec: "/s/machines/shop-v3-9f2c/walls.json", Door: "/s/machines/shop-v3-9f2c/app"}, time.Unix(1750000000, 0)).xml()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -140,9 +141,9 @@ func shape(t *testing.T, text string) string {
 }
 
 func TestParseMark(t *testing.T) {
-	const good = `<gitd:machine xmlns:gitd="urn:gitd:machine:1" owner="/s" app="shop" release="3" host-port="40000" started="2025-06-15T15:06:40Z"/>`
+	const good = `<gitd:machine xmlns:gitd="urn:gitd:machine:1" owner="/s" app="shop" release="3" door="/s/machines/shop-v3-9f2c/app" started="2025-06-15T15:06:40Z"/>`
 	m, err := parseMark("shop-v3-9f2c", "/s", good)
-	want := core.Machine{ID: "shop-v3-9f2c", App: "shop", Release: 3, Addr: "127.0.0.1:40000", Started: time.Unix(1750000000, 0).UTC()}
+	want := core.Machine{ID: "shop-v3-9f2c", App: "shop", Release: 3, Addr: "/s/machines/shop-v3-9f2c/app", Started: time.Unix(1750000000, 0).UTC()}
 	if err != nil || m != want {
 		t.Errorf("got %+v, %v", m, err)
 	}

@@ -14,14 +14,17 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/libvirt/session"
+	"github.com/nodeos-dev/gitd/internal/libvirt/walls"
 )
 
 // Config says where machines run.
 type Config struct {
-	URI   string        // libvirt's; empty: the QEMU driver within this process, rooted at State.Libvirt()
-	State core.StateDir // for the machines' files, and the owner's mark
-	Accel string        // "auto" (or empty), "kvm" or "qemu" (emulation)
-	Log   zerolog.Logger
+	URI       string        // libvirt's; empty: the QEMU driver within this process, rooted at State.Libvirt()
+	State     core.StateDir // for the machines' files, and the owner's mark
+	Accel     string        // "auto" (or empty), "kvm" or "qemu" (emulation)
+	Machine   string        // the program gitd-machine
+	SharedUID bool          // machines may run without ids of their own
+	Log       zerolog.Logger
 }
 
 // Driver implements fleet.Driver on one libvirt.
@@ -70,6 +73,12 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 		}
 		d.qemu.shareKVM(cfg.Log)
 	}
+	if d.walls, err = walls.New(walls.Config{
+		State: core.StateDir(path), Program: cfg.Machine, QEMU: here.qemu, User: d.qemu.name(), Embedded: d.embedded,
+		Shared: cfg.SharedUID, Log: cfg.Log,
+	}); err != nil {
+		return nil, err
+	}
 	if err := session.StartEventLoop(cfg.Log, filepath.Join(core.StateDir(path).Libvirt(), "libvirt.log")); err != nil {
 		return nil, fmt.Errorf("libvirt's event loop: %w", err)
 	}
@@ -109,7 +118,8 @@ func (d *Driver) begin(ctx context.Context, l *session.Link, cfg Config) (err er
 	return d.sweep(l)
 }
 
-// sweep removes the files of machines that ended while no gitd ran, for example together with the host.
+// sweep removes the files of machines that ended while no gitd ran, for example together with the host, and ends those
+// that run without walls: an older gitd has started them.
 func (d *Driver) sweep(l *session.Link) error {
 	folders, err := os.ReadDir(d.state.Machines())
 	if err != nil {
@@ -118,7 +128,14 @@ func (d *Driver) sweep(l *session.Link) error {
 	for _, f := range folders {
 		dom, _, err := d.owner.find(l, f.Name())
 		if err == nil {
+			err = d.walls.Adopt(f.Name())
+			if errors.Is(err, os.ErrNotExist) {
+				d.log.Warn().Str("machine", f.Name()).Msg("ended: an older gitd has started it, without walls")
+				err = errors.Join(destroy(dom), core.ErrNotFound)
+			}
 			free(dom)
+		}
+		if err == nil {
 			continue
 		}
 		if !errors.Is(err, core.ErrNotFound) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"sync/atomic"
 	"testing"
 
@@ -50,6 +51,21 @@ func again(t *testing.T) {
 	t.Logf("%s", out)
 }
 
+// program is gitd-machine, as users have it; empty in short tests, which start no machine.
+var program string
+
+func buildMachine(dir string) (string, error) {
+	if testing.Short() {
+		return "", nil
+	}
+	out := filepath.Join(dir, "gitd-machine")
+	build := exec.Command(filepath.Join("..", "..", "scripts", "build-machine"), out)
+	if msg, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s: %w\n%s", build, err, msg)
+	}
+	return out, nil
+}
+
 // spare is an open driver that no test uses at the moment. Tests share it, because a process can open the embedded
 // driver only some 16 times.
 var spare *Driver
@@ -63,7 +79,7 @@ func openDriver(t *testing.T) *Driver {
 		return d
 	}
 	log := zerolog.New(os.Stderr).Level(zerolog.WarnLevel)
-	d, err := New(context.Background(), Config{State: state, Log: log})
+	d, err := New(context.Background(), Config{State: state, Machine: program, Log: log})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
@@ -19,8 +17,6 @@ const (
 	// Debian's libvirt uses.
 	QEMUUser  = "libvirt-qemu"
 	qemuGroup = "kvm"
-
-	cgroups = "/sys/fs/cgroup"
 
 	// The path of a unix socket has at most 107 bytes. The longest is that of a machine's monitor:
 	// ROOT/lib/qemu/domain-NNNNN-NAME/monitor.sock, where NAME has at most 20 bytes.
@@ -34,6 +30,14 @@ type account struct {
 	UID    int
 	GID    int
 	Groups []int
+}
+
+// name is the account's, for which libvirt changes the user; empty: it does not.
+func (a *account) name() string {
+	if a == nil {
+		return ""
+	}
+	return a.Name
 }
 
 func embedURI(state core.StateDir) string {
@@ -100,39 +104,15 @@ func qemuConf(who *account) string {
 	b.WriteString("# Written by gitd at each start.\n")
 	if who.Name != "" {
 		fmt.Fprintf(&b, "user = %q\ngroup = %q\ndynamic_ownership = 0\nremember_owner = 0\n", who.Name, qemuGroup)
+		// gitd-machine makes namespaces, and takes all rights away, better than libvirt could: with ids of the machine's
+		// own, for which newuidmap must keep its rights.
+		b.WriteString("namespaces = []\nclear_emulator_capabilities = 0\n")
 	}
-	if !writableCgroups() {
-		b.WriteString("cgroup_controllers = []\n")
-	}
+	// The walls have groups for machines where there can be any. In a container, libvirt fails to make its own.
+	b.WriteString("cgroup_controllers = []\n")
 	// The embedded driver has no virtlogd.
 	b.WriteString("stdio_handler = \"file\"\n")
 	return b.String()
-}
-
-// writableCgroups reports whether libvirt can make control groups. In a container they may be visible but not writable;
-// libvirt would fail there, although it can do without them.
-func writableCgroups() bool {
-	mounts, err := os.ReadFile("/proc/self/mounts")
-	if err != nil {
-		return false
-	}
-	for _, dir := range cgroupMounts(string(mounts)) {
-		if unix.Access(dir, unix.W_OK) != nil {
-			return false
-		}
-	}
-	return true
-}
-
-// cgroupMounts returns where control groups are mounted. With version 1, that is a folder for each controller, and in a
-// container these are read-only, while the tmpfs around them is not. What is mounted elsewhere is somebody else's.
-func cgroupMounts(mounts string) (dirs []string) {
-	for line := range strings.Lines(mounts) {
-		if f := strings.Fields(line); len(f) > 2 && (f[2] == "cgroup" || f[2] == "cgroup2") && strings.HasPrefix(f[1], cgroups) {
-			dirs = append(dirs, f[1])
-		}
-	}
-	return dirs
 }
 
 func lookupAccount(name, group string) (*account, error) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/libvirt/walls"
 )
 
 // machineFiles is what machines have on the host: a folder with the console's log, a socket, and disks that QEMU's user
@@ -17,6 +18,7 @@ type machineFiles struct {
 	state    core.StateDir
 	embedded bool     // the driver is in this process
 	qemu     *account // the user that QEMU runs as; nil: this process does not decide that
+	walls    *walls.Walls
 }
 
 // makeFiles makes STATE/machines/ID with the console's log in it, which
@@ -33,7 +35,8 @@ func (f machineFiles) makeFiles(id string) error {
 	if f.qemu == nil || f.qemu.Name == "" {
 		return nil
 	}
-	return log.Chown(f.qemu.UID, f.qemu.GID)
+	// The walls are made by that user, who opens the machine's doors here.
+	return errors.Join(log.Chown(f.qemu.UID, f.qemu.GID), os.Chown(f.state.Machine(id), f.qemu.UID, f.qemu.GID))
 }
 
 // shareVolumes gives the writable disks to QEMU's user, if this process decides who that is. A libvirt daemon does it
@@ -56,6 +59,7 @@ func (f machineFiles) shareVolumes(disks []core.Disk) error {
 // removeFiles removes what a machine leaves on the host.
 func (f machineFiles) removeFiles(id string) error {
 	err := os.RemoveAll(f.state.Machine(id))
+	f.walls.Free(id)
 	if f.embedded {
 		// Libvirt keeps QEMU's log of each domain for ever.
 		if e := os.Remove(filepath.Join(f.state.Libvirt(), "log/qemu", id+".log")); !errors.Is(e, os.ErrNotExist) {

@@ -3,6 +3,7 @@ package libvirt
 import (
 	"bytes"
 	"debug/elf"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -224,7 +225,10 @@ func withState(m *testing.M) (code int, err error) {
 	}
 	defer os.RemoveAll(dir)
 	state = core.StateDir(dir)
-	if err := state.Create(); err != nil {
+	if err := errors.Join(state.Create(), os.Chmod(dir, 0o711)); err != nil {
+		return 1, err
+	}
+	if program, err = buildMachine(dir); err != nil {
 		return 1, err
 	}
 	code = m.Run()

@@ -80,12 +80,12 @@ func (o owner) mark(dom *libvirt.Domain) (core.Machine, error) {
 
 func parseMark(id, owner, text string) (core.Machine, error) {
 	var mark struct {
-		XMLName  xml.Name  `xml:"machine"`
-		Owner    string    `xml:"owner,attr"`
-		App      string    `xml:"app,attr"`
-		Release  int       `xml:"release,attr"`
-		HostPort int       `xml:"host-port,attr"`
-		Started  time.Time `xml:"started,attr"`
+		XMLName xml.Name  `xml:"machine"`
+		Owner   string    `xml:"owner,attr"`
+		App     string    `xml:"app,attr"`
+		Release int       `xml:"release,attr"`
+		Door    string    `xml:"door,attr"`
+		Started time.Time `xml:"started,attr"`
 	}
 	if err := xml.Unmarshal([]byte(text), &mark); err != nil {
 		return core.Machine{}, fmt.Errorf("domain %q: its gitd metadata: %w", id, err)
@@ -95,7 +95,7 @@ func parseMark(id, owner, text string) (core.Machine, error) {
 	}
 	return core.Machine{
 		ID: id, App: mark.App, Release: mark.Release,
-		Addr: userNetwork{hostPort: mark.HostPort}.addr(), Started: mark.Started,
+		Addr: mark.Door, Started: mark.Started,
 	}, nil
 }
 

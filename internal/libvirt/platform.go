@@ -14,6 +14,7 @@ type platform struct {
 	Serial   string // libvirt's type of the serial port
 	console  string // the kernel's name of that port
 	emulator string // the Debian package
+	qemu     string // the program
 	timers   []string
 	// hardware matches the /proc/cpuinfo of a processor that can virtualise. nil: nothing is to be checked, because
 	// Linux has /dev/kvm only on such a processor.
@@ -22,7 +23,7 @@ type platform struct {
 
 var platforms = map[string]platform{
 	"amd64": {
-		Arch: "x86_64", Machine: "q35", Serial: "isa-serial", console: "ttyS0", emulator: "qemu-system-x86",
+		Arch: "x86_64", Machine: "q35", Serial: "isa-serial", console: "ttyS0", emulator: "qemu-system-x86", qemu: "/usr/bin/qemu-system-x86_64",
 		// nolapic_timer saves the calibration of a timer, 120 ms; on real hardware it would make an idle guest cost
 		// more. No gain was seen from mitigations=off, tsc=reliable and rcupdate.rcu_expedited=1.
 		//
@@ -35,7 +36,7 @@ var platforms = map[string]platform{
 	},
 	// The kernel is entered without firmware. ACPI would need UEFI here, so it is left out: a device tree tells the
 	// kernel what its devices are.
-	"arm64": {Arch: "aarch64", Machine: "virt", Serial: "system-serial", console: "ttyAMA0", emulator: "qemu-system-arm"},
+	"arm64": {Arch: "aarch64", Machine: "virt", Serial: "system-serial", console: "ttyAMA0", emulator: "qemu-system-arm", qemu: "/usr/bin/qemu-system-aarch64"},
 }
 
 // hostPlatform returns the platform that gitd was compiled for.

@@ -40,7 +40,7 @@ func TestOwnership(t *testing.T) {
 	create(t, conn, "shop-v2-bb", "/theirs")
 
 	list, err := d.List(t.Context())
-	if err != nil || len(list) != 1 || list[0].ID != "shop-v1-aa" || list[0].Addr != "127.0.0.1:40000" {
+	if err != nil || len(list) != 1 || list[0].ID != "shop-v1-aa" || list[0].Addr != "@shop" {
 		t.Errorf("List: %+v, %v", list, err)
 	}
 	for _, id := range []string{"test", "shop-v2-bb", "nobody", "../../x"} {
@@ -97,7 +97,7 @@ func linkOf(t *testing.T, d *Driver) (l *session.Link) {
 
 func create(t *testing.T, conn *libvirt.Connect, id, owner string) {
 	t.Helper()
-	mark := fmt.Sprintf(`<g:machine xmlns:g='%s' owner='%s' app='shop' release='1' host-port='40000' started='%s'/>`,
+	mark := fmt.Sprintf(`<g:machine xmlns:g='%s' owner='%s' app='shop' release='1' door='@shop' started='%s'/>`,
 		namespace, owner, time.Now().Format(time.RFC3339))
 	dom, err := conn.DomainCreateXML(fmt.Sprintf(
 		`<domain type='test'><name>%s</name><metadata>%s</metadata><memory>1024</memory><os><type>hvm</type></os></domain>`, id, mark), 0)

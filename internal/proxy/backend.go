@@ -45,10 +45,10 @@ type backend struct {
 func newBackend(app, addr string, cfg backendConfig) *backend {
 	b := &backend{addr: addr, idle: make(chan struct{}), stall: cfg.stall}
 	b.life, b.cut = context.WithCancel(context.Background())
-	b.pool = newPool(cfg.responseTimeout)
+	b.pool = newPool(addr, cfg.responseTimeout)
 	log := cfg.log.With().Str("app", app).Str("addr", addr).Logger()
 	b.proxy = &httputil.ReverseProxy{
-		Rewrite:        rewriteTo(addr),
+		Rewrite:        rewrite,
 		Transport:      b.pool,
 		FlushInterval:  -1, // at once, for event streams
 		BufferPool:     cfg.buffers,

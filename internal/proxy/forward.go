@@ -13,25 +13,22 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// rewriteTo sends a request to addr with the Host and the target that the client sent, byte for byte. The headers of
+// rewrite sends a request to a machine with the Host and the target that the client sent, byte for byte. The headers of
 // proxies (X-Forwarded-For and the like) are the front door's own. It is the edge, so it drops what a client claims in
 // them.
-func rewriteTo(addr string) func(*httputil.ProxyRequest) {
-	return func(r *httputil.ProxyRequest) {
-		r.Out.URL = targetAt(r.In, addr)
-		r.Out.Host = r.In.Host
-		for name := range r.Out.Header {
-			if strings.HasPrefix(name, "X-Forwarded-") || name == "X-Real-Ip" {
-				delete(r.Out.Header, name)
-			}
+func rewrite(r *httputil.ProxyRequest) {
+	r.Out.URL = machineURL(r.In)
+	r.Out.Host = r.In.Host
+	for name := range r.Out.Header {
+		if strings.HasPrefix(name, "X-Forwarded-") || name == "X-Real-Ip" {
+			delete(r.Out.Header, name)
 		}
-		r.SetXForwarded()
-		// After "Upgrade: h2c" a client could send headers that the front
-		// door never sees.
-		if !strings.EqualFold(r.Out.Header.Get("Upgrade"), "websocket") {
-			r.Out.Header.Del("Upgrade")
-			r.Out.Header.Del("Connection")
-		}
+	}
+	r.SetXForwarded()
+	// After "Upgrade: h2c" a client could send headers that the front door never sees.
+	if !strings.EqualFold(r.Out.Header.Get("Upgrade"), "websocket") {
+		r.Out.Header.Del("Upgrade")
+		r.Out.Header.Del("Connection")
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 const (
@@ -26,27 +28,27 @@ const (
 //
 // Rejected: to close a connection from outside of the transport, which may be handing it to a request at that moment.
 type pool struct {
+	addr            string // of the machine
 	responseTimeout time.Duration
-	pacer           *pacer // one for all transports: they connect to the same port
 
 	mu     sync.Mutex
 	now    *http.Transport
 	allows time.Duration // how long the app keeps an idle connection, by what it has said so far
 }
 
-func newPool(responseTimeout time.Duration) *pool {
-	p := &pool{responseTimeout: responseTimeout, pacer: newPacer(responseTimeout), allows: nodesIdle}
+func newPool(addr string, responseTimeout time.Duration) *pool {
+	p := &pool{addr: addr, responseTimeout: responseTimeout, allows: nodesIdle}
 	p.now = p.transport()
 	return p
 }
 
-// transport makes a transport to a machine, which is on this host or on a network of its own. It takes no proxy from
-// the environment, does not use HTTP/2, and does not change bodies.
+// transport makes a transport to the machine. It takes no proxy from the environment, does not use HTTP/2, and does not
+// change bodies.
 func (p *pool) transport() *http.Transport {
 	only1 := new(http.Protocols)
 	only1.SetHTTP1(true)
 	return &http.Transport{
-		DialContext:            p.pacer.DialContext,
+		DialContext:            core.MachineDialer(p.addr, dialLimit), // its errors have net.OpError's Op "dial": nothing was sent
 		DisableCompression:     true,
 		DisableKeepAlives:      p.allows == 0,
 		MaxIdleConnsPerHost:    maxIdle,

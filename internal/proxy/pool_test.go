@@ -166,7 +166,7 @@ func TestNoKeepAlive(t *testing.T) {
 // TestSmallestKeepAlive: the pool believes the smallest time that it has heard, and an app cannot make it begin anew
 // with each answer.
 func TestSmallestKeepAlive(t *testing.T) {
-	p := newPool(time.Second)
+	p := newPool("/nowhere", time.Second)
 	first := p.current()
 	for _, tt := range []struct{ allows, idle time.Duration }{
 		{time.Minute, 3 * time.Second}, {5 * time.Second, 3 * time.Second},

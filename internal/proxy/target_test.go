@@ -64,7 +64,7 @@ func TestTarget(t *testing.T) {
 		"http://shop.localhost//x":                    "//x",
 		"mailto:x%zz":                                 "/",
 		"http:/x|y":                                   "/x|y",
-		"//a|b":                                       "//a%7Cb", // the exception: see targetAt
+		"//a|b":                                       "//a%7Cb", // the exception: see machineURL
 		"http://shop.localhost/http://other.example/": "/http://other.example/",
 	} {
 		checkTarget(t, f, "GET", target, want)
@@ -101,7 +101,7 @@ func FuzzTarget(f *testing.F) {
 		if err != nil {
 			t.Skip("net/http refuses it")
 		}
-		out := &http.Request{Method: in.Method, Host: "a", URL: targetAt(in, "127.0.0.1:1"), Header: http.Header{}}
+		out := &http.Request{Method: in.Method, Host: "a", URL: machineURL(in), Header: http.Header{}}
 		var wire bytes.Buffer
 		if err := out.Write(&wire); err != nil {
 			t.Skip("net/http does not send it")

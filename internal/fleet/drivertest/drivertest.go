@@ -304,15 +304,20 @@ func (s *suite) lists(want ...core.Machine) {
 	}
 }
 
+// Transport connects to a machine for each request.
+func Transport(m core.Machine) *http.Transport {
+	return &http.Transport{DisableKeepAlives: true, DialContext: core.MachineDialer(m.Addr, limit)}
+}
+
 func (s *suite) answers(m core.Machine) {
 	s.Helper()
 	ctx, cancel := context.WithTimeout(s.Context(), limit)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+m.Addr+"/", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://machine/", nil)
 	if err != nil {
 		s.Fatal(err)
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := Transport(m).RoundTrip(req)
 	if err != nil {
 		s.Fatalf("GET %s: %v", m.Addr, err)
 	}
