@@ -104,8 +104,7 @@ func qemuConf(who *account) string {
 	b.WriteString("# Written by gitd at each start.\n")
 	if who.Name != "" {
 		fmt.Fprintf(&b, "user = %q\ngroup = %q\ndynamic_ownership = 0\nremember_owner = 0\n", who.Name, qemuGroup)
-		// gitd-machine makes namespaces, and takes all rights away, better than libvirt could: with ids of the machine's
-		// own, for which newuidmap must keep its rights.
+		// gitd-machine makes the namespaces and takes all rights away. libvirt would take those of newuidmap.
 		b.WriteString("namespaces = []\nclear_emulator_capabilities = 0\n")
 	}
 	// The walls have groups for machines where there can be any. In a container, libvirt fails to make its own.

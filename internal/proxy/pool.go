@@ -48,7 +48,7 @@ func (p *pool) transport() *http.Transport {
 	only1 := new(http.Protocols)
 	only1.SetHTTP1(true)
 	return &http.Transport{
-		DialContext:            core.MachineDialer(p.addr, dialLimit), // its errors have net.OpError's Op "dial": nothing was sent
+		DialContext:            core.MachineDialer(p.addr, dialLimit),
 		DisableCompression:     true,
 		DisableKeepAlives:      p.allows == 0,
 		MaxIdleConnsPerHost:    maxIdle,

@@ -9,8 +9,8 @@ import (
 // machineHost stands in URLs for the machine, to which the pool connects by its own address.
 const machineHost = "machine"
 
-// machineURL is the URL with which a machine gets the request target of in byte for byte. url.URL writes a path anew, with %7C
-// for a bar or %23 for a hash; its Opaque it writes as it is. net/http has checked before that the target holds no
+// machineURL is the URL with which a machine gets the request target of in byte for byte. url.URL writes a path anew,
+// with %7C for a bar or %23 for a hash; its Opaque it writes as it is. net/http has checked that the target holds no
 // control characters and that each % has its two digits.
 //
 // The URL is a new one, and not in's with another host: an absolute target may contain a user, which would become an

@@ -22,8 +22,8 @@ type Start struct {
 
 // Exec gives up root and runs the program in this process, as the account. It returns only if that is not possible.
 //
-// setpriv, of util-linux, takes every capability and all groups away. Four rights stay within reach of programs with the
-// set-user-ID bit, newuidmap and newgidmap, which give machines ids of their own; so no_new_privs is not set either.
+// setpriv, of util-linux, takes every capability and all groups away. Four rights stay within reach of programs with
+// the set-user-ID bit, newuidmap and newgidmap, which give machines ids of their own; so no_new_privs is not set.
 func (a Account) Exec(s Start) error {
 	setpriv, err := exec.LookPath("setpriv")
 	if err != nil {
