@@ -269,7 +269,7 @@ func TestExec(t *testing.T) {
 	for _, want := range []string{
 		"Uid:\t65534\t65534\t65534\t65534\n", "Gid:\t65534\t65534\t65534\t65534\n",
 		"CapInh:\t0000000000000000\n", "CapPrm:\t0000000000000000\n", "CapEff:\t0000000000000000\n",
-		"CapBnd:\t00000000000000c0\n", "CapAmb:\t0000000000000000\n", "ADDED=1\x00", "HOME=/tmp\x00", "USER=nobody\x00",
+		"CapBnd:\t00000000002000c2\n", "CapAmb:\t0000000000000000\n", "ADDED=1\x00", "HOME=/tmp\x00", "USER=nobody\x00",
 	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("no %q in\n%s", want, out)
