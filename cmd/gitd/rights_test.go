@@ -27,8 +27,8 @@ type watch struct {
 }
 
 // cmdRights looks, until it is called a second time, at each process that gitd has started and at each QEMU of this
-// script, and fails if one of them was root, or had a capability on the host, but newuidmap and newgidmap: rights begin;
-// rights end PROGRAM... The programs must have been seen.
+// script, and fails if one of them was root, or had a capability on the host, but newuidmap and newgidmap:
+// rights begin; rights end PROGRAM... The programs must have been seen.
 func cmdRights(ts *testscript.TestScript, neg bool, args []string) {
 	switch {
 	case len(args) == 1 && args[0] == "begin":
