@@ -50,6 +50,7 @@ func lifeInDocker(t *testing.T) {
 	e.step("root in the container tries system calls that nothing there needs, and gitd's user makes a machine's walls")
 	e.refusesCalls()
 	e.allowsWalls()
+	e.hasNoRoot()
 
 	e.step("bob's key is added as docs/docker.md says")
 	e.composeInput(bob.publicKey(), "exec", "-T", "gitd", "gitd", "keys:add", "bob")

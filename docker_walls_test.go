@@ -2,6 +2,7 @@ package gitd_test
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -93,5 +94,33 @@ func (e *engine) allowsWalls() {
 	got := e.run(strings.NewReader(machineWalls), "docker-compose", "exec", "-T", "gitd", "sh", "-eu")
 	if !strings.Contains(got, "behind the walls") {
 		e.t.Errorf("the walls of a machine: %s", got)
+	}
+}
+
+// rights prints a line for each process of the container: its uid, its effective capabilities, no_new_privs, how many
+// system call filters it has, and its command.
+const rights = `
+cd /proc
+for p in [0-9]*; do
+	awk -v ORS=" " '/^(Uid|CapEff|NoNewPrivs|Seccomp_filters):/ { print $2 }' $p/status 2>/dev/null || continue
+	tr '\0' ' ' <$p/cmdline
+	echo
+done
+`
+
+// hasNoRoot: root starts gitd, which becomes the user gitd; and QEMU has no rights at all.
+func (e *engine) hasNoRoot() {
+	e.t.Helper()
+	all := e.run(strings.NewReader(rights), "docker-compose", "exec", "-T", "gitd", "sh")
+	for program, want := range map[string]*regexp.Regexp{
+		"gitd serve": regexp.MustCompile(`(?m)^[1-9]\d* 0{16} [01] [1-9] \S*gitd serve`),
+		"QEMU":       regexp.MustCompile(`(?m)^[1-9]\d* 0{16} 1 [2-9] \S*qemu-system`),
+	} {
+		if !want.MatchString(all) {
+			e.t.Errorf("%s has other rights than %s:\n%s", program, want, all)
+		}
+	}
+	if root := regexp.MustCompile(`(?m)^0 \S+ . . /usr/\S*(gitd|qemu).*`).FindAllString(all, -1); root != nil {
+		e.t.Errorf("as root: %q", root)
 	}
 }
