@@ -86,9 +86,9 @@ var mayImport = map[string][]string{
 	"internal/hooks":    {"internal/control", "internal/core", "internal/deploy", "internal/progress"},
 	"internal/terminal": {"internal/progress"},
 	"internal/overview": {"internal/core", "internal/progress", "internal/terminal", "internal/units"},
-	"internal/cli": {"internal/apps", "internal/bootdisk", "internal/contents", "internal/core", "internal/deploy", "internal/disk", "internal/fleet", "internal/oneoff",
+	"internal/cli": {"internal/apps", "internal/audit", "internal/bootdisk", "internal/contents", "internal/core", "internal/deploy", "internal/disk", "internal/fleet", "internal/oneoff",
 		"internal/overview", "internal/people", "internal/progress", "internal/quota", "internal/terminal", "internal/units", "internal/usage"},
-	"internal/server": {"internal/admit", "internal/cli", "internal/core", "internal/people", "internal/progress", "internal/repo",
+	"internal/server": {"internal/admit", "internal/audit", "internal/cli", "internal/core", "internal/people", "internal/progress", "internal/repo",
 		"internal/terminal"},
 	// The programs.
 	"cmd/nodeos-init":  {"internal/guest", "internal/units"},

@@ -2,6 +2,7 @@ package apps
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -17,7 +18,8 @@ type Secrets struct{ cfg Config }
 func NewSecrets(cfg Config) *Secrets { return &Secrets{cfg} }
 
 // ReadConfig returns the variables of app, all or the one called name, and notes in the audit who has read which. A
-// variable that is not there was not read.
+// variable that is not there was not read. What the audit does not take is not shown: otherwise whoever fills the disk
+// first reads without a trace.
 func (s *Secrets) ReadConfig(ctx context.Context, by core.Actor, app, name string) (map[string]string, error) {
 	vars, err := s.cfg.Ledger.Vars(ctx, app)
 	if err != nil {
@@ -31,7 +33,10 @@ func (s *Secrets) ReadConfig(ctx context.Context, by core.Actor, app, name strin
 		vars = map[string]string{name: value}
 	}
 	if len(vars) > 0 {
-		s.cfg.Trail.Note(ctx, app, by.Name, "config.read", strings.Join(slices.Sorted(maps.Keys(vars)), ", "))
+		names := strings.Join(slices.Sorted(maps.Keys(vars)), ", ")
+		if err := s.cfg.Trail.Before(ctx, app, by.Name, "config.read", names); err != nil {
+			return nil, fmt.Errorf("the audit does not take it, so nothing was shown: %w", err)
+		}
 	}
 	return vars, nil
 }

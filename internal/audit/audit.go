@@ -1,7 +1,8 @@
 // Package audit is the trail of what is done to apps.
 //
-// It owns how an entry is made. It does not own where entries are stored (package ledger) nor the entries that are part
-// of a change's own transaction.
+// It owns how an entry is made, how the trail is read and followed, and the events of the doors, which are not part of
+// it. It does not own where entries are stored (package ledger) nor the entries that are part of a change's own
+// transaction.
 package audit
 
 import (
@@ -31,8 +32,12 @@ func New(entries Entries, log *slog.Logger) *Trail { return &Trail{entries, log}
 // Note adds an entry; app may be empty. What it tells of has happened already, so a failure is logged and not
 // returned.
 func (t *Trail) Note(ctx context.Context, app, actor, action, detail string) {
-	e := core.Entry{Time: time.Now(), App: app, Actor: actor, Action: action, Detail: detail}
-	if err := t.entries.Record(ctx, e); err != nil {
+	if err := t.Before(ctx, app, actor, action, detail); err != nil {
 		t.log.Error("audit entry lost", "app", app, "action", action, "error", err)
 	}
+}
+
+// Before adds an entry of what is about to happen, and must not happen when it returns an error.
+func (t *Trail) Before(ctx context.Context, app, actor, action, detail string) error {
+	return t.entries.Record(ctx, core.Entry{Time: time.Now(), App: app, Actor: actor, Action: action, Detail: detail})
 }

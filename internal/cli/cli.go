@@ -17,6 +17,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/cli/foreign"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/people"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
@@ -55,6 +56,9 @@ func Execute(ctx context.Context, root *cobra.Command, c command.Caller, args []
 	if command.IsUnknown(err) {
 		err = command.Unknown(cmd, err)
 	}
+	if c.Denied != nil && isDenied(err) {
+		c.Denied(errorText(err))
+	}
 	for l := range strings.SplitSeq(errorText(err), "\n") {
 		fmt.Fprintf(c.Err, " !     %s\n", progress.Printable(l))
 	}
@@ -62,6 +66,12 @@ func Execute(ctx context.Context, root *cobra.Command, c command.Caller, args []
 		return exitUsage
 	}
 	return exitFailed
+}
+
+// isDenied reports whether a command ended because its caller may not do that.
+func isDenied(err error) bool {
+	_, denied := errors.AsType[*command.Denied](err)
+	return denied || errors.Is(err, people.ErrNotAdmin)
 }
 
 // errorText is what an error says to a person. A rejection speaks for itself,

@@ -9,11 +9,22 @@ import (
 
 // Entry is one line of the audit.
 type Entry struct {
+	ID     int64 // in the order of recording; 0: it is not recorded yet
 	Time   time.Time
 	App    string
 	Actor  string // name of a key's owner, or "gitd"
 	Action string // e.g. "release.live", "key.add"
 	Detail string
+}
+
+// EntryRange chooses entries of the audit.
+type EntryRange struct {
+	Apps   []string  // of these apps; nil: all entries, those of no app too
+	After  int64     // recorded after the one with this id
+	Before int64     // recorded before the one with this id; 0: no bound
+	Since  time.Time // not earlier; zero: no bound
+	Newest bool      // the newest first; otherwise in the order of recording
+	Limit  int       // 0: all
 }
 
 // Line is one line of an app's output.

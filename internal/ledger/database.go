@@ -32,6 +32,7 @@ type database struct {
 	path    string
 	changes atomic.Int64  // how many there were
 	changed chan struct{} // has a token when the log may hold something
+	next    signal
 }
 
 func (db *database) open(ctx context.Context, path string) error {
@@ -107,5 +108,6 @@ func (db *database) change(ctx context.Context, what string, f func(ctx context.
 		return fmt.Errorf("ledger: %s: %w", what, withErrno(err))
 	}
 	db.touch()
+	db.next.send()
 	return nil
 }

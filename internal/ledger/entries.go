@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"fmt"
 
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -45,17 +46,45 @@ func record(ctx context.Context, tx *sql.Tx, e core.Entry) error {
 // Entries are the newest first, in the order of their recording: clocks can
 // step back. An empty app means all, and so does a limit of 0.
 func (t entryTable) Entries(ctx context.Context, app string, limit int) ([]core.Entry, error) {
-	const columns = `SELECT time, app, actor, action, detail FROM entries `
 	if app == "" {
-		return list(ctx, t.db.reader, "entries", scanEntry, columns+`ORDER BY id DESC LIMIT ?`, noLimit(limit))
+		return list(ctx, t.db.reader, "entries", scanEntry, entryColumns+`ORDER BY id DESC LIMIT ?`, noLimit(limit))
 	}
-	return list(ctx, t.db.reader, "entries", scanEntry, columns+`WHERE app = ? ORDER BY id DESC LIMIT ?`, app, noLimit(limit))
+	return list(ctx, t.db.reader, "entries", scanEntry, entryColumns+`WHERE app = ? ORDER BY id DESC LIMIT ?`, app, noLimit(limit))
+}
+
+const entryColumns = `SELECT id, time, app, actor, action, detail FROM entries `
+
+// EntriesOf are those of r. Of several apps, it looks at all entries in their order (the + keeps SQLite from sorting
+// what the index of each app has): whoever reads the whole audit page by page looks at each of them once.
+func (t entryTable) EntriesOf(ctx context.Context, r core.EntryRange) ([]core.Entry, error) {
+	where, args := `WHERE id > ?`, []any{r.After}
+	if r.Before > 0 {
+		where, args = where+` AND id < ?`, append(args, r.Before)
+	}
+	if !r.Since.IsZero() {
+		where, args = where+` AND time >= ?`, append(args, instant{r.Since})
+	}
+	switch {
+	case len(r.Apps) == 1:
+		where, args = where+` AND app = ?`, append(args, r.Apps[0])
+	case r.Apps != nil:
+		names, err := json.Marshal(r.Apps)
+		if err != nil {
+			return nil, err
+		}
+		where, args = where+` AND +app IN (SELECT value FROM json_each(?))`, append(args, string(names))
+	}
+	order := ` ORDER BY id LIMIT ?`
+	if r.Newest {
+		order = ` ORDER BY id DESC LIMIT ?`
+	}
+	return list(ctx, t.db.reader, "entries", scanEntry, entryColumns+where+order, append(args, noLimit(r.Limit))...)
 }
 
 func scanEntry(row scanner) (core.Entry, error) {
 	var e core.Entry
 	var at instant
-	err := row.Scan(&at, &e.App, &e.Actor, &e.Action, &e.Detail)
+	err := row.Scan(&e.ID, &at, &e.App, &e.Actor, &e.Action, &e.Detail)
 	e.Time = at.Time
 	return e, err
 }

@@ -35,9 +35,9 @@ type Job struct {
 	Command string // for people
 	Title   string // before its machine in the audit: "cron.1"; may be empty
 	fleet.TaskOf
-	Streams *Streams        // who exchanges bytes with it; nil: its output becomes lines of the app's log
-	Line    func(l string)  // is told each line too; nil: nobody is
-	Began   func(id string) // is told that the command is about to run; nil: nobody is
+	Streams *Streams              // who exchanges bytes with it; nil: its output becomes lines of the app's log
+	Line    func(l string)        // is told each line too; nil: nobody is
+	Began   func(id string) error // is told that the command is about to run, and may refuse it; nil: nobody is told
 }
 
 // Ended is how a command ended.
@@ -98,7 +98,9 @@ func (o *one) run(ctx context.Context) (Ended, error) {
 		}
 		o.begin(spec)
 		if try == 1 && o.job.Began != nil {
-			o.job.Began(spec.ID)
+			if err := o.job.Began(spec.ID); err != nil {
+				return Ended{}, err
+			}
 		}
 		ended, err := o.once(ctx, spec)
 		if !errors.Is(err, errNotBooted) || try == bootTries {

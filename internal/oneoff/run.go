@@ -34,8 +34,11 @@ func (m *Machines) Run(ctx context.Context, by core.Actor, w Wish) (Ended, error
 	if err := m.tellOfVolumes(ctx, w); err != nil {
 		return Ended{}, err
 	}
-	j.Began = func(id string) {
-		m.cfg.Trail.Note(context.WithoutCancel(ctx), w.App, by.Name, "run.begin", id+": "+said(w))
+	j.Began = func(id string) error { // a command may print the app's config
+		if err := m.cfg.Trail.Before(context.WithoutCancel(ctx), w.App, by.Name, "run.begin", id+": "+said(w)); err != nil {
+			return fmt.Errorf("the audit does not take it, so nothing was run: %w", err)
+		}
+		return nil
 	}
 	if j.Streams != nil {
 		return m.Do(ctx, j)
@@ -47,9 +50,12 @@ func (m *Machines) Run(ctx context.Context, by core.Actor, w Wish) (Ended, error
 func (m *Machines) detach(j Job, w Wish) error {
 	begun, refused := make(chan string, 1), make(chan error, 1)
 	note := j.Began
-	j.Began = func(id string) {
-		note(id)
-		begun <- id
+	j.Began = func(id string) error {
+		err := note(id)
+		if err == nil {
+			begun <- id
+		}
+		return err
 	}
 	go func() {
 		_, err := m.Do(m.cfg.Work.Context(), j)

@@ -3,20 +3,21 @@ package people
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// Still says why by, who began something on app earlier, may do less there now; nil: they may do as much. The host has
-// no key and needs none.
+// Still says why by, who began something on app earlier, may do less there now; nil: they may do as much. Without an app
+// it is about what an administrator may do. The host has no key and needs none.
 func (s *Service) Still(ctx context.Context, by core.Actor, app string) error {
 	if by.Key == "" {
 		return nil
 	}
 	now, err := actorNow(ctx, s, by)
 	if errors.Is(err, core.ErrNotFound) || err == nil && now.Role(app) < by.Role(app) {
-		return core.Reject(by.Name+" may not do this on "+app+" any more: the key or the role was taken meanwhile", "")
+		return core.Reject(strings.TrimSuffix(by.Name+" may not do this on "+app, " on ")+" any more: the key or the role was taken meanwhile", "")
 	}
 	return err
 }

@@ -44,14 +44,21 @@ func (c Shared) App(ctx context.Context, name string, r core.Role) (core.App, er
 
 // NoApp is the answer for an app that does not exist, or not for this caller.
 func NoApp(name string) error {
-	return fmt.Errorf("there is no app %q; `apps` lists yours, and an administrator can give you more: users:grant", name)
+	return denied("there is no app %q; `apps` lists yours, and an administrator can give you more: users:grant", name)
 }
+
+// Denied is an error that says that somebody may not do something, or not even know of it.
+type Denied struct{ why string }
+
+func (e *Denied) Error() string { return e.why }
+
+func denied(format string, args ...any) error { return &Denied{fmt.Sprintf(format, args...)} }
 
 // Allowed reports why a, who may see the app, may not do what needs role r.
 func Allowed(a core.Actor, app string, r core.Role) error {
 	if a.May(app, r) {
 		return nil
 	}
-	return fmt.Errorf("your role on %s is %s; this needs %s: an administrator can give it to you with users:grant %s %s %s",
+	return denied("your role on %s is %s; this needs %s: an administrator can give it to you with users:grant %s %s %s",
 		app, a.Role(app), r, a.Name, app, r)
 }

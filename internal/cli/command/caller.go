@@ -19,6 +19,19 @@ type Caller struct {
 	Err      io.Writer
 	Door     Door             // how the caller reaches the SSH door
 	Terminal *terminal.Window // what Out is shown on; nil: no terminal
+
+	// Stay claims a place among the caller's commands that go on until somebody ends them; nil: there is no limit.
+	Stay func() error
+	// Denied is told why the caller may not do what they typed; nil: nobody wants to know.
+	Denied func(why string)
+}
+
+// Stays claims a place for a command that goes on until somebody ends it.
+func (c Caller) Stays() error {
+	if c.Stay == nil {
+		return nil
+	}
+	return c.Stay()
 }
 
 // Shared is what all commands have: what they act on, and who calls.

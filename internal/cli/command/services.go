@@ -54,6 +54,10 @@ type Ledger interface {
 	// Entries of the audit are the newest first; an empty app means all, and
 	// so does a limit of 0.
 	Entries(ctx context.Context, app string, limit int) ([]core.Entry, error)
+	// EntriesOf are those of r.
+	EntriesOf(ctx context.Context, r core.EntryRange) ([]core.Entry, error)
+	// NextChange is closed after the next change of the ledger.
+	NextChange() <-chan struct{}
 }
 
 // Settings is what the commands read of what people set for an app.

@@ -4,6 +4,7 @@
 package disks
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -68,6 +69,14 @@ func suffix(format string) string {
 	return format
 }
 
+// vars are the variables of an app. Whoever takes their values along has read them.
+func (c commands) vars(ctx context.Context, app string, values bool) (map[string]string, error) {
+	if values {
+		return c.Core.ReadConfig(ctx, c.Actor, app, "")
+	}
+	return c.Settings.Vars(ctx, app)
+}
+
 func (c commands) send(cmd *cobra.Command, app string, version int, format string, config bool) error {
 	ctx := cmd.Context()
 	rel, err := c.Ledger.Release(ctx, app, version)
@@ -77,7 +86,7 @@ func (c commands) send(cmd *cobra.Command, app string, version int, format strin
 	if err != nil {
 		return err
 	}
-	vars, err := c.Settings.Vars(ctx, app)
+	vars, err := c.vars(ctx, app, config)
 	if err != nil {
 		return err
 	}

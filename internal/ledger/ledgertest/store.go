@@ -135,4 +135,8 @@ type Audit interface {
 	// Entries are the newest first, in the order of their recording; an empty
 	// app means all, and so does a limit of 0.
 	Entries(ctx context.Context, app string, limit int) ([]core.Entry, error)
+	// EntriesOf are those of r, with their ids.
+	EntriesOf(ctx context.Context, r core.EntryRange) ([]core.Entry, error)
+	// NextChange is closed after the next change.
+	NextChange() <-chan struct{}
 }
