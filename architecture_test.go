@@ -82,6 +82,7 @@ var mayImport = map[string][]string{
 	"internal/applog":   {"internal/core", "internal/progress"},
 	"internal/control":  {"internal/admit"},
 	"internal/starter":  {"templates"},
+	"internal/syslog":   {"internal/audit", "internal/core", "internal/progress"},
 	// The doors.
 	"internal/hooks":    {"internal/control", "internal/core", "internal/deploy", "internal/progress"},
 	"internal/terminal": {"internal/progress"},
