@@ -99,7 +99,7 @@ var mayImport = map[string][]string{
 	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cgroup", "internal/cli", "internal/contents", "internal/control",
 		"internal/core", "internal/disk", "internal/engine", "internal/fleet", "internal/hooks", "internal/image",
 		"internal/audit", "internal/bootdisk", "internal/worktree", "internal/label", "internal/ledger", "internal/libvirt", "internal/nodeapp", "internal/people", "internal/progress", "internal/proxy", "internal/quota",
-		"internal/repo", "internal/schedule", "internal/server", "internal/service", "internal/starter", "internal/terminal", "internal/volume", "internal/units"},
+		"internal/repo", "internal/schedule", "internal/server", "internal/service", "internal/starter", "internal/syslog", "internal/terminal", "internal/volume", "internal/units"},
 }
 
 // TestImports holds docs/decisions/0001-house.md: a package that is not in

@@ -15,6 +15,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/base"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/libvirt"
+	"github.com/nodeos-dev/gitd/internal/syslog"
 )
 
 // longestSocket is the longest path of a unix socket that Linux takes, in bytes.
@@ -47,6 +48,8 @@ func (o *options) check(flags *pflag.FlagSet) error {
 		checked{"login-timeout", checkDuration(o.people.loginTimeout)},
 		checked{"idle-timeout", checkDuration(o.people.idleTimeout)},
 		checked{"libvirt", checkURL(o.libvirt, "qemu:///system")},
+		checked{"max-sessions-per-user", notBelowZero(o.people.sessions)},
+		checked{"audit-syslog", checkSyslog(o.syslog)},
 		checked{"ssh-host", checkSSHHost(o.people.sshHost)},
 	))
 }
@@ -116,6 +119,16 @@ func checkAddress(address, example string) error {
 		example = ":" + address
 	}
 	return core.Reject("that is no address of a door", "write HOST:PORT, or :PORT for all addresses of the host, for example "+example)
+}
+
+func checkSyslog(address string) error {
+	if address == "" {
+		return nil
+	}
+	if _, err := syslog.ParseAddress(address); err != nil {
+		return core.Reject("that is no address of a syslog receiver", "write udp://HOST:514, tcp://HOST:514 or unix:///dev/log")
+	}
+	return nil
 }
 
 func notBelowZero(n int) error {

@@ -99,6 +99,8 @@ type daemon struct {
 	builds applog.Builds
 	core   *engine.Engine
 	desk   *hooks.Desk
+	watch  *audit.Watch
+	sent   *sent // to syslog; nil: nothing is
 	door   *server.Server
 	here   command.Door // how this host reaches the SSH door
 
@@ -149,6 +151,9 @@ func (d *daemon) trades(ctx context.Context, o *options) (err error) {
 	if d.ledger, err = openLedger(ctx, state); err != nil {
 		return err
 	}
+	if err := d.guard(ctx, o.syslog); err != nil {
+		return err
+	}
 	d.people = people.NewService(d.ledger)
 	d.people.Vouch = d.trust.VouchText
 	if err := o.people.registerAdmins(ctx, d.people, d.log); err != nil {
@@ -178,6 +183,7 @@ func (d *daemon) trades(ctx context.Context, o *options) (err error) {
 func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 	state := core.StateDir(o.state)
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
+	d.desk.Judged = d.pushed
 	d.svc = command.Services{
 		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Tasks: d.core.OneOffs, Quotas: d.core.Quotas, Logs: d.logs, Builds: d.builds,
 		Contents: d.contents,
@@ -198,9 +204,10 @@ func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 	}
 	d.door = server.New(server.Config{
 		HostKey: key, OtherKeys: others, Trust: d.trust, Services: d.svc, Pushes: d.desk, Git: d.repos,
-		Core: d.core, Log: d.log,
+		Core: d.core, Log: d.log, Watch: d.watch, SessionsOf: o.people.sessions,
 		Public: o.public(d.l.ssh.Addr()), LoginTimeout: o.people.loginTimeout, IdleTimeout: o.people.idleTimeout,
 	})
+	d.svc.Sessions = d.door.Seats
 	return nil
 }
 
@@ -329,6 +336,7 @@ func (d *daemon) close() error {
 		d.claimEnd.Stop()
 	}
 	d.core.Close()
+	d.sent.end()
 	err := errors.Join(d.driver.Close(), d.logs.Close(), d.ledger.Close())
 	d.log.Info().Bool("machines_stopped", d.halt.Load()).Msg("stopped")
 	return err

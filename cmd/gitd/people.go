@@ -23,6 +23,7 @@ type peopleOptions struct {
 	revoked      string
 	sshHost      string
 	claimFor     time.Duration
+	sessions     int // of one user
 	loginTimeout time.Duration
 	idleTimeout  time.Duration
 }
@@ -33,6 +34,7 @@ func (o *peopleOptions) flags(f *pflag.FlagSet) {
 	f.StringVar(&o.revoked, "revoked-keys", "", "file with keys and certificates that may not log in: a KRL of ssh-keygen, or public keys, one a line")
 	f.StringVar(&o.sshHost, "ssh-host", "", "HOST or HOST:PORT that people reach the SSH door at; empty: --domain, or as each of them came")
 	f.DurationVar(&o.claimFor, "claim-expires", time.Hour, "how long the first person has to claim this gitd")
+	f.IntVar(&o.sessions, "max-sessions-per-user", server.SessionsOf, "SSH sessions of one user, or of one deploy key, at once: commands, pushes and fetches; half of them may follow logs and the like")
 	f.DurationVar(&o.loginTimeout, "login-timeout", time.Minute, "from connect to a proved key")
 	f.DurationVar(&o.idleTimeout, "idle-timeout", 10*time.Minute, "for an SSH connection on which nothing happens")
 }

@@ -35,6 +35,7 @@ type options struct {
 	machine      string // the program gitd-machine
 	sharedUID    bool
 	people       peopleOptions
+	syslog       string // where the audit is sent; empty: nowhere
 	noSandbox    bool
 	lockfile     bool // dependencies without a lockfile are refused
 	memory       int
@@ -88,6 +89,7 @@ func (o *options) serveFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.sharedUID, "allow-shared-uid", false, "run machines without ids of their own where the host has none: one that breaks out of its QEMU reaches all others")
 	f.StringVar(&o.domain, "domain", "localhost", "apps are served at APP.DOMAIN")
 	o.people.flags(f)
+	f.StringVar(&o.syslog, "audit-syslog", "", "send the audit and each login to a syslog receiver: udp://HOST:514, tcp://HOST:514 or unix:///dev/log; empty: to none")
 	f.IntVar(&o.memory, "memory", 128, "default memory of a machine, MiB")
 	o.quotas.flags(f)
 	f.DurationVar(&o.bootLimit, "boot-timeout", 60*time.Second, "for a machine to boot, and then for its app to give a first good answer")

@@ -73,9 +73,6 @@ func (s *Store) Tail(app string, n int, of func(core.Line) bool) iter.Seq2[core.
 	}
 }
 
-// maxHistory is how many old lines a follower gets at most.
-const maxHistory = 10_000
-
 // Follow sends the last n lines of app, the oldest first, and then each new line, from all of the app's machines.
 // Between the two, no line is missing and none is sent twice. A reader that is too slow loses lines, and gets one line
 // that says how many. The channel is closed when ctx or the store ends. The caller must make sure that one of them
@@ -86,7 +83,7 @@ func (s *Store) Follow(ctx context.Context, app string, n int) (<-chan core.Line
 		return nil, err
 	}
 	f := newFollower()
-	history, err := st.history(n, f)
+	parts, err := st.open(f)
 	if err != nil {
 		st.leave(f)
 		return nil, err
@@ -94,6 +91,7 @@ func (s *Store) Follow(ctx context.Context, app string, n int) (<-chan core.Line
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
+		closeParts(parts)
 		st.leave(f)
 		return nil, errClosed
 	}
@@ -101,9 +99,17 @@ func (s *Store) Follow(ctx context.Context, app string, n int) (<-chan core.Line
 	s.followers.Go(func() {
 		defer close(out)
 		defer st.leave(f)
-		f.pump(ctx, s.done, history, out)
+		f.pump(ctx, s.done, once(parts, n), out)
 	})
 	return out, nil
+}
+
+// once yields the last n lines of parts, and closes them.
+func once(parts []part, n int) iter.Seq2[core.Line, error] {
+	return func(yield func(core.Line, error) bool) {
+		defer closeParts(parts)
+		lines(parts, n, nil)(yield)
+	}
 }
 
 // Close ends the followers, writes what is queued and closes the files.

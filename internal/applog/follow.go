@@ -3,13 +3,17 @@ package applog
 import (
 	"context"
 	"fmt"
+	"iter"
 	"sync"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// maxBehind is how many lines may wait for a follower. It loses lines that come when so many wait.
-const maxBehind = 1024
+// What may wait for a follower. It loses lines that come when so many wait, or so long ones.
+const (
+	maxBehind = 1024
+	maxBytes  = 512 << 10
+)
 
 // follower is one live reader: lines wait here until it takes them.
 type follower struct {
@@ -17,6 +21,7 @@ type follower struct {
 
 	mu      sync.Mutex
 	lines   []core.Line
+	bytes   int // of their texts
 	skipped int // lines that came after those and did not fit
 }
 
@@ -25,8 +30,9 @@ func newFollower() *follower { return &follower{wake: make(chan struct{}, 1)} }
 // offer adds l to the lines that wait, or counts it as skipped. It never blocks.
 func (f *follower) offer(l core.Line) {
 	f.mu.Lock()
-	if len(f.lines) < maxBehind {
+	if len(f.lines) < maxBehind && f.bytes < maxBytes {
 		f.lines = append(f.lines, l)
+		f.bytes += len(l.Text)
 	} else {
 		f.skipped++
 	}
@@ -42,7 +48,7 @@ func (f *follower) take() []core.Line {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	lines := f.lines
-	f.lines = nil
+	f.lines, f.bytes = nil, 0
 	if f.skipped > 0 {
 		text := fmt.Sprintf("%d lines skipped here: this reader is too slow; `logs` without following has them", f.skipped)
 		lines = append(lines, note(lines[len(lines)-1].Release, text))
@@ -51,36 +57,29 @@ func (f *follower) take() []core.Line {
 	return lines
 }
 
-// history is the last n lines before f follows, and a line that says so if there are more of them than it may have.
-func (s *stream) history(n int, f *follower) ([]core.Line, error) {
-	parts, err := s.open(f)
-	if err != nil {
-		return nil, err
-	}
-	defer closeParts(parts)
-	var all []core.Line
-	for l, err := range lines(parts, min(n, maxHistory), nil) {
-		if err != nil {
-			return nil, err
+// pump sends what history yields and then each new line, until ctx or done ends. It has one line of the history in
+// memory: whoever asks for many may read slowly.
+func (f *follower) pump(ctx context.Context, done <-chan struct{}, history iter.Seq2[core.Line, error], out chan<- core.Line) {
+	send := func(l core.Line) bool {
+		select {
+		case out <- l:
+			return true
+		case <-ctx.Done():
+		case <-done:
 		}
-		all = append(all, l)
+		return false
 	}
-	if n > maxHistory && len(all) == maxHistory {
-		text := fmt.Sprintf("older lines are left out here: `logs` without following has more than %d", maxHistory)
-		all = append([]core.Line{note(all[0].Release, text)}, all...)
+	for l, err := range history {
+		if err != nil {
+			l = note(l.Release, "older lines cannot be read: "+err.Error())
+		}
+		if !send(l) {
+			return
+		}
 	}
-	return all, nil
-}
-
-// pump sends history and then each new line, until ctx or done ends.
-func (f *follower) pump(ctx context.Context, done <-chan struct{}, history []core.Line, out chan<- core.Line) {
-	for lines := history; ; lines = f.take() {
-		for _, l := range lines {
-			select {
-			case out <- l:
-			case <-ctx.Done():
-				return
-			case <-done:
+	for {
+		for _, l := range f.take() {
+			if !send(l) {
 				return
 			}
 		}

@@ -94,6 +94,21 @@ func TestFollowJoins(t *testing.T) {
 	all.Wait()
 }
 
+// TestFollowerOfLongLines: lines as long as they may be would take 16 MiB for each reader that does not read.
+func TestFollowerOfLongLines(t *testing.T) {
+	f := newFollower()
+	for range maxBehind {
+		f.offer(core.Line{Text: strings.Repeat("x", maxText)})
+	}
+	lines := f.take()
+	if n := len(lines); n != maxBytes/maxText+1 || !strings.Contains(lines[n-1].Text, "lines skipped here") {
+		t.Errorf("%d lines wait, the last is %.60q", n, lines[n-1].Text)
+	}
+	if f.offer(core.Line{Text: "next"}); len(f.take()) != 1 {
+		t.Error("there is no room again")
+	}
+}
+
 // TestSlowFollower: a reader that does not read does not hold up the app. Later it learns how many lines it missed, and
 // where.
 func TestSlowFollower(t *testing.T) {

@@ -77,6 +77,9 @@ func (c runCommands) showLog(app string, num int, of func(core.Line) bool) error
 }
 
 func (c runCommands) followLog(ctx context.Context, app string, num int, of func(core.Line) bool) error {
+	if err := c.Stays(); err != nil {
+		return err
+	}
 	lines, err := c.Logs.Follow(ctx, app, num)
 	if err != nil {
 		return err

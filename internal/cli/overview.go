@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/nodeos-dev/gitd/internal/cli/accounts"
 	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/cli/tasks"
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -25,6 +26,11 @@ const OverviewName = "overview"
 // TakesKeys reports whether a command line is of a command that gets the keys of its caller's terminal as they are.
 func TakesKeys(words []string) bool {
 	return len(words) > 0 && words[0] == OverviewName || tasks.TakesKeys(words)
+}
+
+// Governs reports whether a command, which its name calls, is one by which its caller ends what they have too much of.
+func Governs(name string) bool {
+	return name == accounts.SessionsName || name == accounts.SessionsEndName
 }
 
 // Waits reports whether a command line is of a command that may wait for its input for as long as it likes: what reads
@@ -46,6 +52,9 @@ func (c runCommands) overview() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if c.Terminal == nil {
 			return core.Reject("the overview needs a terminal", "ask ssh for one: "+line+"; or list with `apps`")
+		}
+		if err := c.Stays(); err != nil {
+			return err
 		}
 		return overview.Show(cmd.Context(), overviewSource{appCommands(c)}, overview.Screen{
 			Window: *c.Terminal, In: c.In, Out: c.Out, Empty: NoApps(c.Caller),

@@ -20,6 +20,14 @@ type Actor struct {
 // Host is the actor for whoever can reach the daemon's own socket: it may do everything.
 func Host() Actor { return Actor{Name: "host", Admin: true} }
 
+// Account is whose budget a counts against: that of a user, or of a deploy key alone.
+func (a Actor) Account() string {
+	if a.Limit != (Limit{}) {
+		return a.Key
+	}
+	return a.Name
+}
+
 // May reports whether a has at least role r on app. It says nothing about
 // whether the app exists.
 func (a Actor) May(app string, r Role) bool { return r > RoleNone && a.Role(app) >= r }

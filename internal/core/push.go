@@ -14,6 +14,7 @@ const MaxCommands = 10_000
 type Push struct {
 	App      string
 	By       Actor
+	From     string // the address of whoever pushes
 	Started  time.Time
 	Commands []Command
 	Shallow  bool     // the client's history is cut off

@@ -23,6 +23,9 @@ type Receiver interface {
 // Desk knows the pushes under way: who pushes to which app. Each push has a secret id, which only its own git and the
 // hooks of that git are told.
 type Desk struct {
+	// Judged is told what became of each push; nil: nobody is. It is set before the first push.
+	Judged func(core.Push, []core.Verdict)
+
 	socket string
 	core   Receiver
 
@@ -41,7 +44,7 @@ func NewDesk(socket string, core Receiver) *Desk {
 	return &Desk{socket: socket, core: core, pushes: map[string]*entry{}}
 }
 
-// Open registers a push, in which App, By and Started are set. It returns the environment variables for the push's git,
+// Open registers a push, in which App, By, From and Started are set. It returns the environment variables for the push's git,
 // and a function to call when that git has ended.
 func (d *Desk) Open(p core.Push) (env []string, closed func()) {
 	id := rand.Text()
@@ -101,6 +104,9 @@ func (d *Desk) receive(e *entry, s control.Streams) int {
 	p := e.push
 	p.Commands, p.Shallow, p.Atomic, p.Options = req.Commands, req.Shallow, req.Atomic, req.Options
 	outcome := d.core.Receive(p, s.Err)
+	if d.Judged != nil {
+		d.Judged(p, outcome.Verdicts)
+	}
 	d.mu.Lock()
 	e.outcome = outcome
 	over := e.over

@@ -14,6 +14,7 @@ import (
 const (
 	paneLines = 2000 // of one log that are kept
 	paneBatch = 500  // lines for which it is drawn once
+	paneWidth = 1024 // bytes of a line that are kept
 )
 
 // logPane is the log of one app on the screen.
@@ -57,7 +58,7 @@ func (p *logPane) wait() tea.Msg {
 // add takes lines in and asks for the next.
 func (p *logPane) add(msg linesMsg) tea.Cmd {
 	for _, l := range msg.lines {
-		p.text = append(p.text, fmt.Sprintf("%s %s %s: %s", l.Time.UTC().Format("15:04:05"), l.Who(), l.Stream, progress.Printable(l.Text)))
+		p.text = append(p.text, fmt.Sprintf("%s %s %s: %s", l.Time.UTC().Format("15:04:05"), l.Who(), l.Stream, progress.Printable(l.Text[:min(len(l.Text), paneWidth)])))
 		if p.above > 0 {
 			p.above++ // what is being read stays where it is
 		}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -13,8 +14,10 @@ import (
 	"github.com/gliderlabs/ssh"
 	gossh "golang.org/x/crypto/ssh"
 
+	"github.com/nodeos-dev/gitd/internal/audit"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/people"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // maxAuthTries is how many keys one connection may offer.
@@ -39,6 +42,8 @@ type proved struct {
 	key         gossh.PublicKey
 	fingerprint string
 	user        string    // whom a certificate names; empty: look the key up
+	name        string    // whose key it was at the login; empty: nobody's yet
+	account     string    // whose budget it counts against: see Seats
 	certificate string    // its id and serial, for the log
 	forced      string    // the one command that the certificate may run; empty: all
 	until       time.Time // zero: no end is known
@@ -109,14 +114,17 @@ func (t *try) admit(ctx context.Context, conn gossh.ConnMetadata, key gossh.Publ
 	}
 	if code, ok := codeOf(conn.User()); ok {
 		i, err := t.invitation(ctx, conn.User(), code)
-		p.code = i.Hash
+		p.code, p.account = i.Hash, "code "+i.Hash
 		return p, err
 	}
 	k, err := t.s.cfg.Services.People.Key(ctx, p.fingerprint)
 	if err == nil && (k.Expired(time.Now()) || !k.AllowsFrom(p.from)) {
 		err = core.ErrNotFound
 	}
-	p.until = k.Expires
+	p.until, p.name, p.account = k.Expires, k.Name, k.Name
+	if k.Limit != (core.Limit{}) {
+		p.account = p.fingerprint
+	}
 	return p, err
 }
 
@@ -137,12 +145,14 @@ func (t *try) from() netip.Addr {
 }
 
 // verified is called with the key whose signature was right.
-func (t *try) verified(_ gossh.ConnMetadata, key gossh.PublicKey, perms *gossh.Permissions, _ string) (*gossh.Permissions, error) {
+func (t *try) verified(conn gossh.ConnMetadata, key gossh.PublicKey, perms *gossh.Permissions, _ string) (*gossh.Permissions, error) {
 	p, ok := perms.ExtraData[provedKey{}].(proved)
 	if !ok || !bytes.Equal(p.key.Marshal(), key.Marshal()) {
 		return nil, errors.New("the key that was proved is not the one that was let through")
 	}
 	t.link.loggedIn(p)
+	said := fmt.Sprintf("%s %s, client %q", key.Type(), strings.TrimSpace(p.fingerprint+" "+p.certificate), progress.Shorten(string(conn.ClientVersion())))
+	t.s.watch.Note(audit.Event{Action: "login", Result: audit.OK, Actor: cmp.Or(p.name, userOf(conn)), From: t.link.RemoteAddr().String(), Detail: said})
 	return perms, nil
 }
 

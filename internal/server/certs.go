@@ -43,5 +43,6 @@ func (t *try) certified(ctx context.Context, conn gossh.ConnMetadata, cert *goss
 		return p, core.ErrNotFound
 	}
 	p.user, err = trust.Choose(users, conn.User())
+	p.name, p.account = p.user, p.user
 	return p, err
 }

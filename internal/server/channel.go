@@ -1,6 +1,8 @@
 package server
 
 import (
+	"context"
+
 	"github.com/gliderlabs/ssh"
 	gossh "golang.org/x/crypto/ssh"
 )
@@ -17,7 +19,31 @@ func (s *Server) channel(srv *ssh.Server, conn *gossh.ServerConn, fresh gossh.Ne
 		return
 	}
 	defer l.closeSession()
-	ssh.DefaultSessionHandler(srv, conn, sieved{fresh}, ctx)
+	of := l.account()
+	if !s.Seats.open(l, of) {
+		fresh.Reject(gossh.ResourceShortage, "too many sessions of yours are open; `sessions` lists them, and `sessions:end ID` ends one") //nolint:errcheck // the client has gone
+		return
+	}
+	defer s.Seats.close(l, of)
+	gone, end := context.WithCancel(context.Background())
+	defer end()
+	ssh.DefaultSessionHandler(srv, conn, sieved{fresh}, ofChannel{ctx, gone})
+}
+
+// ofChannel is the context of a connection that also knows when one of its channels has gone, by channelKey. Only what
+// goes on for its client alone ends with that: what else was begun is finished while the connection stands.
+type ofChannel struct {
+	ssh.Context
+	gone context.Context
+}
+
+type channelKey struct{}
+
+func (c ofChannel) Value(key any) any {
+	if key == (channelKey{}) {
+		return c.gone
+	}
+	return c.Context.Value(key)
 }
 
 // sieved is a channel whose requests pass through a sieve: gliderlabs/ssh

@@ -296,7 +296,7 @@ func TestFailedLoginsAreLogged(t *testing.T) {
 		}
 		runtime.Gosched()
 	}
-	for _, part := range []string{`"from":"127.0.0.1:`, `"as":"root"`, `"message":"no login"`} {
+	for _, part := range []string{`"from":"127.0.0.1:`, `"who":"root"`, `"event":"login"`, `"result":"refused"`, `"message":"security"`, `"level":"info"`} {
 		if !strings.Contains(text.String(), part) {
 			t.Errorf("the log lacks %s: %s", part, text.String())
 		}

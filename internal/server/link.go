@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"github.com/nodeos-dev/gitd/internal/admit"
+	"github.com/nodeos-dev/gitd/internal/audit"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
@@ -88,8 +90,18 @@ func (l *link) SetDeadline(time.Time) error { return nil }
 
 // loggedIn is called when the client has proved p.
 func (l *link) loggedIn(p proved) {
+	if surplus := l.begin(p); surplus != nil {
+		surplus.end("its user has too many connections")
+	}
+}
+
+// begin lets the client in, and returns the connection that must go for it, or nil.
+func (l *link) begin(p proved) (surplus *link) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return nil
+	}
 	l.proved = &p
 	l.Conn.SetDeadline(time.Time{}) //nolint:errcheck // see accept
 	l.endLogin()
@@ -99,6 +111,13 @@ func (l *link) loggedIn(p proved) {
 		l.expiry = time.AfterFunc(time.Until(p.until), func() { l.end("expired") })
 	}
 	l.s.keep(l)
+	return l.s.Seats.arrive(l, p.account)
+}
+
+// account is whose budget the connection counts against.
+func (l *link) account() string {
+	p, _ := l.identity()
+	return p.account
 }
 
 // offered notes a key that was not let through.
@@ -143,10 +162,15 @@ func (l *link) Close() error {
 	starting := l.proved == nil
 	if starting && (l.spoke || time.Now().After(l.late)) {
 		l.src.failed()
-		l.s.cfg.Log.Info().Stringer("from", l.RemoteAddr()).Str("as", l.user).Strs("keys", l.tried).Msg("no login")
+		l.s.watch.Note(audit.Event{
+			Action: "login", Result: audit.Refused, Actor: l.user, From: l.RemoteAddr().String(), Detail: strings.Join(l.tried, "; "),
+		})
 	}
 	l.mu.Unlock()
 	l.s.forget(l)
+	if !starting {
+		l.s.Seats.depart(l, l.account())
+	}
 	l.s.limits.leave(l.from, l.src, starting)
 	return l.Conn.Close()
 }

@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"runtime/debug"
 	"sync"
@@ -22,6 +23,7 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 
 	"github.com/nodeos-dev/gitd/internal/admit"
+	"github.com/nodeos-dev/gitd/internal/audit"
 	"github.com/nodeos-dev/gitd/internal/cli"
 	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -62,7 +64,9 @@ type Config struct {
 	Core      Core
 	Log       zerolog.Logger
 
+	Watch        *audit.Watch  // is told who came, and what was refused; nil: only Log is
 	Public       command.Door  // how people reach us; zero: as each of them came
+	SessionsOf   int           // of one user at once; 0: SessionsOf
 	LoginTimeout time.Duration // from connect to a proved key
 	IdleTimeout  time.Duration // for a connection on which nothing happens
 }
@@ -75,6 +79,9 @@ type Server struct {
 	pushes pushes
 	ending *ending
 	git    inFlight // sessions of git
+	watch  *audit.Watch
+
+	Seats *Seats // the sessions that run
 
 	mu    sync.Mutex
 	links map[*link]bool // those that are logged in
@@ -85,7 +92,7 @@ func New(cfg Config) *Server {
 	if cfg.Trust == nil {
 		cfg.Trust = &trust.Trust{}
 	}
-	s := &Server{cfg: cfg, limits: newLimits(), ending: newEnding(), links: map[*link]bool{}}
+	s := &Server{cfg: cfg, limits: newLimits(), ending: newEnding(), links: map[*link]bool{}, watch: cfg.Watch, Seats: newSeats(cfg.SessionsOf)}
 	s.ssh = &ssh.Server{
 		Handler:                    s.session,
 		HostSigners:                hostSigners(cfg),
@@ -99,6 +106,10 @@ func New(cfg Config) *Server {
 			cfg.Log.Debug().Str("from", c.RemoteAddr().String()).Err(err).Msg("handshake failed")
 		},
 	}
+	if s.watch == nil {
+		s.watch = audit.NewWatch(slog.New(zerolog.NewSlogHandler(cfg.Log)), nil)
+	}
+	s.cfg.Services.Sessions = s.Seats
 	cfg.Services.People.OnChange(s.Recheck)
 	return s
 }
@@ -171,8 +182,16 @@ func (s *Server) session(sess ssh.Session) {
 	}
 	log := s.cfg.Log.With().Str("who", who.Name).Str("from", sess.RemoteAddr().String()).Logger()
 	noteClient(sess, p, log)
-	if len(words) > 0 && (words[0] == receivePack || words[0] == uploadPack) {
+	x, err := s.Seats.take(sess, l, who, words)
+	if err != nil {
+		s.watch.Note(refusedEvent(sess, who, words, err.Error()))
+		exit(sess, refuse(sess, err))
+		return
+	}
+	defer x.leave()
+	if isGit(words) {
 		defer s.git.begin()()
+		x.hangsUp()
 		start := time.Now()
 		code := s.transport(sess, who, words)
 		log.Info().Strs("command", words).Int("exit", code).Dur("took_ms", time.Since(start)).Msg("git session")
@@ -183,7 +202,7 @@ func (s *Server) session(sess ssh.Session) {
 		exit(sess, 1)
 		return
 	}
-	s.command(sess, who, words, log)
+	s.command(sess, who, words, x, log)
 }
 
 // refused answers what a client of git asks for and gitd does not serve.
@@ -214,12 +233,14 @@ func noteClient(sess ssh.Session, p proved, log zerolog.Logger) {
 
 // command runs one line of the command tree; on a terminal, no line at all
 // is the overview.
-func (s *Server) command(sess ssh.Session, who core.Actor, words []string, log zerolog.Logger) {
+func (s *Server) command(sess ssh.Session, who core.Actor, words []string, x *seat, log zerolog.Logger) {
 	c := caller(sess, who, s.door(sess.LocalAddr()))
+	c.Stay = x.stay
+	c.Denied = func(why string) { s.watch.Note(refusedEvent(sess, who, words, why)) }
 	if cli.Waits(words) {
 		c.In = unwatched(sess)
 	}
-	ctx, end, done := s.ending.command(sess.Context())
+	ctx, end, done := s.ending.command(x.ctx)
 	defer done() // after the exit code was sent: see Recheck
 	code := 0
 	switch {

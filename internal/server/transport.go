@@ -31,8 +31,8 @@ func (s *Server) transport(sess ssh.Session, who core.Actor, words []string) int
 	r := progress.NewReport(sess.Stderr())
 	app, err := appName(words, s.door(sess.LocalAddr()))
 	if err != nil {
-		r.Warn("%v", err)
-		return 1
+		s.watch.Note(refusedEvent(sess, who, words, err.Error()))
+		return refuse(sess, err)
 	}
 	call := repo.Call{
 		App: app, Service: repo.Service(strings.TrimPrefix(words[0], "git-")),
@@ -40,8 +40,8 @@ func (s *Server) transport(sess ssh.Session, who core.Actor, words []string) int
 		In:       sess, Out: sess, Err: sess.Stderr(),
 	}
 	if err := allowed(call, who); err != nil {
-		r.Warn("%v", err)
-		return 1
+		s.watch.Note(refusedEvent(sess, who, words, err.Error()))
+		return refuse(sess, err)
 	}
 	end, err := s.prepare(sess.Context(), call, who)
 	defer end(func() { s.discard(r, who, app) })
@@ -50,7 +50,7 @@ func (s *Server) transport(sess ssh.Session, who core.Actor, words []string) int
 		return 1
 	}
 	if call.Service == repo.ReceivePack {
-		env, closed := s.cfg.Pushes.Open(core.Push{App: app, By: who, Started: started})
+		env, closed := s.cfg.Pushes.Open(core.Push{App: app, By: who, From: sess.RemoteAddr().String(), Started: started})
 		defer closed()
 		call.Env = env
 	}
@@ -124,9 +124,12 @@ func appName(words []string, door command.Door) (string, error) {
 	if len(words) != 2 {
 		return "", fmt.Errorf("%s takes one repository; the remote is %s", words[0], door.Remote("APP"))
 	}
-	name := strings.TrimSuffix(strings.Trim(words[1], "/"), ".git")
+	name := repoName(words[1])
 	return name, core.CheckName(name)
 }
+
+// repoName is the app of a path that git asks for.
+func repoName(path string) string { return strings.TrimSuffix(strings.Trim(path, "/"), ".git") }
 
 // variable finds what the client set name to, or "".
 func variable(environ []string, name string) string {

@@ -16,6 +16,6 @@ func Commands(s command.Shared) []*cobra.Command {
 	c := commands{s}
 	return []*cobra.Command{
 		c.users(), c.usersInvite(), c.usersGrant(), c.usersRevoke(), c.usersRename(), c.usersRemove(), c.usersAdd(),
-		c.keys(), c.keysAdd(), c.keysRemove(), c.whoami(), c.events(),
+		c.keys(), c.keysAdd(), c.keysRemove(), c.whoami(), c.events(), c.sessions(), c.sessionsEnd(),
 	}
 }

@@ -26,6 +26,7 @@ type Services struct {
 	Tasks    Tasks
 	Quotas   Quotas
 	Disks    Disks
+	Sessions Sessions // of the SSH door
 	Logs     Logs
 	Builds   Builds
 	Contents contents.Reader // what is in images
@@ -119,6 +120,25 @@ type Tasks interface {
 	Jobs(ctx context.Context, app string) ([]oneoff.JobInfo, error)
 	// RunJob runs a job now, and returns when it has ended.
 	RunJob(ctx context.Context, by core.Actor, app string, number int, s *oneoff.Streams) (oneoff.Ended, error)
+}
+
+// Sessions are those of the SSH door that run.
+type Sessions interface {
+	// List is in the order in which they began.
+	List() []Session
+	// End ends one, and reports whether there was one with this id.
+	End(id int) bool
+}
+
+// Session is one command, or one fetch or push of git, that runs.
+type Session struct {
+	ID      int
+	Who     string
+	Account string // whose budget it counts against: core.Actor.Account
+	From    string // address
+	Command string // without what could be a secret
+	Since   time.Time
+	Stays   bool // it goes on until somebody ends it
 }
 
 // Disks makes disks of releases.

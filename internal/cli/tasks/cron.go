@@ -68,6 +68,9 @@ func (c commands) cronRun() *cobra.Command {
 		if err != nil {
 			return command.Misuse(cmd, fmt.Errorf("%.20q is no number of a job", a[1]))
 		}
+		if err := c.Stays(); err != nil {
+			return err
+		}
 		began := time.Now()
 		e, err := c.Tasks.RunJob(cmd.Context(), c.Actor, a[0], number, &oneoff.Streams{In: c.In, Out: c.Out, Err: c.Err})
 		if err == nil && e.Code == 0 {

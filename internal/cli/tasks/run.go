@@ -60,6 +60,11 @@ func (c commands) run() *cobra.Command {
 		if err != nil {
 			return command.Misuse(cmd, err)
 		}
+		if w.Streams != nil {
+			if err := c.Stays(); err != nil {
+				return err
+			}
+		}
 		ended, err := c.Tasks.Run(cmd.Context(), c.Actor, w)
 		return c.ended(cmd.Context(), ended, err)
 	}
