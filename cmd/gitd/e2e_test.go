@@ -70,6 +70,7 @@ func TestScripts(t *testing.T) {
 			"serve":     cmdServe,
 			"logged":    cmdLogged,
 			"badlogins": cmdBadLogins,
+			"crowd":     cmdCrowd,
 			"kill9":     cmdKill9,
 			"folded":    cmdFolded,
 			"halt":      cmdHalt,

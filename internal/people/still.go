@@ -9,8 +9,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// Still says why by, who began something on app earlier, may do less there now; nil: they may do as much. Without an app
-// it is about what an administrator may do. The host has no key and needs none.
+// Still says why by, who began something on app earlier, may do less there now; nil: they may do as much. Without an
+// app it is about what an administrator may do. The host has no key and needs none.
 func (s *Service) Still(ctx context.Context, by core.Actor, app string) error {
 	if by.Key == "" {
 		return nil

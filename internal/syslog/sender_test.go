@@ -130,7 +130,7 @@ func TestTCP(t *testing.T) {
 	expect(t, heard(first), "one")
 	first.Close()
 	l.Close()
-	// What is written just when the receiver goes may be lost, as with every syslog over TCP: the log says when it went.
+	// What is written just when the receiver goes may be lost, as with every syslog over TCP.
 	for !strings.Contains(r.log.String(), "trying again") {
 		r.Event(audit.Event{Time: time.Now(), Action: "login", Result: audit.OK, Detail: "meanwhile"})
 		pause(t.Context(), time.Millisecond)

@@ -1,4 +1,4 @@
-// Package accounts is the commands about people: users, keys, who one is, and the audit.
+// Package accounts is the commands about people: users, keys, who one is, the audit, and the sessions that run.
 //
 // It owns their words and tables. It does not own who may do what (package people).
 package accounts
@@ -16,6 +16,7 @@ func Commands(s command.Shared) []*cobra.Command {
 	c := commands{s}
 	return []*cobra.Command{
 		c.users(), c.usersInvite(), c.usersGrant(), c.usersRevoke(), c.usersRename(), c.usersRemove(), c.usersAdd(),
-		c.keys(), c.keysAdd(), c.keysRemove(), c.whoami(), c.events(), c.sessions(), c.sessionsEnd(),
+		c.keys(), c.keysAdd(), c.keysRemove(), c.whoami(), eventCommands{s}.events(),
+		sessionCommands{s}.sessions(), sessionCommands{s}.sessionsEnd(),
 	}
 }

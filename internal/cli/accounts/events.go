@@ -21,6 +21,9 @@ import (
 	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
+// eventCommands are about the audit.
+type eventCommands struct{ command.Shared }
+
 // maxRows bounds a table, whose columns are as wide as the widest of all rows: it is in memory as a whole.
 const maxRows = 10_000
 
@@ -32,7 +35,7 @@ type eventOptions struct {
 	after        int64
 }
 
-func (c commands) events() *cobra.Command {
+func (c eventCommands) events() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "events [APP] [-n N] [--since 24h] [--json] [--follow]", DisableFlagsInUseLine: true,
 		Short: "list who did what, the newest first", Args: command.Args(cobra.MaximumNArgs(1)),
@@ -96,7 +99,7 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 
 // apps are those whose entries the caller asks for and may see; nil: all entries. The role decides: the entries of an
 // app that was destroyed are still there.
-func (c commands) apps(ctx context.Context, app []string) ([]string, error) {
+func (c eventCommands) apps(ctx context.Context, app []string) ([]string, error) {
 	switch {
 	case len(app) == 1 && !c.May(app[0], core.RoleView):
 		return nil, command.NoApp(app[0])
@@ -114,7 +117,7 @@ func (c commands) apps(ctx context.Context, app []string) ([]string, error) {
 	return slices.AppendSeq([]string{}, maps.Keys(c.Grants)), nil
 }
 
-func (c commands) followEvents(ctx context.Context, r core.EntryRange, asJSON bool) error {
+func (c eventCommands) followEvents(ctx context.Context, r core.EntryRange, asJSON bool) error {
 	if err := c.Stays(); err != nil {
 		return err
 	}
@@ -146,7 +149,7 @@ func (c commands) followEvents(ctx context.Context, r core.EntryRange, asJSON bo
 }
 
 // still says why the caller may see less than when this began.
-func (c commands) still(ctx context.Context, apps []string) error {
+func (c eventCommands) still(ctx context.Context, apps []string) error {
 	if apps == nil {
 		return c.People.Still(ctx, c.Actor, "")
 	}
@@ -158,7 +161,7 @@ func (c commands) still(ctx context.Context, apps []string) error {
 	return nil
 }
 
-func (c commands) writeEvents(list func(yield func(core.Entry, error) bool), print func(core.Entry) error) error {
+func (c eventCommands) writeEvents(list func(yield func(core.Entry, error) bool), print func(core.Entry) error) error {
 	for e, err := range list {
 		if err == nil {
 			err = print(e)
@@ -180,7 +183,7 @@ type eventRow struct {
 	Detail string    `json:"detail"`
 }
 
-func (c commands) jsonEvent(e core.Entry) error {
+func (c eventCommands) jsonEvent(e core.Entry) error {
 	return json.NewEncoder(c.Out).Encode(eventRow{e.ID, e.Time.UTC(), e.Actor, e.Action, e.App, e.Detail})
 }
 
@@ -189,12 +192,12 @@ func cells(e core.Entry) []string {
 }
 
 // plainEvent prints a line: nobody knows how wide the columns will be.
-func (c commands) plainEvent(e core.Entry) error {
+func (c eventCommands) plainEvent(e core.Entry) error {
 	_, err := io.WriteString(c.Out, progress.Printable(strings.ReplaceAll(strings.Join(cells(e), "  "), "\n", " "))+"\n")
 	return err
 }
 
-func (c commands) eventTable(ctx context.Context, r core.EntryRange) error {
+func (c eventCommands) eventTable(ctx context.Context, r core.EntryRange) error {
 	cut := r.Limit == 0 || r.Limit > maxRows
 	if cut {
 		r.Limit = maxRows

@@ -14,6 +14,9 @@ import (
 	"github.com/nodeos-dev/gitd/internal/terminal"
 )
 
+// sessionCommands are about what runs over SSH.
+type sessionCommands struct{ command.Shared }
+
 // The commands by which people end what they have too much of.
 const (
 	SessionsName    = "sessions"
@@ -30,7 +33,7 @@ type sessionRow struct {
 	Stays   bool      `json:"stays"` // until somebody ends it
 }
 
-func (c commands) sessions() *cobra.Command {
+func (c sessionCommands) sessions() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: SessionsName, Short: "list the sessions of SSH that run: yours, or, for an administrator, all", Example: "sessions\nsessions --json",
 		Args: command.Args(cobra.NoArgs),
@@ -50,15 +53,16 @@ func (c commands) sessions() *cobra.Command {
 }
 
 // known are the sessions that the caller may see and end.
-func (c commands) known() []command.Session {
+func (c sessionCommands) known() []command.Session {
 	return slices.DeleteFunc(c.Sessions.List(), func(s command.Session) bool {
 		return !c.Admin && s.Account != c.Account()
 	})
 }
 
-func (c commands) sessionsEnd() *cobra.Command {
+func (c sessionCommands) sessionsEnd() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: SessionsEndName + " ID... | --user NAME", DisableFlagsInUseLine: true, Short: "end sessions of SSH that run, or all of a user",
+		Args:    command.Args(cobra.ArbitraryArgs),
 		Example: "sessions:end 17\nsessions:end --user sam",
 		Long: "End sessions of SSH that run, or all of a user but those that run this command. You may end yours, and an\n" +
 			"administrator all. A deployment that has begun continues; `builds:cancel` ends it.",
@@ -83,7 +87,7 @@ func (c commands) sessionsEnd() *cobra.Command {
 }
 
 // chosen are the sessions with these ids, or those of user.
-func (c commands) chosen(ids []string, user string) ([]command.Session, error) {
+func (c sessionCommands) chosen(ids []string, user string) ([]command.Session, error) {
 	known := c.known()
 	if user != "" {
 		of := slices.DeleteFunc(known, func(s command.Session) bool { return s.Who != user || s.Command == SessionsEndName })
