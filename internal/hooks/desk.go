@@ -44,8 +44,8 @@ func NewDesk(socket string, core Receiver) *Desk {
 	return &Desk{socket: socket, core: core, pushes: map[string]*entry{}}
 }
 
-// Open registers a push, in which App, By, From and Started are set. It returns the environment variables for the push's
-// git, and a function to call when that git has ended.
+// Open registers a push, in which App, By, From and Started are set. It returns the environment variables for the
+// push's git, and a function to call when that git has ended.
 func (d *Desk) Open(p core.Push) (env []string, closed func()) {
 	id := rand.Text()
 	d.mu.Lock()
