@@ -65,6 +65,6 @@ func (o *quotaOptions) limits(host core.Resources, log zerolog.Logger) quota.Lim
 	}
 	l.Host = core.Resources{MemoryMiB: cmp.Or(memory, share), CPUs: cmp.Or(o.cpus, cpusEach*host.CPUs)}
 	log.Info().Int("max_memory_mib", l.Host.MemoryMiB).Int("max_cpus", l.Host.CPUs).Int("host_memory_mib", host.MemoryMiB).
-		Stringer("app_quota", l.App).Stringer("user_quota", l.User).Msg("machines may have together")
+		Str("app_quota", cmp.Or(o.app, "unlimited")).Str("user_quota", cmp.Or(o.user, "unlimited")).Msg("machines may have together")
 	return l
 }

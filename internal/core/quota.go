@@ -67,15 +67,24 @@ func (q Quota) Set(l Limited, words string) error {
 	}
 	var n int64
 	var err error
-	if form := "a size such as 2G"; l.bytes() {
-		if n, err = units.ParseBytes(words); err != nil || n > mostLimited {
-			return fmt.Errorf("%s %.20q: use %s, unlimited or default", l, words, form)
-		}
-	} else if n, err = strconv.ParseInt(words, 10, 32); err != nil || n < 0 {
-		return fmt.Errorf("%s %.20q: use a whole number, unlimited or default", l, words)
+	if l.bytes() {
+		n, err = units.ParseBytes(words)
+	} else {
+		n, err = strconv.ParseInt(words, 10, 32)
+	}
+	if err != nil || n < 0 || n > mostLimited {
+		return fmt.Errorf("%s %.20q: use %s, unlimited or default", l, words, l.Form())
 	}
 	q[l] = n
 	return nil
+}
+
+// Form is how people write how much of l there may be.
+func (l Limited) Form() string {
+	if l.bytes() {
+		return "a size such as 2G"
+	}
+	return "a whole number"
 }
 
 func (l Limited) bytes() bool { return l == LimitMemory || l == LimitDisk }

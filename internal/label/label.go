@@ -125,6 +125,7 @@ func (l *Labels) of(ctx context.Context, app string) (core.AppLabel, error) {
 	if label.App, err = l.ledger.App(ctx, app); err != nil {
 		return label, err
 	}
+	label.App.Owner = "" // people are in the ledger alone
 	if label.Resources, err = l.ledger.Resources(ctx, app); err != nil {
 		return label, err
 	}

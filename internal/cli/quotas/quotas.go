@@ -100,7 +100,7 @@ func noUser(name string, err error) error {
 func flags(cmd *cobra.Command, limits []core.Limited) (change func(core.Quota) error) {
 	words := map[core.Limited]*string{}
 	for _, l := range limits {
-		words[l] = cmd.Flags().String(string(l), "", values)
+		words[l] = cmd.Flags().String(string(l), "", l.Form()+", unlimited, or default: what holds for all")
 	}
 	return func(q core.Quota) error {
 		for _, l := range limits {
