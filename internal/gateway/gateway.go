@@ -62,7 +62,11 @@ type gateway struct {
 }
 
 // Run carries frames between QEMU and the world until ctx ends or QEMU closes. frames is the other end of QEMU's
-// `-netdev stream`: a length of four bytes, then a frame. Run closes frames and the doors.
+// `-netdev stream`: a length of four bytes, then a frame. Run closes frames and the doors. Closing frames must end a
+// read of it, as closing a net.Conn does.
+//
+// The process is best given one thread to run on (GOMAXPROCS=1): what it does is to pass on, and a second one only
+// waits for the first.
 func Run(ctx context.Context, frames io.ReadWriteCloser, doors Doors, cfg Config) error {
 	g, err := newGateway(frames, cfg)
 	if err != nil {

@@ -93,9 +93,9 @@ func closedIsEOF(err error) error {
 // deliver takes one frame, which is at least a header.
 func (l *link) deliver(frame *buffer.View) {
 	eth := header.Ethernet(frame.AsSlice())
-	proto, from := eth.Type(), eth.SourceAddress()
-	if from != l.guest.Load().(tcpip.LinkAddress) && header.IsValidUnicastEthernetAddress(from) {
-		l.guest.Store(from)
+	proto := eth.Type()
+	if known := l.guest.Load().(tcpip.LinkAddress); string(eth[6:12]) != string(known) {
+		l.meet(eth.SourceAddress())
 	}
 	frame.TrimFront(header.EthernetMinimumSize)
 	l.mu.Lock()
@@ -113,6 +113,13 @@ func (l *link) deliver(frame *buffer.View) {
 		return // the packet has released the frame
 	}
 	frame.Release()
+}
+
+// meet notes the guest's address.
+func (l *link) meet(from tcpip.LinkAddress) {
+	if header.IsValidUnicastEthernetAddress(from) {
+		l.guest.Store(from)
+	}
 }
 
 // WritePackets sends packets to the guest. Whoever finds nobody writing writes everything that waits, also what others

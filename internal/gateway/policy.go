@@ -14,15 +14,17 @@ import (
 // minBurst is what a machine with a limit may send at once: more than one read of a connection or one datagram.
 const minBurst = 128 << 10
 
-// policy is what the guest may reach, and how fast it may send there.
+// policy is what the guest may reach, and how fast it may send there. Connections wait for their turn and datagrams are
+// lost, so that each have a limit: of one, connections would leave nothing to datagrams, and so to DNS.
 type policy struct {
-	mu     sync.RWMutex
-	egress core.Egress
-	limit  *rate.Limiter
+	mu        sync.RWMutex
+	egress    core.Egress
+	streams   *rate.Limiter
+	datagrams *rate.Limiter
 }
 
 func newPolicy(e core.Egress) *policy {
-	p := &policy{limit: rate.NewLimiter(rate.Inf, minBurst)}
+	p := &policy{streams: rate.NewLimiter(rate.Inf, minBurst), datagrams: rate.NewLimiter(rate.Inf, minBurst)}
 	p.set(e)
 	return p
 }
@@ -35,8 +37,10 @@ func (p *policy) set(e core.Egress) {
 	if e.Rate > 0 {
 		limit = rate.Limit(e.Rate)
 	}
-	p.limit.SetLimit(limit)
-	p.limit.SetBurst(max(minBurst, int(min(e.Rate, 1<<30))))
+	for _, l := range []*rate.Limiter{p.streams, p.datagrams} {
+		l.SetLimit(limit)
+		l.SetBurst(max(minBurst, int(min(e.Rate, 1<<30))))
+	}
 }
 
 // check judges the address that is to be dialled: no name is between it and the dial. What is not on the internet needs
@@ -71,5 +75,5 @@ func (p *policy) allows(place inward.Place, dst netip.AddrPort) bool {
 	return false
 }
 
-// wait returns when n bytes may leave. n is at most minBurst.
-func (p *policy) wait(ctx context.Context, n int) error { return p.limit.WaitN(ctx, n) }
+// wait returns when n bytes of a connection may leave. n is at most minBurst.
+func (p *policy) wait(ctx context.Context, n int) error { return p.streams.WaitN(ctx, n) }

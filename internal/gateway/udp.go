@@ -60,7 +60,7 @@ func (fs *flows) handle(id stack.TransportEndpointID, pkt *stack.PacketBuffer) b
 		return false
 	}
 	data := pkt.Data().AsRange().ToSlice()
-	if !f.dns && !fs.gateway.policy.limit.AllowN(time.Now(), len(data)) {
+	if !fs.gateway.policy.datagrams.AllowN(time.Now(), len(data)) {
 		return true // lost, as on a full cable
 	}
 	f.last.Store(time.Now().UnixNano())
