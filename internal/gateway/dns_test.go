@@ -34,7 +34,7 @@ func TestDNS(t *testing.T) {
 			if err != nil {
 				return
 			}
-			answer.WriteTo(append([]byte("answer to "), b[:n]...), from)
+			_, _ = answer.WriteTo(append([]byte("answer to "), b[:n]...), from)
 		}
 	}()
 	path := filepath.Join(t.TempDir(), "resolv.conf")
@@ -50,15 +50,14 @@ func TestDNS(t *testing.T) {
 		if _, err := fmt.Fprint(c, "question"); err != nil {
 			t.Fatal(err)
 		}
-		c.SetReadDeadline(time.Now().Add(500 * time.Millisecond))
+		deadline(t, c, 500*time.Millisecond)
 		n, _ = c.Read(got)
 	}
 	if string(got[:n]) != "answer to question" {
 		t.Errorf("UDP: got %q", got[:n])
 	}
 	tcp := m.mustDial(to)
-	fmt.Fprint(tcp, "question")
-	tcp.CloseWrite()
+	say(tcp, []byte("question"))
 	if b, err := io.ReadAll(tcp); err != nil || string(b) != "question" {
 		t.Errorf("TCP: got %q, %v", b, err)
 	}

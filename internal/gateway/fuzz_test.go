@@ -35,7 +35,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add([]byte{0, 1, 16, 0, 1, 2, 3})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		r, w := io.Pipe()
-		go func() { w.Write(b); w.Close() }()
+		go func() { _, _ = w.Write(b); w.Close() }()
 		l := newLink(cable{r})
 		c := new(counter)
 		l.Attach(c)

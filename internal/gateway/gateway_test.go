@@ -36,8 +36,9 @@ func echo(l net.Listener) {
 		}
 		go func() {
 			defer c.Close()
-			b, _ := io.ReadAll(c)
-			c.Write(b)
+			if b, err := io.ReadAll(c); err == nil {
+				_, _ = c.Write(b)
+			}
 		}()
 	}
 }
@@ -56,10 +57,7 @@ func TestOut(t *testing.T) {
 	m := startMachine(t, rule)
 	c := m.mustDial(to)
 	want := randomBytes(1 << 20)
-	go func() {
-		c.Write(want)
-		c.CloseWrite()
-	}()
+	go say(c, want)
 	got, err := io.ReadAll(c)
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("got %d bytes back, %v", len(got), err)
@@ -74,10 +72,7 @@ func TestIn(t *testing.T) {
 	go echo(l)
 	c := m.dialApp()
 	want := randomBytes(1 << 20)
-	go func() {
-		c.Write(want)
-		c.CloseWrite()
-	}()
+	go say(c, want)
 	got, err := io.ReadAll(c)
 	if err != nil || !bytes.Equal(got, want) {
 		t.Errorf("got %d bytes back, %v", len(got), err)
@@ -88,7 +83,7 @@ func TestIn(t *testing.T) {
 func TestInWithoutApp(t *testing.T) {
 	m := startMachine(t)
 	c := m.dialApp()
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	deadline(t, c, 10*time.Second)
 	if n, err := c.Read(make([]byte, 1)); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("read %d, %v", n, err)
 	}
@@ -103,9 +98,11 @@ func TestInReset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Write([]byte("what the app does not read"))
+	if _, err := c.Write([]byte("what the app does not read")); err != nil {
+		t.Fatal(err)
+	}
 	in.Close()
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	deadline(t, c, 10*time.Second)
 	if n, err := c.Read(make([]byte, 1)); n != 0 || errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("read %d, %v", n, err)
 	}
@@ -159,7 +156,7 @@ func TestPolicyAtOnce(t *testing.T) {
 	if err := m.watch.SetPolicy(t.Context(), core.Egress{}); err != nil {
 		t.Fatal(err)
 	}
-	c.SetDeadline(time.Now().Add(10 * time.Second))
+	deadline(t, c, 10*time.Second)
 	if _, err := c.Read(make([]byte, 1)); err == nil || !strings.Contains(err.Error(), "reset") {
 		t.Errorf("a connection that is no longer allowed ends with %v, want a reset", err)
 	}
@@ -182,7 +179,7 @@ func TestUDP(t *testing.T) {
 			if err != nil {
 				return
 			}
-			server.WriteTo(b[:n], from)
+			_, _ = server.WriteTo(b[:n], from)
 		}
 	}()
 	to, rule := gatewayPort(server.LocalAddr())
@@ -190,7 +187,7 @@ func TestUDP(t *testing.T) {
 	c, _ := m.dialUDP(to)
 	for _, n := range []int{0, 1, 1400, 20000} {
 		want := randomBytes(n)
-		c.SetDeadline(time.Now().Add(10 * time.Second))
+		deadline(t, c, 10*time.Second)
 		if _, err := c.Write(want); err != nil {
 			t.Fatal(err)
 		}

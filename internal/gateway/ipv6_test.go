@@ -32,7 +32,7 @@ func TestOut6(t *testing.T) {
 	m := startMachine(t, rule)
 	want := randomBytes(100_000)
 	c := m.mustDial(to)
-	go func() { c.Write(want); c.CloseWrite() }()
+	go say(c, want)
 	if got, err := io.ReadAll(c); err != nil || !bytes.Equal(got, want) {
 		t.Errorf("TCP: got %d bytes back, %v", len(got), err)
 	}
@@ -41,7 +41,7 @@ func TestOut6(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := make([]byte, 2000)
-	server.SetDeadline(time.Now().Add(10 * time.Second))
+	deadline(t, server, 10*time.Second)
 	n, from, err := server.ReadFrom(b)
 	if err != nil || !bytes.Equal(b[:n], want[:1000]) {
 		t.Fatalf("UDP: the server got %d bytes, %v", n, err)
@@ -49,7 +49,7 @@ func TestOut6(t *testing.T) {
 	if _, err := server.WriteTo([]byte("back"), from); err != nil {
 		t.Fatal(err)
 	}
-	u.SetDeadline(time.Now().Add(10 * time.Second))
+	deadline(t, u, 10*time.Second)
 	if n, err := u.Read(b); err != nil || string(b[:n]) != "back" {
 		t.Errorf("UDP: got %q back, %v", b[:n], err)
 	}

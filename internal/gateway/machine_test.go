@@ -188,7 +188,7 @@ func (m *machine) receive(ep *channel.Endpoint) {
 // isNeighbours reports whether a frame says who has an address of IPv6.
 func isNeighbours(frame []byte) bool {
 	b := frame[header.EthernetMinimumSize:]
-	return header.IPv6(b).TransportProtocol() == header.ICMPv6ProtocolNumber &&
+	return header.IPv6(b).NextHeader() == uint8(header.ICMPv6ProtocolNumber) &&
 		header.ICMPv6(b[header.IPv6MinimumSize:]).Type() == header.ICMPv6NeighborAdvert
 }
 
@@ -272,4 +272,22 @@ func gatewayPort(addr net.Addr) (asGuest netip.AddrPort, rule string) {
 		return netip.AddrPortFrom(wire.Gateway, at.Port()), at.String()
 	}
 	return netip.AddrPortFrom(wire.Gateway6, at.Port()), at.String()
+}
+
+// deadline bounds what a test waits for on c.
+func deadline(t *testing.T, c interface{ SetDeadline(time.Time) error }, after time.Duration) {
+	t.Helper()
+	if err := c.SetDeadline(time.Now().Add(after)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// say writes everything, and that there is no more. The other side may go before.
+func say(c interface {
+	io.Writer
+	CloseWrite() error
+}, data []byte) {
+	if _, err := c.Write(data); err == nil {
+		_ = c.CloseWrite()
+	}
 }

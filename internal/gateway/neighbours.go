@@ -41,7 +41,7 @@ func isGuests6(b []byte) bool {
 	if len(b) < header.IPv6MinimumSize || ip.SourceAddress() != guestAddress6 || addrOf(ip.DestinationAddress()).Is4() {
 		return false
 	}
-	switch ip.TransportProtocol() {
+	switch tcpip.TransportProtocolNumber(ip.NextHeader()) {
 	case header.TCPProtocolNumber, header.UDPProtocolNumber:
 		return true
 	case header.ICMPv6ProtocolNumber:
@@ -79,7 +79,7 @@ const solicitSize = header.IPv6MinimumSize + header.ICMPv6NeighborSolicitMinimum
 
 // isSolicit reports whether a packet is IPv6's question for a neighbour.
 func isSolicit(b []byte) bool {
-	if len(b) < solicitSize || header.IPv6(b).TransportProtocol() != header.ICMPv6ProtocolNumber {
+	if len(b) < solicitSize || header.IPv6(b).NextHeader() != uint8(header.ICMPv6ProtocolNumber) {
 		return false
 	}
 	return header.ICMPv6(b[header.IPv6MinimumSize:]).Type() == header.ICMPv6NeighborSolicit

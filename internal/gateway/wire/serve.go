@@ -23,6 +23,9 @@ func Serve(ctx context.Context, door net.Listener, refusals *Refusals, set func(
 	var last net.Conn
 	for {
 		conn, err := door.Accept()
+		if err == nil && ctx.Err() != nil {
+			conn.Close() // it came with the end, and would wait for a word
+		}
 		if errors.Is(err, net.ErrClosed) || ctx.Err() != nil {
 			return err
 		}

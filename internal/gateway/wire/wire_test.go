@@ -23,7 +23,7 @@ func serveOne(t *testing.T, r *Refusals, set func(core.Egress)) (dial func() net
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- Serve(ctx, l, r, set) }()
-	t.Cleanup(func() { cancel(); l.Close(); <-ended })
+	t.Cleanup(func() { cancel(); l.Close(); t.Log("ended: ", <-ended) })
 	return func() net.Conn {
 		c, err := net.Dial("unix", l.Addr().String())
 		if err != nil {
