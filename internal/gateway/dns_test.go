@@ -47,10 +47,10 @@ func TestDNS(t *testing.T) {
 	got := make([]byte, 1000)
 	n := 0
 	for i := 0; n == 0 && i < 20; i++ { // as a resolver's library asks again
+		deadline(t, c, 500*time.Millisecond)
 		if _, err := fmt.Fprint(c, "question"); err != nil {
 			t.Fatal(err)
 		}
-		deadline(t, c, 500*time.Millisecond)
 		n, _ = c.Read(got)
 	}
 	if string(got[:n]) != "answer to question" {
