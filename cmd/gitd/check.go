@@ -50,6 +50,8 @@ func (o *options) check(flags *pflag.FlagSet) error {
 		checked{"libvirt", checkURL(o.libvirt, "qemu:///system")},
 		checked{"max-sessions-per-user", notBelowZero(o.people.sessions)},
 		checked{"audit-syslog", checkSyslog(o.syslog)},
+		checked{"allow-egress", o.network.checkRules()},
+		checked{"egress-rate", o.network.checkRate()},
 		checked{"ssh-host", checkSSHHost(o.people.sshHost)},
 	))
 }

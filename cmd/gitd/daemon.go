@@ -135,7 +135,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 		State: state, Ledger: d.ledger, Volumes: volume.Open(state), Builder: build, Images: build, Contents: d.contents, Driver: d.driver,
 		Router: d.front, Repos: d.repos, Output: d.logs, BuildLogs: d.builds,
 		Labels: label.New(state, d.ledger, slogger), Log: slogger, Observe: observe,
-		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Capacity: capacity, Limits: o.limits(), Quotas: o.quotas.limits(capacity, log),
+		Domain: o.domain, URL: o.url(l.http), Defaults: o.defaults(), Egress: o.network.egress, Capacity: capacity, Limits: o.limits(), Quotas: o.quotas.limits(capacity, log),
 		OneOff: engine.OneOff{Run: o.runLimit, Release: o.releaseLimit, Follow: build.Follow, Next: schedule.Next},
 		Keep:   o.keep, Builds: o.parallel, Authorize: d.people.Still,
 	})
@@ -185,11 +185,11 @@ func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 	d.desk = hooks.NewDesk(state.Socket(), d.core)
 	d.desk.Judged = d.pushed
 	d.svc = command.Services{
-		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Tasks: d.core.OneOffs, Quotas: d.core.Quotas, Logs: d.logs, Builds: d.builds,
+		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Tasks: d.core.OneOffs, Quotas: d.core.Quotas, Networks: d.core.Networks, Logs: d.logs, Builds: d.builds,
 		Contents: d.contents,
 		Disks:    bootdisk.NewExporter(state, audit.New(d.ledger, slog.New(zerolog.NewSlogHandler(d.log)))),
 		Counts:   d.front.Counts, HasImage: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil },
-		Host: o.host, URL: o.url(d.l.http), Defaults: o.defaults(),
+		Host: o.host, URL: o.url(d.l.http), Defaults: o.defaults(), Egress: o.network.egress,
 		Status: hostStatus(o.state, d.driver), Version: buildVersion(),
 		Halt: func() { d.halt.Store(true); stop() },
 	}

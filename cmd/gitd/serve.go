@@ -36,6 +36,7 @@ type options struct {
 	sharedUID    bool
 	people       peopleOptions
 	syslog       string // where the audit is sent; empty: nowhere
+	network      networkOptions
 	noSandbox    bool
 	lockfile     bool // dependencies without a lockfile are refused
 	memory       int
@@ -90,6 +91,7 @@ func (o *options) serveFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.domain, "domain", "localhost", "apps are served at APP.DOMAIN")
 	o.people.flags(f)
 	f.StringVar(&o.syslog, "audit-syslog", "", "send the audit and each login to a syslog receiver: udp://HOST:514, tcp://HOST:514 or unix:///dev/log; empty: to none")
+	o.network.flags(f)
 	f.IntVar(&o.memory, "memory", 128, "default memory of a machine, MiB")
 	o.quotas.flags(f)
 	f.DurationVar(&o.bootLimit, "boot-timeout", 60*time.Second, "for a machine to boot, and then for its app to give a first good answer")

@@ -52,6 +52,10 @@ type Settings interface {
 	// SetResources replaces what was set.
 	SetResources(ctx context.Context, app string, r core.Resources) error
 
+	// ChangeNetwork stores what change does to what was set for the network of app. change runs inside the transaction,
+	// so it must not use the ledger. If it returns an error, nothing is changed.
+	ChangeNetwork(ctx context.Context, app string, change func(n *core.Network) error) error
+
 	// Domains are the host names of app besides its own, sorted. An empty app means all apps. An unknown app has none.
 	Domains(ctx context.Context, app string) ([]core.Domain, error)
 	// AddDomain gives host to app. A host that another app has is refused with a *core.Rejection; a host that app has

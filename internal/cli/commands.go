@@ -31,7 +31,7 @@ func AddCommands(root *cobra.Command, s command.Services, c command.Caller) {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"apps", "Apps", slices.Concat(appCommands{all}.commands(), configCommands{all}.commands(), settingCommands{all}.commands(), quotas.OfApps(all))},
+		{"apps", "Apps", slices.Concat(appCommands{all}.commands(), configCommands{all}.commands(), settingCommands{all}.commands(), networkCommands{all}.commands(), quotas.OfApps(all))},
 		{"deploy", "Releases", slices.Concat(releaseCommands{all}.commands(), images.Commands(all), disks.Commands(all))},
 		{"look", "What runs", slices.Concat(runCommands{all}.commands(), tasks.Commands(all))},
 		{"people", "People and keys", slices.Concat(accounts.Commands(all), quotas.OfPeople(all))},

@@ -76,7 +76,7 @@ func ParseEgressRule(s string) (EgressRule, error) {
 
 // splitEgressRule takes a rule apart: "[fd00::]/8:443" is "fd00::", "/8" and ":443".
 func splitEgressRule(s string) (host, bits, port string, ok bool) {
-	rest := s
+	var rest string
 	switch {
 	case strings.HasPrefix(s, "["):
 		if host, rest, ok = strings.Cut(s[1:], "]"); !ok || !strings.Contains(host, ":") {

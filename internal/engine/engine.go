@@ -93,6 +93,7 @@ type Config struct {
 	Domain   string                  // each app has its own name below this domain
 	URL      func(app string) string // where people find an app
 	Defaults core.Resources          // for releases that ask for none
+	Egress   core.Egress             // what every app may reach beside the public internet
 	Capacity core.Resources          // of the host that machines run on; zero fields are not known
 	Limits   fleet.Limits
 	Quotas   quota.Limits
@@ -118,6 +119,7 @@ type Engine struct {
 	*apps.Volumes
 	*apps.Secrets
 	*apps.Scaling
+	*apps.Networks
 	*fleet.Fleet
 	*image.Collector
 	usage.Meter
@@ -142,7 +144,7 @@ func New(cfg Config) *Engine {
 	e.Fleet = fleet.New(fleet.Config{
 		State: cfg.State, Ledger: cfg.Ledger, Driver: driver, Places: e.Quotas, Router: cfg.Router, Output: cfg.Output, Trail: trail,
 		Work: e.work, Log: cfg.Log, Observe: cfg.Observe, Label: cfg.Labels.Write,
-		Host: func(app string) string { return app + "." + cfg.Domain }, Defaults: cfg.Defaults, Capacity: cfg.Capacity,
+		Host: func(app string) string { return app + "." + cfg.Domain }, Defaults: cfg.Defaults, Egress: cfg.Egress, Capacity: cfg.Capacity,
 		Limits: cfg.Limits,
 	})
 	e.OneOffs = oneoff.New(oneoff.Config{
@@ -161,7 +163,7 @@ func New(cfg Config) *Engine {
 		URL: cfg.URL, Domain: cfg.Domain, Capacity: cfg.Capacity,
 	}
 	e.Apps, e.Volumes, e.Scaling = apps.New(changes), apps.NewVolumes(changes, cfg.Volumes), apps.NewScaling(changes)
-	e.Secrets = apps.NewSecrets(changes)
+	e.Secrets, e.Networks = apps.NewSecrets(changes), apps.NewNetworks(changes)
 	return e
 }
 

@@ -39,6 +39,7 @@ type Config struct {
 
 	Host     func(app string) string // the name an app is served under
 	Defaults core.Resources          // for releases that ask for none
+	Egress   core.Egress             // of every app
 	Capacity core.Resources          // of the host that machines run on; zero fields are not known
 	Limits   Limits
 }

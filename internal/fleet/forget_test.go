@@ -31,6 +31,7 @@ func (oneApp) Resources(context.Context, string) (core.Resources, error) {
 	return core.Resources{}, nil
 }
 func (oneApp) Volumes(context.Context, string) ([]core.Volume, error) { return nil, nil }
+func (oneApp) Network(context.Context, string) (core.Network, error)  { return core.Network{}, nil }
 func (oneApp) Record(context.Context, core.Entry) error               { return nil }
 func (oneApp) DeleteMachine(context.Context, string) error            { return nil }
 

@@ -32,6 +32,8 @@ type Ledger interface {
 	Vars(ctx context.Context, app string) (map[string]string, error)
 	// Resources are those that somebody has set for app; zero fields are not set.
 	Resources(ctx context.Context, app string) (core.Resources, error)
+	// Network is what somebody has set for the network of app.
+	Network(ctx context.Context, app string) (core.Network, error)
 	// Volumes are those of app, by name.
 	Volumes(ctx context.Context, app string) ([]core.Volume, error)
 }

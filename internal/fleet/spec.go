@@ -47,6 +47,10 @@ func (b booter) bare(ctx context.Context, rel core.Release) (s core.MachineSpec,
 	if err != nil {
 		return s, nil, err
 	}
+	network, err := b.cfg.Ledger.Network(ctx, rel.App)
+	if err != nil {
+		return s, nil, err
+	}
 	share, err := b.share(ctx, rel)
 	if err != nil {
 		return s, nil, err
@@ -54,7 +58,7 @@ func (b booter) bare(ctx context.Context, rel core.Release) (s core.MachineSpec,
 	s = core.MachineSpec{
 		ID: id, App: rel.App, Release: rel.Version, Kernel: state.Kernel(m.Base), Hostname: rel.App,
 		Env: env, Port: portOf(rel),
-		Share: share,
+		Share: share, Egress: network.Egress(b.cfg.Egress),
 		Disks: []core.Disk{
 			{Serial: guest.DiskBase, Path: state.Root(m.Base)},
 			{Serial: guest.DiskApp, Path: state.Layer(m.App.Digest)},

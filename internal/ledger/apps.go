@@ -102,6 +102,7 @@ func (t appTable) DeleteBareApp(ctx context.Context, name string) (deleted bool,
 			AND NOT EXISTS (SELECT 1 FROM overrides WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM quotas WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM domains WHERE app = ?1)
+			AND NOT EXISTS (SELECT 1 FROM networks WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM volumes WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM grants WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM keys WHERE only_app = ?1)

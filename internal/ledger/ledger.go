@@ -28,6 +28,7 @@ type Ledger struct {
 	resourceTable
 	quotaTable
 	domainTable
+	networkTable
 	volumeTable
 	userTable
 	keyTable
@@ -67,7 +68,8 @@ func open(ctx context.Context, db *database, path string) (*Ledger, error) {
 	vars := varTable{db, sealer}
 	return &Ledger{
 		database: db, appTable: appTable{db, vars}, releaseTable: releaseTable{db}, machineTable: machineTable{db},
-		varTable: vars, resourceTable: resourceTable{db}, quotaTable: quotaTable{db}, domainTable: domainTable{db}, volumeTable: volumeTable{db},
+		varTable: vars, resourceTable: resourceTable{db}, quotaTable: quotaTable{db}, domainTable: domainTable{db},
+		networkTable: networkTable{db}, volumeTable: volumeTable{db},
 		userTable: userTable{db}, keyTable: keyTable{db}, invitationTable: invitationTable{db}, entryTable: entryTable{db},
 	}, nil
 }

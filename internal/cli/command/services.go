@@ -25,6 +25,7 @@ type Services struct {
 	Core     Core
 	Tasks    Tasks
 	Quotas   Quotas
+	Networks Networks
 	Disks    Disks
 	Sessions Sessions // of the SSH door
 	Logs     Logs
@@ -35,6 +36,7 @@ type Services struct {
 	Host     func(app string) string    // the name an app is served under
 	URL      func(app string) string
 	Defaults core.Resources // of a machine for which nothing is set
+	Egress   core.Egress    // of every app
 	Status   func() (HostStatus, error)
 	HostKeys []string // the fingerprints of the SSH door's keys, as ssh shows them
 	Version  string
@@ -68,7 +70,16 @@ type Settings interface {
 	BuildVars(ctx context.Context, app string) (map[string]string, error)
 	// Resources are those set by hand; zero fields are not set.
 	Resources(ctx context.Context, app string) (core.Resources, error)
+	// Network is what was set for the network of app.
+	Network(ctx context.Context, app string) (core.Network, error)
 	Domains(ctx context.Context, app string) ([]core.Domain, error)
+}
+
+// Networks changes what apps may reach beside the public internet.
+type Networks interface {
+	AllowEgress(ctx context.Context, by core.Actor, app string, rules []core.EgressRule) error
+	DenyEgress(ctx context.Context, by core.Actor, app string, rules []core.EgressRule) error
+	SetEgressRate(ctx context.Context, by core.Actor, app string, rate int64) error
 }
 
 // Core is what the commands ask of the core. Operations with a writer print

@@ -110,7 +110,9 @@ var hints = []struct{ names, text string }{
 	{"ports: proxy:ports proxy:ports-add proxy:ports-set proxy:ports-remove proxy:ports-clear", "an app listens on $PORT; the front door leads APP.DOMAIN there: `domains APP`"},
 	{"certs: cert: letsencrypt: ssl: tls:", noTLS},
 	{"maintenance: maintenance:on maintenance:off", "`ps:stop APP` and `ps:start APP` stop and start an app"},
-	{"network: scheduler: scheduler-docker-local: scheduler-k3s: cluster: regions", "each app is a virtual machine of its own on this host; nothing is scheduled or connected. `ps APP` shows it"},
+	{"network:create network:destroy network:exists network:info network:list network:rebuild network:rebuildall network:report network:set",
+		"each app is a virtual machine of its own; `network APP` shows what it may reach beside the public internet, and `network:allow APP RULE` opens more"},
+	{"scheduler: scheduler-docker-local: scheduler-k3s: cluster: regions", "each app is a virtual machine of its own on this host; nothing is scheduled or connected. `ps APP` shows it"},
 
 	{"storage:mount storage:unmount storage:create storage:ensure-directory storage:destroy storage:", aliveDisk},
 	{"backup: backups: restore", backups},

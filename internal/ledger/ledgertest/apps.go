@@ -65,6 +65,8 @@ func missing(t *testing.T, s Store) {
 		"SetVars":                func() error { return s.SetVars(ctx, "nope", core.VarChange{Set: map[string]string{"A": "1"}}) },
 		"Resources":              func() error { _, err := s.Resources(ctx, "nope"); return err },
 		"SetResources":           func() error { return s.SetResources(ctx, "nope", core.Resources{CPUs: 1}) },
+		"Network":                func() error { _, err := s.Network(ctx, "nope"); return err },
+		"ChangeNetwork":          func() error { return s.ChangeNetwork(ctx, "nope", slower) },
 		"AddDomain":              func() error { return s.AddDomain(ctx, "nope", "example.org") },
 		"RemoveDomain":           func() error { return s.RemoveDomain(ctx, "shop", "example.org") },
 		"KeyUsed":                func() error { _, err := s.KeyUsed(ctx, "SHA256:nope", ""); return err },

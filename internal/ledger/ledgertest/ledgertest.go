@@ -59,6 +59,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"resources", resources},
 		{"quotas", quotas},
 		{"owners under concurrency", concurrentOwners},
+		{"networks", networks},
 		{"domains", domains},
 		{"volumes", volumes},
 		{"an ended context", endedContext},

@@ -87,6 +87,35 @@ func resources(t *testing.T, s Store) {
 	same(t, got(s.Resources(ctx, "shop"))(t), core.Resources{CPUs: 2})
 }
 
+// slower sets a rate.
+func slower(n *core.Network) error { n.Rate = 1 << 20; return nil }
+
+func networks(t *testing.T, s Store) {
+	ctx := t.Context()
+	got(s.CreateApp(ctx, "shop"))(t)
+	got(s.CreateApp(ctx, "blog"))(t)
+	same(t, got(s.Network(ctx, "shop"))(t), core.Network{})
+	rule := got(core.ParseEgressRule("[fd00::5]:443"))(t)
+	allow := func(n *core.Network) error { _, err := n.Allow(rule); return err }
+	must(t, s.ChangeNetwork(ctx, "shop", allow))
+	must(t, s.ChangeNetwork(ctx, "shop", slower))
+	want := core.Network{Rules: []core.EgressRule{rule}, Rate: 1 << 20}
+	same(t, got(s.Network(ctx, "shop"))(t), want)
+	same(t, got(s.Network(ctx, "blog"))(t), core.Network{})
+	failed := errors.New("no")
+	if err := s.ChangeNetwork(ctx, "shop", func(n *core.Network) error { n.Rate = 0; return failed }); !errors.Is(err, failed) {
+		t.Errorf("a change that fails: %v", err)
+	}
+	must(t, s.RenameApp(ctx, "shop", "store"))
+	same(t, got(s.Network(ctx, "store"))(t), want)
+	must(t, s.ChangeNetwork(ctx, "store", func(n *core.Network) error { *n = core.Network{}; return nil }))
+	same(t, got(s.Network(ctx, "store"))(t), core.Network{})
+	must(t, s.ChangeNetwork(ctx, "store", allow))
+	must(t, s.DeleteApp(ctx, "store"))
+	got(s.CreateApp(ctx, "store"))(t)
+	same(t, got(s.Network(ctx, "store"))(t), core.Network{})
+}
+
 func domains(t *testing.T, s Store) {
 	ctx := t.Context()
 	got(s.CreateApp(ctx, "shop"))(t)

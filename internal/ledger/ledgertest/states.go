@@ -197,6 +197,7 @@ func removeBare(t *testing.T, s Store) {
 		"deploying": func(app string) error { _, err := s.AddRelease(ctx, Draft(app, Commit("a"))); return err },
 		"config":    func(app string) error { return s.SetVars(ctx, app, core.VarChange{Set: map[string]string{"A": "1"}}) },
 		"resources": func(app string) error { return s.SetResources(ctx, app, core.Resources{CPUs: 1}) },
+		"network":   func(app string) error { return s.ChangeNetwork(ctx, app, slower) },
 		"folder": func(app string) error {
 			return s.ChangeApp(ctx, app, func(a *core.App) error { a.Dir = "api"; return nil })
 		},

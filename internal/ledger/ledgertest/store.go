@@ -105,6 +105,10 @@ type Settings interface {
 	Resources(ctx context.Context, app string) (core.Resources, error)
 	// SetResources replaces what was set.
 	SetResources(ctx context.Context, app string, r core.Resources) error
+	// Network is what was set for the network of app; zero: nothing.
+	Network(ctx context.Context, app string) (core.Network, error)
+	// ChangeNetwork changes it; an error of change changes nothing.
+	ChangeNetwork(ctx context.Context, app string, change func(n *core.Network) error) error
 	// Domains are the host names of app, sorted; an empty app means all, and
 	// an unknown one has none.
 	Domains(ctx context.Context, app string) ([]core.Domain, error)

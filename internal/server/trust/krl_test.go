@@ -48,6 +48,13 @@ func (d desk) write(name, text string) {
 	}
 }
 
+func (d desk) remove(name string) {
+	d.Helper()
+	if err := os.Remove(d.path(name)); err != nil {
+		d.Fatal(err)
+	}
+}
+
 func (d desk) read(name string) []byte {
 	d.Helper()
 	text, err := os.ReadFile(d.path(name))

@@ -18,10 +18,10 @@ import (
 	"github.com/nodeos-dev/gitd/internal/people"
 )
 
-// ErrRevoked: the list of revoked keys names the key, its certificate, or the authority that signed it.
+// ErrRevoked says that the list of revoked keys names the key, its certificate, or the authority that signed it.
 var ErrRevoked = errors.New("the key is revoked")
 
-// UnreadableError: a file cannot be read now, so nobody is let in by it.
+// UnreadableError says that a file cannot be read now, so nobody is let in by it.
 type UnreadableError struct{ Err error }
 
 func (e *UnreadableError) Error() string { return e.Err.Error() }

@@ -132,7 +132,7 @@ func TestVouch(t *testing.T) {
 	says("its key", tr.VouchText("sam", string(d.read("sam.pub"))), nil)
 	d.write("revoked", string(d.read("sam.pub")))
 	says("the key is revoked", tr.VouchText("sam", string(d.read("sam.pub"))), core.ErrNotFound)
-	for _, damage := range []func(){func() { d.write("revoked", "SSHKRL\n\x00") }, func() { os.Remove(d.path("revoked")) }} {
+	for _, damage := range []func(){func() { d.write("revoked", "SSHKRL\n\x00") }, func() { d.remove("revoked") }} {
 		damage()
 		if err := tr.VouchText("sam", line("now")); !unreadable(err) || errors.Is(err, core.ErrNotFound) {
 			t.Errorf("a damaged list: %v", err)
