@@ -108,13 +108,15 @@ for p in [0-9]*; do
 done
 `
 
-// hasNoRoot: root starts gitd, which becomes the user gitd; and QEMU has no rights at all.
+// hasNoRoot: root starts gitd, which becomes the user gitd; QEMU and what stands around it have subordinate ids, and no
+// rights but that the latter may end the former.
 func (e *engine) hasNoRoot() {
 	e.t.Helper()
 	all := e.run(strings.NewReader(rights), "docker-compose", "exec", "-T", "gitd", "sh")
 	for program, want := range map[string]*regexp.Regexp{
-		"gitd serve": regexp.MustCompile(`(?m)^[1-9]\d* 0{16} [01] [1-9] \S*gitd serve`),
-		"QEMU":       regexp.MustCompile(`(?m)^[1-9]\d* 0{16} 1 [2-9] \S*qemu-system`),
+		"gitd serve":   regexp.MustCompile(`(?m)^[1-9]\d{0,4} 0{16} [01] [1-9] \S*gitd serve`),
+		"gitd-machine": regexp.MustCompile(`(?m)^[1-9]\d{5} 0{14}20 1 [1-9] \S*gitd-machine`),
+		"QEMU":         regexp.MustCompile(`(?m)^[1-9]\d{5} 0{16} 1 [2-9] \S*qemu-system`),
 	} {
 		if !want.MatchString(all) {
 			e.t.Errorf("%s has other rights than %s:\n%s", program, want, all)
