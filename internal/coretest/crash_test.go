@@ -103,6 +103,10 @@ func (m *mortal) Tell(ctx context.Context, id string, t core.Tell) error {
 	return m.driver.Tell(ctx, id, t)
 }
 
+func (m *mortal) Restrict(ctx context.Context, id string, e core.Egress) error {
+	return m.driver.Restrict(ctx, id, e)
+}
+
 func (m *mortal) List(ctx context.Context) ([]core.Machine, error) { return m.driver.List(ctx) }
 
 // TestDeathAtEveryChange kills gitd before each change that a second push makes to the ledger or to the machines, which

@@ -433,6 +433,17 @@ func (d *fakeDriver) Tell(_ context.Context, id string, t core.Tell) error {
 	return nil
 }
 
+func (d *fakeDriver) Restrict(_ context.Context, id string, e core.Egress) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m, ok := d.machines[id]
+	if !ok {
+		return core.ErrNotFound
+	}
+	m.spec.Egress = e
+	return nil
+}
+
 func (d *fakeDriver) Adopt(_ context.Context, id string, w core.Watch) (core.Machine, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

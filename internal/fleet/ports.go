@@ -49,6 +49,9 @@ type Driver interface {
 	// Tell passes t on to the attached task of a machine that this process has booted. It may wait until the guest
 	// takes it, and returns core.ErrNotFound if no such machine runs.
 	Tell(ctx context.Context, id string, t core.Tell) error
+	// Restrict sets what a machine may reach that this process has booted or adopted, at once. It returns
+	// core.ErrNotFound if no such machine runs.
+	Restrict(ctx context.Context, id string, e core.Egress) error
 	// Stop asks the app to end, waits up to grace, then destroys the machine. When it returns nil, the machine is gone.
 	// An unknown id is no error.
 	Stop(ctx context.Context, id string, grace time.Duration) error

@@ -31,6 +31,7 @@ type Config struct {
 type Driver struct {
 	machineFiles
 	watches
+	wires wires
 
 	session  *session.Session
 	strays   strays

@@ -20,7 +20,7 @@ const powerOffTime = 5 * time.Second
 func (d *Driver) Adopt(ctx context.Context, id string, w core.Watch) (got core.Machine, err error) {
 	for range 2 { // a second time where libvirt went away meanwhile: a machine that is not adopted is replaced
 		err = d.session.With(ctx, func(l *session.Link) (err error) {
-			got, err = d.adopt(l, id, w)
+			got, err = d.adopt(ctx, l, id, w)
 			return err
 		})
 		if !errors.Is(err, session.ErrAway) {
@@ -30,7 +30,7 @@ func (d *Driver) Adopt(ctx context.Context, id string, w core.Watch) (got core.M
 	return got, err
 }
 
-func (d *Driver) adopt(l *session.Link, id string, w core.Watch) (core.Machine, error) {
+func (d *Driver) adopt(ctx context.Context, l *session.Link, id string, w core.Watch) (core.Machine, error) {
 	dom, got, err := d.owner.find(l, id)
 	if err != nil {
 		return got, err
@@ -50,6 +50,7 @@ func (d *Driver) adopt(l *session.Link, id string, w core.Watch) (core.Machine, 
 		m.leave()
 		return got, fmt.Errorf("adopt machine %s: %w", id, err)
 	}
+	d.hear(ctx, m, got.App)
 	return got, nil
 }
 

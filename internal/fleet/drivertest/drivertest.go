@@ -110,6 +110,9 @@ func (s *suite) life() {
 		s.Errorf("Adopt returned %+v, Boot %+v", adopted, m)
 	}
 	second.await(core.EventListening)
+	if err := s.driver.Restrict(s.Context(), m.ID, core.Egress{Rate: 1 << 20}); err != nil {
+		s.Errorf("Restrict: %v", err)
+	}
 	s.stats(second.await(core.EventStats))
 	s.answers(adopted)
 	if first.has(core.EventGone) {
@@ -202,6 +205,9 @@ func (s *suite) appThatWorks() {
 func (s *suite) unknown() {
 	if _, err := s.driver.Adopt(s.Context(), "nobody-v1-abc", func(core.Event) {}); !errors.Is(err, core.ErrNotFound) {
 		s.Errorf("Adopt of an unknown machine: %v", err)
+	}
+	if err := s.driver.Restrict(s.Context(), "nobody-v1-abc", core.Egress{}); !errors.Is(err, core.ErrNotFound) {
+		s.Errorf("Restrict of an unknown machine: %v", err)
 	}
 	s.stop("nobody-v1-abc", time.Second)
 }

@@ -5,11 +5,13 @@
 package walls
 
 import (
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -121,6 +123,15 @@ func (w *Walls) Adopt(id string) error {
 		w.ids.adopt(id, spec.UID)
 	}
 	return err
+}
+
+// Control connects to the network of a machine that runs.
+func (w *Walls) Control(ctx context.Context, id string) (net.Conn, error) {
+	spec, err := jail.Load(w.file(id))
+	if err != nil {
+		return nil, err
+	}
+	return (&net.Dialer{}).DialContext(ctx, "unix", spec.Control)
 }
 
 // file is where a machine's walls are written down.
