@@ -17,8 +17,8 @@ const (
 
 // openGroups finds the control groups that gitd may use. Without any, a machine has the limits of its processes.
 func openGroups(cfg Config) *cgroup.Tree {
-	if !cfg.Embedded {
-		return nil // a daemon has groups of its own
+	if !cfg.Embedded || cfg.User != "" {
+		return nil // a daemon has groups of its own, and another user may not enter gitd's
 	}
 	tree, err := cgroup.Open()
 	switch {
