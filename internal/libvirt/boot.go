@@ -66,7 +66,7 @@ func (d *Driver) boot(ctx context.Context, l *session.Link, spec core.MachineSpe
 		return core.Machine{}, errors.Join(err, destroy(dom))
 	}
 	m.connect(c, d.forget)
-	d.hear(ctx, m, spec.App)
+	d.Hear(ctx, m.id, spec.App, m.tell, [2]<-chan struct{}{m.gone, m.left})
 	if l.Over() { // perhaps before m had a channel to give up
 		return core.Machine{}, session.ErrLost
 	}

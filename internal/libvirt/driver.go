@@ -31,7 +31,7 @@ type Config struct {
 type Driver struct {
 	machineFiles
 	watches
-	wires wires
+	*walls.Wires
 
 	session  *session.Session
 	strays   strays
@@ -80,6 +80,7 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	}); err != nil {
 		return nil, err
 	}
+	d.Wires = walls.NewWires(d.walls)
 	if err := session.StartEventLoop(cfg.Log, filepath.Join(core.StateDir(path).Libvirt(), "libvirt.log")); err != nil {
 		return nil, fmt.Errorf("libvirt's event loop: %w", err)
 	}

@@ -50,7 +50,7 @@ func (d *Driver) adopt(ctx context.Context, l *session.Link, id string, w core.W
 		m.leave()
 		return got, fmt.Errorf("adopt machine %s: %w", id, err)
 	}
-	d.hear(ctx, m, got.App)
+	d.Hear(ctx, id, got.App, m.tell, [2]<-chan struct{}{m.gone, m.left})
 	return got, nil
 }
 
