@@ -35,6 +35,7 @@ var mayImport = map[string][]string{
 	"internal/admit":      {},
 	"internal/cgroup":     {},
 	"internal/service":    {},
+	"internal/walls":      {},
 	"internal/schedule":   {},
 	"internal/background": {},
 	"internal/inward":     {},
@@ -67,7 +68,7 @@ var mayImport = map[string][]string{
 	"internal/base": {"internal/core", "internal/disk", "internal/guest", "internal/image", "internal/progress",
 		"internal/units", "templates"},
 	"internal/builder": {"internal/base", "internal/cgroup", "internal/core", "internal/disk", "internal/guest", "internal/image",
-		"internal/inward", "internal/nodeapp", "internal/progress", "internal/units", "templates"},
+		"internal/inward", "internal/nodeapp", "internal/progress", "internal/units", "internal/walls", "templates"},
 	"internal/bootdisk": {"internal/audit", "internal/base", "internal/core", "internal/disk", "internal/guest",
 		"internal/image", "internal/progress", "internal/units"},
 	"internal/worktree": {"internal/progress"},
@@ -77,7 +78,7 @@ var mayImport = map[string][]string{
 	"internal/contents": {"internal/core", "internal/guest", "internal/image"},
 	"internal/ledger":   {"internal/core", "internal/disk", "internal/people"},
 	"internal/proxy":    {"internal/admit", "internal/core"},
-	"internal/repo":     {"internal/core", "internal/disk", "internal/progress", "internal/units"},
+	"internal/repo":     {"internal/core", "internal/disk", "internal/progress", "internal/units", "internal/walls"},
 	"internal/volume":   {"internal/core", "internal/disk", "internal/guest", "internal/units"},
 	"internal/applog":   {"internal/core", "internal/progress"},
 	"internal/control":  {"internal/admit"},
@@ -99,7 +100,7 @@ var mayImport = map[string][]string{
 	"cmd/gitd": {"internal/applog", "internal/base", "internal/builder", "internal/cgroup", "internal/cli", "internal/contents", "internal/control",
 		"internal/core", "internal/disk", "internal/engine", "internal/fleet", "internal/hooks", "internal/image",
 		"internal/audit", "internal/bootdisk", "internal/worktree", "internal/label", "internal/ledger", "internal/libvirt", "internal/nodeapp", "internal/people", "internal/progress", "internal/proxy", "internal/quota",
-		"internal/repo", "internal/schedule", "internal/server", "internal/service", "internal/starter", "internal/syslog", "internal/terminal", "internal/volume", "internal/units"},
+		"internal/repo", "internal/schedule", "internal/server", "internal/service", "internal/starter", "internal/syslog", "internal/terminal", "internal/volume", "internal/units", "internal/walls"},
 }
 
 // TestImports holds docs/decisions/0001-house.md: a package that is not in

@@ -38,13 +38,14 @@ import (
 	"github.com/nodeos-dev/gitd/internal/server"
 	"github.com/nodeos-dev/gitd/internal/server/trust"
 	"github.com/nodeos-dev/gitd/internal/volume"
+	"github.com/nodeos-dev/gitd/internal/walls"
 )
 
 // listeners are opened before anything else: if a port is in use, or a second gitd runs on the same state, that must be
 // known before anything is changed.
 type listeners struct {
-	socket, ssh, http net.Listener
-	release           func() // of the state folder
+	socket, hooks, ssh, http net.Listener
+	release                  func() // of the state folder
 }
 
 func (o *options) listen(ctx context.Context, log zerolog.Logger) (*listeners, error) {
@@ -61,6 +62,10 @@ func (o *options) listen(ctx context.Context, log zerolog.Logger) (*listeners, e
 		l.close()
 		return nil, err
 	}
+	if l.hooks, err = control.Listen(core.HookSocket(state)); err != nil {
+		l.close()
+		return nil, err
+	}
 	opened := opened()
 	for i, to := range []*net.Listener{&l.ssh, &l.http} {
 		if *to, err = o.tcp()[i].open(opened); err != nil {
@@ -72,7 +77,7 @@ func (o *options) listen(ctx context.Context, log zerolog.Logger) (*listeners, e
 }
 
 func (l *listeners) close() {
-	for _, x := range []net.Listener{l.socket, l.ssh, l.http} {
+	for _, x := range []net.Listener{l.socket, l.hooks, l.ssh, l.http} {
 		if x != nil {
 			x.Close()
 		}
@@ -159,10 +164,7 @@ func (d *daemon) trades(ctx context.Context, o *options) (err error) {
 	if err := o.people.registerAdmins(ctx, d.people, d.log); err != nil {
 		return err
 	}
-	if d.repos, err = repo.Open(state); err != nil {
-		return err
-	}
-	if err := installHooks(state); err != nil {
+	if err := d.openRepos(ctx, o); err != nil {
 		return err
 	}
 	program, err := beside(o.machine, "gitd-machine")
@@ -182,7 +184,7 @@ func (d *daemon) trades(ctx context.Context, o *options) (err error) {
 // doors makes the doors by which people and git come in.
 func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 	state := core.StateDir(o.state)
-	d.desk = hooks.NewDesk(state.Socket(), d.core)
+	d.desk = hooks.NewDesk(core.HookSocket(state), d.core)
 	d.desk.Judged = d.pushed
 	d.svc = command.Services{
 		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Tasks: d.core.OneOffs, Quotas: d.core.Quotas, Networks: d.core.Networks, Logs: d.logs, Builds: d.builds,
@@ -239,7 +241,9 @@ func (o *options) builder(log zerolog.Logger) (*builder.Builder, error) {
 	})
 }
 
-func installHooks(state core.StateDir) error {
+// openRepos opens the repositories, and makes the hooks of their pushes.
+func (d *daemon) openRepos(ctx context.Context, o *options) (err error) {
+	state := core.StateDir(o.state)
 	self, err := os.Executable()
 	if err != nil {
 		return err
@@ -247,7 +251,26 @@ func installHooks(state core.StateDir) error {
 	if self, err = filepath.EvalSymlinks(self); err != nil {
 		return err
 	}
-	return hooks.Install(state.Hooks(), self)
+	if err := hooks.Install(state.Hooks(), self); err != nil {
+		return err
+	}
+	d.repos, err = repo.Open(state, o.walls(ctx, d.log), state.Hooks(), self, core.HookSocket(state))
+	return err
+}
+
+// walls are those of the programs that read strangers' bytes: git, and the packer of layers.
+func (o *options) walls(ctx context.Context, log zerolog.Logger) *walls.Walls {
+	w, err := walls.New(ctx)
+	switch {
+	case err == nil:
+		return w
+	case o.noSandbox:
+		log.Warn().Err(err).Msg("git runs without walls: what takes it over by an object of a push has everything that gitd has")
+		return walls.None()
+	}
+	log.Warn().Err(err).Msg("no walls for git: nothing can be pushed or fetched")
+	return walls.Missing(core.Reject("this server cannot keep git behind walls, so it takes no push and gives no repository",
+		"its operator finds the reason in gitd's log"))
 }
 
 // begin brings the machines into line with the ledger.
@@ -287,22 +310,33 @@ func (d *daemon) serve(ctx context.Context, out io.Writer) error {
 	)
 }
 
-// answer serves the daemon's unix socket until ctx ends, and then lets the calls say why they end.
+// answer serves the daemon's unix sockets until ctx ends, and then lets the calls say why they end. The hooks
+// have one of their own, which is all that is there for them behind git's walls: on the other a caller may do anything.
 func (d *daemon) answer(ctx context.Context) error {
 	calls, end := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer end(nil)
 	defer context.AfterFunc(ctx, func() {
 		end(server.ErrStopping)
 		d.l.socket.Close()
+		d.l.hooks.Close()
 	})()
-	return control.Serve(calls, d.l.socket, d.call)
+	return all(ctx,
+		func(context.Context) error { return control.Serve(calls, d.l.socket, d.call) },
+		func(context.Context) error { return control.Serve(calls, d.l.hooks, d.hook) },
+	)
+}
+
+// hook answers the hooks of git.
+func (d *daemon) hook(ctx context.Context, c control.Call, s control.Streams) int {
+	if c.Name != hooks.ProcReceive && c.Name != hooks.PostReceive {
+		return 2
+	}
+	return d.desk.Handle(ctx, c, s)
 }
 
 // call answers the daemon's unix socket.
 func (d *daemon) call(ctx context.Context, c control.Call, s control.Streams) int {
 	switch c.Name {
-	case hooks.ProcReceive, hooks.PostReceive:
-		return d.desk.Handle(ctx, c, s)
 	case "cli":
 		return cli.Run(ctx, d.svc, command.Caller{
 			Actor: core.Host(), In: s.In, Out: s.Out, Err: s.Err, Terminal: shown(ctx, c, s.Resized),

@@ -113,7 +113,7 @@ func (o *options) builderFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.kernel, "kernel", string(base.AutoKernel), "of machines: minimal (compiled by gitd, minutes the first time), stock (Debian's), or auto: minimal if it is compiled")
 	f.StringVar(&o.stock, "stock-kernel", base.DefaultStockKernel, "folder with the stock kernel, as scripts/setup leaves it")
 	f.StringVar(&o.init, "guest-init", "", "the nodeos-init binary; empty: beside gitd")
-	f.BoolVar(&o.noSandbox, "allow-unsandboxed-builds", false, "build without bubblewrap: anyone who may push can then run anything as gitd's user")
+	f.BoolVar(&o.noSandbox, "allow-unsandboxed-builds", false, "build, and run git, without bubblewrap where there is none: anyone who may push can then run anything as gitd's user")
 	f.DurationVar(&o.buildLimit, "build-timeout", 15*time.Minute, "for one build command")
 }
 

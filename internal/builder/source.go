@@ -5,39 +5,25 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/go-git/go-billy/v5/osfs"
-	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
-	"github.com/go-git/go-git/v5/plumbing/cache"
 	"github.com/go-git/go-git/v5/plumbing/object"
-	"github.com/go-git/go-git/v5/storage/filesystem"
 
+	"github.com/nodeos-dev/gitd/internal/builder/objects"
 	"github.com/nodeos-dev/gitd/internal/image"
 )
 
 // commit is what is read from a repository: the files of one commit.
 type commit struct {
-	store *filesystem.Storage
+	store *objects.Store
 	tree  *object.Tree
 }
 
 // openCommit opens the commit of src. The caller closes it.
 func openCommit(src image.Source) (*commit, error) {
-	store := filesystem.NewStorageWithOptions(osfs.New(src.Repo), cache.NewObjectLRUDefault(),
-		filesystem.Options{
-			KeepDescriptors: true,
-			// Blobs above this size are streamed, not read into memory.
-			LargeObjectThreshold: 1 << 20,
-			// A repository that was cloned with --shared names another one.
-			AlternatesFS: osfs.New("/"),
-		})
-	repo, err := git.Open(store, nil)
+	store := objects.Open(src.Repo, src.Quarantine)
+	c, err := object.GetCommit(store, plumbing.NewHash(src.Commit))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open the repository of %s: %w", src.App, err), store.Close())
-	}
-	c, err := repo.CommitObject(plumbing.NewHash(src.Commit))
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("read commit %s: %w", src.Commit, err), store.Close())
+		return nil, errors.Join(fmt.Errorf("read commit %s of %s: %w", src.Commit, src.App, err), store.Close())
 	}
 	tree, err := c.Tree()
 	if err != nil {

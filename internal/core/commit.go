@@ -10,6 +10,7 @@ type Commit struct {
 type RefChange struct {
 	Branch, Commit string    // a branch and where it goes, from wherever it is; empty: no branch moves
 	Tags           []Command // each from Old to New
+	Quarantine     string    // with objects that come into the repository before a ref moves; empty: none do
 }
 
 // RefMove is a RefChange that is ready to be made. One of the two must be called,

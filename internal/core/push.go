@@ -9,8 +9,7 @@ import (
 // repository is fine, a stream without end is not.
 const MaxCommands = 10_000
 
-// Push is one git push, as the server's git received it. Its objects are
-// already in the repository.
+// Push is one git push, as the server's git received it.
 type Push struct {
 	App      string
 	By       Actor
@@ -20,6 +19,19 @@ type Push struct {
 	Shallow  bool     // the client's history is cut off
 	Atomic   bool     // all refs move, or none
 	Options  []string // of git push -o; what the client wrote
+
+	// Quarantine is a folder in the form of a repository, with the objects that the push has brought and no refs. They
+	// come into the app's repository when something of the push is accepted.
+	Quarantine string
+}
+
+// Quarantine has the objects of a push until something of it is accepted.
+type Quarantine interface {
+	// Seal returns the folder for Push.Quarantine. From then on no process that reads a stranger's bytes changes what
+	// is in it.
+	Seal() (dir string, err error)
+	// Drop removes what was not accepted.
+	Drop() error
 }
 
 // Command asks for one ref to move.

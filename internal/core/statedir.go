@@ -36,6 +36,9 @@ func (d StateDir) BuildLog(a string) string { return d.join("logs", a+".builds")
 // Programs is where gitd's own programs are, if its user cannot reach where they were installed.
 func Programs(d StateDir) string { return d.join("bin") }
 
+// HookSocket is the socket on which the hooks of git ask for the verdict on a push.
+func HookSocket(d StateDir) string { return d.join("hooks.sock") }
+
 // CronTick is the file whose time is that of the last look at the schedules of jobs.
 func CronTick(d StateDir) string { return d.join("cron.tick") }
 

@@ -242,7 +242,7 @@ func (w *world) Verify(context.Context, core.Manifest) error { return w.damage }
 
 func (w *world) Tidy(context.Context, string, []string) error { return nil }
 
-func (w *world) Commit(_ context.Context, _, object string) (core.Commit, error) {
+func (w *world) Commit(_ context.Context, _ core.Push, object string) (core.Commit, error) {
 	return core.Commit{ID: object, Subject: "a commit"}, nil
 }
 

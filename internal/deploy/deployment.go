@@ -32,6 +32,8 @@ type deployment struct {
 	shallow bool     // git itself moves the branch
 	release core.Release
 
+	quarantine string // of the push; empty: all objects are in the repository
+
 	tags       []core.Command // stored with the deploy branch
 	tagsStored bool
 }

@@ -85,7 +85,7 @@ func (d *deployment) build(ctx context.Context) error {
 	src.Planned = func(m core.Manifest) error {
 		return fleet.Admits(ctx, d.cfg.Fleet, core.Release{App: d.app.Name, Manifest: m}, d.app.Scale)
 	}
-	src.Fresh = d.release.Trigger == core.ByRebuild
+	src.Fresh, src.Quarantine = d.release.Trigger == core.ByRebuild, d.quarantine
 	if d.release.Manifest, err = d.cfg.Builder.Build(ctx, src, d.report); err != nil {
 		d.release.Manifest = core.Manifest{}
 		return err
@@ -182,15 +182,16 @@ func (d *deployment) goLive(ctx context.Context, candidates *fleet.Formation) er
 }
 
 // promote makes the release live in the ledger, and moves the deploy branch. The move of the branch is prepared before,
-// so that a full disk cannot make git reject a release that is live.
+// so that a full disk cannot make git reject a release that is live. That also brings the objects of the push into the
+// repository: a live release without its commit could not be repaired.
 func (d *deployment) promote(ctx context.Context, candidates *fleet.Formation) error {
-	var move core.RefMove = core.NoMove{}
-	var err error
+	change := core.RefChange{Quarantine: d.quarantine}
 	if !d.shallow {
-		change := core.RefChange{Branch: d.app.Branch, Commit: d.release.Commit, Tags: d.tags}
-		if move, err = d.cfg.Repos.Prepare(ctx, d.app.Name, change); err != nil {
-			return err
-		}
+		change.Branch, change.Commit, change.Tags = d.app.Branch, d.release.Commit, d.tags
+	}
+	move, err := d.cfg.Repos.Prepare(ctx, d.app.Name, change)
+	if err != nil {
+		return err
 	}
 	for _, m := range candidates.Machines() {
 		if err == nil {

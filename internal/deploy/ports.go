@@ -61,15 +61,16 @@ type Images interface {
 
 // Repos is the git side of a deployment.
 type Repos interface {
-	// Commit finds the commit that an object name stands for, through tags. It returns a *core.Rejection if there is
+	// Commit finds the commit that an object of p stands for, through tags. It returns a *core.Rejection if there is
 	// none.
-	Commit(ctx context.Context, app, object string) (core.Commit, error)
+	Commit(ctx context.Context, p core.Push, object string) (core.Commit, error)
 	// Point sets branch of app's repository to commit, and HEAD to branch.
 	Point(ctx context.Context, app, branch, commit string) error
 	// Tags are the tags that are stored: the object of each full name.
 	Tags(ctx context.Context, app string) (map[string]string, error)
 	// Prepare gets ready for a change of refs, all or none, and keeps others from moving them meanwhile: what can fail,
-	// for want of room above all, fails here. The caller ends the move.
+	// for want of room above all, fails here. The objects of its quarantine are in the repository from then on, and
+	// leave it again when the move is aborted. The caller ends the move, in the app's turn.
 	Prepare(ctx context.Context, app string, c core.RefChange) (core.RefMove, error)
 }
 

@@ -64,7 +64,7 @@ func (p *pushing) deployPush(ctx context.Context) error {
 	if err := p.look(ctx); err != nil {
 		return err
 	}
-	commit, err := p.cfg.Repos.Commit(ctx, p.push.App, p.want.deploy.New)
+	commit, err := p.cfg.Repos.Commit(ctx, p.push, p.want.deploy.New)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (p *pushing) deployPush(ctx context.Context) error {
 			return err
 		}
 	}
-	p.branch, p.shallow, p.tags = p.want.branch, p.push.Shallow, p.acceptedTags()
+	p.branch, p.shallow, p.tags, p.quarantine = p.want.branch, p.push.Shallow, p.acceptedTags(), p.push.Quarantine
 	if err := p.deployment.run(ctx, draft); err != nil {
 		return err
 	}

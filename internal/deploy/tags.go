@@ -107,7 +107,7 @@ func (p *pushing) acceptedTags() []core.Command {
 func (p *pushing) storeTags(ctx context.Context) error {
 	accepted := p.acceptedTags()
 	if len(accepted) > 0 && !p.tagsStored {
-		move, err := p.cfg.Repos.Prepare(ctx, p.app.Name, core.RefChange{Tags: accepted})
+		move, err := p.cfg.Repos.Prepare(ctx, p.app.Name, core.RefChange{Tags: accepted, Quarantine: p.push.Quarantine})
 		if err == nil {
 			err = move.Commit()
 		}

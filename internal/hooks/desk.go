@@ -35,8 +35,11 @@ type Desk struct {
 
 type entry struct {
 	push    core.Push
+	objects core.Quarantine
 	outcome deploy.Outcome
 	over    bool // git has moved its refs, or has ended
+	ended   bool // git has ended
+	handled int  // how many calls of its hooks the core handles; a push has one
 }
 
 // NewDesk makes a desk whose hooks reach the daemon at socket.
@@ -45,19 +48,44 @@ func NewDesk(socket string, core Receiver) *Desk {
 }
 
 // Open registers a push, in which App, By, From and Started are set. It returns the environment variables for the
-// push's git, and a function to call when that git has ended.
-func (d *Desk) Open(p core.Push) (env []string, closed func()) {
+// push's git, and a function to call when that git has ended. The objects are dropped when that is so, and the core
+// does not work with them any more: a deployment goes on when git is killed.
+func (d *Desk) Open(p core.Push, objects core.Quarantine) (env []string, closed func()) {
 	id := rand.Text()
 	d.mu.Lock()
-	e := &entry{push: p}
+	e := &entry{push: p, objects: objects}
 	d.pushes[id] = e
 	d.mu.Unlock()
 	return []string{pushVar + "=" + id, socketVar + "=" + d.socket}, func() {
 		d.mu.Lock()
 		delete(d.pushes, id)
+		e.ended = true
+		unused := e.handled == 0
 		d.mu.Unlock()
 		d.end(e)
+		if unused {
+			objects.Drop() //nolint:errcheck // the end of the next push tries again, and the next start
+		}
 	}
+}
+
+// begin notes that the core handles a call for e, until done is called; ok is false if the push is over.
+func (d *Desk) begin(e *entry) (done func(), ok bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if e.ended {
+		return nil, false
+	}
+	e.handled++
+	return func() {
+		d.mu.Lock()
+		e.handled--
+		unused := e.handled == 0 && e.ended
+		d.mu.Unlock()
+		if unused {
+			e.objects.Drop() //nolint:errcheck // the end of the next push tries again, and the next start
+		}
+	}, true
 }
 
 // end tells the core that git moves no more refs for a push. A hook that outlives its git may still wait for the
@@ -101,7 +129,15 @@ func (d *Desk) receive(e *entry, s control.Streams) int {
 	if err := json.Unmarshal(body, &req); err != nil {
 		return 1
 	}
+	done, ok := d.begin(e)
+	if !ok {
+		return 1
+	}
+	defer done()
 	p := e.push
+	if p.Quarantine, err = e.objects.Seal(); err != nil {
+		return 1
+	}
 	p.Commands, p.Shallow, p.Atomic, p.Options = req.Commands, req.Shallow, req.Atomic, req.Options
 	outcome := d.core.Receive(p, s.Err)
 	if d.Judged != nil {

@@ -7,7 +7,9 @@ type Source struct {
 	App    string
 	Repo   string // path of the bare repository
 	Commit string // full object name of a commit
-	Hold   *Hold  // gets the names of all files that the build makes or finds
+
+	Quarantine string // with the objects of a push, in the form of a repository; empty: all are in Repo
+	Hold       *Hold  // gets the names of all files that the build makes or finds
 
 	Dir  string            // the app's folder, if somebody has chosen one; "": what package.json says
 	Vars map[string]string // the config that the build sees

@@ -32,5 +32,8 @@ func (r *Repos) Rename(_ context.Context, from, to string) (err error) {
 	if _, err := os.Lstat(r.state.Repo(to)); err == nil {
 		return fmt.Errorf("%s is in the way of the repository of %s", r.state.Repo(to), from)
 	}
-	return os.Rename(r.state.Repo(from), r.state.Repo(to))
+	if err := os.Rename(r.state.Repo(from), r.state.Repo(to)); err != nil {
+		return err
+	}
+	return r.sweep(to) // what pushes to the old name have brought: they are refused
 }

@@ -7,16 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os/exec"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/go-git/go-git/v5"
 	"github.com/go-git/go-git/v5/plumbing"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/walls"
 )
 
 // Point implements deploy.Repos: it sets branch to commit and HEAD to branch, whatever they were before. It reads both
@@ -25,7 +24,7 @@ func (r *Repos) Point(ctx context.Context, app, branch, commit string) error {
 	dir := r.state.Repo(app)
 	head, at := stands(dir, branch, commit)
 	if !at {
-		if err := r.run(ctx, dir, "update-ref", "refs/heads/"+branch, commit); err != nil {
+		if err := r.run(ctx, dir, movesRefs, "update-ref", "refs/heads/"+branch, commit); err != nil {
 			return err
 		}
 	}
@@ -50,7 +49,7 @@ func (r *Repos) setHead(ctx context.Context, dir, branch string, is bool) error 
 	if is {
 		return nil
 	}
-	return r.run(ctx, dir, "symbolic-ref", "HEAD", "refs/heads/"+branch)
+	return r.run(ctx, dir, movesRefs, "symbolic-ref", "HEAD", "refs/heads/"+branch)
 }
 
 // Tags implements deploy.Repos.
@@ -78,6 +77,19 @@ func (r *Repos) Tags(_ context.Context, app string) (map[string]string, error) {
 // git that loses us takes the locks away. HEAD, which git cannot move in it, is
 // set before: a branch is the same app's whether it moves or not.
 func (r *Repos) Prepare(ctx context.Context, app string, c core.RefChange) (core.RefMove, error) {
+	undo, err := r.accept(app, c.Quarantine)
+	if err != nil {
+		return nil, disk.ExplainBySpace(err, r.state.Repo(app))
+	}
+	m, err := r.prepareRefs(ctx, app, c)
+	if err != nil {
+		undo()
+		return nil, err
+	}
+	return brought{m, undo}, nil
+}
+
+func (r *Repos) prepareRefs(ctx context.Context, app string, c core.RefChange) (core.RefMove, error) {
 	dir := r.state.Repo(app)
 	updates, err := tagUpdates(c.Tags)
 	if err != nil {
@@ -125,22 +137,21 @@ func tagUpdates(tags []core.Command) ([]string, error) {
 // update-ref, and returns it when git has all the locks.
 func (r *Repos) prepare(ctx context.Context, dir string, updates []string) (*move, error) {
 	m := &move{}
+	t := task{dir: dir, may: movesRefs, args: []string{"update-ref", "--stdin"}}
 	// The process is not tied to ctx: once the move is prepared, only the caller ends it.
-	m.cmd = exec.Command(r.git, "update-ref", "--stdin")
-	m.cmd.Dir, m.cmd.Env, m.cmd.Stderr = dir, Env(), &m.said
-	m.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	in, inErr := m.cmd.StdinPipe()
-	out, outErr := m.cmd.StdoutPipe()
+	cmd := r.command(context.WithoutCancel(ctx), t)
+	cmd.Stderr = &m.said
+	in, inErr := cmd.StdinPipe()
+	out, outErr := cmd.StdoutPipe()
 	if err := errors.Join(ctx.Err(), inErr, outErr); err != nil {
 		return nil, err
 	}
 	m.in, m.out = in, bufio.NewReader(out)
-	if err := m.cmd.Start(); err != nil {
+	var err error
+	if m.git, err = r.walls.Start(cmd, r.room(t)); err != nil {
 		return nil, err
 	}
-	defer context.AfterFunc(ctx, func() {
-		syscall.Kill(-m.cmd.Process.Pid, syscall.SIGTERM) //nolint:errcheck // it may have ended; upon this one git takes its lock away
-	})()
+	defer context.AfterFunc(ctx, func() { in.Close() })() // upon this git takes its locks away
 	if err := m.tell(slices.Concat([]string{"start"}, updates, []string{"prepare"})...); err != nil {
 		return nil, errors.Join(fmt.Errorf("make refs ready to move: %w", err), m.end())
 	}
@@ -149,7 +160,7 @@ func (r *Repos) prepare(ctx context.Context, dir string, updates []string) (*mov
 
 // move is a transaction that a process of git holds open.
 type move struct {
-	cmd  *exec.Cmd
+	git  *walls.Process
 	in   io.WriteCloser
 	out  *bufio.Reader
 	said bytes.Buffer // what git has printed on its standard error
@@ -175,7 +186,7 @@ func (m *move) tell(commands ...string) error {
 // end closes git's input and waits until git ends, which undoes what was not committed.
 func (m *move) end() error {
 	m.in.Close() // git has ended, or ends now
-	if err := m.cmd.Wait(); err != nil {
+	if err := m.git.Wait(); err != nil {
 		return fmt.Errorf("git update-ref: %w: %s", err, strings.TrimSpace(m.said.String()))
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/walls"
 )
 
 func newGit(dir string, args ...string) *exec.Cmd {
@@ -37,7 +38,7 @@ func newRepos(t *testing.T) (*Repos, core.StateDir) {
 	if err := state.Create(); err != nil {
 		t.Fatal(err)
 	}
-	r, err := Open(state)
+	r, err := Open(state, someWalls(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +46,17 @@ func newRepos(t *testing.T) (*Repos, core.StateDir) {
 		t.Fatal(err)
 	}
 	return r, state
+}
+
+// someWalls are walls where this host can have them.
+func someWalls(t *testing.T) *walls.Walls {
+	t.Helper()
+	w, err := walls.New(t.Context())
+	if err != nil {
+		t.Log(err)
+		return walls.None()
+	}
+	return w
 }
 
 // commitIn makes a commit in the repository dir and returns its name.
@@ -91,17 +103,17 @@ func TestCommitPeels(t *testing.T) {
 	runGit(t, dir, "tag", "-a", "-m", "x", "inner", id)
 	runGit(t, dir, "tag", "-a", "-m", "x", "outer", "inner")
 	for _, name := range []string{id, runGit(t, dir, "rev-parse", "inner"), runGit(t, dir, "rev-parse", "outer")} {
-		c, err := r.Commit(t.Context(), "shop", name)
+		c, err := r.Commit(t.Context(), core.Push{App: "shop"}, name)
 		if err != nil || c.ID != id || c.Subject != "Say hello" {
 			t.Errorf("%s: %+v, %v", name, c, err)
 		}
 	}
 	var rejected *core.Rejection
 	tree := runGit(t, dir, "rev-parse", id+"^{tree}")
-	if _, err := r.Commit(t.Context(), "shop", tree); !errors.As(err, &rejected) {
+	if _, err := r.Commit(t.Context(), core.Push{App: "shop"}, tree); !errors.As(err, &rejected) {
 		t.Errorf("a tree: %v", err)
 	}
-	if _, err := r.Commit(t.Context(), "shop", strings.Repeat("1", 40)); err == nil {
+	if _, err := r.Commit(t.Context(), core.Push{App: "shop"}, strings.Repeat("1", 40)); err == nil {
 		t.Error("an object that is not there has no error")
 	}
 }
@@ -136,7 +148,7 @@ func TestLargeObjects(t *testing.T) {
 		commit: "the commit " + commit[:7] + " has 64 MiB, and gitd reads 1 MiB at most", long: "has 64 MiB", blob: "is a blob, not a commit",
 		runGit(t, dir, "rev-parse", "onblob"): "is a blob, not a commit", runGit(t, dir, "rev-parse", "ontag"): "has 64 MiB",
 	} {
-		if _, err := r.Commit(t.Context(), "shop", name); err == nil || !strings.Contains(err.Error(), why) {
+		if _, err := r.Commit(t.Context(), core.Push{App: "shop"}, name); err == nil || !strings.Contains(err.Error(), why) {
 			t.Errorf("%s: %v, want %q", name, err, why)
 		}
 	}
@@ -293,7 +305,7 @@ func TestEnsureKeepsTheHouse(t *testing.T) {
 	if got := runGit(t, dir, "config", "receive.fsckObjects"); got != "true" {
 		t.Errorf("receive.fsckObjects is %s", got)
 	}
-	if _, err := r.Commit(t.Context(), "shop", id); err != nil {
+	if _, err := r.Commit(t.Context(), core.Push{App: "shop"}, id); err != nil {
 		t.Error(err)
 	}
 	if _, err := os.Stat(filepath.Join(dir, "hooks")); !errors.Is(err, os.ErrNotExist) {

@@ -41,7 +41,13 @@ func TestKilledReceivePackLeavesNothing(t *testing.T) {
 	in, end := io.Pipe()
 	go func() {
 		defer close(other)
-		r.Serve(Call{App: "shop", Service: ReceivePack, In: in, Out: io.Discard, Err: io.Discard}) //nolint:errcheck // its client is cut off
+		q, err := r.Quarantine("shop")
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer q.Drop()                                                                                            //nolint:errcheck // what is left is looked at
+		r.Serve(Call{App: "shop", Service: ReceivePack, Quarantine: q, In: in, Out: io.Discard, Err: io.Discard}) //nolint:errcheck // its client is cut off
 	}()
 	end.Close()
 	<-other
@@ -60,7 +66,7 @@ func TestKilledReceivePackLeavesNothing(t *testing.T) {
 	drop("refs/tags/a/b.lock")
 	drop("config.lock")
 	drop(".gitd.json123")
-	again, err := Open(state)
+	again, err := Open(state, someWalls(t))
 	if err != nil {
 		t.Fatal(err)
 	}

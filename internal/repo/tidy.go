@@ -118,7 +118,7 @@ func (r *Repos) Tidy(ctx context.Context, app string, commits []string) error {
 	}
 	defer done()
 	if err = r.keep(tidying, dir, commits); err == nil {
-		err = r.run(tidying, dir, "-c", "gc.auto=256", "-c", "gc.autoPackLimit=16", "-c", "gc.autoDetach=false",
+		err = r.run(tidying, dir, everything, "-c", "gc.auto=256", "-c", "gc.autoPackLimit=50", "-c", "gc.autoDetach=false",
 			"-c", "gc.pruneExpire="+youngObjects, "-c", "gc.reflogExpireUnreachable=now", "-c", "gc.worktreePruneExpire=never",
 			"-c", "pack.threads=1", "-c", "pack.windowMemory=64m", "gc", "--auto", "--quiet")
 	}
@@ -154,7 +154,7 @@ func (r *Repos) keep(ctx context.Context, dir string, commits []string) error {
 	if change.Len() == 0 {
 		return nil
 	}
-	_, err = r.feed(ctx, dir, change.String(), "update-ref", "--stdin")
+	_, err = r.feed(ctx, change.String(), task{dir: dir, may: movesRefs, args: []string{"update-ref", "--stdin"}})
 	return err
 }
 

@@ -194,9 +194,21 @@ func receive(t *testing.T, r *Repos, work, from, to string) {
 	var in, out, said bytes.Buffer
 	in.WriteString(pkt(line) + "0000")
 	in.Write(objects)
-	code, err := r.Serve(Call{App: "shop", Service: ReceivePack, In: &in, Out: &out, Err: &said})
+	q, err := r.Quarantine("shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer q.Drop() //nolint:errcheck // a test's
+	code, err := r.Serve(Call{App: "shop", Service: ReceivePack, Quarantine: q, In: &in, Out: &out, Err: &said})
 	if err != nil || code != 0 || !strings.Contains(out.String(), "ok refs/heads/main") {
 		t.Fatalf("push: %d, %v: %q %s", code, err, out.String(), said.String())
+	}
+	sealed, err := q.Seal()
+	if err == nil {
+		_, err = r.accept("shop", sealed)
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -2,13 +2,13 @@ package repo
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"regexp"
 	"sync"
-	"syscall"
 )
 
 // Service is a git transport command that a client may ask for.
@@ -30,6 +30,9 @@ type Call struct {
 	Service  Service
 	Protocol string   // the client's GIT_PROTOCOL; dropped unless it is well-formed
 	Env      []string // for the hooks
+
+	Quarantine *Quarantine // what a receive-pack fills; of the same app
+
 	In       io.Reader
 	Out, Err io.Writer
 }
@@ -38,18 +41,15 @@ type Call struct {
 // client is gone, the rest of git's output is read and thrown away. Otherwise a receive-pack that is cut off in its
 // hook would leave a deployment whose ref never moves.
 func (r *Repos) Serve(c Call) (code int, err error) {
+	t := task{dir: r.state.Repo(c.App), may: reads, args: []string{string(c.Service), r.state.Repo(c.App)}}
 	if c.Service == ReceivePack {
-		done := r.gates.of(c.App).push()
-		defer func() { err = errors.Join(err, done()) }()
+		t.may, t.quarantine = receives, c.Quarantine.dir
 	}
-	cmd := exec.Command(r.git, string(c.Service), r.state.Repo(c.App))
-	cmd.Env = append(Env(), c.Env...)
+	cmd := r.command(context.Background(), t)
+	cmd.Env = append(cmd.Env, c.Env...)
 	if protocol.MatchString(c.Protocol) {
 		cmd.Env = append(cmd.Env, "GIT_PROTOCOL="+c.Protocol)
 	}
-	// Git has a process group of its own: a Ctrl-C at the daemon's terminal must reach the daemon, which then ends in
-	// order, and not git in the middle of a hook.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
 		return 1, err
@@ -60,7 +60,8 @@ func (r *Repos) Serve(c Call) (code int, err error) {
 		cmd.Stdout = &unseen{w: out}
 	}
 	cmd.Stderr = &lenient{w: c.Err}
-	if err := start(cmd); err != nil {
+	git, err := r.walls.Start(cmd, r.room(t))
+	if err != nil {
 		return 1, fmt.Errorf("git %s: %w", c.Service, err)
 	}
 	opened := make(chan *opening, 1)
@@ -68,7 +69,7 @@ func (r *Repos) Serve(c Call) (code int, err error) {
 		defer stdin.Close()
 		io.Copy(stdin, c.input(opened)) //nolint:errcheck // git sees the end of its input either way
 	}()
-	code, err = status(cmd.Wait())
+	code, err = status(git.Wait())
 	select {
 	case o := <-opened:
 		if o.refused() != nil {

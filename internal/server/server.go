@@ -34,12 +34,13 @@ import (
 
 // Pushes registers a push for its hooks.
 type Pushes interface {
-	Open(p core.Push) (env []string, closed func())
+	Open(p core.Push, objects core.Quarantine) (env []string, closed func())
 }
 
 // Git runs the transport.
 type Git interface {
 	Ensure(ctx context.Context, app string) error
+	Quarantine(app string) (*repo.Quarantine, error)
 	Serve(c repo.Call) (int, error)
 }
 

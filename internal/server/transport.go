@@ -50,7 +50,11 @@ func (s *Server) transport(sess ssh.Session, who core.Actor, words []string) int
 		return 1
 	}
 	if call.Service == repo.ReceivePack {
-		env, closed := s.cfg.Pushes.Open(core.Push{App: app, By: who, From: sess.RemoteAddr().String(), Started: started})
+		if call.Quarantine, err = s.cfg.Git.Quarantine(app); err != nil {
+			r.Warn("%v", err)
+			return 1
+		}
+		env, closed := s.cfg.Pushes.Open(core.Push{App: app, By: who, From: sess.RemoteAddr().String(), Started: started}, call.Quarantine)
 		defer closed()
 		call.Env = env
 	}

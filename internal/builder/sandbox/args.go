@@ -1,8 +1,9 @@
 package sandbox
 
 import (
-	"os"
 	"strconv"
+
+	"github.com/nodeos-dev/gitd/internal/walls"
 )
 
 const (
@@ -30,25 +31,13 @@ func (s *Sandbox) wallArgs() []string {
 		"--die-with-parent", "--new-session",
 	}
 	args = append(args, s.proc...)
-	args = append(args, "--dev", "/dev", "--ro-bind", "/usr", "/usr")
-	for _, dir := range []string{"/bin", "/sbin", "/lib", "/lib32", "/lib64"} {
-		args = append(args, systemDir(dir)...)
-	}
+	args = append(append(args, "--dev", "/dev"), walls.System()...)
 	// What compilers, the loader and TLS need of /etc. Host names are resolved
 	// by the egress proxy, so there is no resolv.conf.
-	for _, path := range []string{"/etc/alternatives", "/etc/ld.so.cache", "/etc/ssl/certs", "/etc/ca-certificates"} {
+	for _, path := range []string{"/etc/alternatives", "/etc/ssl/certs", "/etc/ca-certificates"} {
 		args = append(args, "--ro-bind-try", path, path)
 	}
 	return args
-}
-
-// systemDir shows a folder of the root as the host has it: a link on a merged
-// /usr, a folder before that.
-func systemDir(dir string) []string {
-	if target, err := os.Readlink(dir); err == nil {
-		return []string{"--symlink", target, dir}
-	}
-	return []string{"--ro-bind-try", dir, dir}
 }
 
 func mountArgs(spec Spec) []string {

@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nodeos-dev/gitd/internal/walls"
 )
 
 // How Main was told to set the network up.
@@ -27,9 +29,6 @@ const (
 	buildNice = 5
 	maxOpen   = 16384
 )
-
-// maxProcesses counts threads too. Tools that build side by side start one process for each core, of a dozen threads.
-func maxProcesses() uint64 { return 512 + 128*uint64(runtime.NumCPU()) }
 
 const exitUnusable = 125 // Main could not run the command
 
@@ -70,7 +69,7 @@ func become(args []string) error {
 	}
 	unix.Umask(0o022)
 	runtime.LockOSThread() // the filter is this thread's
-	if err := setFilter(); err != nil {
+	if err := walls.SetFilter(); err != nil {
 		return fmt.Errorf("setting the system call filter: %w", err)
 	}
 	return fmt.Errorf("starting %s: %w", args[1], syscall.Exec(args[1], args[1:], env))
@@ -90,7 +89,7 @@ func setLimits() error {
 	}{
 		{unix.RLIMIT_DATA, maxData},
 		{unix.RLIMIT_FSIZE, maxFile},
-		{unix.RLIMIT_NPROC, maxProcesses()},
+		{unix.RLIMIT_NPROC, walls.MostProcesses()},
 		{unix.RLIMIT_NOFILE, maxOpen},
 		{unix.RLIMIT_CORE, 0},
 	} {

@@ -2,7 +2,6 @@ package sandbox
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -15,6 +14,8 @@ import (
 
 	"golang.org/x/net/netutil"
 	"golang.org/x/sys/unix"
+
+	"github.com/nodeos-dev/gitd/internal/walls"
 )
 
 // The files a sandbox inherits, as exec.Cmd.ExtraFiles numbers them.
@@ -80,17 +81,17 @@ func (s *Sandbox) supervise(ctx context.Context, cmd *exec.Cmd, p *pipes, spec S
 		defer close(served)
 		p.serveEgress(open, spec.Egress)
 	}()
-	init := openInit(p.status)
-	g := s.group(spec, init.pid)
+	init := walls.OpenInit(p.status)
+	g := s.group(spec, init.PID)
 	defer g.remove()
 	p.ready.Close() // bubblewrap's child reads that, and goes on
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		spec.watch(open, init.pid, g, end)
+		spec.watch(open, init.PID, g, end)
 	}()
 	err := cmd.Wait()
-	init.waitGone()
+	init.WaitGone()
 	shut()
 	p.close()
 	<-served
@@ -115,7 +116,7 @@ func (s *Sandbox) group(spec Spec, pid int) *group {
 	if s.groups == nil || spec.Memory == 0 || pid == 0 {
 		return nil
 	}
-	g, err := s.groups.make(spec.Memory, maxProcesses())
+	g, err := s.groups.make(spec.Memory, walls.MostProcesses())
 	if err != nil {
 		return nil
 	}
@@ -208,39 +209,4 @@ func receiveListener(c *net.UnixConn) (net.Listener, error) {
 	f := os.NewFile(uintptr(fds[0]), "egress")
 	defer f.Close()
 	return net.FileListener(f)
-}
-
-// initProcess is PID 1 of a sandbox, held by a pidfd. Bubblewrap's outer
-// process ends a moment before the processes inside are killed with their
-// PID 1; what follows a build (packing, removing) must not meet them.
-type initProcess struct{ fd, pid int }
-
-// openInit reads the pid from bubblewrap's status pipe.
-func openInit(status *os.File) initProcess {
-	var line struct {
-		PID int `json:"child-pid"`
-	}
-	if err := json.NewDecoder(status).Decode(&line); err != nil || line.PID <= 0 {
-		return initProcess{-1, 0} // bubblewrap failed before there was one
-	}
-	fd, err := unix.PidfdOpen(line.PID, 0)
-	if err != nil {
-		return initProcess{-1, 0} // gone already
-	}
-	return initProcess{fd, line.PID}
-}
-
-// waitGone makes sure that PID 1 is dead, and everything below it with it.
-func (i initProcess) waitGone() {
-	if i.fd < 0 {
-		return
-	}
-	defer unix.Close(i.fd)
-	unix.PidfdSendSignal(i.fd, unix.SIGKILL, nil, 0) //nolint:errcheck // dead is as good
-	for {
-		_, err := unix.Poll([]unix.PollFd{{Fd: int32(i.fd), Events: unix.POLLIN}}, -1)
-		if !errors.Is(err, unix.EINTR) {
-			return
-		}
-	}
 }

@@ -19,7 +19,7 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	if socket := os.Getenv("GITD_TEST_OBSERVER"); socket != "" {
-		observe = func(x core.Transition) { handOver(socket, x) }
+		observe = func(x core.Transition) { passOn(socket, x) }
 	}
 	if os.Getenv("GITD_TEST_UNFOLDED") != "" {
 		tend = func(_ *ledger.Ledger, ctx context.Context, _ *slog.Logger) error { <-ctx.Done(); return nil }
@@ -29,8 +29,8 @@ func main() {
 	os.Exit(code)
 }
 
-// handOver sends one transition and waits until the test closes the connection.
-func handOver(socket string, x core.Transition) {
+// passOn sends one transition and waits until the test closes the connection.
+func passOn(socket string, x core.Transition) {
 	c, err := net.Dial("unix", socket)
 	if err != nil {
 		return // the test has ended

@@ -1,7 +1,10 @@
-package sandbox
+package walls
 
 import (
+	"bytes"
+	"encoding/binary"
 	"fmt"
+	"os"
 	"runtime"
 	"unsafe"
 
@@ -80,20 +83,56 @@ func filter(arch uint32) []bpf.Instruction {
 	return append(f, refuse(unix.EAFNOSUPPORT))
 }
 
-// setFilter puts the filter on this thread, which then becomes the command.
-func setFilter() error {
+// program is the filter as the kernel takes it.
+func program() ([]unix.SockFilter, error) {
 	arch, ok := map[string]uint32{"amd64": unix.AUDIT_ARCH_X86_64, "arm64": unix.AUDIT_ARCH_AARCH64}[runtime.GOARCH]
 	if !ok {
-		return fmt.Errorf("no system call filter for %s", runtime.GOARCH)
+		return nil, fmt.Errorf("no system call filter for %s", runtime.GOARCH)
 	}
 	raw, err := bpf.Assemble(filter(arch))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	code := make([]unix.SockFilter, len(raw))
 	for i, r := range raw {
 		code[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
 	}
+	return code, nil
+}
+
+// SetFilter puts the filter on this thread, which then becomes the command.
+func SetFilter() error {
+	code, err := program()
+	if err != nil {
+		return err
+	}
 	prog := unix.SockFprog{Len: uint16(len(code)), Filter: &code[0]}
 	return unix.Prctl(unix.PR_SET_SECCOMP, unix.SECCOMP_MODE_FILTER, uintptr(unsafe.Pointer(&prog)), 0, 0)
+}
+
+// filterFile has the filter as bubblewrap reads it.
+func filterFile() (*os.File, error) {
+	code, err := program()
+	if err != nil {
+		return nil, err
+	}
+	var b bytes.Buffer
+	if err := binary.Write(&b, binary.NativeEndian, code); err != nil {
+		return nil, err
+	}
+	return memory("filter", b.Bytes())
+}
+
+// memory is a file that is nowhere on a disk. It is read from its beginning.
+func memory(name string, content []byte) (*os.File, error) {
+	fd, err := unix.MemfdCreate(name, unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("memory for the %s: %w", name, err)
+	}
+	f := os.NewFile(uintptr(fd), name)
+	if _, err := f.WriteAt(content, 0); err != nil {
+		f.Close()
+		return nil, err
+	}
+	return f, nil
 }
