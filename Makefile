@@ -12,7 +12,7 @@ VERSION = $(shell git describe --tags --dirty --always --match 'v[0-9]*' 2>/dev/
 RACE := -race -gcflags=modernc.org/sqlite/lib=-race=false
 
 .PHONY: all help build setup base minimal demo check vet lint house unit fast compose seccomp test arm64 \
-	test-faults test-load test-balancer test-limits test-clients test-browser measure test-base test-docker compat test-compat bench-boot clean
+	test-faults test-load test-balancer test-limits test-attacks fuzz test-clients test-browser measure test-base test-docker compat test-compat bench-boot clean
 
 all: build
 
@@ -114,6 +114,14 @@ test-balancer: setup build
 ## test-limits: repositories and scripts that try to take the host, the large ones too
 test-limits: setup build
 	LIMITS=1 go test -timeout 20m -run 'Test(Limits|MuchOutput|FullByBuild|HugeRepositories)$$' -v ./internal/builder
+
+## test-attacks: every attack of docs/security.md, against real machines
+test-attacks: setup build
+	go run ./scripts/attacks
+
+## fuzz: every fuzz target, ten minutes each; TIME=1m JOBS=4 for others
+fuzz:
+	scripts/fuzz $(or $(TIME),10m) $(or $(JOBS),2)
 
 ## test-clients: fetch git and SSH clients, old and new, and compare what they do with docs/clients.md; UPDATE=1 writes it
 test-clients: setup build

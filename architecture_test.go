@@ -26,8 +26,9 @@ const module = "github.com/nodeos-dev/gitd/"
 // may, and its parent's other packages.
 var mayImport = map[string][]string{
 	// What developers run.
-	"scripts/house": {},
-	"scripts/tests": {},
+	"scripts/attacks": {},
+	"scripts/house":   {},
+	"scripts/tests":   {},
 	// The ground floor: words that everyone speaks, and helpers that know none of them.
 	"internal/guest":      {},
 	"internal/units":      {},
