@@ -128,6 +128,21 @@ func TestQuotaGrowth(t *testing.T) {
 	}
 }
 
+// TestQuotaOfJobs: a job that has no place is not run, and the audit and `cron` say why.
+func TestQuotaOfJobs(t *testing.T) {
+	w := newWorld(t)
+	w.limited("machines=1", "", core.Resources{})
+	w.withJob(core.OverlapSkip, "say", "cleaned", "0")
+	w.push(none, commit(1))
+	w.tick(clock)
+	w.eventually("the audit says it", func() bool { return len(w.audited()) == 1 })
+	const want = "shop would have 2 machines, and may have 1 machine"
+	jobs, err := w.core.OneOffs.Jobs(t.Context(), "shop")
+	if err != nil || len(jobs) != 1 || jobs[0].Result != want || w.audited()[0] != "cron.end cron.1 "+want || len(w.tasks()) != 0 {
+		t.Errorf("%+v, %v; the audit says %q", jobs, err, w.audited())
+	}
+}
+
 // TestQuotaLastPlace: two apps are pushed at the same time, and there is one place left on the host. Both had passed
 // the check before the build.
 func TestQuotaLastPlace(t *testing.T) {

@@ -78,7 +78,10 @@ func (m *Machines) Do(ctx context.Context, j Job) (Ended, error) {
 }
 
 func note(id string, e Ended, err error) string {
-	if err != nil {
+	switch {
+	case err != nil && id == "": // it has had no machine
+		return progress.OneLine(err.Error())
+	case err != nil:
 		return id + ": " + progress.OneLine(err.Error())
 	}
 	return fmt.Sprintf("%s: %s, %s", id, e.Reason, units.Took(e.Took))
