@@ -137,13 +137,21 @@ func less(app string, l core.Limited) string {
 	return fmt.Sprintf("`releases:unpin %s`, `volumes:remove %s` and a smaller image make it less", app, app)
 }
 
+// over says how much next is, and most. What is printed as the same is not.
+func over(l core.Limited, next, most int64) string {
+	if l.Text(next) == l.Text(most) {
+		return "a little more than " + l.Text(most) + ", which is the most that there may be"
+	}
+	return l.Text(next) + ", and may have " + l.Text(most)
+}
+
 func (r rules) appOver(l core.Limited, next, most int64) error {
-	return core.Reject(fmt.Sprintf("%s would have %s, and may have %s", r.app, l.Text(next), l.Text(most)),
+	return core.Reject(r.app+" would have "+over(l, next, most),
 		fmt.Sprintf("%s; an administrator can allow more: `quota %s --%s %s`", less(r.app, l), r.app, l, l.Words(next)))
 }
 
 func (r rules) ownerOver(l core.Limited, next, most int64) error {
-	return core.Reject(fmt.Sprintf("the apps of %s together would have %s, and may have %s", r.owner, l.Text(next), l.Text(most)),
+	return core.Reject("the apps of "+r.owner+" together would have "+over(l, next, most),
 		fmt.Sprintf("%s, or stop another app of %s; an administrator can allow more: `users:quota %s --%s %s`",
 			less(r.app, l), r.owner, r.owner, l, l.Words(next)))
 }

@@ -86,6 +86,7 @@ func TestEnter(t *testing.T) {
 		"the apps of a person together":   {user: "machines=1", steps: one + "; blog b web 128", want: "the apps of sam together would have 2 machines, and may have 1 machine"},
 		"the line for a person":           {user: "machines=1", steps: one + "; blog b web 128", want: "`users:quota sam --machines 2`"},
 		"the host's own app is nobody's":  {user: "machines=1", steps: one + "; base b web 128"},
+		"less than is printed":            {host: core.Resources{}, app: "memory=1G", steps: "shop a web 1025", want: "a little more than 1 GiB of memory"},
 		"no machine at all":               {app: "machines=0", steps: "shop a web 128", want: "1 machine, and may have 0 machines"},
 		"processors":                      {app: "cpus=1", steps: one + "; shop b worker 64", want: "2 CPUs, and may have 1 CPU"},
 		"the host's memory":               {host: core.Resources{MemoryMiB: 200}, steps: one + "; base b web 128", want: "the server has no room: base needs 128 MiB of memory more, and 72 MiB of memory are left"},

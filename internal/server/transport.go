@@ -46,8 +46,7 @@ func (s *Server) transport(sess ssh.Session, who core.Actor, words []string) int
 	end, err := s.prepare(sess.Context(), call, who)
 	defer end(func() { s.discard(r, who, app) })
 	if err != nil {
-		r.Warn("%v", err)
-		return 1
+		return refuse(sess, err)
 	}
 	if call.Service == repo.ReceivePack {
 		if call.Quarantine, err = s.cfg.Git.Quarantine(app); err != nil {
