@@ -37,7 +37,12 @@ func (h *host) baseBuild() *cobra.Command {
 		if err := core.StateDir(o.state).Create(); err != nil {
 			return err
 		}
-		b, err := o.builder(log)
+		taken, end, err := takenBefore(cmd.Context(), core.StateDir(o.state))
+		if err != nil {
+			return err
+		}
+		defer end() //nolint:errcheck // what was written is on the disk already
+		b, err := o.builder(taken, log)
 		if err != nil {
 			return err
 		}

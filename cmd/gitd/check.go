@@ -58,11 +58,11 @@ func (o *options) check(flags *pflag.FlagSet) error {
 
 // builderChecks are those of the flags of every command that builds.
 func (o *options) builderChecks() []checked {
-	return []checked{
+	return append(o.trust.checks(), []checked{
 		{"registry", checkURL(o.registry, "https://npm.example.org/", "http", "https")},
 		{"kernel", o.checkKernel()},
 		{"build-timeout", checkDuration(o.buildLimit)},
-	}
+	}...)
 }
 
 func (o *options) firstWrong(flags *pflag.FlagSet, all []checked) error {

@@ -36,6 +36,11 @@ func TestFlagsAreChecked(t *testing.T) {
 		"--registry npm.example.org":           "--registry npm.example.org: that is no such URL",
 		"--registry ftp://npm.example.org/":    "for example https://npm.example.org/",
 		"--registry https://":                  "that is no such URL",
+		"--signatures maybe":                   "--signatures maybe: that says nothing about signatures",
+		"--npm-keys /nowhere":                  "--npm-keys /nowhere: open /nowhere: no such file",
+		"--second-registry npm.example.org":    "--second-registry npm.example.org: that is no such URL",
+		"--node-dist nodejs.org/dist":          "for example https://nodejs.org/dist/",
+		"--node-wait -1h":                      "--node-wait -1h0m0s: a time below zero",
 		"--libvirt localhost":                  "for example qemu:///system",
 		"--ssh-host https://git.example.org":   "write HOST or HOST:PORT",
 		"--ssh-host git@example.org":           "write HOST or HOST:PORT",
@@ -59,6 +64,7 @@ func TestFlagsAreChecked(t *testing.T) {
 func TestBuildersFlagsAreChecked(t *testing.T) {
 	for line, want := range map[string]string{
 		"base:build --registry npm.example.org": "--registry npm.example.org: that is no such URL",
+		"base:build --signatures on":            "give auto, require or off",
 		"base:build --build-timeout 0":          "--build-timeout 0s: a time must",
 		"base:build extra":                      "base:build takes no argument \"extra\"\n !     usage: gitd base:build",
 		"base:files a b":                        "usage: gitd base:files [ID]",

@@ -19,6 +19,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/base"
 	"github.com/nodeos-dev/gitd/internal/bootdisk"
 	"github.com/nodeos-dev/gitd/internal/builder"
+	"github.com/nodeos-dev/gitd/internal/builder/tools"
 	"github.com/nodeos-dev/gitd/internal/cli"
 	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/contents"
@@ -129,7 +130,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	if err := core.CheckFits(o.defaults(), capacity); err != nil {
 		return nil, o.refused("memory", err)
 	}
-	build, err := o.builder(log)
+	build, err := o.builder(d.ledger, log)
 	if err != nil {
 		return nil, err
 	}
@@ -188,9 +189,9 @@ func (d *daemon) doors(o *options, stop context.CancelFunc) error {
 	d.desk.Judged = d.pushed
 	d.svc = command.Services{
 		Ledger: d.ledger, Settings: d.ledger, People: d.people, Core: d.core, Tasks: d.core.OneOffs, Quotas: d.core.Quotas, Networks: d.core.Networks, Logs: d.logs, Builds: d.builds,
-		Contents: d.contents,
-		Disks:    bootdisk.NewExporter(state, audit.New(d.ledger, slog.New(zerolog.NewSlogHandler(d.log)))),
-		Counts:   d.front.Counts, HasImage: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil },
+		Contents: d.contents, Tools: d.ledger,
+		Disks:  bootdisk.NewExporter(state, audit.New(d.ledger, slog.New(zerolog.NewSlogHandler(d.log)))),
+		Counts: d.front.Counts, HasImage: func(m core.Manifest) bool { return !m.Empty() && image.Check(state, m) == nil },
 		Host: o.host, URL: o.url(d.l.http), Defaults: o.defaults(), Egress: o.network.egress,
 		Status: hostStatus(o.state, d.driver), Version: buildVersion(),
 		Halt: func() { d.halt.Store(true); stop() },
@@ -220,7 +221,7 @@ func (o *options) limits() fleet.Limits {
 	return fleet.Limits{Boot: o.bootLimit, Drain: o.drainLimit, Hold: o.holdLimit, Grace: o.stopGrace}
 }
 
-func (o *options) builder(log zerolog.Logger) (*builder.Builder, error) {
+func (o *options) builder(taken tools.Ledger, log zerolog.Logger) (*builder.Builder, error) {
 	init, err := o.guestInit()
 	if err != nil {
 		return nil, err
@@ -233,10 +234,14 @@ func (o *options) builder(log zerolog.Logger) (*builder.Builder, error) {
 	if err != nil {
 		return nil, err
 	}
+	trust, err := o.trust.of(taken)
+	if err != nil {
+		return nil, err
+	}
 	state := core.StateDir(o.state)
 	bases := base.New(base.Config{State: state, GuestInit: init, Kernel: kernel, StockKernel: o.stock})
 	return builder.New(builder.Config{
-		State: state, Bases: bases, Registry: o.registry,
+		State: state, Bases: bases, Registry: o.registry, Trust: trust,
 		BuildTimeout: o.buildLimit, AllowUnsandboxed: o.noSandbox, RequireLockfile: o.lockfile, Self: []string{self, sandboxCommand}, Log: log,
 	})
 }

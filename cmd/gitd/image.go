@@ -304,7 +304,7 @@ func (o *imageOptions) build(ctx context.Context, files worktree.Snapshot, vars 
 		return bootdisk.List{}, err
 	}
 	defer unlock()
-	b, err := o.builder(log)
+	b, err := o.builder(nil, log)
 	if err != nil {
 		return bootdisk.List{}, err
 	}

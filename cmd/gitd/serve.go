@@ -29,6 +29,7 @@ type options struct {
 	accel        string
 	domain       string
 	registry     string
+	trust        trustOptions
 	kernel       string
 	stock        string
 	init         string
@@ -110,6 +111,7 @@ func (o *options) serveFlags(f *pflag.FlagSet) {
 // builderFlags adds the flags of every command that builds.
 func (o *options) builderFlags(f *pflag.FlagSet) {
 	f.StringVar(&o.registry, "registry", "", "npm registry; empty: npm_config_registry, else npm's own")
+	o.trust.flags(f)
 	f.StringVar(&o.kernel, "kernel", string(base.AutoKernel), "of machines: minimal (compiled by gitd, minutes the first time), stock (Debian's), or auto: minimal if it is compiled")
 	f.StringVar(&o.stock, "stock-kernel", base.DefaultStockKernel, "folder with the stock kernel, as scripts/setup leaves it")
 	f.StringVar(&o.init, "guest-init", "", "the nodeos-init binary; empty: beside gitd")

@@ -29,6 +29,7 @@ type Config struct {
 	State    core.StateDir
 	Bases    *base.Store
 	Registry string // npm registry's URL; empty: npm's own setting, then npm's default
+	Trust    tools.Wanted
 
 	BuildTimeout     time.Duration // for one build command; default 15 minutes
 	RequireLockfile  bool          // refuse dependencies without a lockfile, instead of making one
@@ -80,7 +81,11 @@ func New(cfg Config) (*Builder, error) {
 		cfg.Log.Warn().Stringer("registry", b.registry.URL()).
 			Msg("the npm registry is asked over http: whoever is on the way can change what apps and Node itself are made of")
 	}
-	b.tools = &tools.Shop{Registry: b.registry, Room: b.checkToolRoom, Log: cfg.Log}
+	trust, err := cfg.Trust.Trust(b.registry, filepath.Join(cfg.State.Cache(), "second"), cfg.State.Builds())
+	if err != nil {
+		return nil, err
+	}
+	b.tools = &tools.Shop{Registry: b.registry, Trust: trust, Room: b.checkToolRoom, Log: cfg.Log}
 	b.egress = egress.New(b.registry.URL())
 	if b.box, b.boxErr = findSandbox(cfg); b.boxErr != nil {
 		cfg.Log.Warn().Err(b.boxErr).Bool("unsandboxed_allowed", cfg.AllowUnsandboxed).Msg("no sandbox for builds")

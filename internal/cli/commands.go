@@ -74,5 +74,5 @@ func (c runCommands) commands() []*cobra.Command {
 }
 
 func (c hostCommands) commands() []*cobra.Command {
-	return []*cobra.Command{c.status(), c.du(), c.halt(), c.version()}
+	return []*cobra.Command{c.status(), c.du(), c.tools(), c.toolsAccept(), c.halt(), c.version()}
 }

@@ -21,11 +21,11 @@ import (
 type walk struct {
 	top    string
 	see    func(info fs.FileInfo, depth, path int) // path: bytes of the path from top, which is not counted
-	parent *os.File // of top
-	dir    *os.File // the folder of the last level
-	levels []level  // those that were entered and not left yet
-	unread int      // files and folders
-	first  error    // why the first of them could not be read
+	parent *os.File                                // of top
+	dir    *os.File                                // the folder of the last level
+	levels []level                                 // those that were entered and not left yet
+	unread int                                     // files and folders
+	first  error                                   // why the first of them could not be read
 }
 
 // level is one folder on the way down.

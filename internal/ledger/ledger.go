@@ -33,6 +33,7 @@ type Ledger struct {
 	userTable
 	keyTable
 	invitationTable
+	toolTable
 	entryTable
 }
 
@@ -70,6 +71,6 @@ func open(ctx context.Context, db *database, path string) (*Ledger, error) {
 		database: db, appTable: appTable{db, vars}, releaseTable: releaseTable{db}, machineTable: machineTable{db},
 		varTable: vars, resourceTable: resourceTable{db}, quotaTable: quotaTable{db}, domainTable: domainTable{db},
 		networkTable: networkTable{db}, volumeTable: volumeTable{db},
-		userTable: userTable{db}, keyTable: keyTable{db}, invitationTable: invitationTable{db}, entryTable: entryTable{db},
+		userTable: userTable{db}, keyTable: keyTable{db}, invitationTable: invitationTable{db}, toolTable: toolTable{db}, entryTable: entryTable{db},
 	}, nil
 }

@@ -28,6 +28,9 @@ const (
 // Client reads one registry. It is safe for concurrent use, also by several
 // processes on the same folders.
 type Client struct {
+	Keys  Keys          // of those who sign what it has
+	Young time.Duration // for so long it matters when a version was published; 0: never
+
 	base    *url.URL
 	dir     string
 	scratch string

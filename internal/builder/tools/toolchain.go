@@ -19,6 +19,7 @@ import (
 // Shop is where the programs come from. It is safe for concurrent use.
 type Shop struct {
 	Registry *registry.Client
+	Trust    Trust
 	Room     func(what string) error // refuses a download that the disk has no room for
 	Log      zerolog.Logger
 }
@@ -56,7 +57,11 @@ func (s *Shop) Ensure(ctx context.Context, wish nodeapp.NodeWish, m nodeapp.Mana
 	if err != nil {
 		return Toolchain{}, err
 	}
-	node, why, err := pickNode(wish, nodes)
+	var why string
+	node, err := s.pick(nodes, r, func(all []registry.Version) (v registry.Version, err error) {
+		v, why, err = pickNode(wish, all)
+		return v, err
+	})
 	if err != nil {
 		return Toolchain{}, err
 	}
@@ -85,7 +90,8 @@ func (t Toolchain) Used() {
 	}
 }
 
-func (s *Shop) fetch(ctx context.Context, v registry.Version, r *progress.Report) (string, error) {
+// download brings v here, if it is not.
+func (s *Shop) download(ctx context.Context, v registry.Version, r *progress.Report) (string, error) {
 	if !s.Registry.Has(v) {
 		if err := s.Room(fmt.Sprintf("%s %s", v.Name, v.Number)); err != nil {
 			return "", err

@@ -30,6 +30,7 @@ type Services struct {
 	Sessions Sessions // of the SSH door
 	Logs     Logs
 	Builds   Builds
+	Tools    Tools
 	Contents contents.Reader // what is in images
 	Counts   func(app string) core.Counts
 	HasImage func(m core.Manifest) bool // whether an image is there to be booted
@@ -61,6 +62,13 @@ type Ledger interface {
 	EntriesOf(ctx context.Context, r core.EntryRange) ([]core.Entry, error)
 	// NextChange is closed after the next change of the ledger.
 	NextChange() <-chan struct{}
+}
+
+// Tools is what was taken of Node and of the package managers.
+type Tools interface {
+	Tools(ctx context.Context) ([]core.Tool, error)
+	// AcceptTool keeps t in place of what has its name and version.
+	AcceptTool(ctx context.Context, t core.Tool, e core.Entry) error
 }
 
 // Settings is what the commands read of what people set for an app.

@@ -41,6 +41,7 @@ func Run(t *testing.T, open func(t *testing.T) Store) {
 		{"what is not there", missing},
 		{"machines", machines},
 		{"audit", audit},
+		{"tools", tools},
 		{"keys", keys},
 		{"a key has one owner", oneOwner},
 		{"a key that expires", expires},

@@ -18,6 +18,7 @@ type Store interface {
 	Quotas
 	Volumes
 	people.Store
+	Tools
 	Audit
 }
 
@@ -129,6 +130,16 @@ type Volumes interface {
 	AddVolume(ctx context.Context, v core.Volume) error
 	// RemoveVolume returns core.ErrNotFound if there is none with this id.
 	RemoveVolume(ctx context.Context, id string) error
+}
+
+// Tools is the table of the digests of Node and of the package managers.
+type Tools interface {
+	// Tools are sorted by name, those of one name by when they were taken.
+	Tools(ctx context.Context) ([]core.Tool, error)
+	// AddTool stores t with its entry, unless one of its name and version is stored, and returns the one that is.
+	AddTool(ctx context.Context, t core.Tool, e core.Entry) (core.Tool, error)
+	// AcceptTool stores t in place of what has its name and version.
+	AcceptTool(ctx context.Context, t core.Tool, e core.Entry) error
 }
 
 // Audit is the table of who did what.
