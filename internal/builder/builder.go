@@ -22,6 +22,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/image"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
 	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/walls"
 )
 
 // Config is what a Builder needs to know of its host.
@@ -87,6 +88,9 @@ func New(cfg Config) (*Builder, error) {
 	}
 	b.tools = &tools.Shop{Registry: b.registry, Trust: trust, Room: b.checkToolRoom, Log: cfg.Log}
 	b.egress = egress.New(b.registry.URL())
+	if w, err := walls.New(context.Background()); err == nil { // without them there is no sandbox either, which is logged
+		b.layers = b.layers.Behind(w)
+	}
 	if b.box, b.boxErr = findSandbox(cfg); b.boxErr != nil {
 		cfg.Log.Warn().Err(b.boxErr).Bool("unsandboxed_allowed", cfg.AllowUnsandboxed).Msg("no sandbox for builds")
 	} else if b.box.SharesProc() {

@@ -11,13 +11,20 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/walls"
 )
 
 // Layers is the store of layers: one file for each, named by its digest, below StateDir.Layers().
-type Layers struct{ state core.StateDir }
+type Layers struct {
+	state core.StateDir
+	walls *walls.Walls // around the packer; nil: none
+}
 
 // OpenLayers is the store in state's folder.
-func OpenLayers(state core.StateDir) Layers { return Layers{state} }
+func OpenLayers(state core.StateDir) Layers { return Layers{state: state} }
+
+// Behind is the store with a packer behind w: what it reads are a stranger's files.
+func (s Layers) Behind(w *walls.Walls) Layers { return Layers{s.state, w} }
 
 // Store packs the folder srcDir as a layer, and keeps collections from removing it. It changes the modes in srcDir
 // (see settleModes), so srcDir must be a folder of this build alone, in which nothing runs any more. What cannot be in
@@ -41,7 +48,7 @@ func (s Layers) store(ctx context.Context, srcDir string, owner int, hold *Hold)
 	}
 	defer os.RemoveAll(tmp)
 	packed := filepath.Join(tmp, "layer.erofs")
-	if err := Pack(ctx, srcDir, packed, Packing{Compression: Quick, Owner: owner}); err != nil {
+	if err := Pack(ctx, srcDir, packed, Packing{Compression: Quick, Owner: owner, Walls: s.walls}); err != nil {
 		return core.Layer{}, err
 	}
 	layer, err := Seal(packed)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/walls"
 )
 
 // The UUID of every image: nothing looks at it, but a random one would give each image other bytes.
@@ -25,6 +26,22 @@ const MaxName = 254
 type Packing struct {
 	Compression string // mkfs.erofs options, separated by spaces
 	Owner       int    // uid and gid of every file
+
+	Walls *walls.Walls // around mkfs.erofs; nil: none
+}
+
+// packLimits are those of mkfs.erofs. It keeps a record of each file, and a layer has 500,000 at most.
+var packLimits = walls.Limits{Memory: 4 << 30, File: 16 << 30, CPU: 30 * time.Minute}
+
+// room is what mkfs.erofs sees: what it packs, and the folder that it packs into.
+func (p Packing) room(mkfs, srcDir, dst string) (*walls.Walls, walls.Room) {
+	r := walls.Room{Limits: packLimits, Mounts: []walls.Mount{
+		{Path: mkfs}, {Path: srcDir}, {Path: filepath.Dir(dst), Writable: true},
+	}}
+	if p.Walls == nil {
+		return walls.None(), r
+	}
+	return p.Walls, r
 }
 
 const (
@@ -50,7 +67,8 @@ func Pack(ctx context.Context, srcDir, dst string, p Packing) error {
 	cmd.Env = []string{"LC_ALL=C"}
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = time.Second
-	if err := cmd.Run(); err != nil {
+	w, room := p.room(mkfs, srcDir, dst)
+	if err := w.Run(cmd, room); err != nil {
 		err = fmt.Errorf("mkfs.erofs: %w: %s", err, progress.LastLine(out.Bytes()))
 		return fmt.Errorf("pack image: %w", errors.Join(ctx.Err(), disk.Explain(err, out.String())))
 	}

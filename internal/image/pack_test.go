@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/walls"
 )
 
 // plant makes the same tree in dir, its files created in the given order.
@@ -95,5 +96,30 @@ func TestPackErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), tc.want) {
 			t.Errorf("%s: got %v, want %q", name, err, tc.want)
 		}
+	}
+}
+
+// TestPackerIsBehindWalls: a file of a build takes the packer over. It has the folder that it packs and the one it packs
+// into, and nothing else of gitd's. Without walls it reads the ledger, so the attack itself works.
+func TestPackerIsBehindWalls(t *testing.T) {
+	w, err := walls.New(t.Context())
+	if err != nil {
+		t.Skipf("no walls here: %v", err)
+	}
+	dir := t.TempDir()
+	plant(t, dir, []string{"a"}, time.Now())
+	if plain, walled := pack(t, dir, Packing{}), pack(t, dir, Packing{Walls: w}); !bytes.Equal(plain, walled) {
+		t.Error("the image differs behind walls")
+	}
+	bin, secret := t.TempDir(), filepath.Join(t.TempDir(), "gitd.db")
+	check(t, os.WriteFile(secret, []byte("secret"), 0o600))
+	taken := "#!/bin/sh\nfor last; do dst=$src; src=$last; done\ncat " + secret + " >$dst 2>/dev/null\nls -A \"$src\" >>$dst\n"
+	check(t, os.WriteFile(filepath.Join(bin, "mkfs.erofs"), []byte(taken), 0o700))
+	t.Setenv("PATH", bin+":"+os.Getenv("PATH"))
+	if got := string(pack(t, dir, Packing{})); got != "secreta\nlink\n" {
+		t.Errorf("without walls: %q", got)
+	}
+	if got := string(pack(t, dir, Packing{Walls: w})); got != "a\nlink\n" {
+		t.Errorf("behind walls: %q", got)
 	}
 }
