@@ -88,7 +88,7 @@ func New(cfg Config) (*Builder, error) {
 	}
 	b.tools = &tools.Shop{Registry: b.registry, Trust: trust, Room: b.checkToolRoom, Log: cfg.Log}
 	b.egress = egress.New(b.registry.URL())
-	if w, err := walls.New(context.Background()); err == nil { // without them there is no sandbox either, which is logged
+	if w, err := walls.New(context.Background()); err == nil { // else there is no sandbox either, which is logged
 		b.layers = b.layers.Behind(w)
 	}
 	if b.box, b.boxErr = findSandbox(cfg); b.boxErr != nil {

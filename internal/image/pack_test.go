@@ -99,8 +99,8 @@ func TestPackErrors(t *testing.T) {
 	}
 }
 
-// TestPackerIsBehindWalls: a file of a build takes the packer over. It has the folder that it packs and the one it packs
-// into, and nothing else of gitd's. Without walls it reads the ledger, so the attack itself works.
+// TestPackerIsBehindWalls: a file of a build takes the packer over. It has the folder that it packs and the one that it
+// packs into, and nothing else of gitd's. Without walls it reads the ledger, so the attack itself works.
 func TestPackerIsBehindWalls(t *testing.T) {
 	w, err := walls.New(t.Context())
 	if err != nil {
