@@ -71,6 +71,7 @@ func TestScripts(t *testing.T) {
 			"logged":    cmdLogged,
 			"badlogins": cmdBadLogins,
 			"crowd":     cmdCrowd,
+			"syslog":    cmdSyslog,
 			"kill9":     cmdKill9,
 			"folded":    cmdFolded,
 			"halt":      cmdHalt,

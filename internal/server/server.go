@@ -236,8 +236,14 @@ func noteClient(sess ssh.Session, p proved, log zerolog.Logger) {
 // is the overview.
 func (s *Server) command(sess ssh.Session, who core.Actor, words []string, x *seat, log zerolog.Logger) {
 	c := caller(sess, who, s.door(sess.LocalAddr()))
-	c.Stay = x.stay
 	c.Denied = func(why string) { s.watch.Note(refusedEvent(sess, who, words, why)) }
+	c.Stay = func() error {
+		err := x.stay()
+		if err != nil {
+			c.Denied(err.Error())
+		}
+		return err
+	}
 	if cli.Waits(words) {
 		c.In = unwatched(sess)
 	}
