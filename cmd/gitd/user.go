@@ -109,7 +109,7 @@ func reachable(state core.StateDir, who service.Account) (string, error) {
 }
 
 // pathFlags are those whose value is a path, which may be relative to the folder that root was in.
-var pathFlags = []string{"state", "stock-kernel", "guest-init", "machine-program", "trusted-user-ca", "revoked-keys"}
+var pathFlags = []string{"state", "stock-kernel", "guest-init", "machine-program", "trusted-user-ca", "revoked-keys", "npm-keys"}
 
 // readable refuses a file that root can read and the user cannot.
 func readable(flags *pflag.FlagSet, who service.Account) (err error) {
