@@ -64,7 +64,7 @@ func (r *Repos) object(p core.Push, hash plumbing.Hash) (o object.Object, err er
 		if o, err = object.GetObject(store, hash); err == nil {
 			return o, store.Close()
 		}
-		store.Close() //nolint:errcheck // it was only read
+		store.Close()
 	}
 	return nil, err
 }
