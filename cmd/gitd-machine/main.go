@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"runtime"
 	"runtime/debug"
 
 	"github.com/nodeos-dev/gitd/internal/gateway"
@@ -19,6 +20,7 @@ import (
 func main() {
 	// Hundreds of these may run beside each other.
 	debug.SetGCPercent(50)
+	runtime.GOMAXPROCS(1) // the network passes on what comes, and a second thread would only wait for the first
 	code, err := run(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gitd-machine:", err)

@@ -10,6 +10,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/gateway/wire"
 	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 	"github.com/nodeos-dev/gitd/internal/libvirt/walls"
@@ -83,7 +84,7 @@ func (d *Driver) create(l *session.Link, spec core.MachineSpec, place walls.Plac
 	if err != nil {
 		return nil, err
 	}
-	m.start.Network = guestNetwork()
+	m.start.Network = wire.Network()
 	return l.Conn.DomainCreateXML(text, 0)
 }
 

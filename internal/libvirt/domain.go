@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/gateway/wire"
 	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/jail"
 	"github.com/nodeos-dev/gitd/internal/libvirt/walls"
@@ -46,6 +47,7 @@ type domain struct {
 	ChannelSocket string // empty: libvirt chooses
 	Console       string
 	Netdev        string // QEMU's -netdev
+	MTU           int
 	Emulator      string // gitd-machine, which starts QEMU
 	Walls         []env  // what it must know
 	KeepOwner     bool   // tell libvirt to leave the images' owner alone
@@ -79,7 +81,7 @@ func (d *Driver) domain(spec core.MachineSpec, place walls.Place, started time.T
 		Firmware: d.firmware, Kernel: spec.Kernel, Initrd: spec.Initrd,
 		CommandLine: commandLine(d.platform, d.accel, spec.Initrd != ""),
 		ChannelName: guest.Port, ChannelSocket: d.channelSocket(spec.ID),
-		Console: d.console(spec.ID), Netdev: netdev(),
+		Console: d.console(spec.ID), Netdev: netdev(), MTU: wire.MTU,
 		Emulator: place.Emulator, Walls: []env{{jail.EnvSpec, place.Spec}},
 		// qemuConf says the same to the embedded driver. As an ordinary user, that driver does not change owners at
 		// all, and refuses the label.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/fleet/drivertest"
+	"github.com/nodeos-dev/gitd/internal/gateway/wire"
 )
 
 // guestLimit bounds each wait for a guest.
@@ -174,12 +175,16 @@ func privileges(t *testing.T, p *probe) {
 }
 
 func files(t *testing.T, p *probe) {
+	hosts := "127.0.0.1 localhost\n::1 ip6-localhost ip6-loopback\n10.0.2.15 shop\n"
+	if wire.Network().Address6 != "" { // as this host has the internet of IPv6
+		hosts += wire.Guest6.String() + " shop\n"
+	}
 	for name, want := range map[string]string{
 		"/app/package.json":              "{}",
 		"/app/node_modules/own/index.js": "the app's",
 		"/app/node_modules/dep/index.js": "a dependency's",
 		"/etc/resolv.conf":               "nameserver 10.0.2.3\n",
-		"/etc/hosts":                     "127.0.0.1 localhost\n::1 ip6-localhost ip6-loopback\n10.0.2.15 shop\n",
+		"/etc/hosts":                     hosts,
 	} {
 		if got := p.file(name); got != want {
 			t.Errorf("%s: %q, want %q", name, got, want)

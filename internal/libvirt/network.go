@@ -3,7 +3,6 @@ package libvirt
 import (
 	"fmt"
 
-	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/jail"
 )
 
@@ -11,9 +10,4 @@ import (
 // way out (package gateway).
 func netdev() string {
 	return fmt.Sprintf("stream,id=n0,server=off,addr.type=fd,addr.str=%d", jail.FramesFD)
-}
-
-// guestNetwork is that network as the guest sees it.
-func guestNetwork() guest.Network {
-	return guest.Network{Address: "10.0.2.15/24", Gateway: "10.0.2.2", DNS: []string{"10.0.2.3"}}
 }
