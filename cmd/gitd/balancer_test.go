@@ -40,6 +40,7 @@ func TestBalancer(t *testing.T) {
 	s.begin("load-balancer", "lb")
 	s.edit("lb", "the backends", map[string]string{"config/backends.json": s.backends("one", "two")})
 	s.deploy()
+	s.opensTheFrontDoor()
 	s.takesTurns()
 	s.one("dies")
 	if !*balancer {
@@ -138,6 +139,29 @@ func (s *story) answered(n int) string {
 		names = append(names, name)
 	}
 	return strings.Join(names, " ")
+}
+
+// opensTheFrontDoor: the host's own addresses are closed to machines, the app's log says so with the line to type, and
+// that line counts at once.
+func (s *story) opensTheFrontDoor() {
+	s.t.Helper()
+	closed := "tcp to " + s.http + " is closed"
+	err := s.eventually(func() error {
+		if log := s.gitd("logs", "lb", "-n", "100"); !strings.Contains(log, closed) || !strings.Contains(log, "network:allow lb "+s.http) {
+			return fmt.Errorf("no word that %s:\n%s", closed, log)
+		}
+		return nil
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if name, err := s.ask(s.get); err == nil {
+		s.t.Errorf("the balancer reached %s through a closed address", name)
+	}
+	s.gitd("network:allow", "lb", s.http)
+	if err := s.eventually(func() error { _, err := s.ask(s.get); return err }); err != nil {
+		s.t.Fatalf("the front door stays closed: %v", err)
+	}
 }
 
 // takesTurns: six requests, one after the other, are answered in turn. On a busy host a check of a backend may take too

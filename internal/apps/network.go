@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/fleet"
 )
 
 // Networks changes what apps may reach beside the public internet, and how fast they may send. Whoever asks is an
@@ -58,7 +59,7 @@ func (s *Networks) change(ctx context.Context, by core.Actor, app, action, detai
 		return err
 	}
 	s.cfg.Trail.Note(ctx, app, by.Name, action, detail)
-	return nil
+	return fleet.Restrict(ctx, s.cfg.Fleet, app)
 }
 
 func joinRules(rules []core.EgressRule) string {

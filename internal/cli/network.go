@@ -119,7 +119,7 @@ func (c networkCommands) change(says string, do func(ctx context.Context, app st
 				return err
 			}
 		}
-		return c.restart(a[0])
+		return nil
 	}
 }
 
@@ -143,10 +143,7 @@ func (c networkCommands) rate() *cobra.Command {
 		if err := c.Networks.SetEgressRate(cmd.Context(), c.Actor, a[0], rate); err != nil {
 			return err
 		}
-		if err := c.done(a[0], "may send at "+core.RateString(rate, c.Egress.Rate)); err != nil {
-			return err
-		}
-		return c.restart(a[0])
+		return c.done(a[0], "may send at "+core.RateString(rate, c.Egress.Rate))
 	}
 	return cmd
 }
@@ -165,11 +162,5 @@ func (c networkCommands) operator(ctx context.Context, app string) error {
 
 func (c networkCommands) done(app, what string) error {
 	_, err := fmt.Fprintf(c.Out, "%s %s\n", app, what)
-	return err
-}
-
-// restart says from when on a change counts.
-func (c networkCommands) restart(app string) error {
-	_, err := fmt.Fprintf(c.Out, "this counts for machines that start from now on; for those that run: ps:restart %s\n", app)
 	return err
 }

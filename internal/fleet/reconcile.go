@@ -105,6 +105,7 @@ func (f *Fleet) settle(ctx context.Context, app core.App, s *survey) (missing []
 		}
 	}
 	k.take(adopted)
+	k.restrict(ctx) // the operator may have changed the flags
 	missing, _ = k.posts.need(processes)
 	k.direct()
 	adopted.watch(k)

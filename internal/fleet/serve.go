@@ -21,6 +21,7 @@ func (f *Fleet) Serve(app string, made *Formation, before int) {
 	k.posts.calm()
 	drain := k.direct()
 	made.watch(k)
+	k.restrict(context.Background())
 	k.retireSoon(before, left, drain)
 }
 
