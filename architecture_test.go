@@ -41,7 +41,7 @@ var mayImport = map[string][]string{
 	"internal/background": {},
 	"internal/inward":     {},
 	"internal/core":       {"internal/guest", "internal/units"},
-	"internal/progress":   {"internal/core"},
+	"internal/progress":   {"internal/core", "internal/units"},
 	"internal/jail":       {"internal/core"},
 	"internal/disk":       {"internal/core"},
 	"internal/audit":      {"internal/core"},

@@ -66,8 +66,8 @@ func (p *prober) untilHealthy(ctx context.Context, addr string, ended <-chan str
 		case <-ctx.Done():
 		}
 	}()
-	told := repeats{say: func(format string, args ...any) { r.Detail("health check: "+format, args...) }}
-	last := func() error { return errors.New(told.answer + told.times(time.Now())) }
+	told := progress.Repeats{Say: func(format string, args ...any) { r.Detail("health check: "+format, args...) }}
+	last := func() error { return errors.New(told.Answer + told.Times(time.Now())) }
 	for n, wait := 1, p.Delay; ; n, wait = n+1, p.Interval {
 		select {
 		case <-ctx.Done():
@@ -76,12 +76,12 @@ func (p *prober) untilHealthy(ctx context.Context, addr string, ended <-chan str
 		}
 		good, answer, took := p.probe(ctx)
 		if ctx.Err() != nil {
-			if told.count == 0 {
-				told.answer = answer
+			if told.Count == 0 {
+				told.Answer = answer
 			}
 			return last()
 		}
-		told.note(time.Now(), answer, took)
+		told.Note(time.Now(), answer, took)
 		switch {
 		case good:
 			return nil

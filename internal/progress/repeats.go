@@ -1,4 +1,4 @@
-package fleet
+package progress
 
 import (
 	"strconv"
@@ -16,43 +16,44 @@ const (
 	maxChanges = 20
 )
 
-// repeats tells of answers that come again and again, in few lines: one when the answer is new, and then one with a
+// Repeats tells of answers that come again and again, in few lines: one when the answer is new, and then one with a
 // count, each after a longer pause.
-type repeats struct {
-	say     func(format string, args ...any)
-	answer  string
-	count   int       // of answer, in succession
+type Repeats struct {
+	Say    func(format string, args ...any)
+	Answer string // the last one
+	Count  int    // of Answer, in succession
+
 	since   time.Time // of the first of these
 	changes int
 	pause   time.Duration
 	next    time.Time // when a repeated answer is told again
 }
 
-// note takes an answer that came at now. detail is what differs in each, such as its time.
-func (f *repeats) note(now time.Time, answer, detail string) {
-	fresh := answer != f.answer || f.count == 0
+// Note takes an answer that came at now. detail is what differs in each, such as its time.
+func (f *Repeats) Note(now time.Time, answer, detail string) {
+	fresh := answer != f.Answer || f.Count == 0
 	if fresh {
-		f.answer, f.count, f.since = answer, 0, now
+		f.Answer, f.Count, f.since = answer, 0, now
 	}
-	f.count++
+	f.Count++
 	switch {
 	case fresh && f.changes < maxChanges:
 		f.changes++
 		f.pause = firstPause
-		f.say("%s%s", answer, detail)
+		f.Say("%s%s", answer, detail)
 	case now.Before(f.next):
 		return
 	default:
-		f.say("%s%s", answer, f.times(now))
+		f.Say("%s%s", answer, f.Times(now))
 		f.pause = min(2*f.pause, longPause)
 	}
 	f.next = now.Add(f.pause)
 }
 
-// times is the count, for people; empty: the answer came once.
-func (f *repeats) times(now time.Time) string {
-	if f.count < 2 {
+// Times is the count, for people; empty: the answer came once.
+func (f *Repeats) Times(now time.Time) string {
+	if f.Count < 2 {
 		return ""
 	}
-	return " (×" + strconv.Itoa(f.count) + " in " + units.Took(now.Sub(f.since)) + ")"
+	return " (×" + strconv.Itoa(f.Count) + " in " + units.Took(now.Sub(f.since)) + ")"
 }
