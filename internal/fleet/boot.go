@@ -214,13 +214,13 @@ func (b booter) probe(ctx context.Context, until time.Time, inst *Instance, r *p
 }
 
 // await waits for an event of a candidate, for its end, or for limit. It returns late if limit is over first. It calls
-// tell with the time so far, after patience and then after longer and longer pauses.
+// tell with the time so far, after progress.Patience, and then after longer and longer pauses.
 func (i *Instance) await(
 	ctx context.Context, limit time.Duration, event <-chan struct{}, late *core.Rejection, tell func(time.Duration),
 ) error {
 	bound, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	begun, next, pause := time.Now(), time.After(patience), firstPause
+	begun, next, pause := time.Now(), time.After(progress.Patience), progress.FirstPause
 	for {
 		select {
 		case <-event:
@@ -234,7 +234,7 @@ func (i *Instance) await(
 			return i.listensElsewhere()
 		case <-next:
 			tell(time.Since(begun))
-			next, pause = time.After(pause), min(2*pause, longPause)
+			next, pause = time.After(pause), min(2*pause, progress.LongPause)
 		case <-bound.Done():
 			if ctx.Err() != nil {
 				return ctx.Err()

@@ -7,10 +7,11 @@ import (
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
+// The times after which a wait is told of: the first, the pause after it, doubled each time, and the longest pause.
 const (
-	patience   = time.Second     // after which a wait is told of
-	firstPause = 5 * time.Second // between two lines about the same wait, doubled each time
-	longPause  = time.Minute     // which it does not exceed
+	Patience   = time.Second
+	FirstPause = 5 * time.Second
+	LongPause  = time.Minute
 	// An answer that differs from the one before is told at once, so often; then only with the pauses, because an app
 	// may give two answers in turn.
 	maxChanges = 20
@@ -39,13 +40,13 @@ func (f *Repeats) Note(now time.Time, answer, detail string) {
 	switch {
 	case fresh && f.changes < maxChanges:
 		f.changes++
-		f.pause = firstPause
+		f.pause = FirstPause
 		f.Say("%s%s", answer, detail)
 	case now.Before(f.next):
 		return
 	default:
 		f.Say("%s%s", answer, f.Times(now))
-		f.pause = min(2*f.pause, longPause)
+		f.pause = min(2*f.pause, LongPause)
 	}
 	f.next = now.Add(f.pause)
 }
