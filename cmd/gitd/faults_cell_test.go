@@ -170,7 +170,7 @@ func (c *cell) killBuild() {
 		}
 		return nil
 	}))
-	c.kill9(c.named("bwrap", "")...)
+	c.kill9(c.named("bwrap", "--hostname build")...) // those of git have another name
 }
 
 func (c *cell) killReceivePack() { c.kill9(c.named("git", "receive-pack")...) }
