@@ -45,7 +45,7 @@ func StageNow() Stage {
 
 // Probe runs the emulator itself, with the arguments that libvirt gave.
 func Probe(emulator string, args []string) error {
-	return exec(emulator, args, os.Environ())
+	return become(emulator, args, os.Environ())
 }
 
 // Enter is the first stage, as libvirt has started it. What it takes on here, all later processes of the machine have.
@@ -56,13 +56,13 @@ func Enter(s *Spec, self string, args []string) error {
 	}
 	next := environ(StageSupervise)
 	if s.Single() {
-		return exec(self, args, next)
+		return become(self, args, next)
 	}
 	subordinate := func(first uint32) string { return fmt.Sprintf("%d,%d,%d", first, idSupervisor, idCount) }
 	argv := append([]string{
 		"--user", "--map-root-user", "--map-users=" + subordinate(s.UID), "--map-groups=" + subordinate(s.GID), "--", self,
 	}, args...)
-	return exec(unshare, argv, next)
+	return become(unshare, argv, next)
 }
 
 // environ is the environment of the next stage.
@@ -88,8 +88,8 @@ func (s *Spec) join() error {
 	return nil
 }
 
-// exec replaces this process.
-func exec(path string, args, env []string) error {
+// become replaces this process.
+func become(path string, args, env []string) error {
 	err := unix.Exec(path, append([]string{path}, args...), env)
 	return fmt.Errorf("%s: %w", path, err)
 }

@@ -29,7 +29,7 @@ func Inside(s *Spec, args []string) error {
 		return err
 	}
 	signal.Reset()
-	return exec(s.Emulator, args, environment())
+	return become(s.Emulator, args, environment())
 }
 
 // environment is QEMU's. The machine's own settings are not for it.
