@@ -114,14 +114,17 @@ func (c *cell) answers() error {
 
 var machineName = regexp.MustCompile(`app-v\d+-[0-9a-f]+`)
 
-// onlyMachine returns the name of the one machine that runs. It must be a machine of version, and no other process of
-// this gitd may run.
+// onlyMachine returns the name of the one machine that runs: a QEMU and the process around it. It must be a machine of
+// version, and no other process of this gitd may run.
 func (c *cell) onlyMachine(version int) (string, error) {
 	list := c.processes()
-	if len(list) != 1 || !strings.HasPrefix(list[0].name, "qemu-system") {
-		return "", fmt.Errorf("%d processes run, want one machine: %v", len(list), list)
+	if len(list) != 2 || len(c.named("qemu-system", "")) != 1 || len(c.named("gitd-machine", "")) != 1 {
+		return "", fmt.Errorf("%d processes run, want those of one machine: %v", len(list), list)
 	}
 	name := machineName.FindString(list[0].line)
+	if other := machineName.FindString(list[1].line); other != name {
+		return "", fmt.Errorf("a QEMU of %s runs, and what is around that of %s", name, other)
+	}
 	if !strings.HasPrefix(name, fmt.Sprintf("app-v%d-", version)) {
 		return "", fmt.Errorf("machine %q runs, and v%d is live", name, version)
 	}
