@@ -143,8 +143,8 @@ func leftovers(state, machine string) error {
 			return nil //nolint:nilerr // it has just gone
 		}
 		name := strings.TrimPrefix(path, state+"/")
-		if e.IsDir() && name == "cache" {
-			return fs.SkipDir // Node, npm and npm's cache: checked when they are used
+		if e.IsDir() && (name == "cache" || name == ".cache") {
+			return fs.SkipDir // Node, npm and npm's cache: checked when they are used; libvirt's of its user
 		}
 		other := machineName.FindString(name)
 		lock := e.Name() == ".lock" // one for a folder, always there
