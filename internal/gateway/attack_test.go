@@ -80,8 +80,8 @@ func heap() int64 {
 }
 
 // TestAttackSYNFlood: guest root asks for 10,000 connections and completes none, with a server that the policy allows
-// and with one that it refuses. The gateway has no more goroutines than connections in the making, each of which may have
-// two: the dialler has one of its own.
+// and with one that it refuses. The gateway has no more goroutines than connections in the making, each of which may
+// have two: the dialler has one of its own.
 func TestAttackSYNFlood(t *testing.T) {
 	l := listen(t)
 	to, rule := gatewayPort(l.Addr())
