@@ -1,6 +1,7 @@
 package libvirt
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -106,14 +107,17 @@ func (d *Driver) begin(ctx context.Context, l *session.Link, cfg Config) (err er
 	if err := d.takeOver(ctx, cfg.URI); err != nil {
 		return err
 	}
-	if d.accel, err = d.chooseAccel(l, cfg.Accel); err != nil {
-		return err
-	}
-	if !d.embedded {
-		see := sight{d.session.URI, core.StateDir(d.owner), d.accel, d.platform}
-		if err := see.check(l); err != nil {
-			return err
+	see := func(accel string) error {
+		if d.embedded {
+			return nil
 		}
+		return sight{d.session.URI, core.StateDir(d.owner), accel, d.platform}.check(l)
+	}
+	if d.accel, err = d.chooseAccel(l, cfg.Accel); err != nil {
+		return cmp.Or(see(accelQEMU), err) // gitd-machine may be missing because the folder is
+	}
+	if err := see(d.accel); err != nil {
+		return err
 	}
 	d.remember(cfg.URI, d.log)
 	d.firmware = d.platform.firmware(d.session.URI)
