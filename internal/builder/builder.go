@@ -88,9 +88,7 @@ func New(cfg Config) (*Builder, error) {
 	}
 	b.tools = &tools.Shop{Registry: b.registry, Trust: trust, Room: b.checkToolRoom, Log: cfg.Log}
 	b.egress = egress.New(b.registry.URL())
-	if w, err := walls.New(context.Background()); err == nil { // else there is no sandbox either, which is logged
-		b.layers = b.layers.Behind(w)
-	}
+	b.layers = behindWalls(b.layers)
 	if b.box, b.boxErr = findSandbox(cfg); b.boxErr != nil {
 		cfg.Log.Warn().Err(b.boxErr).Bool("unsandboxed_allowed", cfg.AllowUnsandboxed).Msg("no sandbox for builds")
 	} else if b.box.SharesProc() {
@@ -100,6 +98,17 @@ func New(cfg Config) (*Builder, error) {
 		cfg.Log.Info().Bool("control_groups", b.box.Grouped()).Int64("memory_mib", b.memory>>20).Msg("builds have limits")
 	}
 	return b, nil
+}
+
+// behindWalls puts the packer of layers behind walls where there can be any; else there is no sandbox either, which is
+// logged. For root, who may build an image of a folder of their own (gitd image), there are none: in a user namespace,
+// root may not read what a build's user has written.
+func behindWalls(l image.Layers) image.Layers {
+	w, err := walls.New(context.Background())
+	if err != nil || os.Geteuid() == 0 {
+		return l
+	}
+	return l.Behind(w)
 }
 
 // plain reports whether what comes from u can be changed on its way here.
