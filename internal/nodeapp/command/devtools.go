@@ -55,7 +55,7 @@ var nodemonFlags = map[string]bool{
 
 // followNodemon runs what nodemon would run. It would run ts-node for TypeScript.
 func followNodemon(w *walker, sc *scope, c *shell.Call) (*tree, error) {
-	program := "node"
+	program, chosen := "node", false
 	var args []string
 	for i := 1; i < len(c.Words); i++ {
 		word, ok := c.Words[i].Literal()
@@ -73,10 +73,10 @@ func followNodemon(w *walker, sc *scope, c *shell.Call) (*tree, error) {
 				i++
 				value, ok = c.Words[i].Literal()
 			}
-			if !ok || value == "" || name == "--config" {
+			if !ok || value == "" || name == "--config" || chosen {
 				return nil, refused(c.Text, "uses "+name+" of nodemon", "start with node itself")
 			}
-			program = value
+			program, chosen = value, true
 		default:
 			args = append(args, c.Sources[i])
 		}
