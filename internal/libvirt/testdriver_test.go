@@ -124,7 +124,7 @@ func TestConnectFailureExplainsItself(t *testing.T) {
 	if testing.Short() {
 		t.Skip("needs libvirt")
 	}
-	_, err := New(context.Background(), Config{URI: "nonsense:///x", State: state, Log: zerolog.Nop()})
+	_, err := New(context.Background(), Config{URI: "nonsense:///x", State: state, Machine: program, Log: zerolog.Nop()})
 	if err == nil || !strings.Contains(err.Error(), "connect to libvirt at nonsense:///x") {
 		t.Errorf("got %v", err)
 	}
