@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -156,11 +155,16 @@ func (c *cell) cutLog() {
 // killBuild kills the process that the builder runs: bubblewrap around npm, or the packer.
 func (c *cell) killBuild() {
 	if c.phase.name == "pack" {
-		c.gate = newGate(c.t, filepath.Join(c.work, "packer"))
+		packs(c.rig, "exec sleep 600")
+		defer packs(c.rig, "exec /usr/bin/mkfs.erofs \"$@\"")
 		c.observer.release(c.trap)
-		pid, err := strconv.Atoi(c.gate.wait())
-		c.check(err)
-		c.kill9(process{pid: pid})
+		c.check(c.eventually(func() error {
+			if len(c.named("bwrap", "mkfs.erofs")) == 0 {
+				return errors.New("the packer does not run")
+			}
+			return nil
+		}))
+		c.kill9(c.named("bwrap", "mkfs.erofs")...)
 		return
 	}
 	c.observer.release(c.trap)
