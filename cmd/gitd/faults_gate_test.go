@@ -72,12 +72,17 @@ func (g *gate) open() {
 	}
 }
 
-// packer makes a folder with a mkfs.erofs in it, which runs the host's own.
+// packer makes a folder with a mkfs.erofs in it, which runs the host's own, and lets gitd's user reach it.
 func packer(r *rig) string {
 	r.t.Helper()
 	dir := filepath.Join(r.work, "packer")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		r.t.Fatal(err)
+	}
+	for d := r.work; d != filepath.Dir(d) && d != filepath.Clean(os.TempDir()); d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o711); err != nil {
+			r.t.Fatal(err)
+		}
 	}
 	packs(r, "exec /usr/bin/mkfs.erofs \"$@\"")
 	return dir
