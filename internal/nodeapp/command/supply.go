@@ -136,7 +136,7 @@ func (s Supply) programOf(name string) string {
 	switch slices.Sort(found); {
 	case len(found) > 0 && !slices.Contains(found, path.Base(name)):
 		return found[0]
-	case scoped && strings.HasPrefix(scope, "@"):
+	case scoped && len(scope) > 1 && scope[0] == '@':
 		return base
 	}
 	return name
