@@ -188,7 +188,10 @@ func (w *walker) run(sc *scope, a ask) (*tree, error) {
 		w.warn("%s in the start command: the version in the lockfile runs", shorten(name))
 		name = name[:at]
 	}
-	name = w.supply.programOf(name)
+	if program := w.supply.programOf(name); program != name {
+		w.drop(name) // the package is named, and its program runs
+		name = program
+	}
 	c := &shell.Call{Words: append([]core.Word{core.Plain(name)}, a.rest.Words...), Sources: append([]string{name}, a.rest.Sources...)}
 	c.Text = strings.Join(c.Sources, " ")
 	if _, own := builtins[name]; own {
