@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	"internal/inward":     {},
 	"internal/core":       {"internal/guest", "internal/units"},
 	"internal/progress":   {"internal/core", "internal/units"},
-	"internal/jail":       {"internal/core"},
+	"internal/jail":       {"internal/admit", "internal/core"},
 	"internal/disk":       {"internal/core"},
 	"internal/audit":      {"internal/core"},
 	"internal/gateway":    {"internal/core", "internal/guest", "internal/inward"},

@@ -1,8 +1,9 @@
 // Package admit is what every door does with a connection before it knows who it is: it counts it by its source, and it
 // goes on accepting when the host is short of something.
 //
-// It owns by which address a client is counted, how many descriptors the doors may use, and what an accept that fails
-// means. It does not own the limits of a door (packages server and proxy).
+// It owns by which address a client is counted, which user is at the other end of a unix socket, how many descriptors
+// the doors may use, and what an accept that fails means. It does not own the limits of a door (packages server and
+// proxy).
 package admit
 
 import (
@@ -27,6 +28,22 @@ func SourceOf(addr net.Addr) netip.Addr {
 		ip = p.Addr()
 	}
 	return ip
+}
+
+// PeerUID is the user of the process at the other end of a unix socket, as this process's user namespace names it.
+func PeerUID(c *net.UnixConn) (uid int, err error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	var peer *syscall.Ucred
+	asked := raw.Control(func(fd uintptr) {
+		peer, err = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	})
+	if err = errors.Join(asked, err); err != nil {
+		return 0, err
+	}
+	return int(peer.Uid), nil
 }
 
 // Descriptors is how many files this process may have open. Go raises the soft limit to the hard one at its start.

@@ -15,7 +15,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/admit"
@@ -126,15 +125,8 @@ func welcome(conn net.Conn) bool {
 	if !ok {
 		return false
 	}
-	raw, err := unixConn.SyscallConn()
-	if err != nil {
-		return false
-	}
-	var caller *syscall.Ucred
-	asked := raw.Control(func(fd uintptr) {
-		caller, err = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
-	})
-	return asked == nil && err == nil && (caller.Uid == 0 || int(caller.Uid) == os.Geteuid())
+	caller, err := admit.PeerUID(unixConn)
+	return err == nil && (caller == 0 || caller == os.Geteuid())
 }
 
 // await waits for calls, for a time at most.

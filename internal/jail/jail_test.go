@@ -4,10 +4,13 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -200,4 +203,37 @@ func TestLoad(t *testing.T) {
 	if _, err := Load(path + "x"); err == nil {
 		t.Error("a file that is not there was taken")
 	}
+}
+
+// TestAbstractDoor: a name that every process of the host sees lets in the user that it is for, and root, and nobody
+// else.
+func TestAbstractDoor(t *testing.T) {
+	r := newRoom(t)
+	r.spec.Peer = lookup(t, "gitd")
+	l, err := r.spec.door("@" + filepath.Base(r.dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go http.Serve(l, http.NotFoundHandler()) //nolint:errcheck // it ends with the listener
+	for name, welcome := range map[string]bool{"gitd": true, "root": true, "nobody": false} {
+		out, err := exec.Command("setpriv", "--reuid", name, "--clear-groups", "--", "curl", "-sS", "--max-time", "20",
+			"--abstract-unix-socket", filepath.Base(r.dir), "http://machine/").CombinedOutput()
+		if (err == nil) != welcome {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}
+
+func lookup(t *testing.T, name string) int {
+	t.Helper()
+	u, err := user.Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return uid
 }

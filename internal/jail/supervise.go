@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/nodeos-dev/gitd/internal/admit"
 	"golang.org/x/sys/unix"
 )
 
@@ -144,7 +145,7 @@ func (s *Spec) door(name string) (net.Listener, error) {
 		return nil, fmt.Errorf("the machine's door: %w", err)
 	}
 	if name[0] == '@' {
-		return &onlyPeer{UnixListener: l, uid: uint32(s.Peer)}, nil
+		return &onlyPeer{UnixListener: l, uid: s.Peer}, nil
 	}
 	l.SetUnlinkOnClose(false)
 	return l, os.Chmod(name, 0o600)
@@ -153,7 +154,7 @@ func (s *Spec) door(name string) (net.Listener, error) {
 // onlyPeer lets in one user and root. An abstract name has no owner and no mode, and every process of the host sees it.
 type onlyPeer struct {
 	*net.UnixListener
-	uid uint32
+	uid int
 }
 
 // Accept implements net.Listener.
@@ -163,25 +164,11 @@ func (l *onlyPeer) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		if uid, err := peer(c); err == nil && (uid == 0 || uid == l.uid) {
+		if uid, err := admit.PeerUID(c); err == nil && (uid == 0 || uid == l.uid) {
 			return c, nil
 		}
 		c.Close()
 	}
-}
-
-func peer(c *net.UnixConn) (uid uint32, err error) {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return 0, err
-	}
-	var cred *unix.Ucred
-	var got error
-	err = raw.Control(func(fd uintptr) { cred, got = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
-	if err = errors.Join(err, got); err != nil {
-		return 0, err
-	}
-	return cred.Uid, nil
 }
 
 // wait returns the exit code of QEMU, as a shell would.
