@@ -42,9 +42,9 @@ const (
 
 // Helpers of the kernel.
 const (
-	mapLookup    = 1   // bpf_map_lookup_elem
-	skRelease    = 86  // bpf_sk_release
-	skAssign     = 124 // bpf_sk_assign
+	mapLookup = 1   // bpf_map_lookup_elem
+	skRelease = 86  // bpf_sk_release
+	skAssign  = 124 // bpf_sk_assign
 )
 
 // instruction is one of the kernel's struct bpf_insn.
