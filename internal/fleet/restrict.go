@@ -10,11 +10,15 @@ import (
 
 // Restrict has the machines of f that serve app reach what the ledger and the flags say now, and nothing else.
 func Restrict(ctx context.Context, f *Fleet, app string) error {
+	running := f.keeper(app).posts.instances()
+	if len(running) == 0 {
+		return nil
+	}
 	network, err := f.cfg.Ledger.Network(ctx, app)
 	if err != nil {
 		return err
 	}
-	for _, inst := range f.keeper(app).posts.instances() {
+	for _, inst := range running {
 		err = errors.Join(err, core.IgnoreMissing(f.cfg.Driver.Restrict(ctx, inst.Machine().ID, network.Egress(f.cfg.Egress))))
 	}
 	return err
