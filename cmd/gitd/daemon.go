@@ -99,6 +99,7 @@ type daemon struct {
 	ledger *ledger.Ledger
 	people *people.Service
 	repos  *repo.Repos
+	walls  *walls.Walls // around git and the packer of layers
 	driver *libvirt.Driver
 	front  *proxy.Proxy
 	logs   *applog.Store
@@ -130,7 +131,7 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	if err := core.CheckFits(o.defaults(), capacity); err != nil {
 		return nil, o.refused("memory", err)
 	}
-	build, err := o.builder(d.ledger, log)
+	build, err := o.builder(d.ledger, d.walls, log)
 	if err != nil {
 		return nil, err
 	}
@@ -221,7 +222,9 @@ func (o *options) limits() fleet.Limits {
 	return fleet.Limits{Boot: o.bootLimit, Drain: o.drainLimit, Hold: o.holdLimit, Grace: o.stopGrace}
 }
 
-func (o *options) builder(taken tools.Ledger, log zerolog.Logger) (*builder.Builder, error) {
+// builder makes the builder. taken has the tools that were taken before, and packer stands around the packer of layers;
+// either may be nil.
+func (o *options) builder(taken tools.Ledger, packer *walls.Walls, log zerolog.Logger) (*builder.Builder, error) {
 	init, err := o.guestInit()
 	if err != nil {
 		return nil, err
@@ -242,7 +245,7 @@ func (o *options) builder(taken tools.Ledger, log zerolog.Logger) (*builder.Buil
 	bases := base.New(base.Config{State: state, GuestInit: init, Kernel: kernel, StockKernel: o.stock})
 	return builder.New(builder.Config{
 		State: state, Bases: bases, Registry: o.registry, Trust: trust,
-		BuildTimeout: o.buildLimit, AllowUnsandboxed: o.noSandbox, RequireLockfile: o.lockfile, Self: []string{self, sandboxCommand}, Log: log,
+		BuildTimeout: o.buildLimit, AllowUnsandboxed: o.noSandbox, RequireLockfile: o.lockfile, Packer: packer, Self: []string{self, sandboxCommand}, Log: log,
 	})
 }
 
@@ -259,7 +262,8 @@ func (d *daemon) openRepos(ctx context.Context, o *options) (err error) {
 	if err := hooks.Install(state.Hooks(), self); err != nil {
 		return err
 	}
-	d.repos, err = repo.Open(state, o.walls(ctx, d.log), state.Hooks(), self, core.HookSocket(state))
+	d.walls = o.walls(ctx, d.log)
+	d.repos, err = repo.Open(state, d.walls, state.Hooks(), self, core.HookSocket(state))
 	return err
 }
 

@@ -30,6 +30,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/image"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
 	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/walls"
 	"github.com/nodeos-dev/gitd/internal/worktree"
 )
 
@@ -304,7 +305,7 @@ func (o *imageOptions) build(ctx context.Context, files worktree.Snapshot, vars 
 		return bootdisk.List{}, err
 	}
 	defer unlock()
-	b, err := o.builder(nil, log)
+	b, err := o.builder(nil, packerWalls(ctx), log)
 	if err != nil {
 		return bootdisk.List{}, err
 	}
@@ -365,4 +366,17 @@ func (o *imageOptions) write(ctx context.Context, r *progress.Report, rel core.R
 		return list, err
 	}
 	return list, renameio.WriteFile(o.out+listSuffix, text, 0o644)
+}
+
+// packerWalls stand around the packer of an image that a person builds; nil: there are none here. Root has none: in a
+// user namespace, root may not read what a build's user has written.
+func packerWalls(ctx context.Context) *walls.Walls {
+	if os.Geteuid() == 0 {
+		return nil
+	}
+	w, err := walls.New(ctx)
+	if err != nil {
+		return nil // the builder says so, of its sandbox
+	}
+	return w
 }

@@ -35,6 +35,7 @@ type Config struct {
 	BuildTimeout     time.Duration // for one build command; default 15 minutes
 	RequireLockfile  bool          // refuse dependencies without a lockfile, instead of making one
 	AllowUnsandboxed bool          // build without a sandbox where none can be had
+	Packer           *walls.Walls  // around the packer of layers; nil: none
 	Self             []string      // argv prefix that runs SandboxMain; default: this program, "sandbox"
 
 	Log zerolog.Logger
@@ -88,7 +89,9 @@ func New(cfg Config) (*Builder, error) {
 	}
 	b.tools = &tools.Shop{Registry: b.registry, Trust: trust, Room: b.checkToolRoom, Log: cfg.Log}
 	b.egress = egress.New(b.registry.URL())
-	b.layers = behindWalls(b.layers)
+	if cfg.Packer != nil && cfg.Packer.Up() { // without walls there is no sandbox either, which is logged
+		b.layers = b.layers.Behind(cfg.Packer)
+	}
 	if b.box, b.boxErr = findSandbox(cfg); b.boxErr != nil {
 		cfg.Log.Warn().Err(b.boxErr).Bool("unsandboxed_allowed", cfg.AllowUnsandboxed).Msg("no sandbox for builds")
 	} else if b.box.SharesProc() {
@@ -98,17 +101,6 @@ func New(cfg Config) (*Builder, error) {
 		cfg.Log.Info().Bool("control_groups", b.box.Grouped()).Int64("memory_mib", b.memory>>20).Msg("builds have limits")
 	}
 	return b, nil
-}
-
-// behindWalls puts the packer of layers behind walls where there can be any; else there is no sandbox either, which is
-// logged. For root, who may build an image of a folder of their own (gitd image), there are none: in a user namespace,
-// root may not read what a build's user has written.
-func behindWalls(l image.Layers) image.Layers {
-	w, err := walls.New(context.Background())
-	if err != nil || os.Geteuid() == 0 {
-		return l
-	}
-	return l.Behind(w)
 }
 
 // plain reports whether what comes from u can be changed on its way here.
