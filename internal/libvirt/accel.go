@@ -65,7 +65,7 @@ func (h host) noKVM() string {
 // keeps the answer.
 func (d *Driver) chooseAccel(l *session.Link, want string) (string, error) {
 	h := host{local: isLocal(d.session.URI), platform: d.platform}
-	emulator, refused := d.walls.Emulator()
+	emulator, refused := d.jails.Emulator()
 	for _, kind := range []string{accelQEMU, accelKVM} {
 		// Rejected: GetCapabilities, which starts the emulators of every architecture.
 		if _, err := l.Conn.GetDomainCapabilities(emulator, h.Arch, h.Machine, kind, 0); err != nil {

@@ -12,8 +12,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/gateway/wire"
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/libvirt/jails"
 	"github.com/nodeos-dev/gitd/internal/libvirt/session"
-	"github.com/nodeos-dev/gitd/internal/libvirt/walls"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
@@ -49,7 +49,7 @@ func (d *Driver) boot(ctx context.Context, l *session.Link, spec core.MachineSpe
 	if err := errors.Join(d.makeFiles(spec.ID), d.shareVolumes(spec.Disks)); err != nil {
 		return core.Machine{}, err
 	}
-	place, err := d.walls.Make(spec)
+	place, err := d.jails.Make(spec)
 	if err != nil {
 		return core.Machine{}, err
 	}
@@ -75,7 +75,7 @@ func (d *Driver) boot(ctx context.Context, l *session.Link, spec core.MachineSpe
 }
 
 // create starts the domain.
-func (d *Driver) create(l *session.Link, spec core.MachineSpec, place walls.Place, m *machine) (*libvirt.Domain, error) {
+func (d *Driver) create(l *session.Link, spec core.MachineSpec, place jails.Place, m *machine) (*libvirt.Domain, error) {
 	machine := d.domain(spec, place, m.since)
 	if d.tune != nil {
 		d.tune(&machine)

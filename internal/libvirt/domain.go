@@ -13,7 +13,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/gateway/wire"
 	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/jail"
-	"github.com/nodeos-dev/gitd/internal/libvirt/walls"
+	"github.com/nodeos-dev/gitd/internal/libvirt/jails"
 	"github.com/nodeos-dev/gitd/templates"
 )
 
@@ -73,7 +73,7 @@ func diskSlot(i int) int {
 	return 5 + i
 }
 
-func (d *Driver) domain(spec core.MachineSpec, place walls.Place, started time.Time) domain {
+func (d *Driver) domain(spec core.MachineSpec, place jails.Place, started time.Time) domain {
 	dom := domain{
 		Platform: d.platform, Type: d.accel, ID: spec.ID, Namespace: namespace, Owner: string(d.owner),
 		App: spec.App, Release: spec.Release, Door: place.Door, Started: started.UTC().Format(time.RFC3339),

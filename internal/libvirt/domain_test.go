@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
-	"github.com/nodeos-dev/gitd/internal/libvirt/walls"
+	"github.com/nodeos-dev/gitd/internal/libvirt/jails"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -33,7 +33,7 @@ func goldenDriver() *Driver {
 
 func domainXML(t *testing.T, d *Driver, spec core.MachineSpec) string {
 	t.Helper()
-	text, err := d.domain(spec, walls.Place{Emulator: "/s/libvirt/qemu-0", Spec: "/s/machines/shop-v3-9f2c/walls.json", Door: "/s/machines/shop-v3-9f2c/app"}, time.Unix(1750000000, 0)).xml()
+	text, err := d.domain(spec, jails.Place{Emulator: "/s/libvirt/qemu-0", Spec: "/s/machines/shop-v3-9f2c/walls.json", Door: "/s/machines/shop-v3-9f2c/app"}, time.Unix(1750000000, 0)).xml()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,8 +14,8 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/libvirt/jails"
 	"github.com/nodeos-dev/gitd/internal/libvirt/session"
-	"github.com/nodeos-dev/gitd/internal/libvirt/walls"
 )
 
 // Config says where machines run.
@@ -32,7 +32,7 @@ type Config struct {
 type Driver struct {
 	machineFiles
 	watches
-	*walls.Wires
+	*jails.Wires
 
 	session  *session.Session
 	strays   strays
@@ -75,13 +75,13 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 		}
 		d.qemu.shareKVM(cfg.Log)
 	}
-	if d.walls, err = walls.New(walls.Config{
+	if d.jails, err = jails.New(jails.Config{
 		State: core.StateDir(path), Program: cfg.Machine, QEMU: here.qemu, User: d.qemu.name(), Embedded: d.embedded,
 		Shared: cfg.SharedUID, Log: cfg.Log,
 	}); err != nil {
 		return nil, err
 	}
-	d.Wires = walls.NewWires(d.walls)
+	d.Wires = jails.NewWires(d.jails)
 	if err := session.StartEventLoop(cfg.Log, filepath.Join(core.StateDir(path).Libvirt(), "libvirt.log")); err != nil {
 		return nil, fmt.Errorf("libvirt's event loop: %w", err)
 	}
@@ -134,7 +134,7 @@ func (d *Driver) sweep(l *session.Link) error {
 	for _, f := range folders {
 		dom, _, err := d.owner.find(l, f.Name())
 		if err == nil {
-			err = d.walls.Adopt(f.Name())
+			err = d.jails.Adopt(f.Name())
 			if errors.Is(err, os.ErrNotExist) {
 				d.log.Warn().Str("machine", f.Name()).Msg("ended: an older gitd has started it, without walls")
 				err = errors.Join(destroy(dom), core.ErrNotFound)

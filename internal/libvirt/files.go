@@ -9,7 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/nodeos-dev/gitd/internal/core"
-	"github.com/nodeos-dev/gitd/internal/libvirt/walls"
+	"github.com/nodeos-dev/gitd/internal/libvirt/jails"
 )
 
 // machineFiles is what machines have on the host: a folder with the console's log, a socket, and disks that QEMU's user
@@ -18,7 +18,7 @@ type machineFiles struct {
 	state    core.StateDir
 	embedded bool     // the driver is in this process
 	qemu     *account // the user that QEMU runs as; nil: this process does not decide that
-	walls    *walls.Walls
+	jails    *jails.Jails
 }
 
 // makeFiles makes STATE/machines/ID with the console's log in it, which
@@ -59,7 +59,7 @@ func (f machineFiles) shareVolumes(disks []core.Disk) error {
 // removeFiles removes what a machine leaves on the host.
 func (f machineFiles) removeFiles(id string) error {
 	err := os.RemoveAll(f.state.Machine(id))
-	f.walls.Free(id)
+	f.jails.Free(id)
 	if f.embedded {
 		// Libvirt keeps QEMU's log of each domain for ever.
 		if e := os.Remove(filepath.Join(f.state.Libvirt(), "log/qemu", id+".log")); !errors.Is(e, os.ErrNotExist) {

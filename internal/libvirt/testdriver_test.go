@@ -13,8 +13,8 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/latch"
+	"github.com/nodeos-dev/gitd/internal/libvirt/jails"
 	"github.com/nodeos-dev/gitd/internal/libvirt/session"
-	"github.com/nodeos-dev/gitd/internal/libvirt/walls"
 )
 
 // TestOwnership uses libvirt's own test driver. It shows which domains gitd takes for its own, and that it never
@@ -27,7 +27,7 @@ func TestOwnership(t *testing.T) {
 	if err := session.StartEventLoop(log, filepath.Join(state.Libvirt(), "libvirt.log")); err != nil {
 		t.Fatal(err)
 	}
-	d := &Driver{machineFiles: machineFiles{state: state, walls: &walls.Walls{}}, owner: "/ours", log: log}
+	d := &Driver{machineFiles: machineFiles{state: state, jails: &jails.Jails{}}, owner: "/ours", log: log}
 	if err := open(t.Context(), d, "test:///default"); err != nil { // has a domain "test"
 		t.Fatal(err)
 	}

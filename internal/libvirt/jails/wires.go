@@ -1,4 +1,4 @@
-package walls
+package jails
 
 import (
 	"context"
@@ -11,14 +11,14 @@ import (
 
 // Wires are this process's connections to the networks of its machines, by their ids.
 type Wires struct {
-	walls *Walls
+	jails *Jails
 
 	mu   sync.Mutex
 	open map[string]*wire.Client
 }
 
 // NewWires makes a set without connections.
-func NewWires(w *Walls) *Wires { return &Wires{walls: w, open: map[string]*wire.Client{}} }
+func NewWires(j *Jails) *Wires { return &Wires{jails: j, open: map[string]*wire.Client{}} }
 
 // Restrict implements fleet.Driver.
 func (w *Wires) Restrict(ctx context.Context, id string, e core.Egress) error {
@@ -33,9 +33,9 @@ func (w *Wires) Restrict(ctx context.Context, id string, e core.Egress) error {
 
 // Hear connects to the network of a machine, and calls tell with what it refuses, until one of over is closed.
 func (w *Wires) Hear(ctx context.Context, id, app string, tell core.Watch, over [2]<-chan struct{}) {
-	conn, err := w.walls.Control(ctx, id)
+	conn, err := w.jails.Control(ctx, id)
 	if err != nil {
-		w.walls.Log.Warn().Err(err).Str("machine", id).Msg("what the machine's network refuses is not heard of")
+		w.jails.Log.Warn().Err(err).Str("machine", id).Msg("what the machine's network refuses is not heard of")
 		return
 	}
 	c := wire.Watch(conn, func(r wire.Refused) { tell(refusal(app, r)) })

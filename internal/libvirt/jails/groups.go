@@ -1,4 +1,4 @@
-package walls
+package jails
 
 import (
 	"errors"
@@ -32,15 +32,15 @@ func openGroups(cfg Config) *cgroup.Tree {
 }
 
 // group makes the control group of a machine, and returns the files by which a process enters it.
-func (w *Walls) group(m core.MachineSpec) ([]string, error) {
-	if w.groups == nil {
+func (j *Jails) group(m core.MachineSpec) ([]string, error) {
+	if j.groups == nil {
 		return nil, nil
 	}
 	limits := cgroup.Limits{MemoryBytes: int64(m.MemoryMiB)<<20 + groupMemory, CPUPercent: 100*m.CPUs + groupPercent}
-	if w.groups.Has("pids") {
+	if j.groups.Has("pids") {
 		limits.Pids = groupPids + m.CPUs
 	}
-	g, err := w.groups.Make(groupOf(m.ID), limits)
+	g, err := j.groups.Make(groupOf(m.ID), limits)
 	if err != nil {
 		return nil, err
 	}

@@ -1,8 +1,8 @@
-// Package walls says what is between the machines of a driver and everything else: it gives each one ids, a door and
+// Package jails says what is between the machines of a driver and everything else: it gives each one ids, a door and
 // limits, and writes them down for gitd-machine, which makes the walls (package jail) when libvirt starts it.
 //
 // It owns which machine has which ids and doors. It does not own how a wall is made, nor libvirt's part.
-package walls
+package jails
 
 import (
 	"context"
@@ -35,8 +35,8 @@ type Config struct {
 	Log      zerolog.Logger
 }
 
-// Walls are those of one driver's machines.
-type Walls struct {
+// Jails are those of one driver's machines.
+type Jails struct {
 	Config
 
 	ids    *ids         // nil: machines share a uid
@@ -51,20 +51,20 @@ type Place struct {
 }
 
 // New finds the ids that machines can have. Without any it fails, unless the operator has allowed that.
-func New(cfg Config) (*Walls, error) {
+func New(cfg Config) (*Jails, error) {
 	if _, err := os.Stat(cfg.Program); err != nil {
 		return nil, fmt.Errorf("gitd-machine, which starts each machine, is missing: %w; `make build` puts it beside gitd", err)
 	}
-	w := &Walls{Config: cfg, groups: openGroups(cfg)}
+	j := &Jails{Config: cfg, groups: openGroups(cfg)}
 	if !cfg.Embedded {
 		cfg.Log.Warn().Msg("machines share the user of libvirt's daemon: it takes from its QEMUs the right to other ids")
-		return w, nil
+		return j, nil
 	}
 	name, uid, err := cfg.user()
 	if err != nil {
 		return nil, err
 	}
-	w.ids, err = readIDs(name, uid)
+	j.ids, err = readIDs(name, uid)
 	if err != nil && !cfg.Shared {
 		return nil, fmt.Errorf("machines need ids of their own: %w. As root: usermod --add-subuids 200000-265535 --add-subgids 200000-265535 %s "+
 			"(choose a range that is free). With --allow-shared-uid, machines run as one user, and one that breaks out of its QEMU reaches all others", err, name)
@@ -72,7 +72,7 @@ func New(cfg Config) (*Walls, error) {
 	if err != nil {
 		cfg.Log.Warn().Err(err).Msg("machines share one user: one that breaks out of its QEMU reaches all others")
 	}
-	return w, nil
+	return j, nil
 }
 
 func (c Config) user() (name string, uid int, err error) {
@@ -88,28 +88,28 @@ func (c Config) user() (name string, uid int, err error) {
 }
 
 // Make decides the walls of a machine, and writes them into its folder.
-func (w *Walls) Make(m core.MachineSpec) (Place, error) {
+func (j *Jails) Make(m core.MachineSpec) (Place, error) {
 	spec := &jail.Spec{
-		Emulator: w.QEMU, OOM: oomScore, Limits: limits(m), Peer: os.Getuid(),
+		Emulator: j.QEMU, OOM: oomScore, Limits: limits(m), Peer: os.Getuid(),
 		Files: files(m),
 		Port:  m.Port, Egress: m.Egress,
 	}
-	p := Place{Spec: w.file(m.ID)}
+	p := Place{Spec: j.file(m.ID)}
 	var err error
-	if p.Emulator, err = w.Emulator(); err != nil {
+	if p.Emulator, err = j.Emulator(); err != nil {
 		return Place{}, err
 	}
-	if w.ids != nil {
-		if spec.UID, spec.GID, err = w.ids.take(m.ID); err != nil {
+	if j.ids != nil {
+		if spec.UID, spec.GID, err = j.ids.take(m.ID); err != nil {
 			return Place{}, err
 		}
 	}
-	if spec.Groups, err = w.group(m); err != nil {
+	if spec.Groups, err = j.group(m); err != nil {
 		return Place{}, err
 	}
-	spec.Control = w.door(m.ID, "net")
+	spec.Control = j.door(m.ID, "net")
 	if m.Port != 0 {
-		spec.App = w.door(m.ID, "app")
+		spec.App = j.door(m.ID, "app")
 		p.Door = spec.App
 	}
 	return p, spec.Write(p.Spec)
@@ -117,17 +117,17 @@ func (w *Walls) Make(m core.MachineSpec) (Place, error) {
 
 // Adopt notes the ids of a machine that was found running. One that gitd has started before there were walls has none:
 // then the error is fs.ErrNotExist.
-func (w *Walls) Adopt(id string) error {
-	spec, err := jail.Load(w.file(id))
-	if err == nil && w.ids != nil {
-		w.ids.adopt(id, spec.UID)
+func (j *Jails) Adopt(id string) error {
+	spec, err := jail.Load(j.file(id))
+	if err == nil && j.ids != nil {
+		j.ids.adopt(id, spec.UID)
 	}
 	return err
 }
 
 // Control connects to the network of a machine that runs.
-func (w *Walls) Control(ctx context.Context, id string) (net.Conn, error) {
-	spec, err := jail.Load(w.file(id))
+func (j *Jails) Control(ctx context.Context, id string) (net.Conn, error) {
+	spec, err := jail.Load(j.file(id))
 	if err != nil {
 		return nil, err
 	}
@@ -135,39 +135,39 @@ func (w *Walls) Control(ctx context.Context, id string) (net.Conn, error) {
 }
 
 // file is where a machine's walls are written down.
-func (w *Walls) file(id string) string { return filepath.Join(w.State.Machine(id), "walls.json") }
+func (j *Jails) file(id string) string { return filepath.Join(j.State.Machine(id), "walls.json") }
 
 // Free takes back what a machine had that is over.
-func (w *Walls) Free(id string) {
-	if w.ids != nil {
-		w.ids.free(id)
+func (j *Jails) Free(id string) {
+	if j.ids != nil {
+		j.ids.free(id)
 	}
-	if w.groups != nil {
-		if err := w.groups.Group(groupOf(id)).Remove(); err != nil {
-			w.Log.Warn().Err(err).Str("machine", id).Msg("its control group stays")
+	if j.groups != nil {
+		if err := j.groups.Group(groupOf(id)).Remove(); err != nil {
+			j.Log.Warn().Err(err).Str("machine", id).Msg("its control group stays")
 		}
 	}
 }
 
 // door is a unix socket that only gitd may use: in its own state folder, or, where a machine is another user's and
 // cannot write there, a name that says who may connect (jail asks the kernel who does).
-func (w *Walls) door(id, name string) string {
-	if w.Embedded {
-		return filepath.Join(w.State.Machine(id), name)
+func (j *Jails) door(id, name string) string {
+	if j.Embedded {
+		return filepath.Join(j.State.Machine(id), name)
 	}
 	return "@gitd-" + rand.Text() + "-" + name
 }
 
 // Emulator returns the path by which libvirt knows gitd-machine. What a QEMU can do, libvirt keeps by its path and
 // time: another QEMU behind gitd-machine must have another path.
-func (w *Walls) Emulator() (string, error) {
-	info, err := os.Stat(w.QEMU)
+func (j *Jails) Emulator() (string, error) {
+	info, err := os.Stat(j.QEMU)
 	if err != nil {
 		return "", fmt.Errorf("QEMU: %w; scripts/setup installs it", err)
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d %d", w.Program, w.QEMU, info.Size(), info.ModTime().UnixNano()))
-	link := filepath.Join(w.State.Libvirt(), "qemu-"+hex.EncodeToString(sum[:4]))
-	if err := os.Symlink(w.Program, link); err != nil && !errors.Is(err, os.ErrExist) {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s %s %d %d", j.Program, j.QEMU, info.Size(), info.ModTime().UnixNano()))
+	link := filepath.Join(j.State.Libvirt(), "qemu-"+hex.EncodeToString(sum[:4]))
+	if err := os.Symlink(j.Program, link); err != nil && !errors.Is(err, os.ErrExist) {
 		return "", err
 	}
 	return link, nil
