@@ -15,7 +15,7 @@ FROM debian:bookworm-slim
 COPY scripts/setup /usr/local/lib/gitd/setup
 RUN /usr/local/lib/gitd/setup container && rm -rf /var/lib/apt/lists/* /var/cache/apt/archives/*.deb
 COPY scripts/docker-entrypoint /usr/local/bin/docker-entrypoint
-COPY --from=build /src/bin/gitd /src/bin/nodeos-init /src/bin/gitd-machine /usr/local/bin/
+COPY --from=build /src/bin/gitd /src/bin/nodeos-init /src/bin/gitd-machine /src/bin/gitd-hook /usr/local/bin/
 # The machines are in this container, and end with it: their apps get SIGTERM first.
 ENV GITD_ON_STOP=halt
 VOLUME /var/lib/gitd

@@ -128,7 +128,7 @@ func host(ctx context.Context, t *testing.T, name string, args ...string) {
 func buildPrograms(ctx context.Context, t *testing.T) string {
 	t.Helper()
 	src := t.TempDir()
-	for program, cgo := range map[string]string{"gitd": "1", "nodeos-init": "0", "gitd-machine": "0"} {
+	for program, cgo := range map[string]string{"gitd": "1", "nodeos-init": "0", "gitd-machine": "0", "gitd-hook": "0"} {
 		cmd := exec.CommandContext(ctx, "go", "build", "-tags=libvirt_dlopen", "-o", filepath.Join(src, "bin", program), "./cmd/"+program)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED="+cgo)
 		if out, err := cmd.CombinedOutput(); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/image"
 	"github.com/nodeos-dev/gitd/internal/libvirt"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
@@ -118,24 +119,14 @@ func ask(ctx context.Context, addr string) error {
 }
 
 func (s settings) spec(c combination, m core.Manifest) (core.MachineSpec, error) {
-	state := core.StateDir(s.state)
 	env := map[string]string{"PORT": strconv.Itoa(port), "NODE_ENV": "production", "HOME": guest.AppDir}
 	maps.Copy(env, m.Env)
 	spec := core.MachineSpec{
 		ID: fmt.Sprintf("bench-%s-%s-%d", c.App, c.Kernel, time.Now().UnixMilli()), App: c.App, Release: 1,
-		Kernel: state.Kernel(m.Base), Hostname: c.App, Env: env, Port: port,
+		Hostname: c.App, Env: env, Port: port,
 		Share: core.Share{Resources: core.Resources{MemoryMiB: c.Memory, CPUs: 1}},
-		Disks: []core.Disk{{Serial: guest.DiskBase, Path: state.Root(m.Base)}, {Serial: guest.DiskApp, Path: state.Layer(m.App.Digest)}},
 	}
-	if m.Deps.Digest != "" {
-		spec.Disks = append(spec.Disks, core.Disk{Serial: guest.DiskDeps, Path: state.Layer(m.Deps.Digest)})
-	}
-	if m.Debian.Digest != "" {
-		spec.Disks = append(spec.Disks, core.Disk{Serial: guest.DiskDebian, Path: state.Layer(m.Debian.Digest)})
-	}
-	if _, err := os.Stat(state.Initrd(m.Base)); err == nil {
-		spec.Initrd = state.Initrd(m.Base)
-	}
+	image.Boot(&spec, core.StateDir(s.state), m)
 	return spec, spec.SetStart(m, func(name string) bool { return name == "PORT" })
 }
 

@@ -53,8 +53,8 @@ func run(args []string) (int, error) {
 	case jail.StageInside:
 		return 0, jail.Inside(spec, args)
 	default:
-		return jail.Supervise(spec, self, args, func(ctx context.Context, frames net.Conn, app, control net.Listener) error {
-			return gateway.Run(ctx, frames, gateway.Doors{App: app, Control: control}, gateway.Config{Port: spec.Port, Policy: spec.Egress})
+		return jail.Supervise(spec, self, args, func(ctx context.Context, frames net.Conn, d jail.Doors) error {
+			return gateway.Run(ctx, frames, gateway.Doors(d), gateway.Config{Port: spec.Port, Policy: spec.Egress})
 		})
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/nodeos-dev/gitd/internal/libvirt/libvirtdtest"
 )
 
 // TestLibvirtAway: an update of libvirt restarts its daemon, and gitd went on to say `running` and failed each push
@@ -17,9 +19,10 @@ func TestLibvirtAway(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots virtual machines")
 	}
-	l := newLibvirtd(t)
-	l.start()
-	r := newRig(t, filepath.Join(bin, "gitd"), "", "--libvirt", l.uri())
+	t.Parallel()
+	l := libvirtdtest.New(t)
+	l.Start()
+	r := newRig(t, filepath.Join(bin, "gitd"), "", "--libvirt", l.URI())
 	r.serve()
 	r.admit()
 	r.repo("shop", filepath.Join("..", "..", "templates", "apps", "hello"))
@@ -41,10 +44,13 @@ func TestLibvirtAway(t *testing.T) {
 	}
 	t.Run("hangs", func(t *testing.T) {
 		machine, mark := alone(t, r), r.mark()
-		l.signal(syscall.SIGSTOP)
+		gone, back := callers(t, l.URI())
+		l.Signal(syscall.SIGSTOP)
 		r.says(t, `"message":"libvirt is away`, mark)
 		hello(t, r)
-		l.signal(syscall.SIGCONT)
+		gone()
+		l.Signal(syscall.SIGCONT)
+		back()
 		r.says(t, `"message":"libvirt is back"`, mark)
 		if now := alone(t, r); now != machine {
 			t.Errorf("another machine serves: %d, not %d", now, machine)
@@ -112,10 +118,10 @@ func (r *rig) says(t *testing.T, text string, mark int) {
 }
 
 // away ends libvirtd, and sees that gitd says so.
-func away(t *testing.T, r *rig, l *libvirtd, signal syscall.Signal) {
+func away(t *testing.T, r *rig, l *libvirtdtest.Daemon, signal syscall.Signal) {
 	t.Helper()
 	mark := r.mark()
-	l.end(signal)
+	l.End(signal)
 	r.says(t, `"message":"libvirt is away`, mark)
 	r.eventually(func() error { return unseen(r) }) //nolint:errcheck // shown below
 	if err := unseen(r); err != nil {
@@ -134,10 +140,10 @@ func unseen(r *rig) error {
 }
 
 // back starts libvirtd, and waits until gitd has it again.
-func back(t *testing.T, r *rig, l *libvirtd) {
+func back(t *testing.T, r *rig, l *libvirtdtest.Daemon) {
 	t.Helper()
 	mark := r.mark()
-	l.start()
+	l.Start()
 	began := time.Now()
 	r.says(t, `"message":"libvirt is back"`, mark)
 	t.Logf("gitd has libvirt again %s after its socket", time.Since(began).Round(time.Millisecond))
@@ -158,14 +164,14 @@ func TestLibvirtSeesNoState(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts libvirtd")
 	}
-	l := newLibvirtd(t)
+	l := libvirtdtest.New(t)
 	r := newRig(t, filepath.Join(bin, "gitd"), "")
-	l.args = []string{"--tmpfs", r.state}
-	l.start()
-	cmd := exec.Command(r.program, "serve", "--ssh", "127.0.0.1:0", "--http", "127.0.0.1:0", "--state", r.state, "--libvirt", l.uri())
+	l.Args = []string{"--tmpfs", r.state}
+	l.Start()
+	cmd := exec.Command(r.program, "serve", "--ssh", "127.0.0.1:0", "--http", "127.0.0.1:0", "--state", r.state, "--libvirt", l.URI())
 	cmd.Env = []string{"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "HOME=" + r.state}
 	out, err := cmd.CombinedOutput()
-	for _, want := range []string{"the libvirt at " + l.uri(), "does not see the state folder " + r.state, "No such file or directory", "run gitd on the host of that libvirt"} {
+	for _, want := range []string{"the libvirt at " + l.URI(), "does not see the state folder " + r.state, "No such file or directory", "run gitd on the host of that libvirt"} {
 		if err == nil || !strings.Contains(string(out), want) {
 			t.Errorf("gitd serve: %v, without %q:\n%s", err, want, out)
 		}

@@ -26,6 +26,7 @@ func TestBalancer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots virtual machines")
 	}
+	t.Parallel()
 	room := newNetRoom(t)
 	s := &story{rig: newRig(t, room.program(t, filepath.Join(bin, "gitd")), ""), room: room, get: room.client(t, true)}
 	s.http, s.daemon = roomAddress+":0", []string{room.registryProxy(t), "NO_PROXY=127.0.0.1"}

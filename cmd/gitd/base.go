@@ -42,7 +42,7 @@ func (h *host) baseBuild() *cobra.Command {
 			return err
 		}
 		defer end() //nolint:errcheck // what was written is on the disk already
-		b, err := o.builder(taken, nil, log)
+		b, _, err := o.builder(taken, nil, log)
 		if err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,30 +31,33 @@ type checked struct {
 // check refuses flags of `gitd serve` that cannot work, before anything is made or changed. What only the running parts
 // know (does KVM work, what does the host have) they refuse themselves, also at the start.
 func (o *options) check(flags *pflag.FlagSet) error {
-	return o.firstWrong(flags, append(append(o.builderChecks(), o.quotas.checks()...),
-		checked{"state", o.checkState()},
-		checked{"ssh", checkAddress(o.ssh, ":2222")},
-		checked{"http", checkAddress(o.http, ":8080")},
-		checked{"domain", core.CheckDomain(o.domain)},
-		checked{"memory", o.checkMemory()},
-		checked{"keep", notBelowZero(o.keep)},
-		checked{"builds", notBelowZero(o.parallel)},
-		checked{"boot-timeout", checkDuration(o.bootLimit)},
-		checked{"max-connections", notBelowZero(o.conns.Conns)},
-		checked{"max-connections-from", notBelowZero(o.conns.ConnsFrom)},
-		checked{"drain-timeout", checkDuration(o.drainLimit)},
-		checked{"hold-timeout", checkDuration(o.holdLimit)},
-		checked{"stop-grace", checkDuration(o.stopGrace)},
-		checked{"claim-expires", checkDuration(o.people.claimFor)},
-		checked{"login-timeout", checkDuration(o.people.loginTimeout)},
-		checked{"idle-timeout", checkDuration(o.people.idleTimeout)},
-		checked{"libvirt", checkURL(o.libvirt, "qemu:///system")},
-		checked{"max-sessions-per-user", notBelowZero(o.people.sessions)},
-		checked{"audit-syslog", checkSyslog(o.syslog)},
-		checked{"allow-egress", o.network.checkRules()},
-		checked{"egress-rate", o.network.checkRate()},
-		checked{"ssh-host", checkSSHHost(o.people.sshHost)},
-	))
+	return o.firstWrong(flags, slices.Concat(o.receivers.checks(), o.builderChecks(), o.quotas.checks(), o.front.checks(), o.byTCP.checks(), o.https.checks(flags), o.watch.checks(), []checked{
+		{"state", o.checkState()},
+		{"ssh", checkAddress(o.ssh, ":2222")},
+		{"http", checkAddress(o.http, ":8080")},
+		{"domain", core.CheckDomain(o.domain)},
+		{"memory", o.checkMemory()},
+		{"keep", notBelowZero(o.keep)},
+		{"builds", notBelowZero(o.parallel)},
+		{"boot-timeout", checkDuration(o.bootLimit)},
+		{"max-connections", notBelowZero(o.conns.Conns)},
+		{"max-connections-from", notBelowZero(o.conns.ConnsFrom)},
+		{"drain-timeout", checkDuration(o.drainLimit)},
+		{"hold-timeout", checkDuration(o.holdLimit)},
+		{"stop-grace", checkDuration(o.stopGrace)},
+		{"claim-expires", checkDuration(o.people.claimFor)},
+		{"login-timeout", checkDuration(o.people.loginTimeout)},
+		{"idle-timeout", checkDuration(o.people.idleTimeout)},
+		{"libvirt", checkURL(o.libvirt, "qemu:///system")},
+		{"max-sessions-per-user", notBelowZero(o.people.sessions)},
+		{"audit-syslog", checkSyslog(o.syslog)},
+		{"allow-egress", o.network.checkRules()},
+		{"egress-rate", o.network.checkRate()},
+		{"spares", o.spares.check()},
+		{"keep-warm", o.warm.check()},
+		{"sleep-after", o.sleep.check()},
+		{"ssh-host", checkSSHHost(o.people.sshHost)},
+	}, o.byBridge.checks(flags, o.libvirt, &o.network.egress)))
 }
 
 // builderChecks are those of the flags of every command that builds.

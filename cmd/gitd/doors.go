@@ -2,30 +2,60 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"github.com/nodeos-dev/gitd/internal/doors"
 )
 
 // door is an address at which gitd listens.
 type door struct{ flag, address, is string }
 
 func (o *options) tcp() []door {
-	return []door{{"ssh", o.ssh, "ssh door"}, {"http", o.http, "front door"}}
+	all := []door{{"ssh", o.ssh, "ssh door"}, {"http", o.http, "front door"}}
+	if o.https.address != "" {
+		all = append(all, door{"https", o.https.address, "front door of HTTPS"})
+	}
+	return all
 }
 
-// openedVar has the descriptors of the doors that root has opened: "ssh=7,http=8". A capability to open them would be
-// inherited by whatever gitd starts.
-const openedVar = "GITD_OPENED"
+// forRoot are the doors that may need root to be opened.
+func (o *options) forRoot() []door {
+	all := o.tcp()
+	if o.https.address != "" && o.https.http3 {
+		all = append(all, door{"http3", o.https.address, "front door of HTTP/3"})
+	}
+	return all
+}
 
-// openDoors opens the doors that only root can open, and returns the variable that says so. Nothing is accepted there
-// before root is given up. The state folder is locked meanwhile: a gitd that ends has the same ports.
-func openDoors(doors []door, lock func() (release func(), err error)) (env []string, err error) {
-	var opened []string
-	for _, d := range doors {
-		if !privileged(d.address) {
+// openPackets takes the door of HTTP/3 that was inherited, or opens it: at the port that HTTPS has.
+func (l *listeners) openPackets(o *options) error {
+	if l.https == nil || !o.https.http3 {
+		return nil
+	}
+	address := o.https.address
+	if _, port, _ := net.SplitHostPort(address); port == "0" {
+		address = l.https.Addr().String()
+	}
+	c, err := l.doors.UDP("http3", address)
+	if err != nil {
+		return door{"https", address, "front door of HTTP/3"}.failed(err)
+	}
+	l.quic = c
+	return nil
+}
+
+// openDoors opens the doors that only root can open, but for those that systemd has opened, and returns the variable
+// that says so: a capability to open them would be inherited by whatever gitd starts. Nothing is accepted there before
+// root is given up. The state folder is locked meanwhile: a gitd that ends has the same ports.
+func openDoors(all []door, lock func() (release func(), err error)) (env []string, err error) {
+	var opened []doors.Handed
+	for _, d := range all {
+		if !privileged(d.address) || doors.IsGiven(d.flag) {
 			continue
 		}
 		if opened == nil {
@@ -39,12 +69,12 @@ func openDoors(doors []door, lock func() (release func(), err error)) (env []str
 		if err != nil {
 			return nil, err
 		}
-		opened = append(opened, d.flag+"="+strconv.Itoa(fd))
+		opened = append(opened, doors.Handed{Name: d.flag, FD: fd, Address: d.address})
 	}
 	if opened == nil {
 		return nil, nil
 	}
-	return []string{openedVar + "=" + strings.Join(opened, ",")}, nil
+	return []string{doors.Environment(opened)}, nil
 }
 
 // privileged reports whether the kernel lets only root listen at an address.
@@ -65,12 +95,12 @@ func privileged(address string) bool {
 
 // inherit opens a door and returns a descriptor that outlives this program.
 func (d door) inherit() (fd int, err error) {
-	l, err := net.Listen("tcp", d.address)
+	l, err := d.socket()
 	if err != nil {
 		return 0, d.failed(err)
 	}
 	defer l.Close()
-	f, err := l.(*net.TCPListener).File()
+	f, err := l.File()
 	if err != nil {
 		return 0, err
 	}
@@ -78,30 +108,28 @@ func (d door) inherit() (fd int, err error) {
 	return syscall.Dup(int(f.Fd())) // without close-on-exec
 }
 
-// opened takes the variable of openDoors out of the environment: the descriptors are this process's alone.
-func opened() string {
-	text := os.Getenv(openedVar)
-	os.Unsetenv(openedVar) //nolint:errcheck // it cannot fail for a good name
-	return text
+// socket is a new one.
+func (d door) socket() (interface {
+	io.Closer
+	File() (*os.File, error)
+}, error) {
+	if d.flag == "http3" {
+		a, err := net.ResolveUDPAddr("udp", d.address)
+		if err != nil {
+			return nil, err
+		}
+		return net.ListenUDP("udp", a)
+	}
+	a, err := net.ResolveTCPAddr("tcp", d.address)
+	if err != nil {
+		return nil, err
+	}
+	return net.ListenTCP("tcp", a)
 }
 
-// open takes a door that root has opened, or opens it.
-func (d door) open(opened string) (net.Listener, error) {
-	for entry := range strings.SplitSeq(opened, ",") {
-		name, text, _ := strings.Cut(entry, "=")
-		fd, err := strconv.Atoi(text)
-		if name != d.flag || err != nil {
-			continue
-		}
-		f := os.NewFile(uintptr(fd), d.address)
-		defer f.Close() // the listener has a descriptor of its own, which no program that gitd starts inherits
-		l, err := net.FileListener(f)
-		if err != nil {
-			return nil, d.failed(err)
-		}
-		return l, nil
-	}
-	l, err := net.Listen("tcp", d.address)
+// open takes a door that was inherited, or opens it.
+func (d door) open(set *doors.Set) (*doors.TCPListener, error) {
+	l, err := set.TCP(d.flag, d.address)
 	if err != nil {
 		return nil, d.failed(err)
 	}

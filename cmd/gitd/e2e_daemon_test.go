@@ -60,7 +60,7 @@ func cmdServe(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	args = append([]string{"serve", "--log-level", "debug", "--ssh", addr("SSH_PORT"), "--http", addr("HTTP_PORT")}, args...)
 	cmd := exec.Command(filepath.Join(bin, "gitd"), args...)
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.state, "GITD_STATE=" + d.state}
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + d.state, "GITD_STATE=" + d.state}, nothingReady...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if asUser {
 		ts.Check(d.becomeUser(cmd))

@@ -48,6 +48,7 @@ func withBinaries(m *testing.M) (int, error) {
 		exec.Command("go", "build", "-trimpath", "-o", filepath.Join(dir, "gitd"), "github.com/nodeos-dev/gitd/cmd/gitd"),
 		exec.Command(filepath.Join("..", "..", "scripts", "build-init"), filepath.Join(dir, "nodeos-init")),
 		exec.Command(filepath.Join("..", "..", "scripts", "build-machine"), filepath.Join(dir, "gitd-machine")),
+		exec.Command(filepath.Join("..", "..", "scripts", "build-hook"), filepath.Join(dir, "gitd-hook")),
 	} {
 		if out, err := build.CombinedOutput(); err != nil {
 			return 1, fmt.Errorf("%s: %w\n%s", build, err, out)
@@ -66,33 +67,43 @@ func TestScripts(t *testing.T) {
 		Dir:       "testdata/script",
 		Setup:     func(e *testscript.Env) error { return setup(e, warm) },
 		Condition: condition,
-		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"serve":     cmdServe,
-			"logged":    cmdLogged,
-			"badlogins": cmdBadLogins,
-			"crowd":     cmdCrowd,
-			"syslog":    cmdSyslog,
-			"kill9":     cmdKill9,
-			"folded":    cmdFolded,
-			"halt":      cmdHalt,
-			"term":      cmdTerm,
-			"ended":     cmdEnded,
-			"waitlog":   cmdWaitLog,
-			"copyapp":   cmdCopyApp,
-			"machines":  cmdMachines,
-			"killpush":  cmdKillPush,
-			"json":      cmdJSON,
-			"follow":    cmdFollow,
-			"terminal":  cmdTerminal,
-			"shows":     cmdShows,
-			"type":      cmdType,
-			"resize":    cmdResize,
-			"left":      cmdLeft,
-			"boots":     cmdBoots,
-			"rights":    cmdRights,
-			"logs":      cmdLogs,
-		},
+		Cmds:      scriptCommands,
 	})
+}
+
+// scriptCommands are what scripts have beside the commands of testscript.
+var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
+	"serve":     cmdServe,
+	"tcp":       cmdTCP,
+	"logged":    cmdLogged,
+	"badlogins": cmdBadLogins,
+	"crowd":     cmdCrowd,
+	"syslog":    cmdSyslog,
+	"scraped":   cmdScraped,
+	"receiver":  cmdReceiver,
+	"otlp":      cmdOTLP,
+	"described": cmdDescribed,
+	"kill9":     cmdKill9,
+	"folded":    cmdFolded,
+	"halt":      cmdHalt,
+	"term":      cmdTerm,
+	"ended":     cmdEnded,
+	"waitlog":   cmdWaitLog,
+	"copyapp":   cmdCopyApp,
+	"machines":  cmdMachines,
+	"killpush":  cmdKillPush,
+	"json":      cmdJSON,
+	"follow":    cmdFollow,
+	"terminal":  cmdTerminal,
+	"shows":     cmdShows,
+	"type":      cmdType,
+	"resize":    cmdResize,
+	"left":      cmdLeft,
+	"boots":     cmdBoots,
+	"rights":    cmdRights,
+	"logs":      cmdLogs,
+	"recipe":    cmdRecipe,
+	"typed":     cmdTyped,
 }
 
 // condition answers four questions of scripts. [root]: are the tests run by root? [minimal]: is the minimal kernel
@@ -159,7 +170,9 @@ func setup(e *testscript.Env, warm string) error {
 	}
 	d := &testDaemon{state: state}
 	e.Values[daemonKey{}] = d
+	e.Values[receiverKey{}] = &receivers{}
 	e.Values[watchedKey{}] = new(*watch)
+	e.Values[tcpLoadKey{}] = &tcpLoad{stop: make(chan struct{})}
 	followed := &holder{}
 	e.Values[followKey{}] = followed
 	e.Defer(followed.end)

@@ -27,26 +27,30 @@ func lockFile(state core.StateDir) string {
 	return filepath.Join(filepath.Dir(state.Socket()), "gitd.pid")
 }
 
-// holdState makes this process the one gitd on a state folder, until release. A gitd that is ending is waited for; one
-// that serves, by its own word, is a reason not to begin. The kernel gives the lock up with the last thread of its
-// holder, so a killed gitd that nobody has reaped does not have it.
-func holdState(ctx context.Context, state core.StateDir, log zerolog.Logger) (release func(), err error) {
-	release, err = lockState(ctx, state, log)
+// holdState makes this process the one gitd on a state folder, until the file is closed. A gitd that is ending is
+// waited for; one that serves, by its own word, is a reason not to begin. The kernel gives the lock up with the last
+// thread of its holders, so a killed gitd that nobody has reaped does not have it.
+func holdState(ctx context.Context, state core.StateDir, log zerolog.Logger) (lock *os.File, err error) {
+	lock, err = lockState(ctx, state, log)
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(lockFile(state), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
-		// The lock is held all the same; the number is for people.
-		log.Warn().Err(err).Msg("the lock does not say which process holds it")
-	}
-	return release, nil
+	nameHolder(state, log)
+	return lock, nil
 }
 
-func lockState(ctx context.Context, state core.StateDir, log zerolog.Logger) (release func(), err error) {
+// nameHolder writes this process's number into the lock's file, for people.
+func nameHolder(state core.StateDir, log zerolog.Logger) {
+	if err := os.WriteFile(lockFile(state), []byte(strconv.Itoa(os.Getpid())+"\n"), 0o600); err != nil {
+		log.Warn().Err(err).Msg("the lock does not say which process holds it")
+	}
+}
+
+func lockState(ctx context.Context, state core.StateDir, log zerolog.Logger) (lock *os.File, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	began := time.Now()
-	release, err = filelock.Take(ctx, lockFile(state), func() {
+	lock, err = filelock.TakeFile(ctx, lockFile(state), func() {
 		holder := lockHolder(lockFile(state))
 		log.Info().Str("holder", holder).Dur("limit", endLimit).Msg("another gitd has the state folder: waiting for its end, or its answer")
 		go func() {
@@ -63,7 +67,7 @@ func lockState(ctx context.Context, state core.StateDir, log zerolog.Logger) (re
 		return nil, errors.Join(context.Cause(ctx), ignoreCanceled(err))
 	}
 	log.Debug().Dur("waited", time.Since(began)).Msg("this is the one gitd on the state folder")
-	return release, nil
+	return lock, nil
 }
 
 func ignoreCanceled(err error) error {

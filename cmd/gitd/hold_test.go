@@ -34,7 +34,7 @@ func TestHoldState(t *testing.T) {
 	if err := os.WriteFile(lockFile(state), []byte("4711\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	before, err := filelock.Take(t.Context(), lockFile(state), func() { t.Error("nobody has it") })
+	before, err := filelock.TakeFile(t.Context(), lockFile(state), func() { t.Error("nobody has it") })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +42,7 @@ func TestHoldState(t *testing.T) {
 		log, holder := waitingLog{make(chan struct{})}, before
 		go func() {
 			<-log.seen
-			holder()
+			holder.Close()
 		}()
 		if before, err = holdState(t.Context(), state, zerolog.New(log)); err != nil {
 			t.Fatal(err)
@@ -71,7 +71,7 @@ func TestHoldState(t *testing.T) {
 		go func() {
 			<-log.seen
 			l.Close()
-			holder()
+			holder.Close()
 		}()
 		if before, err = holdState(t.Context(), state, zerolog.New(log)); err != nil {
 			t.Fatal(err)
@@ -90,7 +90,7 @@ func TestHoldState(t *testing.T) {
 			t.Errorf("%v, want %q", err, want)
 		}
 	})
-	before()
+	before.Close()
 }
 
 // TestMendWaitsForAnEndingGitd: a gitd that ends has closed its socket and may still write to the ledger. The commands

@@ -305,7 +305,7 @@ func (o *imageOptions) build(ctx context.Context, files worktree.Snapshot, vars 
 		return bootdisk.List{}, err
 	}
 	defer unlock()
-	b, err := o.builder(nil, packerWalls(ctx), log)
+	b, _, err := o.builder(nil, packerWalls(ctx), log)
 	if err != nil {
 		return bootdisk.List{}, err
 	}

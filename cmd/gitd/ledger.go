@@ -7,9 +7,11 @@ import (
 	"slices"
 	"strings"
 
+	copying "github.com/nodeos-dev/gitd/internal/backup"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/label"
 	"github.com/nodeos-dev/gitd/internal/ledger"
+	"github.com/nodeos-dev/gitd/internal/ledger/copies"
 )
 
 // openLedger opens the ledger, unless it has lost what the folders know: without it gitd would stop machines, remove
@@ -20,6 +22,9 @@ func openLedger(ctx context.Context, state core.StateDir) (*ledger.Ledger, error
 		return nil, err
 	}
 	if !there { // SQLite would remove a log that is left beside it
+		if err := copying.Unfinished(state); err != nil {
+			return nil, err
+		}
 		h, err := label.Look(state)
 		if err != nil {
 			return nil, err
@@ -62,7 +67,7 @@ func lost(ctx context.Context, state core.StateDir, adopt, what string) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s\nnothing was started, stopped or removed, and nobody can log in; type one of these lines:\n", what)
 	lines := []string{fmt.Sprintf("  gitd ledger:adopt --state %s     # %s\n", state, adopt)}
-	if c, err := ledger.NewestCopy(ctx, state.Ledger()); err == nil {
+	if c, err := copies.Newest(ctx, state.Ledger()); err == nil {
 		lines = append(lines, fmt.Sprintf("  gitd ledger:restore --state %s   # the copy of %s, and what the folders know since then\n",
 			state, c.Time.Format("2006-01-02 15:04:05 MST")))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/label"
 	"github.com/nodeos-dev/gitd/internal/ledger"
+	"github.com/nodeos-dev/gitd/internal/ledger/copies"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
@@ -79,11 +80,11 @@ func (h *host) mendHere(ctx context.Context, log zerolog.Logger, work func(state
 		return fmt.Errorf("%w; `gitd halt` ends it with its machines, a signal (SIGTERM) without them", err)
 	}
 	defer l.Close()
-	release, err := holdState(ctx, state, log)
+	lock, err := holdState(ctx, state, log)
 	if err != nil {
 		return err
 	}
-	defer release()
+	defer lock.Close()
 	r := progress.NewReport(h.out)
 	if err := work(state, r); err != nil {
 		return err
@@ -93,14 +94,19 @@ func (h *host) mendHere(ctx context.Context, log zerolog.Logger, work func(state
 }
 
 // wantedCopy is the copy that a person names, or the newest.
-func wantedCopy(ctx context.Context, state core.StateDir, args []string) (ledger.Copy, error) {
-	all, err := ledger.Copies(state.Ledger())
+func wantedCopy(ctx context.Context, state core.StateDir, args []string) (copies.Copy, error) {
+	all, err := copies.Dated(state.Ledger())
 	if err != nil {
-		return ledger.Copy{}, err
+		return copies.Copy{}, err
 	}
+	before, err := copies.Before(state.Ledger())
+	if err != nil {
+		return copies.Copy{}, err
+	}
+	all = append(all, before...)
 	if len(args) == 0 {
-		c, err := ledger.NewestCopy(ctx, state.Ledger())
-		if errors.Is(err, ledger.ErrNoCopy) {
+		c, err := copies.Newest(ctx, state.Ledger())
+		if errors.Is(err, copies.ErrNone) {
 			err = fmt.Errorf("%w in %s; `gitd ledger:adopt` makes a ledger from what the folders tell", err, state)
 		}
 		return c, err
@@ -112,7 +118,7 @@ func wantedCopy(ctx context.Context, state core.StateDir, args []string) (ledger
 	if i := slices.Index(names, args[0]); i >= 0 {
 		return all[i], nil
 	}
-	return ledger.Copy{}, fmt.Errorf("there is no copy %.60q; these are there: %s", args[0], some(names))
+	return copies.Copy{}, fmt.Errorf("there is no copy %.60q; these are there: %s", args[0], some(names))
 }
 
 // adopt opens the ledger, or makes a new one in the place of one that is lost, and takes in what the folders tell.

@@ -25,6 +25,7 @@ func TestLostMachines(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots virtual machines")
 	}
+	t.Parallel()
 	program := overlaid(t, "nodeos-init", "lost-init", map[string]string{"panics.go": filepath.Join("testdata", "lost", "panics.go")})
 	r := newRig(t, pausingGitd(t), "", "--guest-init", program)
 	r.observed(t)

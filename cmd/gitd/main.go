@@ -1,4 +1,4 @@
-// Command gitd is the daemon, the commands on its host, and the hooks that git runs for it, in one program.
+// Command gitd is the daemon, and the commands on its host.
 //
 // It owns flags, wiring, signals and the exit code, and nothing else.
 package main

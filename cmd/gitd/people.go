@@ -78,9 +78,24 @@ func (o *options) fromHost(ssh net.Addr) command.Door {
 	}
 	host, port, err := net.SplitHostPort(ssh.String())
 	if ip := net.ParseIP(host); err != nil || ip == nil || ip.IsUnspecified() {
-		host = "localhost"
+		host = ownAddress()
 	}
 	return command.Door{Host: host, Port: port}
+}
+
+// ownAddress is the address with which this host reaches the internet, or localhost. Connecting a UDP socket asks the
+// kernel for its route, and sends nothing.
+func ownAddress() string {
+	conn, err := net.Dial("udp", "192.0.2.1:9")
+	if err != nil {
+		return "localhost"
+	}
+	defer conn.Close()
+	host, _, err := net.SplitHostPort(conn.LocalAddr().String())
+	if err != nil {
+		return "localhost"
+	}
+	return host
 }
 
 // claim invites the first person, if nobody can log in yet. This makes the claim of an earlier start void.
@@ -89,23 +104,28 @@ func (d *daemon) claim(ctx context.Context, out io.Writer) error {
 	if err != nil || known || d.trust.Certificates() {
 		return err
 	}
-	code, i, err := d.people.InviteFirst(ctx, d.claimFor)
+	line, i, err := d.openClaim(ctx)
 	if err != nil {
 		return err
 	}
-	line := d.here.SSH(server.ClaimUser + code)
 	d.log.Warn().Str("command", line).Strs("host_keys", d.svc.HostKeys).Time("until", i.Expires).Msg("nobody can log in yet: run the command to become administrator")
 	fmt.Fprintf(out, "\nNobody can log in yet. Whoever runs this once, within %s, becomes administrator:\n\n  %s\n\n"+
 		"(With your name behind it, you are called that; else %q.)\n\n"+
 		"ssh asks whether the host key is the right one. It is:\n\n  %s\n\n",
 		d.claimFor, line, "admin", strings.Join(d.svc.HostKeys, "\n  "))
-	d.claimEnd = time.AfterFunc(d.claimFor, func() { d.unclaimed(context.WithoutCancel(ctx)) })
+	d.claimEnd = time.AfterFunc(d.claimFor, func() { unclaimed(context.WithoutCancel(ctx), d.people, d.log) })
 	return nil
 }
 
+// openClaim makes a claim, and returns the line by which the first person takes it.
+func (d *daemon) openClaim(ctx context.Context) (line string, _ people.Invitation, err error) {
+	code, i, err := d.people.InviteFirst(ctx, d.claimFor)
+	return d.here.SSH(server.ClaimUser + code), i, err
+}
+
 // unclaimed says what to do once a claim has expired.
-func (d *daemon) unclaimed(ctx context.Context) {
-	if known, err := d.people.HasKeys(ctx); err == nil && !known {
-		d.log.Warn().Msg("the claim has expired: start gitd again, or run on its host: gitd users:invite NAME --admin")
+func unclaimed(ctx context.Context, known *people.Service, log zerolog.Logger) {
+	if has, err := known.HasKeys(ctx); err == nil && !has {
+		log.Warn().Msg("the claim has expired: run on gitd's host: gitd claim")
 	}
 }

@@ -83,6 +83,9 @@ func (r *rig) warm(from, base string, copies bool) {
 		r.t.Fatal(err)
 	}
 	r.must(exec.Command("cp", how, filepath.Join(from, "bases", base), filepath.Join(r.state, "bases")))
+	// A libvirtd gives the kernel to its QEMU's user and notes that on the file: it cannot be that of another rig too.
+	kernel := filepath.Join("bases", base, "kernel")
+	r.must(exec.Command("cp", "--remove-destination", filepath.Join(from, kernel), filepath.Join(r.state, kernel)))
 	r.must(exec.Command("cp", how, filepath.Join(from, "cache"), r.state))
 }
 
@@ -96,13 +99,17 @@ func (r *rig) must(cmd *exec.Cmd) string {
 	return string(out)
 }
 
+// nothingReady has tests count the machines that serve alone, and leaves these the processors. A test of others gives
+// --spares or --keep-warm.
+var nothingReady = []string{"GITD_SPARES=0", "GITD_KEEP_WARM=0"}
+
 // serve starts gitd and waits until it is ready.
 func (r *rig) serve() {
 	r.t.Helper()
 	// A boot may take long on a busy machine that emulates.
 	args := append([]string{"serve", "--log-level", "debug", "--boot-timeout", "5m", "--ssh", r.ssh, "--http", r.http}, r.args...)
 	cmd := exec.Command(r.program, args...)
-	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.state, "GITD_STATE=" + r.state}, r.daemon...)
+	cmd.Env = slices.Concat([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + r.state, "GITD_STATE=" + r.state}, nothingReady, r.daemon)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	stderr, err := cmd.StderrPipe()
 	if err != nil {
@@ -268,6 +275,17 @@ func (r *rig) get(c *http.Client, app, path string) (int, string, error) {
 	return res.StatusCode, string(b), err
 }
 
+// pid is the number of the gitd that has the state folder: the one that was started, or one that took its place; 0 if
+// that is not known.
+func (r *rig) pid() int {
+	text, err := os.ReadFile(lockFile(core.StateDir(r.state)))
+	if err != nil {
+		return 0
+	}
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return pid
+}
+
 // process is one process of the host.
 type process struct {
 	pid  int
@@ -282,7 +300,7 @@ func (r *rig) processes() []process {
 	all, _ := filepath.Glob("/proc/[0-9]*")
 	for _, dir := range all {
 		pid, _ := strconv.Atoi(filepath.Base(dir))
-		if pid == r.cmd.Process.Pid || pid == os.Getpid() {
+		if pid == r.cmd.Process.Pid || pid == r.pid() || pid == os.Getpid() {
 			continue
 		}
 		text, err := os.ReadFile(dir + "/cmdline")
@@ -333,6 +351,9 @@ func (r *rig) cleanup() {
 	r.observer.freeAll()
 	if r.cmd != nil {
 		r.cmd.Process.Kill() //nolint:errcheck // it may have ended
+		if pid := r.pid(); pid != 0 && pid != r.cmd.Process.Pid {
+			syscall.Kill(pid, syscall.SIGKILL) //nolint:errcheck // the gitd that took its place may have ended
+		}
 		<-r.ended
 		for _, p := range r.processes() {
 			syscall.Kill(p.pid, syscall.SIGKILL) //nolint:errcheck // it may have ended

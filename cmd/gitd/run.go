@@ -15,11 +15,10 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/builder"
 	"github.com/nodeos-dev/gitd/internal/cli"
+	"github.com/nodeos-dev/gitd/internal/cli/backups"
 	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/control"
 	"github.com/nodeos-dev/gitd/internal/core"
-	"github.com/nodeos-dev/gitd/internal/hooks"
-	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // sandboxCommand is the argument with which the builder runs this program inside a sandbox.
@@ -27,13 +26,6 @@ const sandboxCommand = "sandbox"
 
 // run is the whole program. It returns the exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	if name, ok := hooks.Is(args[0]); ok {
-		if err := hooks.Run(ctx, name, stdin, stdout, stderr); err != nil {
-			fmt.Fprintln(stderr, " !     "+progress.Printable(err.Error()))
-			return 1
-		}
-		return 0
-	}
 	if len(args) > 1 && args[1] == sandboxCommand {
 		return builder.SandboxMain(args[2:])
 	}
@@ -53,7 +45,7 @@ type host struct {
 func (h *host) root() *cobra.Command {
 	root := &cobra.Command{Use: "gitd", Short: "push Node.js apps into virtual machines of their own"}
 	root.PersistentFlags().StringVar(&h.state, "state", defaultState(), "folder that holds everything (GITD_STATE)")
-	here := []*cobra.Command{h.serve(), h.baseBuild(), h.baseFiles(), h.baseSizes(), h.ledgerRestore(), h.ledgerAdopt(), h.plan(), h.new(), h.image()}
+	here := []*cobra.Command{h.serve(), h.baseBuild(), h.baseFiles(), h.baseSizes(), h.ledgerRestore(), h.ledgerAdopt(), h.plan(), h.new(), h.image(), restore(h), backupCheck(h)}
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		flags := root.PersistentFlags()
 		// The flags of a command for the daemon say what one person wants once. GITD_ADMIN, left in a shell, must not
@@ -70,7 +62,11 @@ func (h *host) root() *cobra.Command {
 	}
 	cli.AddCommands(root, command.Services{Version: buildVersion()}, command.Caller{Actor: core.Host(), Out: h.out})
 	for _, cmd := range root.Commands() {
-		if cmd.Name() != "version" {
+		switch cmd.Name() {
+		case "version":
+		case backups.Name:
+			cmd.RunE = func(cmd *cobra.Command, args []string) error { return backup(h, cmd, args) }
+		default:
 			cmd.RunE = h.forward
 		}
 	}
@@ -80,6 +76,11 @@ func (h *host) root() *cobra.Command {
 
 // forward runs a command in the daemon. Whoever can open the daemon's socket is an administrator there.
 func (h *host) forward(cmd *cobra.Command, args []string) error {
+	if cmd.Name() == cli.UpgradeName {
+		if err := renew(core.StateDir(h.state)); err != nil {
+			return err
+		}
+	}
 	words := []string{cmd.Name()}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		for _, v := range values(f) {

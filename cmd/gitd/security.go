@@ -17,7 +17,7 @@ import (
 func (d *daemon) guard(ctx context.Context, address string) error {
 	log := slog.New(zerolog.NewSlogHandler(d.log))
 	if address == "" {
-		d.watch = audit.NewWatch(log, nil)
+		d.watch = audit.NewWatch(log, d.watching.event)
 		return nil
 	}
 	to, err := syslog.ParseAddress(address)
@@ -29,7 +29,7 @@ func (d *daemon) guard(ctx context.Context, address string) error {
 		return err
 	}
 	sender := syslog.New(to, log)
-	d.watch, d.sent = audit.NewWatch(log, sender.Event), &sent{over: make(chan struct{})}
+	d.watch, d.sent = audit.NewWatch(log, d.watching.event, sender.Event), &sent{over: make(chan struct{})}
 	ctx, d.sent.stop = context.WithCancel(context.WithoutCancel(ctx)) // it outlives the doors, and what they began
 	go func() {
 		defer close(d.sent.over)
@@ -70,5 +70,8 @@ func (d *daemon) pushed(p core.Push, verdicts []core.Verdict) {
 		refs = append(refs[:maxRefs], fmt.Sprintf("and %d more", more))
 	}
 	e.Detail = strings.Join(refs, ", ")
+	if d.watching.traces != nil {
+		e.Trace = p.ID
+	}
 	d.watch.Note(e)
 }

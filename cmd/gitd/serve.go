@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"time"
@@ -18,13 +17,16 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/base"
 	"github.com/nodeos-dev/gitd/internal/cli/command"
+	"github.com/nodeos-dev/gitd/internal/heap"
 	"github.com/nodeos-dev/gitd/internal/proxy"
+	"github.com/nodeos-dev/gitd/internal/systemd"
 )
 
 // options are the flags of `gitd serve`.
 type options struct {
 	state        string
 	ssh, http    string
+	https        httpsOptions
 	libvirt      string
 	accel        string
 	domain       string
@@ -38,6 +40,16 @@ type options struct {
 	people       peopleOptions
 	syslog       string // where the audit is sent; empty: nowhere
 	network      networkOptions
+	byBridge     bridgeOptions
+	spares       spareOptions
+	warm         warmOptions
+	sleep        sleepOptions
+	receivers    receiverOptions
+	upgrade      upgradeOptions
+	manager      systemd.Manager // that has started gitd
+	front        frontOptions
+	watch        watchOptions
+	byTCP        tcpOptions
 	noSandbox    bool
 	lockfile     bool // dependencies without a lockfile are refused
 	memory       int
@@ -71,9 +83,13 @@ func (h *host) serve() *cobra.Command {
 		if err := o.check(cmd.Flags()); err != nil {
 			return err
 		}
-		if err := h.become(cmd.Context(), cmd, log, o.tcp()...); err != nil {
+		if err := h.become(cmd.Context(), cmd, log, o.forRoot()...); err != nil {
 			return err
 		}
+		if o.upgrade.check {
+			return rehearse(cmd.Context(), &o, h.out)
+		}
+		heap.Relax()
 		return o.run(cmd.Context(), log, h.err)
 	}
 	return cmd
@@ -83,16 +99,26 @@ func (o *options) serveFlags(f *pflag.FlagSet) {
 	o.builderFlags(f)
 	f.StringVar(&o.ssh, "ssh", ":2222", "address of the SSH door")
 	f.StringVar(&o.http, "http", ":8080", "address of the HTTP front door")
+	o.https.flags(f)
 	f.StringVar(&o.libvirt, "libvirt", "", "libvirt connection URI; empty: QEMU driver embedded in this process")
 	f.StringVar(&o.accel, "accel", "auto", "auto, kvm or qemu (emulation)")
 	f.IntVar(&o.conns.Conns, "max-connections", 0, "HTTP connections of all clients; 0: as many as gitd's open files allow")
-	f.IntVar(&o.conns.ConnsFrom, "max-connections-from", 0, "HTTP connections from one address; 0: a quarter of them. A proxy in front of gitd is one address")
+	f.IntVar(&o.conns.ConnsFrom, "max-connections-from", 0, "HTTP connections from one address; 0: a quarter of them. A proxy in front of gitd is one address, unless --trusted-proxies or --proxy-protocol names it")
 	f.StringVar(&o.machine, "machine-program", "", "the gitd-machine binary; empty: beside gitd")
 	f.BoolVar(&o.sharedUID, "allow-shared-uid", false, "run machines without ids of their own where the host has none: one that breaks out of its QEMU reaches all others")
 	f.StringVar(&o.domain, "domain", "localhost", "apps are served at APP.DOMAIN")
 	o.people.flags(f)
 	f.StringVar(&o.syslog, "audit-syslog", "", "send the audit and each login to a syslog receiver: udp://HOST:514, tcp://HOST:514 or unix:///dev/log; empty: to none")
 	o.network.flags(f)
+	o.byBridge.flags(f)
+	o.spares.flags(f)
+	o.warm.flags(f)
+	o.sleep.flags(f)
+	o.receivers.flags(f)
+	o.upgrade.flags(f)
+	o.front.flags(f)
+	o.watch.flags(f)
+	o.byTCP.flags(f)
 	f.IntVar(&o.memory, "memory", 128, "default memory of a machine, MiB")
 	o.quotas.flags(f)
 	f.DurationVar(&o.bootLimit, "boot-timeout", 60*time.Second, "for a machine to boot, and then for its app to give a first good answer")
@@ -128,18 +154,20 @@ func (o *options) run(ctx context.Context, log zerolog.Logger, out io.Writer) (e
 	if err != nil {
 		return err
 	}
+	o.manager = systemd.Take()
 	l, err := o.listen(ctx, log)
 	if err != nil {
 		return err
 	}
 	defer l.close()
+	defer func() { l.failed(err) }()
 	d, err := o.wire(ctx, l, stop, log)
 	if err != nil {
 		return err
 	}
 	d.onStop = end
 	defer func() { err = errors.Join(err, d.close()) }()
-	return d.serve(ctx, out)
+	return d.serve(ctx, o, out)
 }
 
 // logger returns a logger that writes JSON lines, or readable lines if w is a terminal.
@@ -154,24 +182,19 @@ func logger(w io.Writer, level string) (zerolog.Logger, error) {
 	return zerolog.New(w).Level(lv).With().Timestamp().Logger(), nil
 }
 
-// url returns where people find an app, given the address at which the front door listens.
-func (o *options) url(front net.Listener) func(app string) string {
-	port := ""
-	if a, ok := front.Addr().(*net.TCPAddr); ok && a.Port != 80 {
-		port = fmt.Sprintf(":%d", a.Port)
-	}
-	return func(app string) string { return "http://" + o.host(app) + port + "/" }
-}
-
 func (o *options) host(app string) string { return app + "." + o.domain }
 
-// beside finds a program: where a flag says, or in the folder of this one.
+// beside finds a program: where a flag says, or in the folder of this one, or where Debian's package has it.
 func beside(flag, name string) (string, error) {
 	if flag != "" {
 		return filepath.Abs(flag)
 	}
 	self, err := os.Executable()
-	return filepath.Join(filepath.Dir(self), name), err
+	path := filepath.Join(filepath.Dir(self), name)
+	if _, missing := os.Stat(path); missing != nil && filepath.Dir(self) == "/usr/bin" {
+		path = filepath.Join("/usr/lib/gitd", name)
+	}
+	return path, err
 }
 
 // guestInit finds nodeos-init.

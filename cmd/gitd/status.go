@@ -20,6 +20,7 @@ func hostStatus(state string, driver *libvirt.Driver) func() (command.HostStatus
 	started := time.Now()
 	return func() (command.HostStatus, error) {
 		s := command.HostStatus{Accel: driver.Accel(), Started: started, CPUs: runtime.NumCPU()}
+		s.Network = driver.Net.Trouble()
 		if why, since := driver.Away(); why != "" {
 			s.Away = fmt.Sprintf("not seen: libvirt is away since %s (%s), and gitd connects to it by itself",
 				since.Format(time.RFC3339), why)

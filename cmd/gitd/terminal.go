@@ -28,6 +28,9 @@ func (h *host) terminal(cmd *cobra.Command, call *control.Call, streams *control
 	size := sizeOf(out)
 	call.Size = &size
 	in, ok := h.in.(*os.File)
+	if ok && cli.HidesInput(call.Args) {
+		return hidden(in)
+	}
 	if !cli.TakesKeys(call.Args) || !ok {
 		return func() {}
 	}
@@ -56,6 +59,20 @@ func (h *host) terminal(cmd *cobra.Command, call *control.Call, streams *control
 		close(changed)
 		term.Restore(in.Fd(), before) //nolint:errcheck // nothing is left to try
 	}
+}
+
+// hidden has what is typed on a terminal, if in is one, not be shown until restore.
+func hidden(in *os.File) (restore func()) {
+	before, err := unix.IoctlGetTermios(int(in.Fd()), unix.TCGETS)
+	if err != nil {
+		return func() {}
+	}
+	silent := *before
+	silent.Lflag &^= unix.ECHO
+	if unix.IoctlSetTermios(int(in.Fd()), unix.TCSETS, &silent) != nil {
+		return func() {}
+	}
+	return func() { unix.IoctlSetTermios(int(in.Fd()), unix.TCSETS, before) } //nolint:errcheck // nothing is left to try
 }
 
 func sizeOf(f *os.File) control.Size {

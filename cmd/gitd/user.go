@@ -17,6 +17,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/cgroup"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/libvirt"
+	"github.com/nodeos-dev/gitd/internal/libvirt/oldroot"
 	"github.com/nodeos-dev/gitd/internal/service"
 )
 
@@ -48,6 +49,9 @@ func (h *host) become(ctx context.Context, cmd *cobra.Command, log zerolog.Logge
 	if err := readable(cmd.Flags(), who); err != nil {
 		return err
 	}
+	if f := cmd.Flags().Lookup(checkFlag); f != nil && f.Changed {
+		return h.becomeNow(cmd, who, nil)
+	}
 	state := core.StateDir(h.state)
 	if err := handOver(ctx, state, who, log); err != nil {
 		return err
@@ -57,17 +61,19 @@ func (h *host) become(ctx context.Context, cmd *cobra.Command, log zerolog.Logge
 			return err
 		}
 	}
-	program, err := reachable(state, who)
-	if err != nil {
-		return err
-	}
-	start := service.Start{Program: program, Args: h.again(cmd), Home: h.state}
 	opened, err := openDoors(listen, func() (func(), error) { return lockFor(ctx, state, who, log) })
 	if err != nil {
 		return err
 	}
-	start.Env = opened
-	return who.Exec(start)
+	return h.becomeNow(cmd, who, opened)
+}
+
+func (h *host) becomeNow(cmd *cobra.Command, who service.Account, env []string) error {
+	program, err := reachable(core.StateDir(h.state), who)
+	if err != nil {
+		return err
+	}
+	return who.Exec(service.Start{Program: program, Args: h.again(cmd), Home: h.state, Env: env})
 }
 
 // already refuses a user that only root could become.
@@ -105,11 +111,14 @@ func reachable(state core.StateDir, who service.Account) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return who.Program(self, core.Programs(state), "nodeos-init", "gitd-machine")
+	return who.Program(self, core.Programs(state), "nodeos-init", "gitd-machine", "gitd-hook")
 }
 
 // pathFlags are those whose value is a path, which may be relative to the folder that root was in.
-var pathFlags = []string{"state", "stock-kernel", "guest-init", "machine-program", "trusted-user-ca", "revoked-keys", "npm-keys"}
+var pathFlags = []string{
+	"state", "stock-kernel", "guest-init", "machine-program", "trusted-user-ca", "revoked-keys", "npm-keys", "certificate-dir", "acme-ca-root",
+	"acme-dns-key", "receiver-ca", "key",
+}
 
 // readable refuses a file that root can read and the user cannot.
 func readable(flags *pflag.FlagSet, who service.Account) (err error) {
@@ -207,7 +216,7 @@ func takeOver(ctx context.Context, state core.StateDir, folder service.Folder, w
 		return err
 	}
 	defer release()
-	if err := libvirt.EndOfRoot(ctx, state, log); err != nil {
+	if err := oldroot.End(ctx, state, libvirt.QEMUUser, log); err != nil {
 		return err
 	}
 	changed, err := folder.HandOver(who)
@@ -220,15 +229,15 @@ func takeOver(ctx context.Context, state core.StateDir, folder service.Folder, w
 
 // lockFor locks the state folder for what root does there; the lock's file is the user's.
 func lockFor(ctx context.Context, state core.StateDir, who service.Account, log zerolog.Logger) (release func(), err error) {
-	release, err = lockState(ctx, state, log)
+	lock, err := lockState(ctx, state, log)
 	if err != nil {
 		return nil, err
 	}
 	if err := who.Own(lockFile(state)); err != nil {
-		release()
+		lock.Close()
 		return nil, err
 	}
-	return release, nil
+	return func() { lock.Close() }, nil
 }
 
 // ofGitd returns an error if a folder of root's is not a state folder: a mistake in --state must not give somebody's

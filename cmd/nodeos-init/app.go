@@ -130,7 +130,7 @@ func closeAll(files []*os.File) {
 }
 
 // resolve finds the program that args name, as a shell would, in the PATH of env. Programs from npm name their
-// interpreter as "/usr/bin/env node". There is no env in the image, so node is started with the script.
+// interpreter as "/usr/bin/env node". Node is started with the script, by its path, as it is for any other file.
 func resolve(args, env []string, dir string) (path string, argv []string, err error) {
 	if len(args) == 0 || args[0] == "" {
 		return "", nil, errors.New("no program to start")
@@ -146,7 +146,7 @@ func resolve(args, env []string, dir string) (path string, argv []string, err er
 	if err != nil {
 		return "", nil, fmt.Errorf("%s is a script for node: %w", args[0], err)
 	}
-	return node, append([]string{"node", path}, args[1:]...), nil
+	return node, append([]string{node, path}, args[1:]...), nil
 }
 
 func lookPath(name string, env []string, dir string) (string, error) {

@@ -58,9 +58,9 @@ func mountDebian() error {
 }
 
 // mountApp joins the layers at /app: the app's own files over its dependencies, and memory on top, so that the app can
-// write there and what it writes is lost at the end.
-func mountApp() error {
-	lower, err := mountLayers()
+// write there and what it writes is lost at the end. find returns the disk of each.
+func mountApp(find func(serial string) (device string, err error)) error {
+	lower, err := mountLayers(find)
 	if err != nil {
 		return err
 	}
@@ -76,26 +76,17 @@ func mountApp() error {
 
 // mountLayers mounts the disk of the app, which must be there, and that of its dependencies, and returns their mount
 // points, the upper one first.
-func mountLayers() ([]string, error) {
+func mountLayers(find func(serial string) (device string, err error)) ([]string, error) {
 	var dirs []string
-	for _, layer := range []struct {
-		serial   string
-		optional bool
-	}{{guest.DiskApp, false}, {guest.DiskDeps, true}} {
-		// All disks are on one bus. When the app's disk is there, the disk of the dependencies is there too, or this
-		// machine has none.
-		find := waitDisk
-		if layer.optional {
-			find = findDisk
-		}
-		disk, err := find(layer.serial)
-		if layer.optional && errors.Is(err, errNoDevice) {
-			continue
+	for _, serial := range []string{guest.DiskApp, guest.DiskDeps} {
+		disk, err := find(serial)
+		if serial == guest.DiskDeps && errors.Is(err, errNoDevice) {
+			continue // this machine has none
 		}
 		if err != nil {
 			return nil, err
 		}
-		dir := path.Join(guest.LayersDir, layer.serial)
+		dir := path.Join(guest.LayersDir, serial)
 		m := mountPoint{source: disk, target: dir, kind: "erofs", flags: unix.MS_RDONLY | plain, create: true}
 		if err := m.mount(); err != nil {
 			return nil, err

@@ -18,6 +18,10 @@ func (quietHost) killAll() {}
 
 func (quietHost) stats(int64) *guest.Stats { return &guest.Stats{} }
 
+func (quietHost) freeze() error { return nil }
+
+func (quietHost) thaw() {}
+
 func (quietHost) setTime(time.Time) (string, error) { return "", nil }
 
 // prepare checks everything that a start message says, and changes nothing.

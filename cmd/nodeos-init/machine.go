@@ -17,7 +17,9 @@ const maxFiles = 1 << 20
 // machine is what the supervisor calls its host, in a real guest: process 1 of a kernel.
 type machine struct {
 	volumes []string // the paths where volumes are mounted
+	frozen  []int    // descriptors of those to which nobody may write
 	say     func(format string, args ...any)
+	spare   *spare // nil: it has its app's disks from the start
 }
 
 func (m *machine) killAll() { killAll() }
@@ -35,19 +37,25 @@ func (m *machine) prepare(s *guest.Start) (starter, []string, error) {
 	if err := m.network(s); err != nil {
 		return nil, warnings, err
 	}
+	if m.spare != nil {
+		return m.spare.start, warnings, m.spare.mount(s.Disks)
+	}
 	var err error
 	if m.volumes, err = mountVolumes(s.Mounts); err != nil {
 		return nil, warnings, err
 	}
-	warnings = append(warnings, apply(settings())...)
+	l, more, err := confine()
+	return func(c command) (*process, error) { return l.start(c, guest.AppUID) }, append(warnings, more...), err
+}
+
+// confine closes what programs do not need, and returns what starts them.
+func confine() (*launcher, []string, error) {
+	warnings := apply(settings())
 	if err := errors.Join(hide(), setLimits()); err != nil {
 		return nil, warnings, err
 	}
 	l, err := newLauncher()
-	if err != nil {
-		return nil, warnings, err
-	}
-	return func(c command) (*process, error) { return l.start(c, guest.AppUID) }, warnings, nil
+	return l, warnings, err
 }
 
 // network configures the network as the host says, or as the network itself says.

@@ -43,7 +43,7 @@ func run(out *outbox, kernelMillis int) error {
 	if os.Getpid() != 1 {
 		return fmt.Errorf("must be process 1 of a virtual machine, and is %d", os.Getpid())
 	}
-	mounted := mountAll()
+	spare, mounted := mountAll()
 	messages, err := connect(out)
 	if err != nil {
 		return errors.Join(mounted, err)
@@ -51,16 +51,21 @@ func run(out *outbox, kernelMillis int) error {
 	if mounted != nil {
 		return mounted
 	}
-	vm := &machine{say: out.log}
+	vm := &machine{say: out.log, spare: spare}
 	s := newSupervisor(out, vm)
 	s.booted = guest.Booted{
 		KernelMillis: kernelMillis,
 		InitMillis:   int(sinceBoot().Milliseconds()),
 		Kernel:       kernelRelease(),
 		BeatMillis:   int(guest.BeatPeriod.Milliseconds()),
+		Freezes:      true,
+		Spare:        spare != nil,
+	}
+	reap(s.deaths)
+	if err := vm.await(); err != nil {
+		return err
 	}
 	out.put(guest.Message{Kind: guest.KindBooted, Booted: &s.booted})
-	reap(s.deaths)
 	go readMessages(context.Background(), messages, s.messages)
 	watchSignals(s)
 	watchPowerButtons(s.stops)

@@ -51,19 +51,21 @@ func (m mountPoint) mount() error {
 	return nil
 }
 
-// mountAll mounts the whole file system. init may have been started from an initramfs with the modules of a stock
-// kernel, or from the base itself.
-func mountAll() error {
+// mountAll mounts the whole file system, but for the app's files in a spare machine, which it returns. init may have
+// been started from an initramfs with the modules of a stock kernel, or from the base itself.
+func mountAll() (*spare, error) {
 	if _, err := os.Stat(guest.ModuleOrder); err == nil {
 		if err := leaveInitramfs(); err != nil {
-			return fmt.Errorf("initramfs: %w", err)
+			return nil, fmt.Errorf("initramfs: %w", err)
 		}
 	}
 	for _, m := range systemMounts() {
 		if err := m.mount(); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	// The disk of the app is there when mountApp returns, and all disks are on one bus.
-	return errors.Join(mountApp(), mountDebian())
+	if s, err := openSlots(); s != nil || err != nil {
+		return s, err
+	}
+	return nil, errors.Join(mountApp(findDisk), mountDebian())
 }

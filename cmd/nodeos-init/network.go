@@ -27,8 +27,7 @@ func configureNetwork(n guest.Network, hostname string) error {
 		return fmt.Errorf("network: %w", err)
 	}
 	for _, link := range links {
-		loopback := link.Attrs().Flags&net.FlagLoopback != 0
-		if !loopback {
+		if !isLoopback(link) {
 			if err := addAddresses(link, n); err != nil {
 				return fmt.Errorf("network: %s: %w", link.Attrs().Name, err)
 			}
@@ -44,6 +43,20 @@ func configureNetwork(n guest.Network, hostname string) error {
 		}
 	}
 	return writeNames(n, hostname)
+}
+
+func isLoopback(link netlink.Link) bool { return link.Attrs().Flags&net.FlagLoopback != 0 }
+
+// configureLoopback makes the machine reach itself, and nothing else.
+func configureLoopback() error {
+	links, err := netlink.LinkList()
+	n := guest.Network{Address: "127.0.0.1/8", Address6: "::1/128", DNS: []string{"127.0.0.1"}}
+	for _, link := range links {
+		if isLoopback(link) {
+			err = errors.Join(err, addAddresses(link, n), netlink.LinkSetUp(link))
+		}
+	}
+	return errors.Join(err, writeNames(n, "localhost"))
 }
 
 // writeNames writes what names mean on the network.

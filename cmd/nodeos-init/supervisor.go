@@ -35,6 +35,9 @@ type host interface {
 	stats(lost int64) *guest.Stats
 	// setTime corrects the clock, and returns what it did.
 	setTime(t time.Time) (said string, err error)
+	// freeze holds all writes to the volumes, and thaw lets them go on.
+	freeze() error
+	thaw()
 }
 
 // starter starts the app.
@@ -50,9 +53,10 @@ type supervisor struct {
 	listening chan *running
 	booted    guest.Booted // what gitd was told
 
-	begin    *guest.Start // nil until gitd has sent it
-	steps    []guest.Step // never empty then
-	at       int          // the step that runs, or ran last
+	begin    *guest.Start  // nil until gitd has sent it
+	begun    time.Duration // when that was, since the kernel started
+	steps    []guest.Step  // never empty then
+	at       int           // the step that runs, or ran last
 	starter  starter
 	door     door
 	noShell  noShell
@@ -62,6 +66,7 @@ type supervisor struct {
 	pause    time.Duration
 	restart  <-chan time.Time
 	kill     <-chan time.Time
+	frozen   <-chan time.Time // when writes go on by themselves; nil: nothing holds them
 	stopping bool
 
 	// Of a task; the zero values are those of a server.
@@ -96,6 +101,7 @@ func (s *supervisor) run() error {
 	beat, stats := time.NewTicker(guest.BeatPeriod), time.NewTicker(guest.StatsPeriod)
 	defer beat.Stop()
 	defer stats.Stop()
+	defer s.thaw()
 	for {
 		var err error
 		over := false
@@ -118,6 +124,8 @@ func (s *supervisor) run() error {
 			over = s.startApp()
 		case <-s.kill:
 			s.signal(unix.SIGKILL)
+		case <-s.frozen:
+			s.thaw()
 		case then := <-s.handed:
 			over = then()
 		case <-s.limit:
@@ -142,6 +150,8 @@ func (s *supervisor) message(m guest.Message) (over bool, err error) {
 		return s.stop(time.Duration(m.Stop.GraceMillis) * time.Millisecond), nil
 	case guest.KindStart:
 		return s.start(m.Start)
+	case guest.KindFreeze:
+		s.freeze(*m.Freeze)
 	default:
 		s.taskMessage(m)
 	}
@@ -154,7 +164,7 @@ func (s *supervisor) start(m *guest.Start) (over bool, err error) {
 		s.out.log("a second start was ignored")
 		return false, nil
 	}
-	s.begin, s.steps, s.door.port = m, stepsOf(m), m.Port
+	s.begin, s.steps, s.door.port, s.begun = m, stepsOf(m), m.Port, sinceBoot()
 	var warnings []string
 	s.starter, warnings, err = s.host.prepare(m)
 	for _, w := range warnings {
@@ -182,12 +192,15 @@ func (s *supervisor) statsMessage() guest.Message {
 	return guest.Message{Kind: guest.KindStats, Stats: s.host.stats(s.out.lostLines())}
 }
 
+// setTime corrects the clock. To the app, a machine that slept is one that was stopped and goes on, as by Ctrl-Z and
+// fg.
 func (s *supervisor) setTime(t time.Time) {
 	said, err := s.host.setTime(t)
 	if err != nil {
 		said = err.Error()
 	}
 	if said != "" {
+		s.signal(unix.SIGCONT)
 		s.out.log("%s", said)
 	}
 }
@@ -301,6 +314,9 @@ func (s *supervisor) listens(r *running) {
 			StartMillis: int(r.started.Milliseconds()), CodeMillis: int(time.Duration(r.code.at.Load()).Milliseconds()),
 			ListenMillis: int(sinceBoot().Milliseconds()),
 		}
+		if s.booted.Spare {
+			s.first.BeginMillis = int(s.begun.Milliseconds())
+		}
 		if r.where.IsValid() {
 			s.first.Address = r.where.String()
 		}
@@ -377,6 +393,7 @@ func (s *supervisor) ended(e *guest.Exited, ran time.Duration) (over bool) {
 // stop asks the app to end. over says that no app runs.
 func (s *supervisor) stop(grace time.Duration) (over bool) {
 	s.stopping, s.restart = true, nil
+	s.thaw() // a process that waits to write cannot end
 	if s.app == nil {
 		return true
 	}

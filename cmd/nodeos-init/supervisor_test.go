@@ -25,6 +25,7 @@ type stage struct {
 	started chan *process
 	asked   []command // what was to be started; read it when nothing is started
 	over    chan error
+	thawed  chan struct{}
 	says    string // what the app writes to stdout; "": words
 }
 
@@ -34,7 +35,7 @@ const noSuchPID = 1 << 23
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	out := newOutbox()
-	st := &stage{sent: newSyncBuffer(), started: make(chan *process, 1), over: make(chan error, 1)}
+	st := &stage{sent: newSyncBuffer(), started: make(chan *process, 1), thawed: make(chan struct{}, 8), over: make(chan error, 1)}
 	st.supervisor = newSupervisor(out, st)
 	go out.send(st.sent)
 	go func() { st.over <- st.run() }()
@@ -44,6 +45,10 @@ func newStage(t *testing.T) *stage {
 func (st *stage) killAll() {}
 
 func (st *stage) stats(lost int64) *guest.Stats { return &guest.Stats{Dropped: lost} }
+
+func (st *stage) freeze() error { return st.fail }
+
+func (st *stage) thaw() { st.thawed <- struct{}{} }
 
 func (st *stage) setTime(t time.Time) (string, error) { return "set to " + t.UTC().String(), nil }
 

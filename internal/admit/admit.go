@@ -22,7 +22,12 @@ func SourceOf(addr net.Addr) netip.Addr {
 	if err != nil {
 		return netip.Addr{}
 	}
-	ip := ap.Addr().Unmap().WithZone("")
+	return Source(ap.Addr())
+}
+
+// Source is what a client at ip is counted by, as SourceOf says.
+func Source(ip netip.Addr) netip.Addr {
+	ip = ip.Unmap().WithZone("")
 	if ip.Is6() {
 		p, _ := ip.Prefix(64) // it cannot fail: 64 bits fit an IPv6 address
 		ip = p.Addr()

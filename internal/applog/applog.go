@@ -19,6 +19,10 @@ import (
 type Store struct {
 	path func(app string) string
 
+	// Reader is told of what happens to the logs; set it before the first line. It must neither wait nor
+	// call the Store.
+	Reader Reader
+
 	mu      sync.RWMutex
 	closed  bool
 	streams map[string]*stream
@@ -28,12 +32,29 @@ type Store struct {
 	followers sync.WaitGroup
 }
 
+// Reader reads logs by and by, with Read.
+type Reader interface {
+	// Written: there are new lines of app.
+	Written(app string)
+	// Renamed: what was from's is to's.
+	Renamed(from, to string)
+	// Removed: nothing is there any more.
+	Removed(app string)
+}
+
+// nobody is the Reader of a Store that has none.
+type nobody struct{}
+
+func (nobody) Written(string)         {}
+func (nobody) Renamed(string, string) {}
+func (nobody) Removed(string)         {}
+
 var errClosed = errors.New("the log store is closed")
 
 // Open returns a Store that keeps the output of each app in the file path(app), whose folder must exist. The file is
 // made when the app prints something for the first time.
 func Open(path func(app string) string) *Store {
-	return &Store{path: path, streams: map[string]*stream{}, done: make(chan struct{})}
+	return &Store{path: path, Reader: nobody{}, streams: map[string]*stream{}, done: make(chan struct{})}
 }
 
 // Append implements fleet.Output. It puts l into a bounded queue and returns: neither a slow disk nor a slow follower
@@ -148,7 +169,7 @@ func (s *Store) stream(app string) (*stream, error) {
 		return nil, errClosed
 	}
 	if s.streams[app] == nil {
-		s.streams[app] = newStream(s.path(app))
+		s.streams[app] = newStream(s.path(app), func() { s.Reader.Written(app) })
 	}
 	return s.streams[app], nil
 }

@@ -1,6 +1,7 @@
 package applog
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 )
@@ -24,11 +26,15 @@ const (
 // Builds keeps what each deployment printed, one file for each release. It implements engine.BuildLogs.
 type Builds struct {
 	dir func(app string) string
+
+	// Lines gets the same as lines, for those who read by and by, if Wanted says that somebody does; nil: nobody does.
+	Lines  *Store
+	Wanted func(app string) bool
 }
 
 // OpenBuilds keeps the texts of an app in the folder dir(app), which is made
 // when it is needed.
-func OpenBuilds(dir func(app string) string) Builds { return Builds{dir} }
+func OpenBuilds(dir func(app string) string) Builds { return Builds{dir: dir} }
 
 // Begin starts the text of a release. Writing to it never fails: a full disk must not make a deployment fail.
 func (b Builds) Begin(app string, release int) (io.WriteCloser, error) {
@@ -43,7 +49,13 @@ func (b Builds) Begin(app string, release int) (io.WriteCloser, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &buildWriter{file: f}, nil
+	w := &buildWriter{file: f}
+	if b.Lines != nil && b.Wanted(app) {
+		w.said = &lineWriter{say: func(text string) {
+			b.Lines.Append(app, core.Line{Time: time.Now(), Release: release, Stream: "build", Text: text})
+		}}
+	}
+	return w, nil
 }
 
 // Text returns what the deployment of a release has printed so far. It returns core.ErrNotFound if nothing was kept.
@@ -59,17 +71,27 @@ func (b Builds) Text(app string, release int) (string, error) {
 }
 
 // Remove removes the texts of an app.
-func (b Builds) Remove(_ context.Context, app string) error {
+func (b Builds) Remove(ctx context.Context, app string) error {
 	if err := core.CheckName(app); err != nil {
 		return err
+	}
+	if b.Lines != nil {
+		if err := b.Lines.Remove(ctx, app); err != nil {
+			return err
+		}
 	}
 	return os.RemoveAll(b.dir(app))
 }
 
 // Rename gives the texts of an app to its new name.
-func (b Builds) Rename(_ context.Context, from, to string) error {
+func (b Builds) Rename(ctx context.Context, from, to string) error {
 	if err := errors.Join(core.CheckName(from), core.CheckName(to)); err != nil {
 		return err
+	}
+	if b.Lines != nil {
+		if err := b.Lines.Rename(ctx, from, to); err != nil {
+			return err
+		}
 	}
 	if err := os.Rename(b.dir(from), b.dir(to)); !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -104,6 +126,7 @@ func (b Builds) dropOld(app string) {
 // the reason of a failed build stands at its end.
 type buildWriter struct {
 	file    *os.File
+	said    *lineWriter // nil: nobody wants lines
 	written int
 	left    int // bytes that are not in the file
 	tail    []byte
@@ -112,6 +135,7 @@ type buildWriter struct {
 // Write implements io.Writer.
 func (w *buildWriter) Write(p []byte) (int, error) {
 	n := len(p)
+	w.said.write(p)
 	if w.left == 0 && w.written+n <= maxBuild {
 		w.file.Write(p) //nolint:errcheck // see Begin
 		w.written += n
@@ -127,6 +151,7 @@ func (w *buildWriter) Write(p []byte) (int, error) {
 
 // Close writes the end of a text that was too long, and closes the file.
 func (w *buildWriter) Close() error {
+	w.said.end()
 	if w.left > 0 {
 		if out := w.left - len(w.tail); out > 0 {
 			fmt.Fprintf(w.file, " !     %d bytes are left out here\n", out) // see Begin
@@ -134,4 +159,37 @@ func (w *buildWriter) Close() error {
 		w.file.Write(w.tail) //nolint:errcheck // see Begin
 	}
 	return w.file.Close()
+}
+
+// lineWriter makes lines of what is written. A nil one makes none.
+type lineWriter struct {
+	say  func(text string)
+	rest []byte // the beginning of a line
+}
+
+func (w *lineWriter) write(p []byte) {
+	if w == nil {
+		return
+	}
+	for {
+		line, more, ended := bytes.Cut(p, newline)
+		if room := maxText - len(w.rest); room > 0 {
+			w.rest = append(w.rest, line[:min(len(line), room)]...)
+		}
+		if !ended {
+			return
+		}
+		w.end()
+		p = more
+	}
+}
+
+func (w *lineWriter) end() {
+	if w == nil {
+		return
+	}
+	if text := strings.TrimRight(string(w.rest), " \r"); text != "" {
+		w.say(text)
+	}
+	w.rest = w.rest[:0]
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -101,5 +102,36 @@ func TestOldBuildsGo(t *testing.T) {
 	}
 	if kept != maxBuilds {
 		t.Errorf("%d are kept, want %d", kept, maxBuilds)
+	}
+}
+
+// TestBuildLines: who reads by and by gets what a deployment printed as lines, each when it is whole.
+func TestBuildLines(t *testing.T) {
+	s, _ := newStore(t)
+	b := buildsIn(t.TempDir())
+	b.Lines, b.Wanted = s, func(app string) bool { return app == "shop" }
+	for _, app := range []string{"shop", "blog"} {
+		w, err := b.Begin(app, 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range []string{"-----> Pack", "ing\n\n       no deps\r\n", strings.Repeat("x", 3*maxText), "\nrest"} {
+			if _, err := w.Write([]byte(part)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := tail(t, s, "shop", 10)
+	if want := []string{"-----> Packing", "       no deps", strings.Repeat("x", maxText), "rest"}; !slices.Equal(texts(got), want) {
+		t.Errorf("%.60q", texts(got))
+	}
+	if got[0].Release != 3 || got[0].Stream != "build" {
+		t.Errorf("%+v", got[0])
+	}
+	if got := tail(t, s, "blog", 10); len(got) != 0 {
+		t.Errorf("nobody wants %+v", got)
 	}
 }

@@ -19,6 +19,7 @@ func (s *Store) Remove(_ context.Context, app string) error {
 				errs = append(errs, err)
 			}
 		}
+		s.Reader.Removed(app)
 		return errors.Join(errs...)
 	})
 }
@@ -38,6 +39,7 @@ func (s *Store) Rename(_ context.Context, from, to string) error {
 				errs = append(errs, err)
 			}
 		}
+		s.Reader.Renamed(from, to)
 		return errors.Join(errs...)
 	})
 }

@@ -22,7 +22,8 @@ const (
 // Writing in Append was rejected: a disk that hangs would stop the reading of
 // the machine's channel, health events included.
 type stream struct {
-	path string
+	path    string
+	written func() // is called after lines were written
 
 	// disk is held while the file is written, rotated or opened for reading.
 	// It is taken before mu.
@@ -31,6 +32,8 @@ type stream struct {
 	torn   bool // the file ends in the middle of a line
 	failed int  // lines that could not be written
 	why    error
+	counts bool  // somebody has asked how many lines there are
+	total  int64 // lines, those included that were there when somebody asked for the first time
 
 	mu        sync.Mutex
 	queue     []core.Line
@@ -39,9 +42,9 @@ type stream struct {
 	followers map[*follower]struct{}
 }
 
-func newStream(path string) *stream {
+func newStream(path string, written func()) *stream {
 	return &stream{
-		path: path,
+		path: path, written: written,
 		// lumberjack makes a new file with mode 0600.
 		file:      &lumberjack.Logger{Filename: path, MaxSize: fileSize, MaxBackups: oldFiles},
 		torn:      endsTorn(path),
@@ -121,13 +124,16 @@ func (s *stream) write(lines []core.Line) {
 		if len(buf) < writeSize && i < len(lines)-1 {
 			continue
 		}
-		if _, err := s.file.Write(buf); err != nil {
+		written, err := s.file.Write(buf)
+		s.count(buf[:written])
+		if err != nil {
 			s.torn = true
 			s.failed += n
 			s.why = err
 		}
 		buf, n = buf[:0], 0
 	}
+	s.written()
 }
 
 // open opens the files for reading, with the lines of the queue. If join is not nil, it follows from right after them.

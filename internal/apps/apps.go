@@ -24,16 +24,21 @@ import (
 
 // Config is what Apps works with. Every field is required.
 type Config struct {
-	State     core.StateDir
-	Ledger    Ledger
-	Deployer  *deploy.Deployer
-	Fleet     *fleet.Fleet
-	OneOffs   *oneoff.Machines
-	Quotas    *quota.Gate
-	Names     Names
+	State    core.StateDir
+	Ledger   Ledger
+	Deployer *deploy.Deployer
+	Fleet    *fleet.Fleet
+	OneOffs  *oneoff.Machines
+	Quotas   *quota.Gate
+	Names    Names
+	Rules    Rules
+	// Linked finds the apps that are linked to app. The function that it returns has their machines know what has
+	// become of app since.
+	Linked    func(ctx context.Context, app string) (tell func(ctx context.Context))
 	Repos     Files
 	Output    Files
 	BuildLogs Files
+	Access    Files // the requests of each app
 	Trail     *audit.Trail
 	Log       *slog.Logger
 

@@ -146,10 +146,12 @@ func (s *Apps) destroy(ctx context.Context, by core.Actor, t *deploy.Turn) error
 	if err := s.removeFiles(ctx, app); err != nil {
 		return err
 	}
+	tell := s.cfg.Linked(ctx, app)
 	if err := s.cfg.Ledger.DeleteApp(ctx, app); err != nil {
 		return err
 	}
 	s.forget(ctx, by, app)
+	tell(ctx)
 	return nil
 }
 
@@ -186,11 +188,16 @@ func (s *Apps) RenameApp(_ context.Context, by core.Actor, from, to string) erro
 		case err != nil:
 			return err
 		}
+		// Before requests can come to the new name. If it fails, none do until the next start of gitd.
+		if err := s.cfg.Rules.Serve(ctx, to); err != nil {
+			return err
+		}
 		s.cfg.Trail.Note(ctx, from, by.Name, "app.rename", "to "+to)
 		s.cfg.Trail.Note(ctx, to, by.Name, "app.rename", "from "+from)
 		s.cfg.Deployer.Rename(from, to)
 		s.cfg.Fleet.Rename(from, to)
 		s.cfg.OneOffs.Rename(from, to)
+		s.cfg.Linked(ctx, to)(ctx)
 		return errors.Join(s.serveNames(ctx, to), s.moveFiles(ctx, from, to))
 	})
 }
@@ -209,4 +216,6 @@ func (s *Apps) moveFiles(ctx context.Context, from, to string) (err error) {
 	return err
 }
 
-func (s *Apps) files() []Files { return []Files{s.cfg.Repos, s.cfg.Output, s.cfg.BuildLogs} }
+func (s *Apps) files() []Files {
+	return []Files{s.cfg.Repos, s.cfg.Output, s.cfg.BuildLogs, s.cfg.Access}
+}

@@ -89,6 +89,8 @@ type VolumeFiles interface {
 	Recover(known []core.Volume) (strays []string, missing []core.Volume, err error)
 	// Used returns how many bytes v takes of the host's disk.
 	Used(v core.Volume) (int64, error)
+	// Snapshots are those of v, the oldest first.
+	Snapshots(v core.Volume) ([]core.Snapshot, error)
 }
 
 // Names is the part of the front door that knows host names.
@@ -96,6 +98,12 @@ type Names interface {
 	// Names sets the hosts that app has from now on, besides its own name. A host that core.CheckHost refuses, or that
 	// another app has, is left out.
 	Names(app string, hosts []string)
+}
+
+// Rules are what people have set for the front door of an app.
+type Rules interface {
+	// Serve has the front door hold to the rules that the ledger has of app.
+	Serve(ctx context.Context, app string) error
 }
 
 // Files are files that are kept for each app, under its name: its repository, its output, or what its deployments

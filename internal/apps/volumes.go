@@ -43,7 +43,7 @@ func (s *Volumes) VolumesOf(ctx context.Context, app string) ([]VolumeUse, error
 	if err != nil {
 		return nil, err
 	}
-	holders, err := s.holders(ctx, app)
+	holders, err := s.Holders(ctx, app)
 	if err != nil {
 		return nil, err
 	}
@@ -52,15 +52,15 @@ func (s *Volumes) VolumesOf(ctx context.Context, app string) ([]VolumeUse, error
 		used, err := s.files.Used(v)
 		u := VolumeUse{Volume: v, Used: used, Lost: err != nil}
 		for _, m := range holders {
-			u.Booted = u.Booted || has(m, v)
+			u.Booted = u.Booted || m.Has(v)
 		}
 		uses = append(uses, u)
 	}
 	return uses, nil
 }
 
-// holders are the machines of app that have its volumes, if they were started after those were made.
-func (s *Volumes) holders(ctx context.Context, app string) (all []core.Machine, err error) {
+// Holders are the machines of app that have its volumes: see core.Machine.Has.
+func (s *Volumes) Holders(ctx context.Context, app string) (all []core.Machine, err error) {
 	machines, err := s.cfg.Ledger.Machines(ctx)
 	if err != nil {
 		return nil, err
@@ -80,13 +80,17 @@ func (s *Volumes) holders(ctx context.Context, app string) (all []core.Machine, 
 	return all, nil
 }
 
-// has reports whether m, a holder, may have v among its disks. A machine gets its disks when it starts, so it has no
-// volume that was made after its start.
-func has(m core.Machine, v core.Volume) bool { return !m.Started.Before(v.Created) }
-
 // CreateVolume makes an empty volume for app, with a size in bytes. A machine gets its disks when it starts, so a
 // machine that runs goes on without the volume.
 func (s *Volumes) CreateVolume(ctx context.Context, by core.Actor, app, name string, size int64, mount string, w io.Writer) error {
+	return s.AddVolume(ctx, by, core.Volume{App: app, Name: name, Size: size, Mount: mount}, "empty", s.files.Create, w)
+}
+
+// AddVolume makes a volume with what is in it, which create puts on the disk, and is called what.
+func (s *Volumes) AddVolume(ctx context.Context, by core.Actor, v core.Volume, what string,
+	create func(ctx context.Context, v core.Volume, record func() error) error, w io.Writer,
+) error {
+	app, size := v.App, v.Size
 	s.making.Lock()
 	defer s.making.Unlock()
 	a, err := s.cfg.Ledger.App(ctx, app)
@@ -97,7 +101,7 @@ func (s *Volumes) CreateVolume(ctx context.Context, by core.Actor, app, name str
 	if err != nil {
 		return err
 	}
-	v := core.Volume{App: app, Name: name, Size: size, Mount: mount, Created: time.Now()}
+	v.Created = time.Now()
 	if err := core.CheckVolume(v, others); err != nil {
 		return err
 	}
@@ -116,14 +120,14 @@ func (s *Volumes) CreateVolume(ctx context.Context, by core.Actor, app, name str
 	if v.ID, err = volumeID(v); err != nil {
 		return err
 	}
-	err = s.files.Create(ctx, v, func() error { return s.cfg.Ledger.AddVolume(context.WithoutCancel(ctx), v) })
+	err = create(ctx, v, func() error { return s.cfg.Ledger.AddVolume(context.WithoutCancel(ctx), v) })
 	if err != nil {
 		return disk.Rejected(err)
 	}
 	s.cfg.Label(ctx, app)
-	s.cfg.Trail.Note(ctx, app, by.Name, "volume.create", fmt.Sprintf("%s, %s at %s", name, units.Bytes(size), mount))
+	s.cfg.Trail.Note(ctx, app, by.Name, "volume.create", fmt.Sprintf("%s, %s, %s, at %s", v.Name, units.Bytes(size), what, v.Mount))
 	r := progress.NewReport(w)
-	r.Step("Volume %s of %s: %s, empty, at %s", name, app, units.Bytes(size), mount)
+	r.Step("Volume %s of %s: %s, %s, at %s", v.Name, app, units.Bytes(size), what, v.Mount)
 	if a.Live > 0 && !a.Stopped {
 		r.Detail("%s has it from its next start on: `ps:restart %s`, or the next push", app, app)
 	}
@@ -176,10 +180,20 @@ func (s *Volumes) removable(ctx context.Context, app, name string) (core.Volume,
 			return core.Volume{}, core.Reject(fmt.Sprintf("the volume %q is in use: %s runs with it", name, app),
 				"stop the app first: `ps:stop "+app+"`; it starts without the volume afterwards: `ps:start "+app+"`")
 		default:
-			return u.Volume, nil
+			return u.Volume, s.unsnapped(u.Volume)
 		}
 	}
 	return core.Volume{}, core.Reject(fmt.Sprintf("%s has no volume %q", app, name), "`volumes "+app+"` lists what it has")
+}
+
+// unsnapped refuses a volume that has snapshots, which would go with it.
+func (s *Volumes) unsnapped(v core.Volume) error {
+	all, err := s.files.Snapshots(v)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	return core.Reject(fmt.Sprintf("the volume %q of %s has snapshots: %d, the newest is %s", v.Name, v.App, len(all), all[len(all)-1].Name),
+		fmt.Sprintf("remove them first, each with: volumes:snapshots:remove %s %s NAME", v.App, v.Name))
 }
 
 // Recover finishes what the last gitd began, and logs what does not fit together. It removes nothing that has data in

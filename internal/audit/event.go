@@ -16,6 +16,7 @@ type Event struct {
 	From   string // address
 	App    string // may be empty
 	Detail string // may be text of a stranger
+	Trace  string // id of the trace of a push; empty: there is none
 }
 
 // Result is what became of an Event.
@@ -31,18 +32,24 @@ const (
 // Watch is told of events, and passes them on.
 type Watch struct {
 	log  *slog.Logger
-	also func(Event)
+	also []func(Event)
 }
 
-// NewWatch writes events to log and passes them to also, which must not wait; nil: to nobody.
-func NewWatch(log *slog.Logger, also func(Event)) *Watch { return &Watch{log, also} }
+// NewWatch writes events to log and passes them to also, which must not wait.
+func NewWatch(log *slog.Logger, also ...func(Event)) *Watch { return &Watch{log, also} }
 
 // Note passes e on.
 func (w *Watch) Note(e Event) {
 	e.Time = time.Now()
-	w.log.LogAttrs(context.Background(), slog.LevelInfo, "security", slog.String("event", e.Action), slog.String("result", string(e.Result)),
-		slog.String("who", e.Actor), slog.String("from", e.From), slog.String("app", e.App), slog.String("what", e.Detail))
-	if w.also != nil {
-		w.also(e)
+	attrs := []slog.Attr{
+		slog.String("event", e.Action), slog.String("result", string(e.Result)),
+		slog.String("who", e.Actor), slog.String("from", e.From), slog.String("app", e.App), slog.String("what", e.Detail),
+	}
+	if e.Trace != "" {
+		attrs = append(attrs, slog.String("trace_id", e.Trace))
+	}
+	w.log.LogAttrs(context.Background(), slog.LevelInfo, "security", attrs...)
+	for _, also := range w.also {
+		also(e)
 	}
 }

@@ -23,7 +23,10 @@ type Config struct {
 const DefaultStockKernel = "/usr/lib/gitd/kernel"
 
 // Store makes bases and keeps them. It is safe for concurrent use.
-type Store struct{ cfg Config }
+type Store struct {
+	cfg   Config
+	sound *sound
+}
 
 // New is the store in cfg.State, whose folders exist.
 func New(cfg Config) *Store {
@@ -33,7 +36,7 @@ func New(cfg Config) *Store {
 	if cfg.Kernel == "" {
 		cfg.Kernel = AutoKernel
 	}
-	return &Store{cfg: cfg}
+	return &Store{cfg: cfg, sound: &sound{}}
 }
 
 // Node is one Node, unpacked on the host.

@@ -71,7 +71,7 @@ func (s *Store) chooseKernel(ctx context.Context, r *progress.Report) (baseKerne
 }
 
 func minimalKernel(k kernel.Kernel) baseKernel {
-	return baseKernel{name: fmt.Sprintf("minimal kernel %s (%s)", k.Release, k.Digest), image: k.Image()}
+	return baseKernel{name: fmt.Sprintf(minimalPrefix+"%s (%s)", k.Release, k.Digest), image: k.Image()}
 }
 
 func (s *Store) stockKernel() (baseKernel, error) {

@@ -6,6 +6,7 @@ import (
 	"path"
 
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/loader"
 )
 
 // fromHost begins the origin of a file that the host's own system has too.
@@ -21,6 +22,7 @@ func nodeRoot(node Node, init string) (tree, error) {
 	t.file("sbin/init", 0o755, init, "gitd: nodeos-init")
 	t.link("init", "sbin/init")
 	t.link("usr/bin/env", "/sbin/init") // named by "#!/usr/bin/env node"
+	t.text(guest.Loader, loader.Source())
 	libs, err := sharedObjects(bin, addonLibraries())
 	if err != nil {
 		return nil, fmt.Errorf("node's libraries: %w", err)

@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/nodeos-dev/gitd/internal/image"
 )
 
-// Verify reads the files of the base id and compares them with its list. A base that is damaged is removed, so that
+// Verify reads the files of the base id, if it has not done so for a day or if they have been touched since, and
+// compares them with its list. A base that is damaged is removed, so that
 // the next build makes it anew, and is a *core.Rejection. Machines that run on a removed file go on with it.
 func (s *Store) Verify(ctx context.Context, id string) error {
 	if err := s.check(ctx, id); err != nil {
@@ -29,7 +31,9 @@ func (s *Store) check(ctx context.Context, id string) error {
 		return fmt.Errorf("base.json names %d images", len(c.Images))
 	}
 	for name, file := range c.Images {
-		if err := image.CheckDigest(ctx, filepath.Join(s.cfg.State.Base(id), name), file); err != nil {
+		path := filepath.Join(s.cfg.State.Base(id), name)
+		read := func() error { return image.CheckDigest(ctx, path, file) }
+		if err := s.sound.check(path, time.Now(), read); err != nil {
 			return err
 		}
 	}

@@ -1,6 +1,7 @@
 package builder
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"strings"
@@ -15,7 +16,7 @@ func (j *job) asBefore() {
 	if m == nil {
 		return
 	}
-	j.plan.Node = nodeapp.NodeWish{Pin: m.Node, From: "its image"}
+	j.plan.Node = nodeapp.NodeWish{Pin: cmp.Or(m.Made.Node, m.Node), From: "its image"}
 	name, version, ok := strings.Cut(m.Made.Tool, " ")
 	if ok && name == j.plan.Manager.Tool.Command() && !j.plan.Manager.Exact() {
 		j.plan.Manager.Range, j.plan.Manager.From = version, "its image"

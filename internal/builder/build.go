@@ -118,7 +118,7 @@ func (j *job) prepare(ctx context.Context, c *commit) (err error) {
 
 // planned is what is known of an image from its plan: its processes, without their commands, and what they want.
 func planned(p nodeapp.Plan) core.Manifest {
-	m := core.Manifest{Resources: p.Package.Settings.Resources, Guess: p.Package.Guess}
+	m := core.Manifest{Resources: p.Package.Settings.Resources, Guess: p.Package.Guess, Expose: p.Package.Settings.Expose}
 	if !p.Start.None {
 		m.Start = []string{core.Web}
 	}
@@ -201,7 +201,7 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	m.Base, m.Node, m.Deps, m.App, m.Dir = j.base, j.tools.Node, made.layer, app, j.src.Dir
 	m.Env = map[string]string{"NODE_ENV": "production"}
 	s := j.plan.Package.Settings
-	m.Health, m.Resources, m.Port, m.Guess = s.Health, s.Resources, s.Port, j.plan.Package.Guess
+	m.Health, m.Resources, m.Port, m.Expose, m.Guess = s.Health, s.Resources, s.Port, s.Expose, j.plan.Package.Guess
 	m.Made = core.Made{Tool: j.tools.Manager.String(), Config: config}
 	j.beside.Put(&m)
 	return m, nil

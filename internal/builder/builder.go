@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"time"
@@ -75,11 +73,11 @@ func New(cfg Config) (*Builder, error) {
 		return nil, fmt.Errorf("prepare %s: %w", cfg.State.Builds(), err)
 	}
 	var err error
-	b.registry, err = registry.New(registryURL(cfg), b.toolCache(), cfg.State.Builds())
+	b.registry, err = registry.New(registry.Choose(cfg.Registry), b.toolCache(), cfg.State.Builds())
 	if err != nil {
 		return nil, err
 	}
-	if plain(b.registry.URL()) {
+	if registry.Plain(b.registry.URL()) {
 		cfg.Log.Warn().Stringer("registry", b.registry.URL()).
 			Msg("the npm registry is asked over http: whoever is on the way can change what apps and Node itself are made of")
 	}
@@ -103,25 +101,8 @@ func New(cfg Config) (*Builder, error) {
 	return b, nil
 }
 
-// plain reports whether what comes from u can be changed on its way here.
-func plain(u *url.URL) bool {
-	ip := net.ParseIP(u.Hostname())
-	return u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
-}
-
 // toolCache is where the registry's packages are: Node and npm.
 func (b *Builder) toolCache() string { return filepath.Join(b.cfg.State.Cache(), "npm") }
-
-// registryURL is the registry to use: the operator's, else what npm's own
-// variable says, else npm's default.
-func registryURL(cfg Config) string {
-	for _, u := range []string{cfg.Registry, os.Getenv("npm_config_registry"), os.Getenv("NPM_CONFIG_REGISTRY")} {
-		if u != "" {
-			return u
-		}
-	}
-	return registry.Default
-}
 
 func findSandbox(cfg Config) (*sandbox.Sandbox, error) {
 	box, err := sandbox.New(cfg.Self)
@@ -158,6 +139,9 @@ func (b *Builder) tidy() error {
 	}
 	return errors.Join(err, unix.Flock(int(f.Fd()), unix.LOCK_SH))
 }
+
+// Tools is where b's programs come from.
+func (b *Builder) Tools() *tools.Shop { return b.tools }
 
 // PrepareBase makes or finds the base with the default line of Node and
 // returns its id.

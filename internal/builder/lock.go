@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/renameio/v2"
 
+	"github.com/nodeos-dev/gitd/internal/builder/locks"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
 )
@@ -113,6 +114,7 @@ func (j locker) makeLock(ctx context.Context) (made madeLock, err error) {
 		}
 		made = way
 		made.Text, err = j.lockBy(ctx)
+		made.Text = locks.WithoutAbsent(made.Text)
 		if r, ok := errors.AsType[*core.Rejection](err); !ok || ctx.Err() != nil || r.Err == nil || !worthAnother(r.Err.Error()) {
 			break
 		}

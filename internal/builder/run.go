@@ -16,6 +16,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/builder/sandbox"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/walls"
 )
 
 // step is one command of a build.
@@ -166,8 +167,7 @@ func (j *job) runUnboxed(ctx context.Context, s step, out *output.Output) error 
 		cmd.Env = append(cmd.Env, outside.Replace(e))
 	}
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	walls.Together(cmd)
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()
 	if ctx.Err() != nil {

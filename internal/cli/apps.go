@@ -93,6 +93,7 @@ type infoRow struct {
 	Node    string    `json:"node,omitempty"`
 	Domains []string  `json:"domains"`
 	Config  []string  `json:"config"` // names only
+	Rules   []string  `json:"rules"`  // of the front door, in words
 	Role    string    `json:"role"`   // yours
 	Lock    *lockRow  `json:"lock,omitempty"`
 	Image   int64     `json:"image_bytes"` // of its own layers

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -30,6 +31,11 @@ func (c appCommands) infoRow(ctx context.Context, a core.App) (infoRow, error) {
 		return row, err
 	}
 	row.Config = append([]string{}, slices.Sorted(maps.Keys(vars))...)
+	set, err := c.Settings.Rules(ctx, a.Name)
+	if err != nil {
+		return row, err
+	}
+	row.Rules = append([]string{}, set.Words()...)
 	if a.Lock.Held() {
 		row.Lock = &lockRow{a.Lock.By, a.Lock.Reason, a.Lock.Since}
 	}
@@ -65,6 +71,7 @@ func (r infoRow) cells() [][]string {
 		{"node", terminal.OrDash(r.Node)},
 		{"image", units.Bytes(r.Image)},
 		{"config", terminal.OrDash(strings.Join(r.Config, " "))},
+		{"front door", cmp.Or(strings.Join(r.Rules, ", "), "everybody gets in")},
 		{"lock", lock},
 		{"your role", r.Role},
 		{"created", terminal.Ago(r.Created)},

@@ -6,11 +6,19 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeos-dev/gitd/internal/cli/accounts"
+	"github.com/nodeos-dev/gitd/internal/cli/backups"
+	"github.com/nodeos-dev/gitd/internal/cli/bases"
 	"github.com/nodeos-dev/gitd/internal/cli/command"
 	"github.com/nodeos-dev/gitd/internal/cli/disks"
+	"github.com/nodeos-dev/gitd/internal/cli/drains"
+	"github.com/nodeos-dev/gitd/internal/cli/front"
 	"github.com/nodeos-dev/gitd/internal/cli/images"
+	"github.com/nodeos-dev/gitd/internal/cli/links"
+	"github.com/nodeos-dev/gitd/internal/cli/policies"
 	"github.com/nodeos-dev/gitd/internal/cli/quotas"
+	"github.com/nodeos-dev/gitd/internal/cli/sleeping"
 	"github.com/nodeos-dev/gitd/internal/cli/tasks"
+	"github.com/nodeos-dev/gitd/internal/cli/webhooks"
 )
 
 // The commands, by their subjects.
@@ -31,11 +39,12 @@ func AddCommands(root *cobra.Command, s command.Services, c command.Caller) {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"apps", "Apps", slices.Concat(appCommands{all}.commands(), configCommands{all}.commands(), settingCommands{all}.commands(), networkCommands{all}.commands(), quotas.OfApps(all))},
-		{"deploy", "Releases", slices.Concat(releaseCommands{all}.commands(), images.Commands(all), disks.Commands(all))},
-		{"look", "What runs", slices.Concat(runCommands{all}.commands(), tasks.Commands(all))},
+		{"apps", "Apps", slices.Concat(appCommands{all}.commands(), configCommands{all}.commands(), settingCommands{all}.commands(), networkCommands{all}.commands(), links.Commands(all), front.Commands(all), front.Certs(all), backups.OfVolumes(all), quotas.OfApps(all))},
+		{"deploy", "Releases", slices.Concat(releaseCommands{all}.commands(), policies.Commands(all), images.Commands(all), disks.Commands(all))},
+		{"look", "What runs", slices.Concat(runCommands{all}.commands(), sleeping.Commands(all), tasks.Commands(all), front.Looks(all), drains.Commands(all), webhooks.Commands(all))},
 		{"people", "People and keys", slices.Concat(accounts.Commands(all), quotas.OfPeople(all))},
-		{"host", "The host", hostCommands{all}.commands()},
+		{"base", "Kernel, libraries and Node of all apps", bases.Commands(all)},
+		{"host", "The host", slices.Concat(hostCommands{all}.commands(), backups.OfHost(all))},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, cmd := range g.commands {
@@ -74,5 +83,5 @@ func (c runCommands) commands() []*cobra.Command {
 }
 
 func (c hostCommands) commands() []*cobra.Command {
-	return []*cobra.Command{c.status(), c.du(), c.tools(), c.toolsAccept(), c.halt(), c.version()}
+	return []*cobra.Command{c.status(), c.hostkeys(), c.du(), c.tools(), c.toolsAccept(), c.halt(), c.upgrade(), c.version()}
 }

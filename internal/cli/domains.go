@@ -26,9 +26,18 @@ func (c settingCommands) domains() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		hosts, rows := []string{c.Host(a[0])}, [][]string{{"HOST"}, {c.Host(a[0])}}
+		hosts, rows := []string{c.Host(a[0])}, [][]string{{"HOST"}}
 		for _, d := range list {
-			hosts, rows = append(hosts, d.Host), append(rows, []string{d.Host})
+			hosts = append(hosts, d.Host)
+		}
+		for _, host := range hosts {
+			rows = append(rows, []string{host})
+		}
+		if c.Certificates != nil {
+			rows[0] = append(rows[0], "CERTIFICATE")
+			for i, host := range hosts {
+				rows[i+1] = append(rows[i+1], c.Certificates.State(host).String())
+			}
 		}
 		return c.List(*asJSON, hosts, rows)
 	}
@@ -48,7 +57,11 @@ func (c settingCommands) domainsAdd() *cobra.Command {
 		if err := c.Core.AddDomain(cmd.Context(), c.Actor, a[0], host); err != nil {
 			return err
 		}
-		_, err := fmt.Fprintf(c.Out, "%s is served at %s; its DNS must lead here\n", a[0], host)
+		text := "%s is served at %s; its DNS must lead here\n"
+		if c.Certificates != nil {
+			text = "%s is served at %s; its DNS must lead here. `domains %[1]s` says how far its certificate is\n"
+		}
+		_, err := fmt.Fprintf(c.Out, text, a[0], host)
 		return err
 	}
 	return cmd

@@ -101,7 +101,7 @@ func fuzzServices(f *testing.F) command.Services {
 		f.Fatal(err)
 	}
 	return command.Services{
-		Ledger: l, Settings: l, People: people.NewService(l), Core: idle{}, Quotas: idle{}, Logs: silent{}, Builds: silent{},
+		Ledger: l, Settings: l, People: people.NewService(l), Core: idle{}, Quotas: idle{}, Logs: silent{}, Builds: silent{}, Copies: idleCopies{}, Backups: idleCopies{},
 		Contents: contents.New(core.StateDir(f.TempDir()), func(string) (contents.BaseInfo, error) {
 			return contents.BaseInfo{}, core.ErrNotFound
 		}),
@@ -109,6 +109,8 @@ func fuzzServices(f *testing.F) command.Services {
 		HasImage: func(core.Manifest) bool { return true },
 		Host:     func(app string) string { return app + ".localhost" },
 		URL:      func(app string) string { return "http://" + app + ".localhost/" },
+		Kept:     func(string) []core.Kept { return nil },
+		Spares:   func() int { return 0 },
 		Status:   func() (command.HostStatus, error) { return command.HostStatus{}, nil },
 		Defaults: core.Resources{MemoryMiB: 128, CPUs: 1},
 		Halt:     func() {}, Version: "v1",

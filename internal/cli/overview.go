@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/cli/accounts"
 	"github.com/nodeos-dev/gitd/internal/cli/command"
+	"github.com/nodeos-dev/gitd/internal/cli/front"
 	"github.com/nodeos-dev/gitd/internal/cli/tasks"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/deploy"
@@ -27,6 +28,9 @@ const OverviewName = "overview"
 func TakesKeys(words []string) bool {
 	return len(words) > 0 && words[0] == OverviewName || tasks.TakesKeys(words)
 }
+
+// HidesInput reports whether a command line is of a command that reads a secret: what is typed must not be shown.
+func HidesInput(words []string) bool { return front.HidesInput(words) }
 
 // Governs reports whether a command, which its name calls, is one by which its caller ends what they have too much of.
 func Governs(name string) bool {

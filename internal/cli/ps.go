@@ -19,7 +19,7 @@ import (
 // psRow is how an app runs. Sizes are in bytes, times in seconds.
 type psRow struct {
 	App       string    `json:"app"`
-	State     string    `json:"state"` // empty, running, unseen, starting, stopped, crash loop, down
+	State     string    `json:"state"` // empty, running, asleep, unseen, starting, stopped, crash loop, down
 	Reason    string    `json:"reason,omitempty"`
 	Release   int       `json:"release"`
 	Machine   string    `json:"machine,omitempty"`
@@ -32,6 +32,22 @@ type psRow struct {
 
 	Processes []psRow    `json:"processes,omitempty"` // each of the app
 	Queue     []queueRow `json:"queue"`               // of its deployments
+	Kept      []keptRow  `json:"kept,omitempty"`      // machines that a rollback takes
+}
+
+// keptRow is a machine that a deployment has replaced.
+type keptRow struct {
+	Release int       `json:"release"` // that it served last
+	Process string    `json:"process"`
+	Machine string    `json:"machine"`
+	Until   time.Time `json:"until"`
+}
+
+func keptRows(all []core.Kept) (rows []keptRow) {
+	for _, k := range all {
+		rows = append(rows, keptRow{k.Release, k.Process.String(), k.ID, k.Until})
+	}
+	return rows
 }
 
 type useRow struct {
@@ -76,7 +92,7 @@ func (c runCommands) ps() *cobra.Command {
 			for _, p := range s.Processes {
 				row.Processes = append(row.Processes, newPSRow(s.App, p))
 			}
-			row.Queue = queueRows(c.Core.QueueOf(a[0]))
+			row.Queue, row.Kept = queueRows(c.Core.QueueOf(a[0])), keptRows(c.Kept(a[0]))
 			return c.JSON(row)
 		}
 		if *boot {
@@ -127,6 +143,9 @@ func (c runCommands) psText(s fleet.AppStatus) error {
 		for _, l := range p.LastLines {
 			r.Detail("| %s", l)
 		}
+	}
+	for _, k := range c.Kept(s.App) {
+		r.Detail("%s of %s is kept for a rollback, paused, until %s", k.Process, terminal.Version(k.Release), k.Until.Format(time.TimeOnly))
 	}
 	for _, q := range queueRows(c.Core.QueueOf(s.App)) {
 		r.Step("%s by %s, %s", q.What, q.By, q.state())

@@ -23,20 +23,27 @@ func (c releaseCommands) releases() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return c.List(*asJSON, c.releaseRows(list), c.releaseTable(list))
+		warm := map[int]bool{}
+		for _, k := range c.Kept(a[0]) {
+			warm[k.Release] = true
+		}
+		return c.List(*asJSON, c.releaseRows(list, warm), c.releaseTable(list, warm))
 	}
 	return cmd
 }
 
-func (c releaseCommands) releaseTable(list []core.Release) [][]string {
+func (c releaseCommands) releaseTable(list []core.Release, warm map[int]bool) [][]string {
 	rows := [][]string{{"RELEASE", "STATE", "COMMIT", "BY", "TRIGGER", "TOOK", "WHEN", "IMAGE", "WHAT"}}
 	for _, r := range list {
-		what := r.Subject
+		what, image := r.Subject, c.image(r)
 		if r.Reason != "" {
 			what = r.Reason
 		}
+		if warm[r.Version] {
+			image += ", and its machine"
+		}
 		rows = append(rows, []string{terminal.Version(r.Version), string(r.State), command.Commit(r.Commit),
-			r.Pusher, string(r.Trigger), took(r), terminal.Ago(r.Created), c.image(r), what})
+			r.Pusher, string(r.Trigger), took(r), terminal.Ago(r.Created), image, what})
 	}
 	return rows
 }
@@ -56,13 +63,14 @@ type releaseRow struct {
 	Of       int         `json:"of,omitempty"` // the version whose image it boots; absent: its own
 	Image    bool        `json:"image_kept"`   // whether it can be rolled back to without a build
 	Pinned   bool        `json:"pinned"`       // whether that stays so
+	Machine  bool        `json:"machine_kept"` // whether a machine of it waits, paused, for a rollback
 }
 
-func (c releaseCommands) releaseRows(list []core.Release) []releaseRow {
+func (c releaseCommands) releaseRows(list []core.Release, warm map[int]bool) []releaseRow {
 	rows := []releaseRow{}
 	for _, r := range list {
 		rows = append(rows, releaseRow{r.Version, r.State, r.Commit, r.Subject, r.Pusher, string(r.Trigger),
-			r.Reason, r.Created, r.Finished, r.Steps, r.Manifest.Node, r.ImageOf, c.HasImage(r.Manifest), r.Pinned})
+			r.Reason, r.Created, r.Finished, r.Steps, r.Manifest.Node, r.ImageOf, c.HasImage(r.Manifest), r.Pinned, warm[r.Version]})
 	}
 	return rows
 }

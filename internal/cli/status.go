@@ -3,6 +3,7 @@ package cli
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/nodeos-dev/gitd/internal/cli/command"
+	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/terminal"
 	"github.com/nodeos-dev/gitd/internal/units"
@@ -18,7 +20,8 @@ import (
 type statusRow struct {
 	Version         string     `json:"version"`
 	Accel           string     `json:"accel"`
-	Away            string     `json:"away,omitempty"` // why it is not known which machines run
+	Away            string     `json:"away,omitempty"`    // why it is not known which machines run
+	Network         string     `json:"network,omitempty"` // what is wrong with their network
 	Kernel          string     `json:"kernel"`
 	Started         time.Time  `json:"started"`
 	CPUs            int        `json:"cpus"`
@@ -29,6 +32,8 @@ type statusRow struct {
 	Apps            int        `json:"apps"`
 	Machines        int        `json:"machines"`
 	MachineMemory   int64      `json:"machine_memory"` // what the guests use
+	Spares          int        `json:"spares"`         // machines that are ready for any app
+	Kept            int        `json:"kept"`           // machines that a rollback takes
 	Promised        int        `json:"promised_mib"`   // what machines may use together
 	PromisedMost    int        `json:"promised_most_mib"`
 	PromisedCPUs    int        `json:"promised_cpus"`
@@ -37,6 +42,7 @@ type statusRow struct {
 	Builds          []queueRow `json:"builds"`
 	Queue           []queueRow `json:"queue"`
 	HostKeys        []string   `json:"host_keys"` // fingerprints
+	Backup          string     `json:"backup"`    // what there is to say of planned backups
 }
 
 // queueRow is one piece of work. Position 0 runs, 1 is the next.
@@ -83,10 +89,14 @@ func (c hostCommands) statusRow(ctx context.Context) (statusRow, error) {
 	}
 	o := c.Core.Overview()
 	row := statusRow{
-		Version: c.Version, Accel: h.Accel, Away: h.Away, Kernel: h.Kernel, Started: h.Started, CPUs: h.CPUs,
+		Version: c.Version, Accel: h.Accel, Away: h.Away, Network: h.Network, Kernel: h.Kernel, Started: h.Started, CPUs: h.CPUs,
 		MemoryTotal: h.MemoryTotal, MemoryAvailable: h.MemoryAvailable, DiskTotal: h.DiskTotal, DiskFree: h.DiskFree,
 		Apps: len(all), BuildLimit: o.BuildLimit, Builds: queueRows(o.Builds), Queue: queueRows(o.Queue), HostKeys: c.HostKeys,
 	}
+	if row.Backup, err = c.ofBackups(ctx); err != nil {
+		return statusRow{}, err
+	}
+	row.Spares, row.Kept = c.Spares(), len(c.Kept(""))
 	now, most := c.Quotas.Promised()
 	row.Promised, row.PromisedMost, row.PromisedCPUs, row.MostCPUs = now.MemoryMiB, most.MemoryMiB, now.CPUs, most.CPUs
 	for _, s := range all {
@@ -102,6 +112,20 @@ func (c hostCommands) statusRow(ctx context.Context) (statusRow, error) {
 	return row, nil
 }
 
+// ofBackups says when the next backup is made, or why the last one has failed.
+func (c hostCommands) ofBackups(ctx context.Context) (string, error) {
+	p, err := c.Backups.Plan(ctx)
+	switch {
+	case errors.Is(err, core.ErrNotFound):
+		return "none planned (backup:schedule)", nil
+	case err != nil:
+		return "", err
+	case p.Problem != "":
+		return "FAILED " + terminal.Ago(p.Last) + ": " + p.Problem, nil
+	}
+	return "the next one at " + c.Backups.Due(p).Format(time.RFC3339), nil
+}
+
 func (s statusRow) cells() [][]string {
 	rows := [][]string{
 		{"WHAT", "VALUE"},
@@ -111,10 +135,15 @@ func (s statusRow) cells() [][]string {
 		{"disk", fmt.Sprintf("%s free of %s", units.Bytes(int64(s.DiskFree)), units.Bytes(int64(s.DiskTotal)))},
 		{"apps", strconv.Itoa(s.Apps)},
 		{"machines", fmt.Sprintf("%d, %s", s.Machines, cmp.Or(s.Away, "using "+units.Bytes(s.MachineMemory)))},
+		{"ready", fmt.Sprintf("%d spare, %d kept for rollbacks", s.Spares, s.Kept)},
 		{"promised", fmt.Sprintf("%s of memory (of %s), %d CPUs (of %s)", units.Bytes(int64(s.Promised)<<20),
 			ofMost(units.Bytes(int64(s.PromisedMost)<<20), s.PromisedMost), s.PromisedCPUs, ofMost(strconv.Itoa(s.MostCPUs), s.MostCPUs))},
 		{"builds", fmt.Sprintf("%d of %d at a time", len(s.Builds), s.BuildLimit)},
 	}
+	if s.Network != "" {
+		rows = append(rows, []string{"network", "FAILED: " + s.Network})
+	}
+	rows = append(rows, []string{"backup", s.Backup})
 	for _, k := range s.HostKeys {
 		rows = append(rows, []string{"host key", k})
 	}

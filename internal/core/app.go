@@ -17,6 +17,7 @@ type App struct {
 	FormerName string // the name before a rename, while files still have that name; empty otherwise
 	Scale      Scale  // how many machines of each process somebody wants
 	Dir        string // its folder in the repository, as somebody has set it; "": what its package.json says
+	OnlyTags   bool   // a push of the deploy branch is refused: tags deploy
 	Owner      string // who made it, if that is a user; "": the host, or somebody who is gone
 	FoundMiB   int    // of memory with which it started, after it had run out of less; 0: that has not happened
 }

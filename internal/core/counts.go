@@ -9,3 +9,10 @@ type Counts struct {
 	// got no answer: the client had gone, or the connection to the app broke.
 	Answers [6]int64
 }
+
+// Conns are the connections of HTTP clients.
+type Conns struct {
+	Active, Idle int // with a request that runs, and without one
+	Most         int
+	TurnedAway   int64 // since the start, because there were too many
+}

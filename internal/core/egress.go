@@ -12,6 +12,7 @@ import (
 type Egress struct {
 	Rules []EgressRule // no rule: nothing beside it
 	Rate  int64        // bytes in a second that the machine may send; 0: no limit
+	Links []LinkEnd    // other apps that it may reach
 }
 
 // EgressRule allows a machine what is closed to it otherwise: addresses of the host, of its links, and private ones. As

@@ -33,9 +33,12 @@ type Line struct {
 	Release int
 	Process string // "worker.1"; empty: the first of web, or gitd itself
 	Machine string
-	Stream  string // "stdout", "stderr", "init", "console" or "nodeos"
+	Stream  string // "stdout", "stderr", "init", "console", "nodeos" or AccessStream
 	Text    string // printable, one line
 }
+
+// AccessStream has the requests of an app, a JSON object a line.
+const AccessStream = "access"
 
 // Who names the process that said the line, and its release: "v3", or "v3 worker.1".
 func (l Line) Who() string {

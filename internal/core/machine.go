@@ -17,6 +17,13 @@ type Machine struct {
 	Started time.Time
 
 	Resources Resources // that it has; zero where that was not asked
+	Kept      bool      // it was kept, paused, and goes on
+}
+
+// Kept is a machine that a deployment has replaced, and that stays for a rollback, paused.
+type Kept struct {
+	Machine           // whose Release is the one that it served last
+	Until   time.Time // then it ends, if not before
 }
 
 // MachineSpec is what a driver of machines (fleet.Driver) needs to boot one. Env may hold secrets: it travels to the
@@ -36,6 +43,7 @@ type MachineSpec struct {
 	Env      map[string]string // complete environment, PORT included
 	Port     int               // where the app must listen in the guest; 0 for a task, which nobody connects to
 	Task     *Task             // nil: it is a server
+	Kept     bool              // a machine that was kept may become it
 	Egress   Egress            // what it may reach beside the public internet, and how fast it may send
 	Share
 }
@@ -111,14 +119,22 @@ func (b BootTimes) Total() time.Duration {
 // not known are left out.
 func (b BootTimes) String() string {
 	var parts []string
+	for _, p := range b.Steps() {
+		parts = append(parts, p.Name+" "+p.Took.Round(time.Millisecond).String())
+	}
+	return strings.Join(parts, " · ")
+}
+
+// Steps are the phases that are known, in their order.
+func (b BootTimes) Steps() (known []Step) {
 	for _, p := range []Step{
 		{"host", b.Host}, {"firmware", b.Firmware}, {"kernel", b.Kernel}, {"init", b.Init}, {"node", b.Node}, {"app", b.App},
 	} {
 		if p.Took > 0 {
-			parts = append(parts, p.Name+" "+p.Took.Round(time.Millisecond).String())
+			known = append(known, p)
 		}
 	}
-	return strings.Join(parts, " · ")
+	return known
 }
 
 // Stats is what a machine uses, as its guest says.
@@ -155,9 +171,11 @@ func (s MachineSpec) Exclusive() bool {
 // machine's Addr: a unix socket, by its path or as @ and an abstract name, or a TCP port.
 func MachineDialer(addr string, timeout time.Duration) func(ctx context.Context, _, _ string) (net.Conn, error) {
 	network := "tcp"
-	if strings.HasPrefix(addr, "/") || strings.HasPrefix(addr, "@") {
+	if isUnix(addr) {
 		network = "unix"
 	}
 	d := net.Dialer{Timeout: timeout}
 	return func(ctx context.Context, _, _ string) (net.Conn, error) { return d.DialContext(ctx, network, addr) }
 }
+
+func isUnix(addr string) bool { return strings.HasPrefix(addr, "/") || strings.HasPrefix(addr, "@") }

@@ -11,6 +11,7 @@ import (
 type Network struct {
 	Rules []EgressRule // beside those of all apps, in the order of their addresses
 	Rate  int64        // bytes in a second; 0: as for all apps; NoRate: no limit
+	Links []LinkEnd    // to other apps; changed by links alone
 }
 
 // NoRate is the rate of an app that may send as fast as it can.
@@ -72,7 +73,7 @@ func (n *Network) Deny(r EgressRule) bool {
 
 // Egress is what a machine of the app may reach, and how fast; all is what every app may.
 func (n Network) Egress(all Egress) Egress {
-	e := Egress{Rules: slices.Clone(all.Rules), Rate: all.Rate}
+	e := Egress{Rules: slices.Clone(all.Rules), Rate: all.Rate, Links: n.Links}
 	for _, r := range n.Rules {
 		if !slices.Contains(e.Rules, r) {
 			e.Rules = append(e.Rules, r)

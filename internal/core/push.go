@@ -11,6 +11,7 @@ const MaxCommands = 10_000
 
 // Push is one git push, as the server's git received it.
 type Push struct {
+	ID       string // of its Work
 	App      string
 	By       Actor
 	From     string // the address of whoever pushes

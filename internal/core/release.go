@@ -13,7 +13,11 @@ const (
 	ByConfig   Trigger = "config"
 	ByRestart  Trigger = "restart"
 	ByRebuild  Trigger = "rebuild"
+	ByBase     Trigger = "base update" // the image of before, on another base
 )
+
+// NewCode reports whether a release was asked for to run other code, in the same config and on the same base.
+func (t Trigger) NewCode() bool { return t == ByPush || t == ByTag || t == ByRollback }
 
 // Release is one version of an app: a commit with its image and settings.
 type Release struct {
@@ -56,6 +60,7 @@ type Manifest struct {
 	Health    Health            `json:"health"`
 	Resources Resources         `json:"resources"`
 	Port      int               `json:"port,omitempty"` // where the app listens in its machine; 0: the default
+	Expose    Expose            `json:"expose,omitzero"`
 	Guess     Guess             `json:"guess,omitzero"`
 	Dir       string            `json:"dir,omitempty"` // the app's folder that was chosen on the server; "": none was
 
@@ -70,6 +75,7 @@ type Manifest struct {
 type Made struct {
 	Tool   string `json:"tool"`             // the package manager and its version: "npm 10.9.9"
 	Config string `json:"config,omitempty"` // a keyed digest of the config that the build saw; "": it saw none
+	Node   string `json:"node,omitempty"`   // the Node that it was built with; "": that of the image
 }
 
 // Empty reports whether nothing has been built yet.

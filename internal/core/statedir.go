@@ -39,6 +39,21 @@ func Programs(d StateDir) string { return d.join("bin") }
 // HookSocket is the socket on which the hooks of git ask for the verdict on a push.
 func HookSocket(d StateDir) string { return d.join("hooks.sock") }
 
+// AccessLog has the requests of an app.
+func AccessLog(d StateDir, app string) string { return d.join("logs", app+".access") }
+
+// Certificates is the folder of the certificates of the front door, and of the account with which they were asked for.
+func Certificates(d StateDir) string { return d.join("certificates") }
+
+// Snapshots is the folder of the snapshots of volumes, each volume's in a folder of its own.
+func Snapshots(d StateDir) string { return d.join("snapshots") }
+
+// Drains is the folder of what drains remember.
+func Drains(d StateDir) string { return d.join("drains") }
+
+// DrainedBuilds is what deployments of an app printed, for drains.
+func DrainedBuilds(d StateDir, app string) string { return d.join("drains", "builds", app+".log") }
+
 // CronTick is the file whose time is that of the last look at the schedules of jobs.
 func CronTick(d StateDir) string { return d.join("cron.tick") }
 
@@ -58,7 +73,7 @@ func (d StateDir) join(parts ...string) string {
 // folders are for gitd alone.
 func (d StateDir) Create() error {
 	open := []string{string(d), d.Bases(), d.Layers(), d.Machines(), d.Libvirt(), d.Cache(), d.Builds(), d.Volumes()}
-	private := []string{d.join("repos"), d.Hooks(), d.join("ssh"), d.join("logs")}
+	private := []string{d.join("repos"), Sleeping(d), Snapshots(d), d.Hooks(), d.join("ssh"), d.join("logs"), Certificates(d), Drains(d), d.join("drains", "builds")}
 	for _, p := range open {
 		if err := mkdir(p, 0o711); err != nil {
 			return err

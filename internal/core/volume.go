@@ -28,6 +28,10 @@ type Volume struct {
 	Created time.Time
 }
 
+// Has reports whether m, which holds the volumes of its app, may have v among its disks. A machine gets its disks when
+// it starts, so it has no volume that was made after its start.
+func (m Machine) Has(v Volume) bool { return !m.Started.Before(v.Created) }
+
 // volumeName is short because the guest finds the disk by a serial that holds it: guest.VolumeSerial.
 var volumeName = regexp.MustCompile(`^[a-z](?:[a-z0-9-]{0,14}[a-z0-9])?$`)
 

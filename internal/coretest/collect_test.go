@@ -61,6 +61,11 @@ func TestCollection(t *testing.T) {
 			t.Errorf("the layer of v%d is there: %t, want %t", n, got, want)
 		}
 	}
+	// The next collection does not read of those that are gone: a deployment must not take longer for each that was.
+	images, err := w.ledger.Images(t.Context())
+	if err != nil || len(images) != 3 {
+		t.Errorf("the ledger tells collections of %d images, want 3 (%v)", len(images), err)
+	}
 }
 
 // TestRollbackToWhatIsGone: a rollback to an image that is gone is refused before anything is changed, and the refusal

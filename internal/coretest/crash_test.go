@@ -225,3 +225,73 @@ func (w *world) recovered(t *testing.T, when string) {
 		w.driver.Stop(context.Background(), m.ID, 0) //nolint:errcheck // it is the fake
 	}
 }
+
+func (m *mortal) AddBaseUpdate(ctx context.Context, u core.BaseUpdate) (out core.BaseUpdate, err error) {
+	err = m.change("add update", func() error {
+		out, err = m.Ledger.AddBaseUpdate(ctx, u)
+		return err
+	})
+	return out, err
+}
+
+func (m *mortal) SaveBaseMove(ctx context.Context, id int, move core.BaseMove, e core.Entry) error {
+	return m.change("save move", func() error { return m.Ledger.SaveBaseMove(ctx, id, move, e) })
+}
+
+func (m *mortal) EndBaseUpdate(ctx context.Context, id int, at time.Time, e core.Entry) error {
+	return m.change("end update", func() error { return m.Ledger.EndBaseUpdate(ctx, id, at, e) })
+}
+
+// TestDeathDuringUpdateOfBases kills gitd before each change that an update of the bases of two apps makes. Whenever it
+// dies, the next gitd finishes the update, if it had begun, and every app serves.
+func TestDeathDuringUpdateOfBases(t *testing.T) {
+	seen := map[string]bool{}
+	for n := 1; !seen[""]; n++ {
+		w, b := basedWorld(t, "one", "two")
+		w.close()
+		m := &mortal{driver: w.driver, n: n}
+		w.openWith(func(c *engine.Config) {
+			m.Ledger = w.ledger
+			c.Ledger, c.Driver, c.Bases = m, m, b
+		})
+		_, err := w.core.Bases.Update(t.Context(), root, core.BaseWish{}, nil)
+		w.eventually("death, or the end of what was there", func() bool {
+			list, err := w.ledger.Unfinished(t.Context())
+			return m.isDead() || err == nil && len(list) == 0 && w.driver.count() == 2
+		})
+		dead, at := m.isDead(), m.at
+		if !dead && err != nil {
+			t.Fatal(err)
+		}
+		m.die()
+		w.close()
+		seen[at] = true
+		w.openBased(b)
+		w.finishesUpdate(fmt.Sprintf("death number %d, at %q", n, at), at != "add update")
+		w.close()
+		for _, m := range w.driver.all() {
+			w.driver.Stop(context.Background(), m.ID, 0) //nolint:errcheck // it is the fake
+		}
+	}
+	for _, what := range []string{"add update", "add built", "boot", "promote", "save move"} {
+		if !seen[what] {
+			t.Errorf("no death at %q: %v", what, seen)
+		}
+	}
+}
+
+// finishesUpdate waits until the update is over, if it had begun, and both apps serve from where they are to be.
+func (w *world) finishesUpdate(when string, begun bool) {
+	w.t.Helper()
+	want := map[bool]string{true: "one:b2 two:b2", false: "one:b1 two:b1"}[begun]
+	w.eventually("the apps are where they are to be after "+when, func() bool {
+		all, err := w.core.Bases.Updates(w.t.Context())
+		over := err == nil && (!begun || len(all) == 1 && !all[0].Ended.IsZero() && all[0].Count(core.BaseMoved) == 2)
+		return over && w.bases() == want && w.driver.count() == 2 && w.known() == 2
+	})
+	for _, app := range []string{"one", "two"} {
+		if got := w.router.get(w.t, app); !strings.HasPrefix(got, "v") {
+			w.t.Errorf("%s: %s answers %q", when, app, got)
+		}
+	}
+}

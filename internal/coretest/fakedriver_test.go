@@ -47,7 +47,7 @@ func TestFakeDriver(t *testing.T) {
 	var n atomic.Int32
 	drivertest.Run(t, func(*testing.T) fleet.Driver { return d }, func(*testing.T) core.MachineSpec {
 		return core.MachineSpec{
-			ID: fmt.Sprintf("shop-v3-%d", n.Add(1)), App: "shop", Release: 3, Env: map[string]string{"SAYS": drivertest.Greeting},
+			ID: fmt.Sprintf("shop-v3-%d", n.Add(1)), App: "shop", Release: 3, Port: 8080, Env: map[string]string{"SAYS": drivertest.Greeting},
 		}
 	})
 }

@@ -255,7 +255,7 @@ func TestReviveAllWithOneBroken(t *testing.T) {
 	}
 	w.close()
 	for _, m := range w.driver.all() {
-		m.server.Close()
+		m.close()
 	}
 	w.driver.mu.Lock()
 	clear(w.driver.machines)

@@ -8,18 +8,23 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/applog"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core/offer"
+	"github.com/nodeos-dev/gitd/internal/core/rules"
 	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/engine"
 	"github.com/nodeos-dev/gitd/internal/fleet"
@@ -95,12 +100,13 @@ func (w *world) openWith(change func(c *engine.Config)) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.ledger, w.router = l, &fakeRouter{onSwitch: func() {}, to: map[string]string{}, all: map[string][]string{}, down: map[string]string{}, names: map[string][]string{}}
+	w.ledger, w.router = l, &fakeRouter{onSwitch: func() {}, to: map[string]string{}, all: map[string][]string{}, down: map[string]string{}, names: map[string][]string{}, rules: map[string]rules.Set{}}
 	cfg := engine.Config{
 		State: w.state, Ledger: l, Volumes: volume.Open(w.state),
 		Labels:  label.New(w.state, l, slog.New(slog.DiscardHandler)),
 		Builder: w, Images: w, Contents: w, Keep: w.keep, Driver: w.driver,
-		Router: w.router, Repos: w, Output: discard{}, BuildLogs: w.builds,
+		Router: w.router, Ports: noPorts{}, Repos: w, Output: discard{}, BuildLogs: w.builds, Access: discard{},
+		Hash:     func(password string) (string, error) { return "hash of " + password, nil },
 		Log:      slog.New(slog.DiscardHandler),
 		Domain:   "localhost",
 		URL:      func(app string) string { return "http://" + app + ".localhost/" },
@@ -121,6 +127,12 @@ func (w *world) close() {
 	w.core.Close()
 	w.ledger.Close()
 }
+
+// noPorts opens no port of the host.
+type noPorts struct{}
+
+func (noPorts) Reserve(offer.HostPort) error { return nil }
+func (noPorts) Reload(string)                {}
 
 // push pushes a commit to main and returns the reject reason and the output.
 func (w *world) push(old, commit string) (reject, out string) {
@@ -301,13 +313,14 @@ type fakeRouter struct {
 	to, down map[string]string
 	all      map[string][]string // each machine that gets requests
 	names    map[string][]string
+	rules    map[string]rules.Set
 	held     []string
 	onSwitch func()                // runs before each Switch
 	drain    func(context.Context) // waits for the requests of a replaced machine; nil: there are none
 }
 
 // Hold has no requests to keep. It notes for which apps it was called.
-func (r *fakeRouter) Hold(app string, _ time.Duration) func(context.Context) {
+func (r *fakeRouter) Hold(app string, _ time.Duration, _ func()) func(context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.to, app)
@@ -339,6 +352,18 @@ func (r *fakeRouter) Names(app string, hosts []string) {
 	r.names[app] = hosts
 }
 
+func (r *fakeRouter) Rules(app string, s rules.Set) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rules[app] = s
+}
+
+func (r *fakeRouter) rulesOf(app string) rules.Set {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.rules[app]
+}
+
 func (r *fakeRouter) Down(app, reason string) func(context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -354,6 +379,7 @@ func (r *fakeRouter) Down(app, reason string) func(context.Context) {
 func (r *fakeRouter) Remove(app string) {
 	r.Down(app, "removed")
 	r.Names(app, nil)
+	r.Rules(app, rules.Set{})
 }
 
 func (r *fakeRouter) get(t *testing.T, app string) string {
@@ -385,6 +411,7 @@ type fakeDriver struct {
 	adopted  func(m *fakeMachine) // what a machine does when it is adopted; nil: nothing
 	specs    []core.MachineSpec
 	bootErr  error
+	ports    []int // at which machines listen, beside their own
 }
 
 type fakeMachine struct {
@@ -392,6 +419,7 @@ type fakeMachine struct {
 	spec   core.MachineSpec
 	watch  core.Watch
 	server *httptest.Server
+	others []net.Listener // at the fakeDriver's ports
 	status int
 	told   chan core.Tell // to a task
 }
@@ -404,10 +432,9 @@ func (d *fakeDriver) Boot(_ context.Context, s core.MachineSpec, w core.Watch) (
 		return core.Machine{}, d.bootErr
 	}
 	m := &fakeMachine{spec: s, watch: w, status: 200, told: make(chan core.Tell, 1000)}
-	m.server = httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
-		rw.WriteHeader(m.status)
-		fmt.Fprintf(rw, "v%d%s", s.Release, s.Env["SAYS"])
-	}))
+	if err := m.listen(d.ports); err != nil {
+		return core.Machine{}, err
+	}
 	m.Machine = core.Machine{ID: s.ID, App: s.App, Release: s.Release, Addr: m.server.Listener.Addr().String(), Started: time.Now(), Resources: s.Resources}
 	d.mu.Lock()
 	d.machines[s.ID] = m
@@ -419,6 +446,41 @@ func (d *fakeDriver) Boot(_ context.Context, s core.MachineSpec, w core.Watch) (
 	d.mu.Unlock()
 	go app(m)
 	return m.Machine, nil
+}
+
+// listen has a machine answer at an address of its own, of which this host has sixteen million.
+func (m *fakeMachine) listen(ports []int) error {
+	n := addresses.Add(1)
+	ip := net.IPv4(127, byte(64+os.Getpid()%128), byte(n>>8), byte(n)).String()
+	for _, port := range ports {
+		l, err := net.Listen("tcp", net.JoinHostPort(ip, strconv.Itoa(port)))
+		if err != nil {
+			return err
+		}
+		m.others = append(m.others, l)
+	}
+	l, err := net.Listen("tcp", net.JoinHostPort(ip, strconv.Itoa(m.spec.Port)))
+	if err != nil {
+		return err
+	}
+	m.server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
+		rw.WriteHeader(m.status)
+		fmt.Fprintf(rw, "v%d%s", m.spec.Release, m.spec.Env["SAYS"])
+	}))
+	m.server.Listener.Close()
+	m.server.Listener = l
+	m.server.Start()
+	return nil
+}
+
+// addresses counts those of fake machines.
+var addresses atomic.Uint32
+
+func (m *fakeMachine) close() {
+	m.server.Close()
+	for _, l := range m.others {
+		l.Close()
+	}
 }
 
 func (d *fakeDriver) Tell(_ context.Context, id string, t core.Tell) error {
@@ -464,7 +526,7 @@ func (d *fakeDriver) Stop(_ context.Context, id string, _ time.Duration) error {
 	delete(d.machines, id)
 	d.mu.Unlock()
 	if m != nil {
-		m.server.Close()
+		m.close()
 		m.watch(core.Event{Kind: core.EventGone, Detail: "stopped"})
 	}
 	return nil

@@ -26,6 +26,7 @@ type Config struct {
 	Fleet     *fleet.Fleet
 	Tasks     Tasks
 	Quotas    Quotas
+	Ports     Ports
 	Repos     Repos
 	BuildLogs BuildLogs
 	Shelf     *image.Shelf
@@ -34,6 +35,9 @@ type Config struct {
 	Work      *background.Work
 	Log       *slog.Logger
 	Observe   func(core.Transition) // called at each step, before anyone can see its effect; nil: nothing is called
+	// Traced reports whether there is a trace of the push or command with this id, so that people are told of it. It is
+	// asked after AtReceived; nil: there are none.
+	Traced func(id string) bool
 
 	Label func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
 	URL   func(app string) string               // where people find an app
@@ -63,10 +67,21 @@ func New(cfg Config) *Deployer {
 	if cfg.Observe == nil {
 		cfg.Observe = func(core.Transition) {}
 	}
+	if cfg.Traced == nil {
+		cfg.Traced = func(string) bool { return false }
+	}
 	if cfg.Authorize == nil {
 		cfg.Authorize = func(context.Context, core.Actor, string) error { return nil }
 	}
 	return &Deployer{cfg: cfg, builds: queue{limit: cfg.Builds}, lanes: map[string]*queue{}}
+}
+
+// logOf returns the log whose lines name the trace of the push or command with this id, if there is one.
+func (c Config) logOf(id string) *slog.Logger {
+	if c.Traced(id) {
+		return c.Log.With("trace_id", id)
+	}
+	return c.Log
 }
 
 // lane finds or makes the queue of app.

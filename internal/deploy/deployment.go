@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -24,8 +25,10 @@ type deployment struct {
 	turn   *turn
 	by     core.Actor
 	report *progress.Report
-	ended  error       // what gitd's end means to whoever asked for this
-	files  *image.Hold // of the image's files, until the ledger says what became of the release
+	story  *story
+	log    *slog.Logger // its lines say which push or command they are of
+	ended  error        // what gitd's end means to whoever asked for this
+	files  *image.Hold  // of the image's files, until the ledger says what became of the release
 
 	app     core.App // as it was when the deployment's turn came
 	branch  string   // becomes the app's deploy branch; empty: the deploy branch does not change
@@ -38,13 +41,14 @@ type deployment struct {
 	tagsStored bool
 }
 
-// deploymentOf makes a deployment for app, on behalf of by.
-func (d *Deployer) deploymentOf(by core.Actor, app, what string, r *progress.Report) *deployment {
+// deploymentOf makes a deployment for app, on behalf of by. s is its story.
+func (d *Deployer) deploymentOf(by core.Actor, app, what string, s *story, r *progress.Report) *deployment {
 	j := &deployment{
-		Deployer: d, lane: d.lane(app), by: by, report: r, ended: errStopping, files: d.cfg.Shelf.Hold(),
+		Deployer: d, lane: d.lane(app), by: by, report: r, story: s, log: d.cfg.logOf(s.work.ID), ended: errStopping, files: d.cfg.Shelf.Hold(),
 		turn: &turn{app: app, by: by.Name, what: what},
 	}
 	r.OnMoment(j.observe)
+	s.waits()
 	return j
 }
 
@@ -59,6 +63,7 @@ func (d *deployment) replacing() *deployment {
 func (d *deployment) enter() (ctx context.Context, leave func(), err error) {
 	ctx, d.turn.cancel = context.WithCancelCause(d.cfg.Work.Context())
 	leave = sync.OnceFunc(func() {
+		d.story.look(ctx)
 		d.lane.leave(d.turn)
 		d.turn.cancel(nil)
 		d.files.Release()
@@ -117,7 +122,7 @@ func (d *deployment) unlocked() error {
 func (d *deployment) keepOutput() {
 	w, err := d.cfg.BuildLogs.Begin(d.release.App, d.release.Version)
 	if err != nil {
-		d.cfg.Log.Error("build output is not kept", "app", d.release.App, "error", err)
+		d.log.Error("build output is not kept", "app", d.release.App, "error", err)
 		return
 	}
 	d.report.Keep(w)
@@ -148,8 +153,8 @@ func (d *deployment) recordBranch(ctx context.Context) error {
 
 // observe logs a moment of the release and tells the observer about it.
 func (d *deployment) observe(m core.Moment) {
-	d.cfg.Log.Debug("moment", "app", d.turn.app, "moment", string(m), "release", d.release.Version)
-	d.cfg.Observe(core.Transition{Moment: m, App: d.turn.app, Release: d.release.Version, Reason: d.release.Reason})
+	d.log.Debug("moment", "app", d.turn.app, "moment", string(m), "release", d.release.Version)
+	d.story.moment(m, d.release)
 }
 
 // summary is printed when the release is live and git has moved its refs.

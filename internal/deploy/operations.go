@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
@@ -61,12 +62,15 @@ func (d *Deployer) operate(
 	defer done()
 	out := progress.NewPatient(w)
 	defer out.End()
-	j := d.deploymentOf(by, app, what, progress.NewReport(out))
+	r := progress.NewReport(out)
+	s := d.begin(core.Work{ID: core.NewWorkID(), App: app, By: by.Name, Began: time.Now()}, r)
+	j := d.deploymentOf(by, app, what, s, r)
 	if replaces {
 		j.replacing()
 	}
 	defer j.report.EndKeep()
 	ctx, leave, err := j.enter()
+	defer func() { s.over(err) }()
 	if err == nil {
 		defer leave()
 		if err = work(ctx, j); err != nil {

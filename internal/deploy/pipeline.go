@@ -23,7 +23,7 @@ func (d *deployment) run(ctx context.Context, draft core.Release) error {
 		return err
 	}
 	d.keepOutput()
-	d.cfg.Log.Info("deployment started", "app", draft.App, "release", d.release.Version,
+	d.log.Info("deployment started", "app", draft.App, "release", d.release.Version,
 		"commit", draft.Commit, "pusher", draft.Pusher, "trigger", string(draft.Trigger))
 	if err := d.bringUp(ctx); err != nil {
 		err = disk.Rejected(because(ctx, err, d.ended))
@@ -35,6 +35,9 @@ func (d *deployment) run(ctx context.Context, draft core.Release) error {
 
 func (d *deployment) bringUp(ctx context.Context) error {
 	if err := d.build(ctx); err != nil {
+		return err
+	}
+	if err := d.cfg.Ports.Claim(ctx, d.app.Name, d.release.Manifest.Expose); err != nil {
 		return err
 	}
 	lineup, err := d.cfg.Fleet.Lineup(ctx, d.release)
@@ -64,29 +67,13 @@ func (d *deployment) bringUp(ctx context.Context) error {
 	return nil
 }
 
-// build makes the image of a release that has none yet, and takes one of the places for builds.
-func (d *deployment) build(ctx context.Context) error {
+// build makes the image of a release that has none yet.
+func (d *deployment) build(ctx context.Context) (err error) {
 	if d.release.State != core.Building {
 		return nil // the release boots the image of an older one
 	}
-	place := &turn{app: d.app.Name, by: d.by.Name, what: "the build of " + d.app.Name, cancel: d.turn.cancel}
-	if err := d.builds.join(ctx, place, told(d.report, "Waiting: number %d in the queue for builds. Now: %s")); err != nil {
-		return err
-	}
-	defer d.builds.leave(place)
-	d.report.Lap("wait")
-	if err := d.cfg.Quotas.CheckDisk(ctx, d.app.Name, 0); err != nil {
-		return err
-	}
-	src, err := d.source(ctx, d.app, d.release.Commit, d.files)
-	if err != nil {
-		return err
-	}
-	src.Planned = func(m core.Manifest) error {
-		return fleet.Admits(ctx, d.cfg.Fleet, core.Release{App: d.app.Name, Manifest: m}, d.app.Scale)
-	}
-	src.Fresh, src.Quarantine = d.release.Trigger == core.ByRebuild, d.quarantine
-	if d.release.Manifest, err = d.cfg.Builder.Build(ctx, src, d.report); err != nil {
+	claim := func(m core.Manifest) error { return d.cfg.Ports.Claim(ctx, d.app.Name, m.Expose) }
+	if d.release.Manifest, err = d.makeImage(ctx, claim); err != nil {
 		d.release.Manifest = core.Manifest{}
 		return err
 	}
@@ -94,6 +81,31 @@ func (d *deployment) build(ctx context.Context) error {
 		return err
 	}
 	return d.cfg.Quotas.CheckDisk(ctx, d.app.Name, 0) // with the new layers, which the ledger knows now
+}
+
+// makeImage builds the commit of the release, in one of the places for builds. planned is asked before the work begins.
+func (d *deployment) makeImage(ctx context.Context, planned func(core.Manifest) error) (core.Manifest, error) {
+	place := &turn{app: d.app.Name, by: d.by.Name, what: "the build of " + d.app.Name, cancel: d.turn.cancel}
+	if err := d.builds.join(ctx, place, told(d.report, "Waiting: number %d in the queue for builds. Now: %s")); err != nil {
+		return core.Manifest{}, err
+	}
+	defer d.builds.leave(place)
+	d.report.Lap("wait")
+	if err := d.cfg.Quotas.CheckDisk(ctx, d.app.Name, 0); err != nil {
+		return core.Manifest{}, err
+	}
+	src, err := d.source(ctx, d.app, d.release.Commit, d.files)
+	if err != nil {
+		return core.Manifest{}, err
+	}
+	src.Planned = func(m core.Manifest) error {
+		if err := planned(m); err != nil {
+			return err
+		}
+		return fleet.Admits(ctx, d.cfg.Fleet, core.Release{App: d.app.Name, Manifest: m}, d.app.Scale)
+	}
+	src.Fresh, src.Quarantine = d.release.Trigger == core.ByRebuild, d.quarantine
+	return d.cfg.Builder.Build(ctx, src, d.report)
 }
 
 // source is what a build of app's commit works with.
@@ -174,7 +186,7 @@ func (d *deployment) goLive(ctx context.Context, candidates *fleet.Formation) er
 	}
 	d.cfg.Fleet.Serve(d.app.Name, candidates, before)
 	d.report.Lap("swap")
-	d.cfg.Log.Info("release is live", "app", d.app.Name, "release", d.release.Version,
+	d.log.Info("release is live", "app", d.app.Name, "release", d.release.Version,
 		"commit", d.release.Commit, "pusher", d.by.Name, "steps", d.times())
 	d.observe(core.AtServed)
 	d.cfg.Label(context.WithoutCancel(ctx), d.app.Name)
@@ -209,7 +221,7 @@ func (d *deployment) promote(ctx context.Context, candidates *fleet.Formation) e
 	d.observe(core.AtLive) // in the ledger, and visible nowhere else yet
 	err = move.Commit()
 	if err != nil { // RepairRefs does it again
-		d.cfg.Log.Error("branch not moved to what is live", "app", d.app.Name, "error", err)
+		d.log.Error("branch not moved to what is live", "app", d.app.Name, "error", err)
 	}
 	d.tagsStored = err == nil && !d.shallow
 	return nil
@@ -277,9 +289,9 @@ func (d *deployment) fail(cause error) {
 	r.State, r.Finished, r.Steps = core.Failed, time.Now(), d.report.Steps()
 	r.Reason = oneLine(cause)
 	d.release = r
-	d.cfg.Work.Retry(d.cfg.Log, "the failure of a release", func(ctx context.Context) error {
+	d.cfg.Work.Retry(d.log, "the failure of a release", func(ctx context.Context) error {
 		return d.cfg.Ledger.SaveRelease(ctx, r)
 	})
-	d.cfg.Log.Warn("release failed", "app", r.App, "release", r.Version, "reason", r.Reason)
+	d.log.Warn("release failed", "app", r.App, "release", r.Version, "reason", r.Reason)
 	d.observe(core.AtFailed)
 }

@@ -80,6 +80,12 @@ type Quotas interface {
 	CheckDisk(ctx context.Context, app string, more int64) error
 }
 
+// Ports say which ports of the host an app may have.
+type Ports interface {
+	// Claim says why app cannot have the ports of the host that its next release exposes, or opens them for it.
+	Claim(ctx context.Context, app string, e core.Expose) error
+}
+
 // BuildLogs keeps what each deployment printed, bounded.
 type BuildLogs interface {
 	// Begin starts the text of a release. Writes to it never fail.

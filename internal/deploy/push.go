@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
-	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // intent is what a push asks for, after its refs have been judged.
@@ -13,6 +12,7 @@ type intent struct {
 	deploy   *core.Command // the one command that deploys; nil: nothing to do
 	trigger  core.Trigger
 	branch   string         // the app's deploy branch; set by a first push
+	onlyTags bool           // a push of the branch is refused
 	tags     []core.Command // to be stored, moved or deleted; Old is what the client believes
 	verdicts map[string]core.Verdict
 }
@@ -24,8 +24,9 @@ const (
 
 // judge decides what each ref of a push means, before anything is built. It looks at names only. branch is the app's
 // deploy branch, which is empty before the first deployment.
-func judge(p core.Push, branch string) intent {
-	in := intent{branch: branch, verdicts: map[string]core.Verdict{}}
+// onlyTags says that pushes of the branch are not wanted.
+func judge(p core.Push, branch string, onlyTags bool) intent {
+	in := intent{branch: branch, onlyTags: onlyTags, verdicts: map[string]core.Verdict{}}
 	named := map[string]int{}
 	for _, c := range p.Commands {
 		named[c.Ref]++
@@ -92,6 +93,8 @@ func (in *intent) judgeBranch(c core.Command, shallow bool) {
 	name := strings.TrimPrefix(c.Ref, heads)
 	first := in.branch == "" && (name == "main" || name == "master")
 	switch {
+	case in.onlyTags:
+		in.reject(c, "only tags deploy here: git tag v1.2.3 && git push REMOTE v1.2.3")
 	case first || name == in.branch:
 		in.branch = name
 		cmd := c
@@ -138,17 +141,4 @@ func short(ref string) string {
 		}
 	}
 	return ref
-}
-
-// maxIgnored is how many push options are named; the others are counted.
-const maxIgnored = 5
-
-// sayIgnored tells the pusher of options that mean nothing here, which are all of them so far.
-func sayIgnored(options []string, r *progress.Report) {
-	for _, o := range options[:min(len(options), maxIgnored)] {
-		r.Warn("the push option %q means nothing here, and is ignored", progress.Shorten(progress.OneLine(o)))
-	}
-	if more := len(options) - maxIgnored; more > 0 {
-		r.Warn("%d more push options are ignored", more)
-	}
 }

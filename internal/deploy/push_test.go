@@ -19,6 +19,7 @@ func TestJudge(t *testing.T) {
 	tests := []struct {
 		name     string
 		branch   string // of the app, before
+		onlyTags bool
 		shallow  bool
 		atomic   bool
 		commands []core.Command
@@ -60,6 +61,11 @@ func TestJudge(t *testing.T) {
 			rejects: map[string]string{heads + "main": "atomic push", heads + "dev": "only main"}},
 		{name: "atomic, none refused", branch: "main", atomic: true, commands: []core.Command{branch("main"), tag("v1")},
 			deploys: heads + "main", trigger: core.ByPush},
+		{name: "only tags, the branch", branch: "main", onlyTags: true, commands: []core.Command{branch("main")},
+			rejects: map[string]string{heads + "main": "git push REMOTE v1.2.3"}},
+		{name: "only tags, a tag", branch: "main", onlyTags: true, commands: []core.Command{tag("v1")}, deploys: tags + "v1", trigger: core.ByTag},
+		{name: "only tags, a tag beside the branch", branch: "main", onlyTags: true, commands: []core.Command{tag("v1"), branch("main")},
+			rejects: map[string]string{heads + "main": "only tags deploy here"}},
 		{name: "notes", branch: "main", commands: []core.Command{{Ref: "refs/notes/x", Old: none, New: aaa}},
 			rejects: map[string]string{"refs/notes/x": "only branches and tags"}},
 		{name: "our own refs", branch: "main", commands: []core.Command{{Ref: "refs/gitd/x", Old: none, New: aaa}},
@@ -68,7 +74,7 @@ func TestJudge(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := core.Push{App: "shop", Commands: tt.commands, Shallow: tt.shallow, Atomic: tt.atomic}
-			in := judge(p, tt.branch)
+			in := judge(p, tt.branch, tt.onlyTags)
 			got, by := "", in.trigger
 			if in.deploy == nil {
 				by = ""

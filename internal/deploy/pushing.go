@@ -14,6 +14,7 @@ type pushing struct {
 	*deployment
 	push   core.Push
 	want   *intent
+	dry    bool   // everything is tried, and nothing is changed
 	before string // commit of the release that was live at the start; zeros: none
 	whole  bool   // all files of its image exist, so that it can be booted again
 
@@ -23,7 +24,7 @@ type pushing struct {
 // work does what the push wants, and reports whether a release is live by it. The caller has entered.
 func (p *pushing) work(ctx context.Context) (live bool) {
 	if err := p.readTags(ctx); err != nil {
-		p.want.rejectOthers(p.push, p.explain(p.push.App, because(ctx, err, p.ended), p.report))
+		p.want.rejectOthers(p.push, p.explain(because(ctx, err, p.ended)))
 		return false
 	}
 	if c := p.want.deploy; c != nil {
@@ -33,9 +34,12 @@ func (p *pushing) work(ctx context.Context) (live bool) {
 		}
 		p.judged(c.Ref, err)
 	}
+	if p.dry {
+		return live
+	}
 	// The push may have been replaced: its tags are stored all the same.
 	if err := p.storeTags(p.cfg.Work.Context()); err != nil {
-		reason := p.explain(p.push.App, err, p.report)
+		reason := p.explain(err)
 		for _, c := range p.acceptedTags() {
 			p.want.reject(c, "%s", reason)
 		}
@@ -47,7 +51,7 @@ func (p *pushing) work(ctx context.Context) (live bool) {
 func (p *pushing) judged(ref string, err error) {
 	switch {
 	case err != nil:
-		p.want.verdicts[ref] = core.Verdict{Ref: ref, Reject: p.explain(p.push.App, err, p.report)}
+		p.want.verdicts[ref] = core.Verdict{Ref: ref, Reject: p.explain(err)}
 		if p.push.Atomic {
 			p.want.rejectOthers(p.push, "atomic push: another ref was refused")
 		}
@@ -78,6 +82,9 @@ func (p *pushing) deployPush(ctx context.Context) error {
 		}
 	}
 	p.branch, p.shallow, p.tags, p.quarantine = p.want.branch, p.push.Shallow, p.acceptedTags(), p.push.Quarantine
+	if p.dry {
+		return p.dryRun(ctx, draft)
+	}
 	if err := p.deployment.run(ctx, draft); err != nil {
 		return err
 	}

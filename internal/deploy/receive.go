@@ -3,6 +3,7 @@ package deploy
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -41,36 +42,69 @@ func (d *Deployer) Receive(p core.Push, w io.Writer) Outcome {
 	defer done()
 	out := progress.NewPatient(w)
 	defer out.End()
-	r := progress.NewReport(out)
+	want, objects, r := wishesOf(p.Options), (*progress.Objects)(nil), progress.NewReport(out)
+	if want.objects {
+		objects = progress.NewObjects(out)
+		r = progress.NewReport(objects)
+	}
 	r.Since(p.Started)
+	s := d.begin(core.Work{ID: p.ID, Push: true, App: p.App, By: p.By.Name, Began: p.Started}, r)
 	r.Lap("receive")
+	if d.cfg.Traced(p.ID) {
+		r.Detail("trace %s", p.ID)
+	}
+	want.sayIgnored(r)
+	o := d.judge(p, want, s, r)
+	ended := s.over(o.refused())
+	if objects != nil {
+		o.inObjects(objects, s.object(ended, o, want, r, d.cfg.URL))
+	}
+	return o
+}
 
-	sayIgnored(p.Options, r)
+// judge says what the refs of a push mean, and does it.
+func (d *Deployer) judge(p core.Push, want wishes, s *story, r *progress.Report) Outcome {
+	if want.unclear != "" {
+		return d.refuseAll(p, core.Reject(fmt.Sprintf("the push option %q may mean that nothing is to be deployed: write -o dry-run", want.unclear), ""))
+	}
 	app, err := d.cfg.Ledger.App(d.cfg.Work.Context(), p.App)
 	if err != nil {
 		return d.refuseAll(p, err)
 	}
-	in := judge(p, app.Branch)
+	in := judge(p, app.Branch, app.OnlyTags)
 	if in.deploy == nil && len(in.tags) == 0 {
 		return Outcome{Verdicts: in.list(p)}
 	}
-	return d.receive(p, &in, r)
+	return d.receive(p, &in, want.dry, s, r)
 }
 
-func (d *Deployer) receive(p core.Push, in *intent, r *progress.Report) Outcome {
-	job := &pushing{deployment: d.deploymentOf(p.By, p.App, in.what(), r), push: p, want: in}
+// refused is why a ref of the push was refused; nil: none was.
+func (o Outcome) refused() error {
+	for _, v := range o.Verdicts {
+		if v.Reject != "" {
+			return errors.New(v.Reject)
+		}
+	}
+	return nil
+}
+
+func (d *Deployer) receive(p core.Push, in *intent, dry bool, s *story, r *progress.Report) Outcome {
+	job := &pushing{deployment: d.deploymentOf(p.By, p.App, in.what(), s, r), push: p, want: in, dry: dry}
 	job.ended = errPushStopping
-	if in.deploy != nil {
+	if dry {
+		s.tries()
+	}
+	if in.deploy != nil && !dry {
 		job.replacing()
 		job.turn.hint = "only the newest push is deployed; when it is live, git pull, and push again if yours is not in it"
 	}
 	defer r.EndKeep()
 	ctx, leave, err := job.enter()
 	if err != nil {
-		in.rejectOthers(p, d.explain(p.App, err, r))
+		in.rejectOthers(p, job.explain(err))
 		return Outcome{Verdicts: in.list(p)}
 	}
-	if !job.work(ctx) {
+	if !job.work(ctx) || dry {
 		leave()
 		return Outcome{Verdicts: in.list(p)}
 	}
@@ -79,7 +113,7 @@ func (d *Deployer) receive(p core.Push, in *intent, r *progress.Report) Outcome 
 }
 
 func (d *Deployer) refuseAll(p core.Push, err error) Outcome {
-	d.cfg.Log.Error("push refused", "app", p.App, "error", err)
+	d.cfg.logOf(p.ID).Error("push refused", "app", p.App, "error", err)
 	var out Outcome
 	for _, c := range p.Commands {
 		out.Verdicts = append(out.Verdicts, core.Verdict{Ref: c.Ref, Reject: oneLine(err)})
@@ -89,21 +123,21 @@ func (d *Deployer) refuseAll(p core.Push, err error) Outcome {
 
 // explain prints what a failure means for the pusher, and returns the reason for git's reject line. Causes that are not
 // the pusher's are logged in full.
-func (d *Deployer) explain(app string, err error, r *progress.Report) string {
+func (p *pushing) explain(err error) string {
 	rej := disk.Full(err)
 	switch {
 	case rej != nil:
-		d.cfg.Log.Error("the disk is full", "app", app, "error", err)
+		p.log.Error("the disk is full", "app", p.push.App, "error", err)
 	case errors.As(err, &rej):
 	case errors.Is(err, context.Canceled):
 		rej = errPushStopping
 	default:
-		d.cfg.Log.Error("deployment failed", "app", app, "error", err)
+		p.log.Error("deployment failed", "app", p.push.App, "error", err)
 		rej = core.Reject(err.Error(), "")
 	}
-	r.Warn("%s", rej.Reason)
+	p.report.Warn("%s", rej.Reason)
 	if rej.Hint != "" {
-		r.Warn("%s", rej.Hint)
+		p.report.Warn("%s", rej.Hint)
 	}
 	return progress.OneLine(rej.Reason)
 }

@@ -43,7 +43,7 @@ func TestCompareTags(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := core.Push{Commands: tt.commands}
-			in := judge(p, "main")
+			in := judge(p, "main", false)
 			in.compareTags(stored)
 			if !slices.Equal(in.tags, tt.changes) {
 				t.Errorf("changes %v, want %v", in.tags, tt.changes)

@@ -11,6 +11,8 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/fleet/knock"
+	"github.com/nodeos-dev/gitd/internal/fleet/probe"
 	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/latch"
 	"github.com/nodeos-dev/gitd/internal/progress"
@@ -41,6 +43,9 @@ func (b booter) boot(ctx context.Context, spec core.MachineSpec, rel core.Releas
 				b.keepFound(ctx, spec, r)
 			}
 			return inst, nil
+		case kept(inst) && ctx.Err() == nil:
+			r.Warn("the machine that was kept is not well (%s): booting another", progress.OneLine(err.Error()))
+			spec.Kept, try = false, 0
 		case inst == nil || !latch.Closed(inst.ended) || ctx.Err() != nil:
 			return inst, err
 		case lacks != ofNothing:
@@ -140,10 +145,24 @@ func (b booter) healthy(ctx context.Context, inst *Instance, r *progress.Report)
 	} else if err := b.probe(ctx, booted.Add(limit), inst, r); err != nil {
 		return err
 	}
+	if err := b.knock(ctx, booted.Add(limit), inst); err != nil {
+		return err
+	}
 	if !inst.prove() {
 		return inst.didNotStart()
 	}
 	return nil
+}
+
+// knock waits until a candidate takes connections at all ports that its app exposes.
+func (b booter) knock(ctx context.Context, until time.Time, inst *Instance) error {
+	bound, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	err := knock.All(bound, inst.Addr(), inst.release.Manifest.Expose.Ports())
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // steady waits until a worker, whose machine has booted, has run for a while. Nothing else shows that it is well: it
@@ -190,16 +209,16 @@ func bootTook(i *Instance) time.Duration {
 }
 
 // probe waits for a good answer of a candidate that listens. If the check counts attempts and sets no time, they may
-// take up to probeMost.
+// take up to probe.Most.
 func (b booter) probe(ctx context.Context, until time.Time, inst *Instance, r *progress.Report) error {
 	check := inst.release.Manifest.Health
 	if check.Attempts > 0 && check.Timeout == 0 {
-		until = time.Now().Add(probeMost)
+		until = time.Now().Add(probe.Most)
 	}
 	bound, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	p := newProber(b.cfg.Host(inst.release.App), check)
-	err := p.untilHealthy(bound, inst.Addr(), inst.ended, r)
+	p := probe.New(b.cfg.Host(inst.release.App), check)
+	err := p.UntilHealthy(bound, inst.Addr(), inst.ended, r)
 	r.Lap("health")
 	switch {
 	case err == nil:
@@ -209,7 +228,7 @@ func (b booter) probe(ctx context.Context, until time.Time, inst *Instance, r *p
 	case latch.Closed(inst.ended):
 		return inst.didNotStart()
 	default:
-		return p.unhealthy(inst.release, err, ", "+inst.memoryUse())
+		return p.Unhealthy(inst.release, err, ", "+inst.memoryUse())
 	}
 }
 

@@ -18,21 +18,24 @@ import (
 	"github.com/nodeos-dev/gitd/internal/audit"
 	"github.com/nodeos-dev/gitd/internal/background"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/fleet/sleepers"
 	"github.com/nodeos-dev/gitd/internal/fleet/turns"
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // Config is what a Fleet works with. Every field is required unless it says something else.
 type Config struct {
-	State  core.StateDir
-	Ledger Ledger
-	Driver Driver // which asks Places before each boot
-	Places Places
-	Router Router
-	Output Output
-	Trail  *audit.Trail
-	Work   *background.Work
-	Log    *slog.Logger
+	State    core.StateDir
+	Ledger   Ledger
+	Driver   Driver // which asks Places before each boot
+	Places   Places
+	Warm     Warm // nil: no machine is kept
+	Router   Router
+	Sleepers sleepers.Sleepers // nil: no app sleeps
+	Output   Output
+	Trail    *audit.Trail
+	Work     *background.Work
+	Log      *slog.Logger
 
 	Observe func(core.Transition)                 // called at each moment of a machine; nil: nothing is called
 	Label   func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
@@ -70,8 +73,14 @@ func New(cfg Config) *Fleet {
 	if cfg.Observe == nil {
 		cfg.Observe = func(core.Transition) {}
 	}
+	if cfg.Sleepers == nil {
+		cfg.Sleepers = sleepers.None{}
+	}
 	if cfg.Limits.Steady == 0 {
 		cfg.Limits.Steady = 5 * time.Second
+	}
+	if cfg.Warm == nil {
+		cfg.Warm = cold{}
 	}
 	return &Fleet{
 		cfg: cfg, booter: booter{cfg}, boots: make(chan struct{}, runtime.NumCPU()), keepers: map[string]*keeper{},
@@ -130,6 +139,8 @@ func (f *Fleet) Start(ctx context.Context, app string, r *progress.Report) error
 
 // Halt stops the machines of app, and lets the front door say why. The caller holds the stage.
 func (f *Fleet) Halt(ctx context.Context, app, why string) error {
+	f.cfg.Warm.End(app)
+	f.cfg.Sleepers.Over(app)
 	left := f.keeper(app).goDown(why)
 	errs := make([]error, len(left))
 	var all sync.WaitGroup
@@ -174,6 +185,8 @@ func (f *Fleet) Rename(from, to string) {
 	f.keepers[to] = k
 	f.mu.Unlock()
 	f.cfg.Places.Rename(from, to)
+	f.cfg.Warm.End(from)
+	f.cfg.Sleepers.Rename(from, to)
 	k.renamed(to)
 	k.direct()
 	f.cfg.Router.Remove(from)
@@ -182,6 +195,7 @@ func (f *Fleet) Rename(from, to string) {
 // Forget drops what is known of an app that was destroyed: an app that gets its name later does not inherit its losses.
 func (f *Fleet) Forget(app string) {
 	f.keeper(app).posts.end()
+	f.cfg.Sleepers.Over(app)
 	f.mu.Lock()
 	delete(f.keepers, app)
 	f.mu.Unlock()

@@ -38,6 +38,9 @@ func (f *Fleet) Lineup(ctx context.Context, rel core.Release) (Lineup, error) {
 	if err != nil {
 		return l, err
 	}
+	for i := range l.specs {
+		l.specs[i].Kept = rel.Trigger.NewCode()
+	}
 	return l, cmp.Or(l.checkHost(f.cfg.Capacity), l.admitted(ctx, f.cfg.Places))
 }
 
@@ -72,6 +75,17 @@ func (b booter) lineup(
 	}
 	return l, nil
 }
+
+// Web is l without its workers.
+func (l Lineup) Web() Lineup {
+	all := l.specs
+	l.specs = l.specs[:countWeb(l.specs):countWeb(l.specs)]
+	l.others += len(all) - len(l.specs)
+	return l
+}
+
+// Empty reports whether no machine would boot.
+func (l Lineup) Empty() bool { return len(l.specs) == 0 }
 
 // Exclusive reports whether the machine that runs now must stop before a machine of l can boot, because a volume
 // belongs to one machine at a time.

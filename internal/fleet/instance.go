@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/fleet/thrash"
+	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/latch"
 	"github.com/nodeos-dev/gitd/internal/progress"
 	"github.com/nodeos-dev/gitd/internal/units"
@@ -21,6 +23,8 @@ const (
 	// ledger written faster than its own init would start the app again.
 	maxTold   = 10
 	tellEvery = time.Second
+	// silent is for how long a machine that gets on sends no figures, at the most.
+	silent = 5 * guest.StatsPeriod / 2
 )
 
 // Instance is the fleet's view of one machine: it receives the machine's events and keeps its last lines.
@@ -54,7 +58,7 @@ type Instance struct {
 	told    time.Time // when an end was last reported
 	advised bool      // what to do about a read-only file system was said
 	stats   *core.Stats
-	thrash  thrash
+	thrash  thrash.Meter
 	heard   time.Time // when the latest figures came, or the boot ended
 	times   *core.BootTimes
 	hooks   hooks
@@ -124,7 +128,7 @@ func (i *Instance) watch(e core.Event) {
 
 // measure ends a candidate that has too little memory.
 func (i *Instance) measure(s core.Stats) {
-	if i.proven || i.why != "" || !i.thrash.note(s) {
+	if i.proven || i.why != "" || !i.thrash.Note(s) {
 		return
 	}
 	i.lacks = ofMemory
@@ -140,7 +144,7 @@ func (i *Instance) tight() bool {
 	switch {
 	case i.why != "":
 		return false
-	case i.thrash.tight():
+	case i.thrash.Tight():
 		i.lacks = ofMemory
 		i.end(i.thrash.String())
 	case !i.heard.IsZero() && silence > silent:

@@ -62,6 +62,8 @@ func (k *keeper) direct() (drain func(context.Context)) {
 	switch {
 	case len(addrs) > 0:
 		return k.f.cfg.Router.Switch(app, addrs)
+	case k.f.cfg.Sleepers.Asleep(app):
+		return k.f.cfg.Router.Hold(app, k.f.cfg.Limits.Boot+k.f.cfg.Limits.Hold, func() { k.f.cfg.Sleepers.Knock(k.name()) })
 	case reason == "":
 		reason = k.noWeb()
 	}
@@ -79,6 +81,7 @@ func (k *keeper) take(made *Formation) (left []*Instance) {
 	k.mu.Lock()
 	k.reason, k.starting = "", false
 	k.mu.Unlock()
+	k.f.cfg.Sleepers.Over(k.name())
 	for _, inst := range made.machines {
 		if old := k.posts.of(inst.process).serve(inst); old != nil {
 			left = append(left, old)

@@ -67,8 +67,9 @@ type Router interface {
 	Switch(app string, addrs []string) (drain func(ctx context.Context))
 	// Hold makes new requests for app wait, each for no longer than limit, until the next Switch, which sends them to
 	// the new machine, or until Down or Remove, which answer them. The returned drain waits for the requests that run
-	// on the backend that served app, as that of Switch does.
-	Hold(app string, limit time.Duration) (drain func(ctx context.Context))
+	// on the backend that served app, as that of Switch does. For an app that sleeps, the first request that waits
+	// calls knock, in a goroutine, and another Hold changes nothing.
+	Hold(app string, limit time.Duration, knock func()) (drain func(ctx context.Context))
 	// Down makes the front door answer 503 for app, with reason. The returned drain is as that of Switch.
 	Down(app, reason string) (drain func(ctx context.Context))
 	// Remove forgets app and its names: 404 from now on.

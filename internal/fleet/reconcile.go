@@ -4,8 +4,10 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/fleet/lastuse"
 )
 
 // Reconcile makes what runs agree with the ledger: machines of live releases are adopted, missing ones are started in
@@ -27,8 +29,9 @@ func (f *Fleet) Reconcile(ctx context.Context) error {
 	for _, r := range s.draining {
 		f.retired(r.App, r.Version)
 	}
-	for _, p := range missing {
-		p.revive(0)
+	lastuse.Sort(f.cfg.State, missing, func(v vacancy) (app string, nth int) { return v.app.Name, v.nth })
+	for i, p := range missing {
+		p.revive(time.Duration(i) * lastuse.Stagger)
 	}
 	return nil
 }
@@ -95,6 +98,9 @@ func (f *Fleet) settle(ctx context.Context, app core.App, s *survey) (missing []
 		return nil
 	case app.Stopped:
 		k.note("it was stopped", false)
+		return nil
+	case f.cfg.Sleepers.Asleep(app.Name):
+		k.note(asleep, false)
 		return nil
 	}
 	adopted := &Formation{}

@@ -18,6 +18,7 @@ import (
 func (f *Fleet) Serve(app string, made *Formation, before int) {
 	k := f.keeper(app)
 	left := append(k.take(made), k.posts.keepOnly(made.processes())...)
+	k.keep(made, left)
 	k.posts.calm()
 	drain := k.direct()
 	made.watch(k)
@@ -143,7 +144,7 @@ func (f *Fleet) Restore(ctx context.Context, app string, version int, r *progres
 // hold makes the front door keep new requests until the next Switch or Down, and waits for the requests that run.
 func (k *keeper) hold(ctx context.Context) {
 	limits := k.f.cfg.Limits
-	drain := k.f.cfg.Router.Hold(k.name(), limits.Hold)
+	drain := k.f.cfg.Router.Hold(k.name(), limits.Hold, nil)
 	// A request that never ends, such as a WebSocket, must not use up the time of the requests that wait.
 	bound, cancel := context.WithTimeout(ctx, min(limits.Drain, limits.Hold/3))
 	defer cancel()
@@ -197,6 +198,7 @@ func (k *keeper) retire(ctx context.Context, version int, left []*Instance, drai
 	defer cancel()
 	start := time.Now()
 	drain(bound)
+	k.unkeep(bound, left)
 	close(drained)
 	k.f.cfg.Log.Info("machines drained", "app", k.name(), "count", len(left), "took", time.Since(start))
 	all.Wait()

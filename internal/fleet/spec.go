@@ -35,7 +35,6 @@ func (b booter) spec(ctx context.Context, rel core.Release, process core.Process
 // bare says how to boot a machine with the image, the environment and the share of rel. It lacks what the machine is to
 // start, and volumes. fixed reports the variables that a start command does not change.
 func (b booter) bare(ctx context.Context, rel core.Release) (s core.MachineSpec, fixed func(name string) bool, err error) {
-	m, state := rel.Manifest, b.cfg.State
 	if err := b.complete(rel); err != nil {
 		return s, nil, err
 	}
@@ -56,23 +55,11 @@ func (b booter) bare(ctx context.Context, rel core.Release) (s core.MachineSpec,
 		return s, nil, err
 	}
 	s = core.MachineSpec{
-		ID: id, App: rel.App, Release: rel.Version, Kernel: state.Kernel(m.Base), Hostname: rel.App,
+		ID: id, App: rel.App, Release: rel.Version, Hostname: rel.App,
 		Env: env, Port: portOf(rel),
 		Share: share, Egress: network.Egress(b.cfg.Egress),
-		Disks: []core.Disk{
-			{Serial: guest.DiskBase, Path: state.Root(m.Base)},
-			{Serial: guest.DiskApp, Path: state.Layer(m.App.Digest)},
-		},
 	}
-	if m.Deps.Digest != "" {
-		s.Disks = append(s.Disks, core.Disk{Serial: guest.DiskDeps, Path: state.Layer(m.Deps.Digest)})
-	}
-	if m.Debian.Digest != "" {
-		s.Disks = append(s.Disks, core.Disk{Serial: guest.DiskDebian, Path: state.Layer(m.Debian.Digest)})
-	}
-	if initrd := state.Initrd(m.Base); exists(initrd) {
-		s.Initrd = initrd
-	}
+	image.Boot(&s, b.cfg.State, rel.Manifest)
 	return s, func(name string) bool { _, ok := own[name]; return ok }, nil
 }
 

@@ -20,6 +20,7 @@ const (
 	Starting  Condition = "starting"   // a machine is on its way
 	Stopped   Condition = "stopped"    // somebody stopped it
 	CrashLoop Condition = "crash loop" // it ends again and again
+	Asleep    Condition = "asleep"     // its machine was saved: the next request wakes it
 	Down      Condition = "down"       // nothing serves it; Reason says why
 )
 
@@ -103,6 +104,8 @@ func (k *keeper) idle(a core.App) ProcessStatus {
 		s.State = Empty
 	case k.starting:
 		s.State = Starting
+	case k.f.cfg.Sleepers.Asleep(k.app):
+		s.State = Asleep
 	case s.Reason == "":
 		s.State, s.Reason = Stopped, "all of its processes are scaled to 0"
 	}

@@ -3,7 +3,6 @@ package gateway
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -11,21 +10,13 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/gateway/wire"
+	"github.com/nodeos-dev/gitd/internal/porttest"
 )
 
 // TestDNS: the guest's questions reach the host's DNS server, though no rule allows its address, by UDP and by TCP. If
 // the first server is dead, the next is asked when the guest asks again.
 func TestDNS(t *testing.T) {
-	answer, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Close()
-	l, err := net.Listen("tcp", answer.LocalAddr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
+	l, answer := porttest.Both(t)
 	go echo(l)
 	go func() {
 		b := make([]byte, 1000)

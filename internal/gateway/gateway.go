@@ -43,6 +43,7 @@ type Config struct {
 // Doors are listeners that were opened before, so that whoever runs the gateway needs no rights to open them.
 type Doors struct {
 	App     net.Listener // takes connections for the app's port; nil: nobody connects to it
+	Ports   net.Listener // takes connections for any port of the guest, and those that were asked for; or nil
 	Control net.Listener // takes gitd: see package wire; nil: the policy stays
 }
 
@@ -52,7 +53,9 @@ type gateway struct {
 	stack    *stack.Stack
 	link     *link
 	policy   *policy
+	links    links
 	refusals *wire.Refusals
+	asks     *wire.Asks
 	dns      *resolvers
 
 	in  chan struct{} // has maxConnsIn places
@@ -83,14 +86,19 @@ func Run(ctx context.Context, frames io.ReadWriteCloser, doors Doors, cfg Config
 		return err
 	})
 	if doors.App != nil && cfg.Port != 0 {
-		group.Go(func() error { return g.serveApp(ctx, doors.App) })
+		group.Go(func() error {
+			return g.serve(ctx, doors.App, func(c net.Conn) { g.tcpIn(ctx, c, uint16(cfg.Port), false) })
+		})
+	}
+	if doors.Ports != nil {
+		group.Go(func() error { return g.serve(ctx, doors.Ports, func(c net.Conn) { g.portIn(ctx, c) }) })
 	}
 	if doors.Control != nil {
-		group.Go(func() error { return wire.Serve(ctx, doors.Control, g.refusals, g.setPolicy) })
+		group.Go(func() error { return wire.Serve(ctx, doors.Control, g.refusals, g.asks, g.setPolicy) })
 	}
 	context.AfterFunc(ctx, func() {
 		frames.Close()
-		for _, l := range []net.Listener{doors.App, doors.Control} {
+		for _, l := range []net.Listener{doors.App, doors.Ports, doors.Control} {
 			if l != nil {
 				l.Close()
 			}
@@ -108,12 +116,13 @@ var errQEMUGone = errors.New("QEMU has closed the machine's network")
 
 func newGateway(frames io.ReadWriteCloser, cfg Config) (*gateway, error) {
 	g := &gateway{
-		cfg: cfg, policy: newPolicy(cfg.Policy), refusals: wire.NewRefusals(),
+		cfg: cfg, policy: newPolicy(cfg.Policy), refusals: wire.NewRefusals(), asks: wire.NewAsks(),
 		link: newLink(frames), in: make(chan struct{}, maxConnsIn), out: map[*conn]struct{}{},
 	}
 	if g.dns = cfg.dns; g.dns == nil {
 		g.dns = newResolvers(resolvConf, dnsPort)
 	}
+	g.links.set(cfg.Policy.Links)
 	g.udp = &flows{gateway: g, table: map[flowKey]*flow{}}
 	var err error
 	if g.stack, err = newStack(g.link); err != nil {
@@ -132,8 +141,25 @@ func (g *gateway) close() {
 // setPolicy makes p the policy at once: what it no longer allows and is there already, is cut.
 func (g *gateway) setPolicy(p core.Egress) {
 	g.policy.set(p)
-	g.cut(func(c *conn) bool { return !c.dns && g.policy.check(c.target) != nil })
-	g.udp.cut(func(f *flow) bool { return !f.dns && g.policy.check(f.target) != nil })
+	g.links.set(p.Links)
+	g.cut(func(c *conn) bool { return !g.still(c.destination) })
+	g.udp.cut(func(f *flow) bool { return !g.still(f.destination) })
+}
+
+// destination is what is behind an address of the guest's.
+type destination struct {
+	target netip.AddrPort // what is dialled; of a link, what the guest has dialled
+	dns    bool           // it is one of the host's DNS servers
+	link   *core.LinkEnd  // nil: it is in the world
+}
+
+// still reports whether the guest may reach d by the policy that there is now.
+func (g *gateway) still(d destination) bool {
+	if d.link != nil {
+		now := g.links.at(d.target.Addr())
+		return now != nil && now.ID == d.link.ID
+	}
+	return d.dns || g.policy.check(d.target) == nil
 }
 
 // errRefused is a decision, and no failure.
@@ -145,24 +171,31 @@ func (e errRefused) Error() string { return e.why }
 // means the guest.
 var hostLoopback = netip.MustParseAddr("127.0.0.1")
 
-// target is what is dialled for a destination of the guest, or an error that was told to gitd.
-func (g *gateway) target(proto string, dst netip.AddrPort) (target netip.AddrPort, dns bool, err error) {
+// find is what is behind a destination of the guest, or an error that was told to gitd.
+func (g *gateway) find(proto string, dst netip.AddrPort) (d destination, err error) {
 	switch dst.Addr() {
 	case wire.DNS:
 		if dst.Port() == dnsPort {
-			target, err = g.dns.pick()
-			return target, true, err
+			target, err := g.dns.pick()
+			return destination{target: target, dns: true}, err
 		}
 	case wire.Gateway:
 		dst = netip.AddrPortFrom(hostLoopback, dst.Port())
 	case wire.Gateway6:
 		dst = netip.AddrPortFrom(netip.IPv6Loopback(), dst.Port())
 	}
+	if link := g.links.at(dst.Addr()); link != nil {
+		if proto != "tcp" {
+			err = errRefused{"is reached by TCP alone"}
+			g.refusals.Add(wire.Refused{Proto: proto, Addr: dst, App: link.Names[0], Why: err.Error()})
+		}
+		return destination{target: dst, link: link}, err
+	}
 	err = g.policy.check(dst)
 	if refused, is := errors.AsType[errRefused](err); is {
 		g.refusals.Add(wire.Refused{Proto: proto, Addr: dst, Why: refused.why})
 	}
-	return dst, false, err
+	return destination{target: dst}, err
 }
 
 func addrOf(a tcpip.Address) netip.Addr {

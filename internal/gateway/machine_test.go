@@ -27,6 +27,7 @@ import (
 	"gvisor.dev/gvisor/pkg/waiter"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core/guestport"
 	"github.com/nodeos-dev/gitd/internal/gateway/wire"
 )
 
@@ -40,6 +41,7 @@ type machine struct {
 	cable   net.Conn // the guest's, for frames by hand
 	app     net.Addr
 	watch   *wire.Client
+	asks    chan wire.Ask // what the machine's network asks for, which nobody answers but the test
 	refused chan wire.Refused
 	frames  chan []byte // what is no IP packet, for whoever asks
 }
@@ -54,18 +56,22 @@ func startConfig(t *testing.T, cfg Config) *machine {
 	t.Helper()
 	ours, theirs := socketpair(t)
 	app, control := listenUnix(t, "app"), listenUnix(t, "control")
+	ports, err := net.Listen("unix", guestport.Door(app.Addr().String()))
+	if err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() {
-		ended <- Run(ctx, ours, Doors{App: app, Control: control}, cfg)
+		ended <- Run(ctx, ours, Doors{App: app, Ports: ports, Control: control}, cfg)
 	}()
-	m := &machine{t: t, cable: theirs, app: app.Addr(), refused: make(chan wire.Refused, 1000), frames: make(chan []byte, 1000)}
+	m := &machine{t: t, cable: theirs, app: app.Addr(), refused: make(chan wire.Refused, 1000), frames: make(chan []byte, 1000), asks: make(chan wire.Ask, 1000)}
 	m.startGuest()
 	conn, err := net.Dial("unix", control.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.watch = wire.Watch(conn, func(r wire.Refused) { m.refused <- r })
+	m.watch = wire.Watch(conn, func(r wire.Refused) { m.refused <- r }, func(_ *wire.Client, a wire.Ask) { m.asks <- a })
 	t.Cleanup(func() {
 		cancel()
 		if err := <-ended; err != nil {

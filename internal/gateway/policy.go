@@ -43,23 +43,11 @@ func (p *policy) set(e core.Egress) {
 	}
 }
 
-// check judges the address that is to be dialled: no name is between it and the dial. What is not on the internet needs
-// a rule that says so: one that lies within the range which is closed. So a rule for 10.0.0.0/8 does not open this
-// host's own address in it, and none opens the loopback by being wide.
+// check judges the address that is to be dialled.
 func (p *policy) check(dst netip.AddrPort) error {
-	place, is := inward.Find(dst.Addr())
-	if is && place.Never() {
-		return errRefused{"is " + place.What}
-	}
-	own, isOwn, err := inward.Own(dst.Addr())
-	switch {
-	case err != nil:
+	place, closed, err := inward.Closed(dst.Addr(), func(place inward.Place) bool { return p.allows(place, dst) })
+	if err != nil || !closed {
 		return err
-	case isOwn && place.Range.Bits() < own.Range.Bits() && !dst.Addr().IsLoopback():
-		place, is = own, true
-	}
-	if !is || p.allows(place, dst) {
-		return nil
 	}
 	return errRefused{"is " + place.What}
 }

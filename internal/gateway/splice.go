@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"net/netip"
 	"sync"
 	"syscall"
 
@@ -14,9 +13,8 @@ import (
 
 // conn is one connection between the guest and the world.
 type conn struct {
-	target netip.AddrPort // whereto, if the guest has made it
-	dns    bool
-	limit  func(context.Context, int) error
+	destination // if the guest has made it
+	limit       func(context.Context, int) error
 
 	ctx    context.Context // ends when it is cut
 	cancel context.CancelFunc

@@ -12,6 +12,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/waiter"
 
+	"github.com/nodeos-dev/gitd/internal/core/guestport"
 	"github.com/nodeos-dev/gitd/internal/gateway/wire"
 )
 
@@ -26,22 +27,21 @@ const (
 func (g *gateway) tcpOut(r *tcp.ForwarderRequest) {
 	id := r.ID()
 	dst := netip.AddrPortFrom(addrOf(id.LocalAddress), id.LocalPort)
-	target, dns, err := g.target("tcp", dst)
+	d, err := g.find("tcp", dst)
 	if err != nil {
 		r.Complete(true)
 		return
 	}
 	c := newConn(context.Background(), g.policy.wait)
-	c.target, c.dns = target, dns
+	c.destination = d
 	if !g.add(c) {
-		g.refusals.Add(wire.Refused{Proto: "tcp", Addr: target, Why: "is one more than a machine may have connections"})
+		g.refusals.Add(wire.Refused{Proto: "tcp", Addr: d.target, Why: "is one more than a machine may have connections"})
 		r.Complete(true)
 		return
 	}
 	defer c.cancel()
 	defer g.remove(c)
-	d := net.Dialer{Timeout: dialTime}
-	world, err := d.DialContext(c.ctx, "tcp", target.String())
+	world, err := g.dial(c.ctx, d)
 	if err != nil {
 		// One that did not answer does not answer the guest either, whose own patience counts.
 		timeout, is := errors.AsType[net.Error](err)
@@ -59,6 +59,20 @@ func (g *gateway) tcpOut(r *tcp.ForwarderRequest) {
 		return
 	}
 	c.splice()
+}
+
+// dial connects to a destination: out in the world, or, of a link, by what gitd brings.
+func (g *gateway) dial(ctx context.Context, d destination) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	if d.link == nil {
+		return (&net.Dialer{}).DialContext(ctx, "tcp", d.target.String())
+	}
+	world, err := g.asks.Get(ctx, d.link.ID, int(d.target.Port()))
+	if no, is := errors.AsType[wire.ErrNo](err); is {
+		g.refusals.Add(wire.Refused{Proto: "tcp", Addr: d.target, App: d.link.Names[0], Why: no.Why})
+	}
+	return world, err
 }
 
 // unlimited is the limit of what comes in: an answer leaves as fast as it is asked for.
@@ -103,8 +117,8 @@ func (g *gateway) cut(f func(*conn) bool) {
 	}
 }
 
-// serveApp takes connections for the app. With maxConnsIn of them, the next waits at the door.
-func (g *gateway) serveApp(ctx context.Context, door net.Listener) error {
+// serve takes connections at a door. With maxConnsIn of them at all doors, the next waits there.
+func (g *gateway) serve(ctx context.Context, door net.Listener, handle func(net.Conn)) error {
 	for {
 		select {
 		case g.in <- struct{}{}:
@@ -117,8 +131,21 @@ func (g *gateway) serveApp(ctx context.Context, door net.Listener) error {
 		}
 		go func() {
 			defer func() { <-g.in }()
-			g.tcpIn(ctx, world)
+			handle(world)
 		}()
+	}
+}
+
+// portIn takes a connection of gitd for a port of the guest, or one for which this machine has asked.
+func (g *gateway) portIn(ctx context.Context, world net.Conn) {
+	n, asked, err := guestport.Read(world)
+	switch {
+	case err != nil:
+		world.Close()
+	case !asked:
+		g.tcpIn(ctx, world, uint16(n), true)
+	case g.asks.Bring(n, world) != nil:
+		world.Close()
 	}
 }
 
@@ -137,14 +164,20 @@ func accept(ctx context.Context, door net.Listener) (net.Conn, error) {
 	}
 }
 
-// tcpIn connects one that came in with the app. If nothing listens there, it is closed at once.
-func (g *gateway) tcpIn(ctx context.Context, world net.Conn) {
+// tcpIn connects one that came in with a port of the guest. If nothing listens there, it is closed at once; with
+// confirm, it is told first that something does.
+func (g *gateway) tcpIn(ctx context.Context, world net.Conn, port uint16, confirm bool) {
 	c := newConn(ctx, unlimited)
 	defer context.AfterFunc(ctx, c.cut)()
 	defer c.cancel()
-	end, err := g.dialGuest(ctx)
+	end, err := g.dialGuest(ctx, port)
 	if err != nil {
 		reset(world)
+		return
+	}
+	if confirm && guestport.Confirm(world) != nil {
+		end.ep.Abort()
+		world.Close()
 		return
 	}
 	if c.join(world, end) {
@@ -152,7 +185,7 @@ func (g *gateway) tcpIn(ctx context.Context, world net.Conn) {
 	}
 }
 
-func (g *gateway) dialGuest(ctx context.Context) (*guestEnd, error) {
+func (g *gateway) dialGuest(ctx context.Context, port uint16) (*guestEnd, error) {
 	ctx, cancel := context.WithTimeout(ctx, guestTime)
 	defer cancel()
 	queue := new(waiter.Queue)
@@ -165,7 +198,7 @@ func (g *gateway) dialGuest(ctx context.Context) (*guestEnd, error) {
 	defer queue.EventUnregister(&made)
 	terr = ep.Bind(fullAddress(netip.AddrPortFrom(wire.Gateway, 0)))
 	if terr == nil {
-		terr = ep.Connect(fullAddress(netip.AddrPortFrom(wire.Guest, uint16(g.cfg.Port))))
+		terr = ep.Connect(fullAddress(netip.AddrPortFrom(wire.Guest, port)))
 	}
 	if _, started := terr.(*tcpip.ErrConnectStarted); started {
 		select {

@@ -34,9 +34,9 @@ type flowKey struct {
 
 // flow is a socket of this host for datagrams of the guest to one destination.
 type flow struct {
+	destination
+
 	key      flowKey
-	dns      bool
-	target   netip.AddrPort
 	world    *net.UDPConn
 	route    *stack.Route
 	last     atomic.Int64 // when a datagram went through, in nanoseconds
@@ -55,11 +55,14 @@ type flows struct {
 // handle takes each datagram of the guest, on the goroutine that reads from QEMU. False: the guest is told that nobody
 // is there.
 func (fs *flows) handle(id stack.TransportEndpointID, pkt *stack.PacketBuffer) bool {
-	f, err := fs.find(flowKey{id.RemotePort, netip.AddrPortFrom(addrOf(id.LocalAddress), id.LocalPort)}, id)
+	key, data := flowKey{id.RemotePort, netip.AddrPortFrom(addrOf(id.LocalAddress), id.LocalPort)}, pkt.Data().AsRange().ToSlice()
+	if key.dst == dnsServer && fs.answerOurs(key, id, data) {
+		return true
+	}
+	f, err := fs.find(key, id)
 	if err != nil {
 		return false
 	}
-	data := pkt.Data().AsRange().ToSlice()
 	if !fs.gateway.policy.datagrams.AllowN(time.Now(), len(data)) {
 		return true // lost, as on a full cable
 	}
@@ -94,22 +97,46 @@ func (fs *flows) find(key flowKey, id stack.TransportEndpointID) (*flow, error) 
 }
 
 func (fs *flows) open(key flowKey, id stack.TransportEndpointID) (*flow, error) {
-	target, dns, err := fs.gateway.target("udp", key.dst)
+	d, err := fs.gateway.find("udp", key.dst)
 	if err != nil {
 		return nil, err
 	}
-	route, terr := fs.gateway.stack.FindRoute(nic, id.LocalAddress, id.RemoteAddress, protocolOf(key.dst.Addr()), false)
-	if terr != nil {
-		return nil, fail("find the way back", terr)
+	route, err := fs.routeBack(key, id)
+	if err != nil {
+		return nil, err
 	}
-	world, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(target))
+	world, err := net.DialUDP("udp", nil, net.UDPAddrFromAddrPort(d.target))
 	if err != nil {
 		route.Release()
 		return nil, err
 	}
-	f := &flow{key: key, dns: dns, target: target, world: world, route: route}
+	f := &flow{key: key, destination: d, world: world, route: route}
 	f.last.Store(time.Now().UnixNano())
 	return f, nil
+}
+
+func (fs *flows) routeBack(key flowKey, id stack.TransportEndpointID) (*stack.Route, error) {
+	route, terr := fs.gateway.stack.FindRoute(nic, id.LocalAddress, id.RemoteAddress, protocolOf(key.dst.Addr()), false)
+	return route, fail("find the way back", terr)
+}
+
+// answerOurs answers a question for a name of ours, and reports whether it was one. A guest that asks without end is
+// slowed down as with other datagrams.
+func (fs *flows) answerOurs(key flowKey, id stack.TransportEndpointID, question []byte) bool {
+	answer := fs.gateway.answerName(question)
+	if answer == nil {
+		return false
+	}
+	if !fs.gateway.policy.datagrams.AllowN(time.Now(), len(question)) {
+		return true
+	}
+	route, err := fs.routeBack(key, id)
+	if err != nil {
+		return true
+	}
+	defer route.Release()
+	sendDatagram(route, key, answer) //nolint:errcheck // a datagram may be lost
+	return true
 }
 
 // endOldest ends the flow that was silent longest; fs.mu is held.
@@ -192,24 +219,24 @@ func (f *flow) answer(raw syscall.RawConn) error {
 	}
 	f.last.Store(time.Now().UnixNano())
 	f.answered.Store(true)
-	return f.send((*buf)[:n])
+	return sendDatagram(f.route, f.key, (*buf)[:n])
 }
 
-// send makes a datagram of the destination to the guest.
-func (f *flow) send(data []byte) error {
+// sendDatagram makes a datagram of the destination of key to the guest.
+func sendDatagram(route *stack.Route, key flowKey, data []byte) error {
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{
-		ReserveHeaderBytes: header.UDPMinimumSize + int(f.route.MaxHeaderLength()),
+		ReserveHeaderBytes: header.UDPMinimumSize + int(route.MaxHeaderLength()),
 		Payload:            buffer.MakeWithData(data),
 	})
 	defer pkt.DecRef()
 	h := header.UDP(pkt.TransportHeader().Push(header.UDPMinimumSize))
 	pkt.TransportProtocolNumber = header.UDPProtocolNumber
 	size := uint16(pkt.Size())
-	h.Encode(&header.UDPFields{SrcPort: f.key.dst.Port(), DstPort: f.key.port, Length: size})
-	sum := checksum.Combine(f.route.PseudoHeaderChecksum(header.UDPProtocolNumber, size), pkt.Data().Checksum())
+	h.Encode(&header.UDPFields{SrcPort: key.dst.Port(), DstPort: key.port, Length: size})
+	sum := checksum.Combine(route.PseudoHeaderChecksum(header.UDPProtocolNumber, size), pkt.Data().Checksum())
 	h.SetChecksum(^h.CalculateChecksum(sum))
-	params := stack.NetworkHeaderParams{Protocol: header.UDPProtocolNumber, TTL: f.route.DefaultTTL()}
-	if terr := f.route.WritePacket(params, pkt); terr != nil {
+	params := stack.NetworkHeaderParams{Protocol: header.UDPProtocolNumber, TTL: route.DefaultTTL()}
+	if terr := route.WritePacket(params, pkt); terr != nil {
 		if _, is := terr.(*tcpip.ErrClosedForSend); is {
 			return fail("answer the guest", terr)
 		}

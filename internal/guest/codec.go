@@ -150,6 +150,8 @@ func (m Message) complete() bool {
 		return m.Signal != nil
 	case KindResize:
 		return m.Resize != nil
+	case KindFreeze:
+		return m.Freeze != nil
 	}
 	return true
 }

@@ -57,6 +57,9 @@ const (
 // KindRoom goes both ways: who receives the bytes of an attached task has room for so many more.
 const KindRoom Kind = "room"
 
+// KindFreeze goes both ways: the host asks, and the guest answers with the same ID.
+const KindFreeze Kind = "freeze"
+
 // Guest → host.
 const (
 	KindBooted    Kind = "booted"    // init runs, disks are mounted; sent at start and after hello
@@ -92,6 +95,7 @@ type Message struct {
 	Room      *Room      `json:"room,omitempty"`
 	Signal    *Signal    `json:"signal,omitempty"`
 	Resize    *Size      `json:"resize,omitempty"`
+	Freeze    *Freeze    `json:"freeze,omitempty"`
 }
 
 // Start is everything the guest must know; nothing else reaches it. Env may
@@ -110,6 +114,8 @@ type Start struct {
 	// those that it leads to; the app has ended when there is no next one.
 	Steps []Step `json:"steps,omitempty"`
 	Task  *Task  `json:"task,omitempty"` // nil: a server
+	// Disks are those of the image, by their serials, that the slots of a spare machine have become.
+	Disks []string `json:"disks,omitempty"`
 }
 
 // Step is one command of a start.
@@ -161,6 +167,16 @@ type Booted struct {
 	InitMillis   int    `json:"init_ms"`           // until the disks were mounted
 	Kernel       string `json:"kernel"`            // release, as uname -r prints it
 	BeatMillis   int    `json:"beat_ms,omitempty"` // the period of its beats; 0: it sends none
+	Freezes      bool   `json:"freezes,omitempty"` // it answers Freeze
+	Spare        bool   `json:"spare,omitempty"`   // it has no app: Node waits for one
+}
+
+// Freeze asks the guest to write out what the app has written to its volumes, and then to let nobody write to them for
+// so long at most. Without a time, writes go on. So the host can copy a disk as it is at one moment.
+type Freeze struct {
+	ID     int    `json:"id"`
+	Millis int    `json:"ms,omitempty"`
+	Error  string `json:"error,omitempty"` // of an answer; to the end of a freeze: nothing was held any more
 }
 
 // Listening tells where the time after Booted went, in milliseconds since the kernel started.
@@ -168,6 +184,8 @@ type Listening struct {
 	StartMillis  int `json:"start_ms"`          // until the app's program was started
 	CodeMillis   int `json:"code_ms,omitempty"` // until it opened the first file of the app; 0: not seen
 	ListenMillis int `json:"listen_ms"`         // until it accepted connections
+	// BeginMillis is when a spare machine was told what it is; 0: the machine was none.
+	BeginMillis int `json:"begin_ms,omitempty"`
 	// Address is where the app listens, if that is not its port: the guest leads connections there.
 	Address string `json:"address,omitempty"` // "127.0.0.1:3000"
 }

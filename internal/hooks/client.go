@@ -38,19 +38,19 @@ type request struct {
 	Options  []string       `json:"options,omitempty"`
 }
 
-// Install puts the hooks into dir, as symbolic links to the program gitd. gitd knows from the name by which it is
-// called which hook it is, so no shell is involved.
-func Install(dir, gitd string) error {
+// Install puts the hooks into dir, as symbolic links to program, which is gitd-hook. It knows from the name by which it
+// is called which hook it is, so no shell is involved.
+func Install(dir, program string) error {
 	for _, name := range []string{ProcReceive, PostReceive} {
 		path := filepath.Join(dir, name)
-		if target, err := os.Readlink(path); err == nil && target == gitd {
+		if target, err := os.Readlink(path); err == nil && target == program {
 			continue
 		}
 		fresh := path + ".new"
 		if err := os.Remove(fresh); err != nil && !os.IsNotExist(err) {
 			return err
 		}
-		if err := os.Symlink(gitd, fresh); err != nil {
+		if err := os.Symlink(program, fresh); err != nil {
 			return err
 		}
 		if err := os.Rename(fresh, path); err != nil {
@@ -58,12 +58,6 @@ func Install(dir, gitd string) error {
 		}
 	}
 	return nil
-}
-
-// Is reports whether a program that was called as arg0 is one of the hooks, and which.
-func Is(arg0 string) (name string, ok bool) {
-	name = filepath.Base(arg0)
-	return name, name == ProcReceive || name == PostReceive
 }
 
 // Run is the main function of a hook's process. It speaks with git on in and out, passes the push to the daemon, and

@@ -52,6 +52,7 @@ func NewDesk(socket string, core Receiver) *Desk {
 // does not work with them any more: a deployment goes on when git is killed.
 func (d *Desk) Open(p core.Push, objects core.Quarantine) (env []string, closed func()) {
 	id := rand.Text()
+	p.ID = core.NewWorkID() // not id, which is a secret
 	d.mu.Lock()
 	e := &entry{push: p, objects: objects}
 	d.pushes[id] = e

@@ -16,8 +16,11 @@ type Ledger interface {
 	// Apps are sorted by name.
 	Apps(ctx context.Context) ([]core.App, error)
 	Release(ctx context.Context, app string, version int) (core.Release, error)
-	// Images are the releases of all apps that have an image and have not failed, by app, the newest first.
+	// Images are the releases of all apps that have an image and have not failed, by app, the newest first, without
+	// those of ForgetImages.
 	Images(ctx context.Context) ([]core.Release, error)
+	// ForgetImages takes releases out of Images, but for those that are pinned or not retired.
+	ForgetImages(ctx context.Context, gone []core.Release) error
 	// PinRelease sets or clears Pinned, which no other method stores.
 	PinRelease(ctx context.Context, app string, version int, pinned bool) error
 }
@@ -49,6 +52,8 @@ type CollectorConfig struct {
 	Keep   int // how many images that were live are kept of each app; the live one and the one before it always are
 
 	Label func(ctx context.Context, app string) // writes what the ledger knows of app into its folders
+	// Also are names of files that are kept for another reason than that a release has them; nil: there are none.
+	Also func(ctx context.Context) ([]string, error)
 }
 
 // Collector removes what no release needs any more. It runs one collection at a time, and remembers what it was asked
@@ -125,8 +130,10 @@ func (c *Collector) collect(ctx context.Context, apps map[string]bool) error {
 }
 
 // keepWhatIsNamed gives the sweep all names that the ledger needs, and returns the commits of the releases that can be
-// deployed again, by app.
-func (c *Collector) keepWhatIsNamed(ctx context.Context, sweep *Sweep) (commits map[string][]string, err error) {
+// deployed again, by app. The ledger need not tell the next collection of the others: otherwise each deployment would
+// take longer than the one before. Should this process end before their files are removed, the next sweep removes them
+// like any file that nobody names.
+func (c *Collector) keepWhatIsNamed(ctx context.Context, sweep *Sweep) (map[string][]string, error) {
 	apps, err := c.cfg.Ledger.Apps(ctx)
 	if err != nil {
 		return nil, err
@@ -134,21 +141,33 @@ func (c *Collector) keepWhatIsNamed(ctx context.Context, sweep *Sweep) (commits 
 	for _, a := range apps {
 		sweep.Keep(AppCache(a.Name))
 	}
+	if c.cfg.Also != nil {
+		names, err := c.cfg.Also(ctx)
+		if err != nil {
+			return nil, err
+		}
+		sweep.Keep(names...)
+	}
 	images, err := c.cfg.Ledger.Images(ctx)
 	if err != nil {
 		return nil, err
 	}
-	commits = map[string][]string{}
+	commits, gone := map[string][]string{}, []core.Release(nil)
 	for len(images) > 0 {
 		n := 1
 		for n < len(images) && images[n].App == images[0].App {
 			n++
 		}
-		for _, r := range retained(images[:n], c.cfg.Keep) {
+		kept := retained(images[:n], c.cfg.Keep)
+		for _, r := range kept {
 			sweep.Keep(r.Manifest.Files()...)
 			commits[r.App] = append(commits[r.App], r.Commit)
 		}
+		gone = append(gone, without(images[:n], kept)...)
 		images = images[n:]
 	}
-	return commits, nil
+	if len(gone) == 0 {
+		return commits, nil
+	}
+	return commits, c.cfg.Ledger.ForgetImages(ctx, gone)
 }

@@ -10,24 +10,38 @@ import (
 
 // retained returns the releases whose images are kept, from the releases of one app with the newest first: the live one
 // and all that are on their way from or to live, the one before it, the pinned ones, and those of the last n images
-// that were live. Several releases of one image (a restart, new config) count once.
+// that were live. Several releases of one image (a restart, new config) count once, and so do those of the same layers
+// on other bases, of which the newest is kept: updates of bases must not use up the rollbacks.
 func retained(list []core.Release, n int) []core.Release {
 	var kept []core.Release
-	seen := map[string]bool{}
+	images, layers := map[string]bool{}, map[string]bool{}
 	for _, r := range list {
-		image := fmt.Sprint(r.Manifest.Files())
+		image, built := fmt.Sprint(r.Manifest.Files()), fmt.Sprint(r.Manifest.Layers())
+		room := len(images) < 2 || !layers[built] && len(layers) < n // 2: the live image and the one before it
 		switch {
 		case r.Manifest.Empty() || r.State == core.Failed:
 			continue
-		case r.State == core.Retired && !r.Pinned && !seen[image] && len(seen) >= max(n, 2):
-			continue // max: the live image and the one before it
+		case r.State == core.Retired && !r.Pinned && !images[image] && !room:
+			continue
 		}
 		if !r.State.Deploying() && !r.Pinned {
-			seen[image] = true
+			images[image], layers[built] = true, true
 		}
 		kept = append(kept, r)
 	}
 	return kept
+}
+
+// without returns list, but for the releases in kept, which has them in the same order.
+func without(list, kept []core.Release) (rest []core.Release) {
+	for _, r := range list {
+		if len(kept) > 0 && kept[0].Version == r.Version {
+			kept = kept[1:]
+			continue
+		}
+		rest = append(rest, r)
+	}
+	return rest
 }
 
 // PinRelease keeps the image of a release, however many releases follow, or ends that.

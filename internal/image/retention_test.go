@@ -3,14 +3,16 @@ package image
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 func TestRetained(t *testing.T) {
-	// Each release is written as the first letter of its state (l live, d draining, r retired, f failed, b booting, u
-	// building and not built yet), the name of its image, and ! if it is pinned. The newest comes first.
+	// Each release is written as the first letter of its state (l live, d draining, r retired, f failed, b booting,
+	// u building and not built yet), the name of its image, ! if it is pinned, and .N if it is on base N. The newest
+	// comes first.
 	tests := []struct {
 		name     string
 		n        int
@@ -30,15 +32,18 @@ func TestRetained(t *testing.T) {
 		{"one image counts once", 2, []string{"lb", "rb", "rb", "ra", "rx"}, []int{0, 1, 2, 3}},
 		{"after a rollback", 2, []string{"la", "rc", "rb", "ra"}, []int{0, 1, 3}},
 		{"stopped: nothing is live", 2, []string{"rc", "rb", "ra"}, []int{0, 1}},
+		{"updates of the base use up no rollback", 2, []string{"lb.3", "rb.2", "rb.1", "rb", "ra.1", "ra"}, []int{0, 1, 4}},
+		{"a rollback of the base has where to go", 1, []string{"lb.2", "rb.1", "rb"}, []int{0, 1}},
 	}
 	states := map[byte]core.State{'l': core.Live, 'd': core.Draining, 'r': core.Retired, 'f': core.Failed, 'b': core.Booting, 'u': core.Building}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var list []core.Release
 			for i, s := range tt.releases {
-				r := core.Release{Version: len(tt.releases) - i, State: states[s[0]], Pinned: len(s) > 2}
+				r := core.Release{Version: len(tt.releases) - i, State: states[s[0]], Pinned: strings.HasSuffix(s, "!")}
 				if s[1] != '-' {
-					r.Manifest = core.Manifest{Base: "b1", App: core.Layer{Digest: s[1:2]}}
+					_, base, _ := strings.Cut(s, ".")
+					r.Manifest = core.Manifest{Base: "b" + base, App: core.Layer{Digest: s[1:2]}}
 				}
 				list = append(list, r)
 			}

@@ -7,8 +7,10 @@ package inward
 
 import (
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"sync"
 	"time"
 )
@@ -92,6 +94,24 @@ func Find(ip netip.Addr) (Place, bool) {
 	return Place{unassigned, reserved}, err == nil
 }
 
+// Closed judges the address that is to be dialled: no name is between it and the dial. What is not on the internet
+// needs a rule that says so, by allows: one that lies within the range which is closed. So a rule for 10.0.0.0/8 does
+// not open this host's own address in it, and none opens the loopback by being wide.
+func Closed(ip netip.Addr, allows func(Place) bool) (Place, bool, error) {
+	place, is := Find(ip)
+	if is && place.Never() {
+		return place, true, nil
+	}
+	own, isOwn, err := Own(ip)
+	switch {
+	case err != nil:
+		return Place{}, true, err
+	case isOwn && place.Range.Bits() < own.Range.Bits() && !ip.IsLoopback():
+		place, is = own, true
+	}
+	return place, is && !allows(place), nil
+}
+
 // Own finds an address of this host itself, whatever its range. An address that comes or goes is noticed within a
 // second: asking takes as long as several connections.
 func Own(ip netip.Addr) (Place, bool, error) {
@@ -128,4 +148,16 @@ func hostAddrs() (map[netip.Addr]struct{}, error) {
 	}
 	cache.addrs, cache.until = addrs, time.Now().Add(time.Second)
 	return addrs, nil
+}
+
+// Places are all ranges that are not on the internet.
+func Places() []Place { return slices.Clone(places) }
+
+// OwnAll are the addresses of this host itself.
+func OwnAll() ([]netip.Addr, error) {
+	addrs, err := hostAddrs()
+	if err != nil {
+		return nil, err
+	}
+	return slices.SortedFunc(maps.Keys(addrs), netip.Addr.Compare), nil
 }

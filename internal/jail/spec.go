@@ -26,6 +26,12 @@ const (
 // FramesFD is the descriptor at which QEMU finds its network. It is above all that libvirt hands to QEMU.
 const FramesFD = 200
 
+// Netdev is the value of QEMU's -netdev: its network card is wired to the process around it, which is a machine's only
+// way out (package gateway).
+func Netdev() string {
+	return fmt.Sprintf("stream,id=n0,server=off,addr.type=fd,addr.str=%d", FramesFD)
+}
+
 // Spec is one machine as its walls see it. It holds no secret.
 type Spec struct {
 	Emulator string   `json:"emulator"`         // QEMU's path
@@ -37,8 +43,13 @@ type Spec struct {
 	Groups   []string `json:"groups,omitempty"` // control groups to enter: their cgroup.procs files
 
 	App     string `json:"app"`     // the unix socket for the app's port: a path, or @ and an abstract name
+	Ports   string `json:"ports"`   // … for any port, and for connections to linked apps: see guestport.Dial
 	Control string `json:"control"` // … and for the network's policy
 	Peer    int    `json:"peer"`    // the only uid besides root that may connect to an abstract name
+
+	// Bridged is that QEMU has its network from libvirt, as a descriptor: then nothing is carried here, and there are
+	// no doors.
+	Bridged bool `json:"bridged,omitempty"`
 
 	Port   int         `json:"port,omitempty"` // where the app listens in the guest; 0: nobody connects to it
 	Egress core.Egress `json:"egress"`         // what the machine may reach, until gitd says otherwise

@@ -8,16 +8,23 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
-	"strconv"
 	"syscall"
 
 	"github.com/nodeos-dev/gitd/internal/admit"
+	"github.com/nodeos-dev/gitd/internal/fds"
 	"golang.org/x/sys/unix"
 )
 
 // Network carries the frames of a machine's network card, and takes connections at its doors, until ctx ends or QEMU
-// does. Either door may be nil.
-type Network func(ctx context.Context, frames net.Conn, app, control net.Listener) error
+// does.
+type Network func(ctx context.Context, frames net.Conn, d Doors) error
+
+// Doors are where gitd reaches a machine. Each may be nil.
+type Doors struct {
+	App     net.Listener // the app's port
+	Ports   net.Listener // any port
+	Control net.Listener // the network's policy
+}
 
 // Supervise is the second stage: it starts QEMU behind the walls, gives away its rights, and carries QEMU's network
 // until QEMU ends. It returns QEMU's exit code. In it, this process is the root of the machine's user namespace, if
@@ -26,26 +33,33 @@ type Network func(ctx context.Context, frames net.Conn, app, control net.Listene
 // It is QEMU's parent, and the process that libvirt knows: QEMU ends with it, and libvirt's signals go on to QEMU.
 func Supervise(s *Spec, self string, args []string, network Network) (int, error) {
 	runtime.LockOSThread() // QEMU ends with the thread that started it
-	inherited, err := inheritedFiles()
+	// What libvirt meant for QEMU: this process has opened nothing yet that a program after it may have.
+	inherited, err := fds.Inheritable()
 	if err != nil {
 		return 0, err
 	}
-	app, control, err := s.listen()
+	doors, err := s.listen()
 	if err != nil {
 		return 0, err
 	}
 	if err := s.admitQEMU(); err != nil {
 		return 0, err
 	}
-	frames, theirs, err := framesPair()
-	if err != nil {
-		return 0, err
+	var frames net.Conn
+	if s.Bridged {
+		network = func(ctx context.Context, _ net.Conn, _ Doors) error { <-ctx.Done(); return ctx.Err() }
+	} else {
+		var theirs int
+		if frames, theirs, err = framesPair(); err != nil {
+			return 0, err
+		}
+		defer frames.Close()
+		inherited = append(inherited, theirs)
 	}
-	defer frames.Close()
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, unix.SIGTERM, unix.SIGINT)
 	pid, err := s.start(self, args)
-	for _, fd := range append(inherited, theirs) {
+	for _, fd := range inherited {
 		unix.Close(fd)
 	}
 	if err != nil {
@@ -61,33 +75,13 @@ func Supervise(s *Spec, self string, args []string, network Network) (int, error
 	}()
 	ctx, stop := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- network(ctx, frames, app, control) }()
+	go func() { done <- network(ctx, frames, doors) }()
 	code, err := wait(pid)
 	stop()
 	if netErr := <-done; netErr != nil && !errors.Is(netErr, context.Canceled) {
 		fmt.Fprintf(os.Stderr, "gitd-machine: the network ended: %v\n", netErr)
 	}
 	return code, err
-}
-
-// inheritedFiles are the descriptors that libvirt meant for QEMU. It is called before this process opens anything that
-// a program after it may have.
-func inheritedFiles() ([]int, error) {
-	names, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return nil, err
-	}
-	var fds []int
-	for _, name := range names {
-		fd, err := strconv.Atoi(name.Name())
-		if err != nil || fd <= unix.Stderr {
-			continue
-		}
-		if flags, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && flags&unix.FD_CLOEXEC == 0 {
-			fds = append(fds, fd)
-		}
-	}
-	return fds, nil
 }
 
 // framesPair returns both ends of the wire between QEMU's network card and this process. QEMU's is at FramesFD.
@@ -128,12 +122,15 @@ func (s *Spec) start(self string, args []string) (int, error) {
 }
 
 // listen opens the doors of the machine's network, while this process still has the rights to.
-func (s *Spec) listen() (app, control net.Listener, err error) {
-	if app, err = s.door(s.App); err != nil {
-		return nil, nil, err
+func (s *Spec) listen() (d Doors, err error) {
+	if d.App, err = s.door(s.App); err != nil {
+		return d, err
 	}
-	control, err = s.door(s.Control)
-	return app, control, err
+	if d.Ports, err = s.door(s.Ports); err != nil {
+		return d, err
+	}
+	d.Control, err = s.door(s.Control)
+	return d, err
 }
 
 func (s *Spec) door(name string) (net.Listener, error) {

@@ -20,6 +20,7 @@ import (
 	"github.com/google/renameio/v2"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core/rules"
 	"github.com/nodeos-dev/gitd/internal/image"
 )
 
@@ -33,6 +34,7 @@ type Ledger interface {
 	Volumes(ctx context.Context, app string) ([]core.Volume, error)
 	Resources(ctx context.Context, app string) (core.Resources, error)
 	Domains(ctx context.Context, app string) ([]core.Domain, error)
+	Rules(ctx context.Context, app string) (rules.Set, error)
 }
 
 // Labels writes labels. Its methods are safe for concurrent use.
@@ -129,6 +131,12 @@ func (l *Labels) of(ctx context.Context, app string) (core.AppLabel, error) {
 	if label.Resources, err = l.ledger.Resources(ctx, app); err != nil {
 		return label, err
 	}
+	set, err := l.ledger.Rules(ctx, app)
+	if err != nil {
+		return label, err
+	}
+	// The rules are in the ledger alone. An app that not everybody may see does not come back without them.
+	label.App.Stopped = label.App.Stopped || set.Guarded()
 	domains, err := l.ledger.Domains(ctx, app)
 	for _, d := range domains {
 		label.Domains = append(label.Domains, d.Host)

@@ -38,9 +38,9 @@ func (l *Ledger) Adopt(ctx context.Context, label core.AppLabel) (taken bool, er
 func adoptApp(ctx context.Context, tx *sql.Tx, label core.AppLabel) error {
 	a := label.App
 	_, err := tx.ExecContext(ctx, `INSERT INTO apps (name, branch, created, stopped, lock_by, lock_reason, lock_since,
-		found_mib, scale, dir) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		found_mib, scale, dir, only_tags) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		a.Name, a.Branch, a.Created.UnixNano(), a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since}, max(a.FoundMiB, 0),
-		document[core.Scale]{&a.Scale}, a.Dir)
+		document[core.Scale]{&a.Scale}, a.Dir, a.OnlyTags)
 	if err == nil && label.Resources != (core.Resources{}) {
 		_, err = tx.ExecContext(ctx, `INSERT INTO overrides (app, memory_mib, cpus) VALUES (?, ?, ?)`,
 			a.Name, label.Resources.MemoryMiB, label.Resources.CPUs)

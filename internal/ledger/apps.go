@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/ledger/full"
 )
 
 // appTable is the table of the apps.
@@ -16,7 +17,7 @@ type appTable struct {
 	vars varTable
 }
 
-const selectApps = `SELECT name, branch, created, stopped, lock_by, lock_reason, lock_since, was_named, found_mib, scale, dir,
+const selectApps = `SELECT name, branch, created, stopped, lock_by, lock_reason, lock_since, was_named, found_mib, scale, dir, only_tags,
   coalesce(owner, ''), coalesce((SELECT version FROM releases WHERE app = name AND state = 'live'), 0) FROM apps `
 
 // CreateApp adds an app; an existing one is left as it is.
@@ -59,9 +60,9 @@ func (t appTable) ChangeApp(ctx context.Context, name string, change func(a *cor
 			return err
 		}
 		return mustAffect(tx.ExecContext(ctx, `UPDATE apps SET branch = ?, stopped = ?, lock_by = ?, lock_reason = ?,
-			lock_since = ?, was_named = ?, found_mib = ?, scale = ?, dir = ? WHERE name = ?`,
+			lock_since = ?, was_named = ?, found_mib = ?, scale = ?, dir = ?, only_tags = ? WHERE name = ?`,
 			a.Branch, a.Stopped, a.Lock.By, a.Lock.Reason, instant{a.Lock.Since}, a.FormerName, a.FoundMiB,
-			document[core.Scale]{&a.Scale}, a.Dir, name))
+			document[core.Scale]{&a.Scale}, a.Dir, a.OnlyTags, name))
 	})
 }
 
@@ -96,14 +97,20 @@ func (t appTable) DeleteApp(ctx context.Context, name string) error {
 // Its releases that failed go with it.
 func (t appTable) DeleteBareApp(ctx context.Context, name string) (deleted bool, err error) {
 	err = t.db.change(ctx, fmt.Sprintf("delete app %q if it is bare", name), func(ctx context.Context, tx *sql.Tx) error {
-		err := mustAffect(tx.ExecContext(ctx, `DELETE FROM apps WHERE name = ?1 AND lock_by = '' AND dir = '' AND scale IN ('null', '{}')
+		err := mustAffect(tx.ExecContext(ctx, `DELETE FROM apps WHERE name = ?1 AND lock_by = '' AND dir = '' AND only_tags = 0 AND scale IN ('null', '{}')
 			AND NOT EXISTS (SELECT 1 FROM releases WHERE app = ?1 AND state <> 'failed')
 			AND NOT EXISTS (SELECT 1 FROM vars WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM overrides WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM quotas WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM domains WHERE app = ?1)
+			AND NOT EXISTS (SELECT 1 FROM certificates WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM networks WHERE app = ?1)
+			AND NOT EXISTS (SELECT 1 FROM rules WHERE app = ?1)
+			AND NOT EXISTS (SELECT 1 FROM host_ports WHERE app = ?1 AND by_range = 0)
+			AND NOT EXISTS (SELECT 1 FROM links WHERE app = ?1 OR target = ?1)
 			AND NOT EXISTS (SELECT 1 FROM volumes WHERE app = ?1)
+			AND NOT EXISTS (SELECT 1 FROM drains WHERE app = ?1)
+			AND NOT EXISTS (SELECT 1 FROM webhooks WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM grants WHERE app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM keys WHERE only_app = ?1)
 			AND NOT EXISTS (SELECT 1 FROM invitations WHERE app = ?1)`, name))
@@ -128,7 +135,7 @@ func scanApp(row scanner) (core.App, error) {
 	var a core.App
 	var created, locked instant
 	err := row.Scan(&a.Name, &a.Branch, &created, &a.Stopped, &a.Lock.By, &a.Lock.Reason, &locked, &a.FormerName, &a.FoundMiB,
-		document[core.Scale]{&a.Scale}, &a.Dir, &a.Owner, &a.Live)
+		document[core.Scale]{&a.Scale}, &a.Dir, &a.OnlyTags, &a.Owner, &a.Live)
 	a.Created, a.Lock.Since = created.Time, locked.Time
 	return a, err
 }
@@ -138,5 +145,5 @@ func notFound(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return core.ErrNotFound
 	}
-	return withErrno(err)
+	return full.Explain(err)
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/nodeos-dev/gitd/internal/ledger/copies"
 )
 
 // TestRestore: a ledger comes back from its newest sound copy, and what was there is not thrown away.
@@ -31,7 +33,7 @@ func TestRestore(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	c, err := NewestCopy(ctx, path)
+	c, err := copies.Newest(ctx, path)
 	if err != nil || c.Name() != "gitd-20260301T130000Z" {
 		t.Fatalf("%+v, %v", c, err)
 	}
@@ -56,10 +58,10 @@ func TestRestore(t *testing.T) {
 	if _, err := Restore(ctx, path, c); err == nil || !strings.Contains(err.Error(), "not sound") {
 		t.Errorf("a damaged copy: %v", err)
 	}
-	if c, err = NewestCopy(ctx, path); err != nil || c.Name() != "gitd-20260301T120000Z" {
+	if c, err = copies.Newest(ctx, path); err != nil || c.Name() != "gitd-20260301T120000Z" {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if _, err := NewestCopy(ctx, newPath(t)); !errors.Is(err, ErrNoCopy) {
+	if _, err := copies.Newest(ctx, newPath(t)); !errors.Is(err, copies.ErrNone) {
 		t.Errorf("no copy: %v", err)
 	}
 }
@@ -82,35 +84,6 @@ func appNames(t *testing.T, path string) string {
 	return strings.Join(names, " ")
 }
 
-// TestCopiesAreBounded, and an old one goes only after its time.
-func TestCopiesAreBounded(t *testing.T) {
-	start := time.Date(2026, 3, 1, 0, 10, 0, 0, time.UTC)
-	var all []Copy
-	for i := range 24 * 40 * 4 { // every quarter of an hour, for 40 days
-		c := Copy{Time: start.Add(time.Duration(i) * 15 * time.Minute)}
-		c.Path = c.Time.Format(copyName)
-		all = append([]Copy{c}, all...)
-		rest := dispensable(all)
-		all = slices.DeleteFunc(all, func(c Copy) bool { return slices.Contains(rest, c) })
-		if len(all) > keptHours+keptDays+1 {
-			t.Fatalf("%d copies", len(all))
-		}
-	}
-	var names []string
-	for _, c := range all {
-		names = append(names, c.Time.Format("0102T1504"))
-	}
-	got := strings.Join(names, " ")
-	for _, want := range []string{"0409T2355 0409T2310 0409T2210", "0409T0010 0408T0010", "0404T0010 0403T0010"} {
-		if !strings.Contains(got, want) {
-			t.Errorf("%s does not have %s", got, want)
-		}
-	}
-	if strings.Contains(got, "0402") {
-		t.Errorf("%s has more than %d days", got, keptDays)
-	}
-}
-
 // TestPrune removes what is not kept, what was begun, and nothing else.
 func TestPrune(t *testing.T) {
 	l := openAt(t, newPath(t))
@@ -120,13 +93,13 @@ func TestPrune(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	dir := filepath.Join(filepath.Dir(l.path), copyFolder)
+	dir := copies.Folder(l.path)
 	for _, name := range []string{"gitd-20260301T130000Z.db.new", "aside-20260301T130000.000000000Z.db", "notes.txt"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := prune(l.path); err != nil {
+	if err := copies.Prune(l.path); err != nil {
 		t.Fatal(err)
 	}
 	entries, err := os.ReadDir(dir)
@@ -149,7 +122,7 @@ func TestNoCopyOnAFullDisk(t *testing.T) {
 		t.Skip("mounts a small file system: run as root")
 	}
 	l := openAt(t, newPath(t))
-	dir := filepath.Join(filepath.Dir(l.path), copyFolder)
+	dir := copies.Folder(l.path)
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		t.Fatal(err)
 	}

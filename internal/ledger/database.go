@@ -10,7 +10,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/nodeos-dev/gitd/internal/ledger/copies"
 	_ "modernc.org/sqlite" // registers the driver "sqlite"
+
+	"github.com/nodeos-dev/gitd/internal/ledger/full"
+	"github.com/nodeos-dev/gitd/internal/ledger/signal"
 )
 
 // maxReaders bounds the connections that read; each holds a page cache of its
@@ -32,7 +36,13 @@ type database struct {
 	path    string
 	changes atomic.Int64  // how many there were
 	changed chan struct{} // has a token when the log may hold something
-	next    signal
+	next    signal.Signal
+
+	// Upgraded is what was done to the schema when the ledger was opened, and the copy from before; zero: nothing.
+	Upgraded struct {
+		Change
+		Copy copies.Copy
+	}
 }
 
 func (db *database) open(ctx context.Context, path string) error {
@@ -44,7 +54,7 @@ func (db *database) open(ctx context.Context, path string) error {
 	if err := checkIntegrity(ctx, db.writer); err != nil {
 		return err
 	}
-	if err := migrate(ctx, db.writer); err != nil {
+	if err := db.migrate(ctx); err != nil {
 		return err
 	}
 	db.reader, err = connect(path, maxReaders, url.Values{"_query_only": {"1"}})
@@ -92,22 +102,26 @@ func (db *database) Close() error {
 func (db *database) change(ctx context.Context, what string, f func(ctx context.Context, tx *sql.Tx) error) error {
 	conn, err := db.writer.Conn(ctx)
 	if err != nil {
-		return fmt.Errorf("ledger: %s: %w", what, withErrno(err))
+		return fmt.Errorf("ledger: %s: %w", what, full.Explain(err))
 	}
 	defer conn.Close()
 	ctx = context.WithoutCancel(ctx)
 	tx, err := conn.BeginTx(ctx, nil)
 	if err != nil {
-		return fmt.Errorf("ledger: %s: %w", what, withErrno(err))
+		return fmt.Errorf("ledger: %s: %w", what, full.Explain(err))
 	}
 	defer tx.Rollback() //nolint:errcheck // after a commit it does nothing
 	if err := f(ctx, tx); err != nil {
-		return fmt.Errorf("ledger: %s: %w", what, withErrno(err))
+		return fmt.Errorf("ledger: %s: %w", what, full.Explain(err))
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("ledger: %s: %w", what, withErrno(err))
+		return fmt.Errorf("ledger: %s: %w", what, full.Explain(err))
 	}
 	db.touch()
-	db.next.send()
+	db.next.Send()
 	return nil
 }
+
+// NextChange is closed after the next change that is made by this process. Whoever takes it, reads, and then waits for
+// it misses none.
+func (db *database) NextChange() <-chan struct{} { return db.next.Wait() }

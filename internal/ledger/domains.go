@@ -39,9 +39,12 @@ func (t domainTable) AddDomain(ctx context.Context, app, host string) error {
 	})
 }
 
-// RemoveDomain takes host from app.
+// RemoveDomain takes host from app, and the certificate that was set for it.
 func (t domainTable) RemoveDomain(ctx context.Context, app, host string) error {
 	return t.db.change(ctx, fmt.Sprintf("remove %q from app %q", host, app), func(ctx context.Context, tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM certificates WHERE host = ? AND app = ?`, host, app); err != nil {
+			return err
+		}
 		return mustAffect(tx.ExecContext(ctx, `DELETE FROM domains WHERE host = ? AND app = ?`, host, app))
 	})
 }

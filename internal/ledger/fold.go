@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"fmt"
 	"time"
+
+	"github.com/nodeos-dev/gitd/internal/ledger/full"
 )
 
 // SQLite's log of changes (the -wal file) is folded into the database when nothing has changed for quiet, and when
@@ -33,7 +35,7 @@ func (db *database) fold(ctx context.Context) error {
 	var busy, frames, folded int              // -1: the database has no log
 	err = conn.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &frames, &folded)
 	if err != nil {
-		return fmt.Errorf("ledger: fold the log: %w", withErrno(err))
+		return fmt.Errorf("ledger: fold the log: %w", full.Explain(err))
 	}
 	if busy != 0 {
 		db.touch() // somebody reads: try again

@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"github.com/nodeos-dev/gitd/internal/ledger/file"
+	"github.com/nodeos-dev/gitd/internal/ledger/full"
 	"github.com/nodeos-dev/gitd/internal/people"
 )
 
@@ -28,13 +30,22 @@ type Ledger struct {
 	resourceTable
 	quotaTable
 	domainTable
+	certificateTable
 	networkTable
+	ruleTable
+	portTable
+	linkTable
 	volumeTable
+	drainTable
+	webhookTable
 	userTable
 	keyTable
 	invitationTable
 	toolTable
+	baseTable
 	entryTable
+	backupTable
+	sleepTable
 }
 
 var _ people.Store = (*Ledger)(nil)
@@ -47,13 +58,13 @@ func Open(ctx context.Context, path string) (*Ledger, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := createFile(path); err != nil {
+	if err := file.Create(path); err != nil {
 		return nil, fmt.Errorf("ledger: %w", err)
 	}
 	db := &database{}
 	l, err := open(ctx, db, path)
 	if err != nil {
-		return nil, errors.Join(openError(path, withErrnoAt(path, err)), db.Close())
+		return nil, errors.Join(openError(path, full.ExplainAt(path, err)), db.Close())
 	}
 	return l, nil
 }
@@ -69,8 +80,10 @@ func open(ctx context.Context, db *database, path string) (*Ledger, error) {
 	vars := varTable{db, sealer}
 	return &Ledger{
 		database: db, appTable: appTable{db, vars}, releaseTable: releaseTable{db}, machineTable: machineTable{db},
-		varTable: vars, resourceTable: resourceTable{db}, quotaTable: quotaTable{db}, domainTable: domainTable{db},
-		networkTable: networkTable{db}, volumeTable: volumeTable{db},
-		userTable: userTable{db}, keyTable: keyTable{db}, invitationTable: invitationTable{db}, toolTable: toolTable{db}, entryTable: entryTable{db},
+		varTable: vars, resourceTable: resourceTable{db}, quotaTable: quotaTable{db}, domainTable: domainTable{db}, certificateTable: certificateTable{db, sealer},
+		networkTable: networkTable{db}, portTable: portTable{db}, linkTable: linkTable{db}, ruleTable: ruleTable{db}, volumeTable: volumeTable{db},
+		drainTable: drainTable{db, sealer}, webhookTable: webhookTable{db, sealer},
+		userTable: userTable{db}, keyTable: keyTable{db}, invitationTable: invitationTable{db}, toolTable: toolTable{db}, baseTable: baseTable{db}, entryTable: entryTable{db},
+		backupTable: backupTable{db}, sleepTable: sleepTable{db, sealer},
 	}, nil
 }

@@ -6,9 +6,8 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 
-	"github.com/pressly/goose/v3"
+	"github.com/nodeos-dev/gitd/internal/ledger/copies"
 )
 
 // migrations are applied in order, each in a transaction of its own. One that
@@ -21,7 +20,7 @@ var migrations embed.FS
 const versionTable = "schema_versions"
 
 var (
-	errDamaged = errors.New("the check found damage")
+	errDamaged = copies.ErrDamaged
 	errNewer   = errors.New("written by a newer gitd")
 )
 
@@ -39,14 +38,9 @@ func checkIntegrity(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// migrate brings the schema up to this program's version.
-func migrate(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	p, err := goose.NewProvider(goose.DialectSQLite3, db, files,
-		goose.WithTableName(versionTable), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+// migrate brings the schema up to this program's version. A ledger that has one is copied before.
+func (db *database) migrate(ctx context.Context) error {
+	p, err := migrator(db.writer)
 	if err != nil {
 		return err
 	}
@@ -54,9 +48,16 @@ func migrate(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	if have > want {
-		return fmt.Errorf("%w: its schema is %d, this gitd knows up to %d; start that gitd again, or restore the ledger from before the upgrade",
-			errNewer, have, want)
+	switch {
+	case have == want:
+		return nil
+	case have > want:
+		return newer(ctx, db.writer, db.path, have, want)
+	case have > 0:
+		if db.Upgraded.Copy, err = db.copyBefore(ctx, have); err != nil {
+			return fmt.Errorf("the copy before an upgrade from schema %d to %d: %w", have, want, err)
+		}
+		db.Upgraded.Change = Change{have, want}
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("upgrade from schema %d to %d: %w", have, want, err)

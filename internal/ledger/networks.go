@@ -12,7 +12,7 @@ import (
 // networkTable is the table of what apps may reach beside the public internet.
 type networkTable struct{ db *database }
 
-// Network is what was set for app; zero when nothing was.
+// Network is what was set for app, links included; zero when nothing was.
 func (t networkTable) Network(ctx context.Context, app string) (core.Network, error) {
 	return findNetwork(ctx, t.db.reader, app)
 }
@@ -23,6 +23,11 @@ func findNetwork(ctx context.Context, q querier, app string) (core.Network, erro
 	if errors.Is(err, sql.ErrNoRows) {
 		_, err = findApp(ctx, q, app)
 	}
+	if err != nil {
+		return n, err
+	}
+	links, err := linksOf(ctx, q, app)
+	n.Links = core.LinkEnds(links)
 	return n, err
 }
 

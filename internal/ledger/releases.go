@@ -176,17 +176,32 @@ func (t releaseTable) Lives(ctx context.Context) ([]core.Release, error) {
 }
 
 // Images are the releases of all apps that have an image and have not failed,
-// by app, the newest first.
+// by app, the newest first, without those of ForgetImages. The index makes it
+// as long as what is kept, and not as all releases.
 func (t releaseTable) Images(ctx context.Context) ([]core.Release, error) {
 	all, err := list(ctx, t.db.reader, "images", scanRelease,
-		selectReleases+`WHERE state NOT IN ('building', 'failed') ORDER BY app, version DESC`)
+		selectReleases+`WHERE image_gone = 0 AND state NOT IN ('building', 'failed') ORDER BY app, version DESC`)
 	return slices.DeleteFunc(all, func(r core.Release) bool { return r.Manifest.Empty() }), err
 }
 
-// PinRelease sets or ends Pinned.
+// ForgetImages takes releases out of Images, but for those that are pinned or
+// no longer retired: somebody was faster.
+func (t releaseTable) ForgetImages(ctx context.Context, gone []core.Release) error {
+	return t.db.change(ctx, "forget images", func(ctx context.Context, tx *sql.Tx) error {
+		for _, r := range gone {
+			if _, err := tx.ExecContext(ctx, `UPDATE releases SET image_gone = 1
+				WHERE app = ? AND version = ? AND state = 'retired' AND pinned = 0`, r.App, r.Version); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// PinRelease sets or ends Pinned. What is pinned has its image.
 func (t releaseTable) PinRelease(ctx context.Context, app string, version int, pinned bool) error {
 	return t.db.change(ctx, fmt.Sprintf("pin v%d of app %q", version, app), func(ctx context.Context, tx *sql.Tx) error {
-		return mustAffect(tx.ExecContext(ctx, `UPDATE releases SET pinned = ? WHERE app = ? AND version = ?`, pinned, app, version))
+		return mustAffect(tx.ExecContext(ctx, `UPDATE releases SET pinned = ?, image_gone = 0 WHERE app = ? AND version = ?`, pinned, app, version))
 	})
 }
 

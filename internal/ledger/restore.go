@@ -11,22 +11,23 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/disk"
+	"github.com/nodeos-dev/gitd/internal/ledger/copies"
 )
 
 // asideName is what a ledger is called that another one took the place of, in the folder of the copies.
 const asideName = "aside-20060102T150405.000000000Z.db"
 
 // Restore puts a copy in the place of the ledger at path, and what was there aside. No gitd may run.
-func Restore(ctx context.Context, path string, c Copy) (aside string, err error) {
-	if err := c.check(ctx); err != nil {
+func Restore(ctx context.Context, path string, c copies.Copy) (aside string, err error) {
+	if err := c.Check(ctx); err != nil {
 		return "", fmt.Errorf("the copy %s is not sound: %w", c.Path, err)
 	}
-	part := path + unfinished
+	part := path + copies.Unfinished
 	if err := copyFile(c.Path, part); err != nil {
-		return "", errors.Join(err, removeFile(part))
+		return "", errors.Join(err, copies.Remove(part))
 	}
 	if aside, err = PutAside(path); err != nil {
-		return "", errors.Join(err, removeFile(part))
+		return "", errors.Join(err, copies.Remove(part))
 	}
 	if err := os.Rename(part, path); err != nil {
 		return "", err
@@ -37,7 +38,7 @@ func Restore(ctx context.Context, path string, c Copy) (aside string, err error)
 // PutAside moves the ledger at path, with its log, into the folder of the copies, and returns its name there; "" if
 // there was none. The database goes first: a log that stays alone is moved by the next try.
 func PutAside(path string) (aside string, err error) {
-	dir := filepath.Join(filepath.Dir(path), copyFolder)
+	dir := copies.Folder(path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
 	}

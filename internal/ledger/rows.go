@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/ledger/full"
 )
 
 // querier is a database or a transaction.
@@ -24,7 +25,7 @@ type scanner interface{ Scan(dest ...any) error }
 func list[T any](ctx context.Context, db querier, what string, scan func(scanner) (T, error), query string, args ...any) ([]T, error) {
 	rows, err := db.QueryContext(ctx, query, args...)
 	if err != nil {
-		return nil, fmt.Errorf("ledger: read %s: %w", what, withErrno(err))
+		return nil, fmt.Errorf("ledger: read %s: %w", what, full.Explain(err))
 	}
 	defer rows.Close()
 	var all []T
@@ -36,7 +37,7 @@ func list[T any](ctx context.Context, db querier, what string, scan func(scanner
 		all = append(all, v)
 	}
 	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("ledger: read %s: %w", what, withErrno(err))
+		return nil, fmt.Errorf("ledger: read %s: %w", what, full.Explain(err))
 	}
 	return all, nil
 }

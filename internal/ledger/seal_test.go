@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/ledger/seal"
 )
 
 const secret = "correct-horse-battery-staple"
@@ -143,7 +144,7 @@ func TestKeyFile(t *testing.T) {
 		{"readable by a group", func(k string) error { return os.Chmod(k, 0o640) }, "chmod 600"},
 		{"empty", func(k string) error { return os.Truncate(k, 0) }, "holds no key"},
 		{"another key", func(k string) error {
-			_, err := makeKey(k)
+			_, err := seal.MakeKey(k)
 			return err
 		}, "is not the key"},
 		{"a link", func(k string) error {

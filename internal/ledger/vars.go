@@ -7,12 +7,13 @@ import (
 	"maps"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/ledger/seal"
 )
 
 // varTable is the table of the config variables, whose values are sealed.
 type varTable struct {
 	db     *database
-	sealer sealer
+	sealer seal.Sealer
 }
 
 // Vars are the variables of app, opened.
@@ -78,7 +79,7 @@ func (t varTable) read(ctx context.Context, db querier, app, query string) (map[
 	}
 	vars := map[string]string{}
 	for _, r := range rows {
-		value, err := t.sealer.open(r.sealed, app, r.name)
+		value, err := t.sealer.Open(r.sealed, app, r.name)
 		if err != nil {
 			return nil, fmt.Errorf("ledger: config variable %s of app %q: %w", r.name, app, err)
 		}
@@ -89,7 +90,7 @@ func (t varTable) read(ctx context.Context, db querier, app, query string) (map[
 
 func (t varTable) write(ctx context.Context, tx *sql.Tx, app string, set map[string]string) error {
 	for name, value := range set {
-		sealed, err := t.sealer.seal(value, app, name)
+		sealed, err := t.sealer.Seal(value, app, name)
 		if err != nil {
 			return err
 		}

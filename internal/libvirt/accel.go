@@ -53,7 +53,7 @@ func (h host) noKVM() string {
 	switch {
 	case h.local && h.kvm != nil:
 		return h.kvm.Error()
-	case h.local && h.hardware != nil && !h.hardware.Match(h.cpuinfo):
+	case (h.local || len(h.cpuinfo) > 0) && h.hardware != nil && !h.hardware.Match(h.cpuinfo):
 		return "the processor shows neither vmx nor svm"
 	case !slices.Contains(h.offered, accelKVM):
 		return "libvirt does not offer it"
@@ -81,6 +81,8 @@ func (d *Driver) chooseAccel(l *session.Link, want string) (string, error) {
 		// A file that cannot be read counts as an empty one.
 		h.cpuinfo, _ = os.ReadFile("/proc/cpuinfo")
 		h.kvm = d.qemu.openKVM()
+	} else if d.there != nil {
+		h.cpuinfo = d.there.CPUInfo
 	}
 	accel, why, err := h.choose(want)
 	if err == nil && accel != accelKVM {

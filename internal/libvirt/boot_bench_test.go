@@ -1,6 +1,7 @@
 package libvirt
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
@@ -15,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/fleet/drivertest"
 	"github.com/nodeos-dev/gitd/templates"
@@ -24,6 +27,7 @@ import (
 type variant struct {
 	name string
 	tune func(*domain)
+	root string // in place of the base's own; empty: that
 }
 
 // variants are what BenchmarkBoot compares; the first is what gitd does.
@@ -33,14 +37,18 @@ func variants() []variant {
 	}
 	with := func(arg string) func(*domain) { return func(d *domain) { d.CommandLine += " " + arg } }
 	all := []variant{
-		{"as it is", func(*domain) {}},
-		{"mitigations=off", with("mitigations=off")},
-		{"SeaBIOS", func(d *domain) { d.Firmware = "" }},
-		{"with lapic timer", without("nolapic_timer")},
-		{"console=hvc0", func(d *domain) { d.CommandLine = strings.ReplaceAll(d.CommandLine, "console=ttyS0", "") }},
+		{name: "as it is", tune: func(*domain) {}},
+		{name: "mitigations=off", tune: with("mitigations=off")},
+		{name: "libvirt asks", tune: func(d *domain) { d.Forgotten = nil }},
+		{name: "SeaBIOS", tune: func(d *domain) { d.Firmware = "" }},
+		{name: "with lapic timer", tune: without("nolapic_timer")},
+		{name: "console=hvc0", tune: func(d *domain) { d.CommandLine = strings.ReplaceAll(d.CommandLine, "console=ttyS0", "") }},
+	}
+	if root := os.Getenv("GITD_BENCH_OTHER_ROOT"); root != "" {
+		all = append(all, variant{name: "other root", tune: func(*domain) {}, root: root})
 	}
 	for _, mib := range []int{48, 56, 64, 80, 96, 192} {
-		all = append(all, variant{fmt.Sprint(mib, " MiB"), func(d *domain) { d.MemoryMiB = mib }})
+		all = append(all, variant{name: fmt.Sprint(mib, " MiB"), tune: func(d *domain) { d.MemoryMiB = mib }})
 	}
 	return all
 }
@@ -57,7 +65,8 @@ type figures struct {
 // BenchmarkBoot boots an app on Node in the variants that GITD_BENCH_VARIANTS
 // names (separated by ','; all if it is empty), by turns, -benchtime Nx times
 // each, and logs the medians of their phases. GITD_BENCH_BASE is a base's
-// folder (STATE/bases/ID), GITD_BENCH_APP and GITD_BENCH_DEPS the files of an
+// folder (STATE/bases/ID), GITD_BENCH_OTHER_ROOT a root to compare with its
+// own, GITD_BENCH_APP and GITD_BENCH_DEPS the files of an
 // app's layers; without them it is the starter app hello.
 func BenchmarkBoot(b *testing.B) {
 	base := os.Getenv("GITD_BENCH_BASE")
@@ -79,6 +88,7 @@ func BenchmarkBoot(b *testing.B) {
 		for i, v := range chosen {
 			spec.ID = fmt.Sprintf("bench-%d-%d", n, i)
 			d.tune = v.tune
+			spec.Disks[0].Path = cmp.Or(v.root, filepath.Join(base, "root.erofs"))
 			if f, err := measure(b, d, spec); err != nil {
 				failed[i]++
 				b.Logf("%s: %v", v.name, err)
@@ -94,7 +104,7 @@ func BenchmarkBoot(b *testing.B) {
 
 func openBenchDriver(b *testing.B) *Driver {
 	b.Helper()
-	d, err := New(b.Context(), Config{State: state})
+	d, err := New(b.Context(), Config{State: state, Machine: program, Log: zerolog.Nop()})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
 // errChannelClosed says that this side has closed the channel, or has not opened it yet.
@@ -40,8 +41,8 @@ type channel struct {
 
 // openChannel opens the control channel of dom. It ends another connection to that channel, which can only be that of a
 // gitd that has ended.
-func openChannel(conn *libvirt.Connect, dom *libvirt.Domain) (*channel, error) {
-	stream, err := conn.NewStream(libvirt.STREAM_NONBLOCK)
+func openChannel(l *session.Link, dom *libvirt.Domain) (*channel, error) {
+	stream, err := l.Stream()
 	if err != nil {
 		return nil, fmt.Errorf("control channel: %w", err)
 	}

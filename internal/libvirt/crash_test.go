@@ -11,6 +11,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/libvirt/throttle"
 )
 
 // TestCrashes: the host is told of each way in which an app fails, and the app serves again in the same machine. How
@@ -167,7 +168,7 @@ func TestFlood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for range burstBytes / 1000 { // until the burst is over
+	for range throttle.Burst / 1000 { // until the burst is over
 		select {
 		case <-lines:
 		case <-time.After(guestLimit):
@@ -218,7 +219,7 @@ func TestHungMachine(t *testing.T) {
 	m := d.watched(p.m.ID)
 	t.Run("Paused", func(t *testing.T) { pausedMachine(t, d, p, m) })
 	signalQEMU(t, p.m.ID, syscall.SIGSTOP)
-	m.pulse.start(2*guest.BeatPeriod, m.hung)
+	m.pulse.Start(2*guest.BeatPeriod, m.hung)
 	if e := p.kind(core.EventHung, 1); e.Detail != "the guest has said nothing for 10s" {
 		t.Errorf("hung: %q", e.Detail)
 	}
@@ -229,12 +230,7 @@ func TestHungMachine(t *testing.T) {
 }
 
 func pausedMachine(t *testing.T, d *Driver, p *probe, m *machine) {
-	dom, _, err := d.owner.find(linkOf(t, d), p.m.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer free(dom)
-	if err := dom.Suspend(); err != nil {
+	if err := d.Pause(t.Context(), p.m.ID); err != nil {
 		t.Fatal(err)
 	}
 	if m.paused() != true {
@@ -242,9 +238,11 @@ func pausedMachine(t *testing.T, d *Driver, p *probe, m *machine) {
 	}
 	const pause = 5 * time.Second
 	time.Sleep(pause) // the length of the pause, not a wait for something
-	if err := dom.Resume(); err != nil {
+	if err := d.Resume(t.Context(), p.m.ID); err != nil {
 		t.Fatal(err)
 	}
+	p.kind(core.EventBooted, 2)
+	p.kind(core.EventListening, 2)
 	p.line("init", "the clock was off by ")
 	before := time.Now()
 	nano, err := strconv.ParseInt(strings.TrimSpace(p.get("/time", "")), 10, 64)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/xml"
 	"fmt"
-	"regexp"
 	"strings"
 	"text/template"
 	"time"
@@ -13,15 +12,14 @@ import (
 	"github.com/nodeos-dev/gitd/internal/gateway/wire"
 	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/jail"
+	"github.com/nodeos-dev/gitd/internal/libvirt/bridge"
 	"github.com/nodeos-dev/gitd/internal/libvirt/jails"
+	"github.com/nodeos-dev/gitd/internal/libvirt/slots"
 	"github.com/nodeos-dev/gitd/templates"
 )
 
 // namespace is that of gitd's element in a domain's metadata. The number is the version of the element's form.
 const namespace = "urn:gitd:machine:1"
-
-// machineID matches what a machine may be called. Its id is the name of a libvirt domain and of a folder.
-var machineID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 
 // domain is the data for templates/domain.xml.tmpl.
 type domain struct {
@@ -46,12 +44,20 @@ type domain struct {
 	ChannelName   string
 	ChannelSocket string // empty: libvirt chooses
 	Console       string
-	Netdev        string // QEMU's -netdev
+	Plug          *bridge.Plug
+	Netdev        string // QEMU's -netdev, without a network of libvirt
 	MTU           int
-	Emulator      string // gitd-machine, which starts QEMU
-	Walls         []env  // what it must know
-	KeepOwner     bool   // tell libvirt to leave the images' owner alone
+	Emulator      string   // gitd-machine, which starts QEMU
+	Walls         []env    // what it must know
+	Incoming      string   // QEMU's -incoming; empty: the machine boots
+	KeepOwner     bool     // tell libvirt to leave the images' owner alone
+	Forgotten     []string // see forgotten
 }
+
+// forgotten are capabilities of QEMU that libvirt is told that it has not. With cpu-unavailable-features, libvirt asks
+// QEMU for each property of the processor, 400 questions at each boot, to write down what a migration needs: machines
+// never migrate.
+func forgotten() []string { return []string{"cpu-unavailable-features"} }
 
 // env is a variable of the emulator's environment.
 type env struct{ Name, Value string }
@@ -62,17 +68,6 @@ type disk struct {
 	Slot   int
 }
 
-// diskSlot returns the PCI slot of the disk i of guest.MaxDisks: the other devices are at 8, 9 and 16.
-func diskSlot(i int) int {
-	switch {
-	case i < 6:
-		return 2 + i
-	case i < 12:
-		return 4 + i
-	}
-	return 5 + i
-}
-
 func (d *Driver) domain(spec core.MachineSpec, place jails.Place, started time.Time) domain {
 	dom := domain{
 		Platform: d.platform, Type: d.accel, ID: spec.ID, Namespace: namespace, Owner: string(d.owner),
@@ -81,14 +76,15 @@ func (d *Driver) domain(spec core.MachineSpec, place jails.Place, started time.T
 		Firmware: d.firmware, Kernel: spec.Kernel, Initrd: spec.Initrd,
 		CommandLine: commandLine(d.platform, d.accel, spec.Initrd != ""),
 		ChannelName: guest.Port, ChannelSocket: d.channelSocket(spec.ID),
-		Console: d.console(spec.ID), Netdev: netdev(), MTU: wire.MTU,
+		Console: d.console(spec.ID).Path, Netdev: jail.Netdev(), MTU: wire.MTU,
 		Emulator: place.Emulator, Walls: []env{{jail.EnvSpec, place.Spec}},
 		// qemuConf says the same to the embedded driver. As an ordinary user, that driver does not change owners at
 		// all, and refuses the label.
 		KeepOwner: !d.embedded,
+		Forgotten: forgotten(),
 	}
 	for i, disk := range diskTargets(spec.Disks) {
-		disk.Slot = diskSlot(i)
+		disk.Slot = slots.PCI(i)
 		dom.Disks = append(dom.Disks, disk)
 	}
 	return dom

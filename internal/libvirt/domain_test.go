@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/libvirt/jails"
+	"github.com/nodeos-dev/gitd/internal/libvirt/specs"
 )
 
 var update = flag.Bool("update", false, "rewrite the golden files")
@@ -158,7 +159,7 @@ func TestParseMark(t *testing.T) {
 }
 
 func TestCheckSpec(t *testing.T) {
-	if err := checkSpec(goldenSpec()); err != nil {
+	if err := specs.Check(goldenSpec()); err != nil {
 		t.Error(err)
 	}
 	for name, spoil := range map[string]func(*core.MachineSpec){
@@ -181,7 +182,7 @@ func TestCheckSpec(t *testing.T) {
 	} {
 		spec := goldenSpec()
 		spoil(&spec)
-		if err := checkSpec(spec); err == nil {
+		if err := specs.Check(spec); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}

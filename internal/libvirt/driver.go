@@ -12,10 +12,13 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"libvirt.org/go/libvirt"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/libvirt/bridge"
 	"github.com/nodeos-dev/gitd/internal/libvirt/jails"
 	"github.com/nodeos-dev/gitd/internal/libvirt/session"
+	"github.com/nodeos-dev/gitd/internal/libvirt/sight"
 )
 
 // Config says where machines run.
@@ -25,6 +28,8 @@ type Config struct {
 	Accel     string        // "auto" (or empty), "kvm" or "qemu" (emulation)
 	Machine   string        // the program gitd-machine
 	SharedUID bool          // machines may run without ids of their own
+	Link      jails.Link    // carries connections to linked apps; nil: no machine reaches another
+	Bridge    bridge.Config // a network of libvirt for machines; without a range: each has one of its own
 	Log       zerolog.Logger
 }
 
@@ -32,16 +37,22 @@ type Config struct {
 type Driver struct {
 	machineFiles
 	watches
+	yard
+	bed
 	*jails.Wires
+	Net *bridge.Net // nil: machines have networks of their own
 
 	session  *session.Session
 	strays   strays
 	owner    owner
+	home     string // the path of the state folder
 	accel    string
 	platform platform
 	firmware string
 	log      zerolog.Logger
 	tune     func(*domain) // changes a domain before it is made, for measurements; nil: nothing
+
+	capturing sync.Mutex // one copy at a time: each takes the disk's whole speed
 
 	work sync.WaitGroup // what runs beside the event loop and asks libvirt
 }
@@ -59,12 +70,16 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 		return nil, err
 	}
 	d := &Driver{
-		platform: here, owner: owner(path), log: cfg.Log,
+		platform: here, owner: owner(path), home: path, log: cfg.Log,
 		machineFiles: machineFiles{state: cfg.State, embedded: cfg.URI == "" || strings.HasPrefix(cfg.URI, "qemu:///embed")},
 	}
+	d.yard, d.bed = yard{d}, bed{d}
 	uri := cfg.URI
 	if uri == "" {
 		uri = embedURI(cfg.State)
+	}
+	if uri, err = leave(ctx, d, uri, cfg); err != nil {
+		return nil, err
 	}
 	if d.embedded {
 		if d.qemu, err = prepareEmbedded(uri); err != nil {
@@ -77,11 +92,14 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	}
 	if d.jails, err = jails.New(jails.Config{
 		State: core.StateDir(path), Program: cfg.Machine, QEMU: here.qemu, User: d.qemu.name(), Embedded: d.embedded,
-		Shared: cfg.SharedUID, Log: cfg.Log,
+		There: d.there.Program(), Shared: cfg.SharedUID, Bridged: cfg.Bridge.Range.IsValid(), Log: cfg.Log,
 	}); err != nil {
 		return nil, err
 	}
-	d.Wires = jails.NewWires(d.jails)
+	d.Net = bridge.New(cfg.Bridge, path, func(ctx context.Context, f func(*libvirt.Connect) error) error {
+		return d.session.With(ctx, func(l *session.Link) error { return f(l.Conn) })
+	})
+	d.Wires = jails.NewWires(d.jails, cfg.Link, d.Net)
 	if err := session.StartEventLoop(cfg.Log, filepath.Join(core.StateDir(path).Libvirt(), "libvirt.log")); err != nil {
 		return nil, fmt.Errorf("libvirt's event loop: %w", err)
 	}
@@ -91,6 +109,7 @@ func New(ctx context.Context, cfg Config) (*Driver, error) {
 	if err := d.session.With(ctx, func(l *session.Link) error { return d.begin(ctx, l, cfg) }); err != nil {
 		return nil, errors.Join(err, d.Close())
 	}
+	d.work.Go(func() { d.Net.Tend(d.session.Context()) })
 	return d, nil
 }
 
@@ -108,15 +127,18 @@ func (d *Driver) begin(ctx context.Context, l *session.Link, cfg Config) (err er
 		return err
 	}
 	see := func(accel string) error {
-		if d.embedded {
+		if d.embedded || d.there != nil {
 			return nil
 		}
-		return sight{d.session.URI, core.StateDir(d.owner), accel, d.platform}.check(l)
+		return sight.Sight{URI: d.session.URI, State: core.StateDir(d.home), Accel: accel, Arch: d.platform.Arch, Machine: d.platform.Machine}.Check(l)
 	}
 	if d.accel, err = d.chooseAccel(l, cfg.Accel); err != nil {
 		return cmp.Or(see(accelQEMU), err) // gitd-machine may be missing because the folder is
 	}
 	if err := see(d.accel); err != nil {
+		return err
+	}
+	if err := d.Net.Begin(l.Conn); err != nil {
 		return err
 	}
 	d.remember(cfg.URI, d.log)
@@ -131,12 +153,14 @@ func (d *Driver) sweep(l *session.Link) error {
 	if err != nil {
 		return err
 	}
+	var running []string
 	for _, f := range folders {
 		dom, _, err := d.owner.find(l, f.Name())
 		if err == nil {
+			running = append(running, f.Name())
 			err = d.jails.Adopt(f.Name())
 			if errors.Is(err, os.ErrNotExist) {
-				d.log.Warn().Str("machine", f.Name()).Msg("ended: an older gitd has started it, without walls")
+				d.log.Warn().Err(err).Str("machine", f.Name()).Msg("ended: an older gitd has started it without walls, or one with another network")
 				err = errors.Join(destroy(dom), core.ErrNotFound)
 			}
 			free(dom)
@@ -151,14 +175,19 @@ func (d *Driver) sweep(l *session.Link) error {
 			return err
 		}
 	}
-	return nil
+	return d.there.Keep(d.session.Context(), running)
 }
 
 // Accel is how machines run: "kvm" or "qemu" (emulation).
 func (d *Driver) Accel() string { return d.accel }
 
 // Away says why libvirt cannot be reached, and since when. An empty text says that it can.
-func (d *Driver) Away() (why string, since time.Time) { return d.session.Away() }
+func (d *Driver) Away() (why string, since time.Time) {
+	if why, since = d.session.Away(); why == "" {
+		return d.there.Away()
+	}
+	return why, since
+}
 
 // Capacity is what the host has on which machines run; zero fields are not known.
 func (d *Driver) Capacity() (r core.Resources) {
@@ -177,6 +206,14 @@ func (d *Driver) Capacity() (r core.Resources) {
 
 // Close stops watching the machines and closes the connection to libvirt. The machines go on.
 func (d *Driver) Close() error {
+	err := end(d)
+	d.there.Close()
+	return err
+}
+
+// end is Close without the way to another host, which the requests of this process still go.
+func end(d *Driver) error {
+	d.there.Settle()
 	d.session.Settle() // no machine is found again from now on
 	d.letGo()
 	d.work.Wait()

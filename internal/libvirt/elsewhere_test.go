@@ -15,9 +15,15 @@ func TestElsewhere(t *testing.T) {
 	onKernels(t, func(t *testing.T, img image) {
 		d := openDriver(t)
 		defer func() { closeDriver(t, d) }()
-		for _, at := range []string{"127.0.0.1:8080", "0.0.0.0:3000", "127.0.0.1:3000", "[::1]:3000", "[::]:7777"} {
-			t.Run(at, func(t *testing.T) { elsewhere(t, d, img, at) })
-		}
+		// The group ends when all of it have, and the driver is closed then.
+		t.Run("at", func(t *testing.T) {
+			for _, at := range []string{"127.0.0.1:8080", "0.0.0.0:3000", "127.0.0.1:3000", "[::1]:3000", "[::]:7777"} {
+				t.Run(at, func(t *testing.T) {
+					t.Parallel()
+					elsewhere(t, d, img, at)
+				})
+			}
+		})
 	})
 }
 

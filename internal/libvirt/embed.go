@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/libvirt/remote"
 )
 
 const (
@@ -44,10 +45,11 @@ func embedURI(state core.StateDir) string {
 	return (&url.URL{Scheme: "qemu", Path: "/embed", RawQuery: "root=" + url.QueryEscape(state.Libvirt())}).String()
 }
 
-// CheckState says why no driver can run with this URI on a state folder, before anything is made there; or nil.
+// CheckState says why no driver can run with this URI and this state folder, before anything is made there; or nil.
 func CheckState(uri string, state core.StateDir) error {
 	if uri != "" {
-		return nil // its libvirt has a place of its own
+		_, err := remote.Parse(uri)
+		return err
 	}
 	_, err := embedRoot(embedURI(state))
 	return err

@@ -10,6 +10,8 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/libvirt/jails"
+	"github.com/nodeos-dev/gitd/internal/libvirt/remote"
+	"github.com/nodeos-dev/gitd/internal/libvirt/specs"
 )
 
 // machineFiles is what machines have on the host: a folder with the console's log, a socket, and disks that QEMU's user
@@ -19,6 +21,7 @@ type machineFiles struct {
 	embedded bool     // the driver is in this process
 	qemu     *account // the user that QEMU runs as; nil: this process does not decide that
 	jails    *jails.Jails
+	there    *remote.Host // where machines run; nil: on this host
 }
 
 // makeFiles makes STATE/machines/ID with the console's log in it, which
@@ -27,7 +30,7 @@ func (f machineFiles) makeFiles(id string) error {
 	if err := os.Mkdir(f.state.Machine(id), 0o711); err != nil {
 		return err
 	}
-	log, err := os.OpenFile(f.console(id), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	log, err := os.OpenFile(f.console(id).Path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return err
 	}
@@ -58,7 +61,7 @@ func (f machineFiles) shareVolumes(disks []core.Disk) error {
 
 // removeFiles removes what a machine leaves on the host.
 func (f machineFiles) removeFiles(id string) error {
-	err := os.RemoveAll(f.state.Machine(id))
+	err := errors.Join(f.there.Remove(id), os.RemoveAll(f.state.Machine(id)))
 	f.jails.Free(id)
 	if f.embedded {
 		// Libvirt keeps QEMU's log of each domain for ever.
@@ -71,7 +74,7 @@ func (f machineFiles) removeFiles(id string) error {
 
 // removeFilesOf is removeFiles for an id that was not checked yet, because the id becomes part of a path.
 func (f machineFiles) removeFilesOf(id string) error {
-	if !machineID.MatchString(id) {
+	if !specs.ID.MatchString(id) {
 		return nil
 	}
 	return f.removeFiles(id)
@@ -84,8 +87,4 @@ func (f machineFiles) channelSocket(id string) string {
 	}
 	sum := sha256.Sum256([]byte(id))
 	return filepath.Join(channelDir(f.state.Libvirt()), hex.EncodeToString(sum[:8]))
-}
-
-func (f machineFiles) console(id string) string {
-	return filepath.Join(f.state.Machine(id), "console.log")
 }

@@ -7,11 +7,16 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"libvirt.org/go/libvirt"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/internal/latch"
 	"github.com/nodeos-dev/gitd/internal/libvirt/console"
+	"github.com/nodeos-dev/gitd/internal/libvirt/freezer"
+	"github.com/nodeos-dev/gitd/internal/libvirt/phases"
+	"github.com/nodeos-dev/gitd/internal/libvirt/pulse"
+	"github.com/nodeos-dev/gitd/internal/libvirt/throttle"
 )
 
 // machine is one machine with a watch. One goroutine, follow, reads its channel and calls the watch. While the watch
@@ -19,20 +24,22 @@ import (
 type machine struct {
 	id      string
 	watch   core.Watch
-	console string // path of its console's log
+	console console.Log
 	log     zerolog.Logger
 	since   time.Time
 	running time.Time // when the machine's processor began to run; zero: it was adopted
 	paused  func() bool
-	pulse   pulse
+	pulse   pulse.Pulse
 	acks    acks
+	freezer *freezer.Freezer
 
-	start    *guest.Start // the message that the guest needs before all else; nil: it has it
-	begun    bool         // start was sent on this channel
-	booted   bool         // the guest has said that it has booted
-	greeting bool         // it was found running, and the guest has not answered yet
-	unseen   bool         // libvirt is away, and the watch was told
-	boot     bootClock
+	load     func(*libvirt.Domain) error // gives a machine that does not boot its state; nil: it boots
+	start    *guest.Start                // the message that the guest needs before all else; nil: it has it
+	begun    bool                        // start was sent on this channel
+	booted   bool                        // the guest has said that it has booted
+	greeting bool                        // it was found running, and the guest has not answered yet
+	unseen   bool                        // libvirt is away, and the watch was told
+	boot     phases.Clock
 	failed   string // what its init said before it gave up
 
 	powered chan struct{} // closed when the guest has powered off, or is gone
@@ -52,11 +59,11 @@ type machine struct {
 	cut  chan struct{}      // closed when this side has given conn up; nil: the machine has not run yet
 }
 
-func newMachine(id string, w core.Watch, console string, log zerolog.Logger) *machine {
+func newMachine(id string, w core.Watch, console console.Log, log zerolog.Logger) *machine {
 	m := &machine{
 		id: id, watch: w, console: console, log: log.With().Str("machine", id).Logger(), since: time.Now(),
 		powered: make(chan struct{}), gone: make(chan struct{}), left: make(chan struct{}),
-		out: &outgoing{},
+		out: &outgoing{}, freezer: freezer.New(),
 	}
 	m.acks.wake = make(chan struct{}, 1)
 	return m
@@ -70,7 +77,7 @@ func (m *machine) connect(c io.ReadWriteCloser, forget func(*machine)) {
 	m.mu.Unlock()
 	go m.follow(c, cut, forget)
 	go m.acknowledge(cut)
-	go console.Bound(m.console, m.log, [3]<-chan struct{}{cut, m.gone, m.left})
+	go m.console.Bound(m.log, [3]<-chan struct{}{cut, m.gone, m.left})
 }
 
 // write sends a message to the guest, and waits until the guest takes it. If the guest does not read, write waits until
@@ -121,7 +128,7 @@ func writeTo(c io.Writer, msg guest.Message) error {
 
 // follow turns the guest's messages into events until the machine is gone or let go of, or its channel is given up.
 func (m *machine) follow(c io.ReadWriteCloser, cut <-chan struct{}, forget func(*machine)) {
-	r := guest.NewReader(newThrottle(c, m.left, m.gone))
+	r := guest.NewReader(throttle.New(c, m.left, m.gone))
 	for {
 		msg, err := r.Read()
 		if err != nil {
@@ -142,7 +149,7 @@ func (m *machine) follow(c io.ReadWriteCloser, cut <-chan struct{}, forget func(
 // finish reports that a machine is gone, and forgets it.
 func (m *machine) finish(forget func(*machine)) {
 	m.finished.Do(func() {
-		m.pulse.stop()
+		m.pulse.Stop()
 		forget(m)
 		m.sayGone()
 	})
@@ -154,7 +161,7 @@ func (m *machine) handle(msg guest.Message, cut <-chan struct{}) {
 	m.telling.Lock()
 	defer m.telling.Unlock()
 	if !latch.Closed(m.left) && !latch.Closed(cut) {
-		m.pulse.felt()
+		m.pulse.Felt()
 		m.message(msg)
 	}
 }
@@ -167,7 +174,7 @@ func (m *machine) sayGone() {
 	m.mu.Lock()
 	how := m.how
 	m.mu.Unlock()
-	lines := console.Tail(m.console)
+	lines := m.console.Tail()
 	detail, abnormal := how.explain(m.failed, lines)
 	if abnormal || !m.booted {
 		for _, l := range lines {
@@ -227,7 +234,7 @@ func (m *machine) leave() {
 	latch.Close(m.left)
 	c := m.conn
 	m.mu.Unlock()
-	m.pulse.stop()
+	m.pulse.Stop()
 	if c == nil {
 		return
 	}

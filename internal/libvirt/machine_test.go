@@ -16,6 +16,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/libvirt/console"
 )
 
 // fakeGuest is the other end of a machine's channel.
@@ -33,7 +34,7 @@ func newFakeGuest(t *testing.T) *fakeGuest {
 	t.Helper()
 	events := make(chan core.Event, 100)
 	ours, theirs := net.Pipe()
-	m := newMachine("shop-v1-aa", func(e core.Event) { events <- e }, "/nonexistent", zerolog.Nop())
+	m := newMachine("shop-v1-aa", func(e core.Event) { events <- e }, console.Log{Path: "/nonexistent"}, zerolog.Nop())
 	t.Cleanup(func() {
 		m.leave()
 		theirs.Close()
@@ -150,7 +151,7 @@ func TestLeaveGuestThatDoesNotRead(t *testing.T) {
 // is never taken for hung.
 func TestOlderGuest(t *testing.T) {
 	g := newFakeGuest(t)
-	g.pulse.start(time.Hour, g.hung) // as Adopt does
+	g.pulse.Start(time.Hour, g.hung) // as Adopt does
 	g.says(booted(0), line(0, "a line"), guest.Message{Kind: guest.KindListening}, line(0, "more"))
 	var kinds []core.EventKind
 	for range 4 {
@@ -159,9 +160,7 @@ func TestOlderGuest(t *testing.T) {
 	if want := []core.EventKind{core.EventBooted, core.EventLog, core.EventListening, core.EventLog}; !slices.Equal(kinds, want) {
 		t.Errorf("got %v", kinds)
 	}
-	g.pulse.mu.Lock()
-	defer g.pulse.mu.Unlock()
-	if g.pulse.timer != nil {
+	if g.pulse.Runs() {
 		t.Error("its pulse is felt")
 	}
 	if _, due := g.acks.due(); due {
@@ -179,7 +178,7 @@ func TestGuestOfAnotherVersion(t *testing.T) {
 	if _, err := g.wire.Write([]byte(`{"v":2,"kind":"booted","booted":{"kernel":"7.0"}}` + "\n")); err != nil {
 		t.Fatal(err)
 	}
-	g.pulse.start(time.Millisecond, g.hung)
+	g.pulse.Start(time.Millisecond, g.hung)
 	if e := <-g.events; e.Kind != core.EventHung || !strings.Contains(e.Detail, "another version") {
 		t.Errorf("got %+v", e)
 	}
@@ -187,7 +186,7 @@ func TestGuestOfAnotherVersion(t *testing.T) {
 
 // TestHung: silence is reported again and again, but not that of a machine that is paused.
 func TestHung(t *testing.T) {
-	m := newMachine("shop-v1-aa", nil, "", zerolog.Nop())
+	m := newMachine("shop-v1-aa", nil, console.Log{}, zerolog.Nop())
 	events := make(chan core.Event)
 	m.watch = func(e core.Event) { events <- e }
 	var mu sync.Mutex
@@ -200,7 +199,7 @@ func TestHung(t *testing.T) {
 		}
 		return paused
 	}
-	m.pulse.start(time.Millisecond, m.hung)
+	m.pulse.Start(time.Millisecond, m.hung)
 	for range 2 {
 		if e := <-events; e.Kind != core.EventHung || e.Detail != "the guest has said nothing for 1ms" {
 			t.Errorf("got %+v", e)
@@ -216,7 +215,7 @@ func TestHung(t *testing.T) {
 			asked <- struct{}{}
 		}
 	}
-	m.pulse.stop()
+	m.pulse.Stop()
 }
 
 // TestTimeIsTold: a guest whose clock is off is sent the time, and a guest whose clock is right is not.
@@ -234,87 +233,6 @@ func TestTimeIsTold(t *testing.T) {
 			t.Errorf("off by %s, it hears %s", off, got)
 		}
 	}
-}
-
-func TestBootClock(t *testing.T) {
-	at := func(ms int) time.Time { return time.Unix(1750000000, 0).Add(time.Duration(ms) * time.Millisecond) }
-	ms := func(n ...int) core.BootTimes {
-		var d [6]time.Duration
-		for i := range n {
-			d[i] = time.Duration(n[i]) * time.Millisecond
-		}
-		return core.BootTimes{Host: d[0], Firmware: d[1], Kernel: d[2], Init: d[3], Node: d[4], App: d[5]}
-	}
-	for _, tt := range []struct {
-		name    string
-		booted  guest.Booted
-		running time.Time
-		then    *guest.Listening
-		first   core.BootTimes
-		all     core.BootTimes
-	}{
-		{"a boot", guest.Booted{KernelMillis: 600, InitMillis: 700}, at(900), &guest.Listening{StartMillis: 750, CodeMillis: 1500, ListenMillis: 1600},
-			ms(900, 400, 600), ms(900, 400, 600, 150, 750, 100)},
-		{"libvirt is late", guest.Booted{KernelMillis: 600, InitMillis: 700}, at(1500), &guest.Listening{StartMillis: 750, ListenMillis: 1600},
-			ms(1300, 0, 600), ms(1300, 0, 600, 150, 0, 850)},
-		{"adopted", guest.Booted{KernelMillis: 600, InitMillis: 700}, time.Time{}, &guest.Listening{StartMillis: 750, CodeMillis: 1500, ListenMillis: 1600},
-			ms(0, 0, 600), ms(0, 0, 600, 150, 750, 100)},
-		{"hostile", guest.Booted{KernelMillis: 1, InitMillis: math.MaxInt}, at(900), &guest.Listening{StartMillis: math.MinInt, CodeMillis: math.MaxInt, ListenMillis: -1},
-			core.BootTimes{Kernel: time.Millisecond}, core.BootTimes{Kernel: time.Millisecond}},
-	} {
-		var c bootClock
-		if got := c.booted(tt.booted, at(0), tt.running, at(2000)); got == nil || *got != tt.first {
-			t.Errorf("%s: booted: %v, want %v", tt.name, got, tt.first)
-		}
-		if got := c.listening(tt.then); got == nil || *got != tt.all {
-			t.Errorf("%s: listening: %v, want %v", tt.name, got, tt.all)
-		}
-	}
-	var c bootClock
-	if c.booted(guest.Booted{Kernel: "6.1"}, at(0), at(1), at(2)) != nil || c.listening(&guest.Listening{}) != nil || c.listening(nil) != nil {
-		t.Error("a guest that does not say has boot times")
-	}
-}
-
-// TestThrottle: however long a guest floods, and with whatever bytes, gitd reads the burst, and then no more than its
-// rate.
-func TestThrottle(t *testing.T) {
-	for name, flood := range map[string]string{
-		"long lines": strings.Repeat("x", 9999) + "\n", "no lines": "x", "short lines": "{}\n", "empty lines": "\n",
-	} {
-		clock := time.Unix(0, 0)
-		th := newThrottle(&endless{text: []byte(flood)}, nil, nil)
-		th.at, th.now, th.wait = clock, func() time.Time { return clock }, func(d time.Duration) { clock = clock.Add(d) }
-		var read, lines int
-		buf := make([]byte, 1<<20)
-		const seconds = 10
-		for clock.Before(time.Unix(seconds, 0)) {
-			n, err := th.Read(buf)
-			if err != nil {
-				t.Fatal(err)
-			}
-			read += n
-			lines += bytes.Count(buf[:n], []byte{'\n'})
-		}
-		const may = burstBytes + seconds*bytesPerSecond
-		if cost := read + lineCost*lines; cost > may+2*readBytes*(lineCost+1) || cost < may*9/10 {
-			t.Errorf("%s: read %d bytes in %d lines, which cost %d of %d", name, read, lines, cost, may)
-		}
-	}
-}
-
-// endless repeats a text.
-type endless struct {
-	text []byte
-	at   int
-}
-
-func (e *endless) Read(p []byte) (int, error) {
-	for i := range p {
-		p[i] = e.text[e.at]
-		e.at = (e.at + 1) % len(e.text)
-	}
-	return len(p), nil
 }
 
 // FuzzMachine: whatever a guest sends, the watch is told bounded events of known kinds, one at a time, and the end
@@ -341,7 +259,7 @@ func FuzzMachine(f *testing.F) {
 	f.Fuzz(func(t *testing.T, sent []byte, adopted bool) {
 		var events []core.Event
 		busy := false
-		m := newMachine("shop-v1-aa", nil, "/nonexistent", zerolog.Nop())
+		m := newMachine("shop-v1-aa", nil, console.Log{Path: "/nonexistent"}, zerolog.Nop())
 		m.watch = func(e core.Event) {
 			if busy {
 				t.Fatal("the watch was called while it ran")
@@ -374,7 +292,7 @@ func checkEvents(t *testing.T, events []core.Event, sent int) {
 		if len(e.Line) > guest.MaxLine || len(e.Detail) > guest.MaxLine || len(e.Stream) > 10 || e.Time.IsZero() {
 			t.Fatalf("event %+v", e)
 		}
-		if b := e.Boot; b != nil && (b.Total() < 0 || b.Total() > 6*longestPhase) {
+		if b := e.Boot; b != nil && (b.Total() < 0 || b.Total() > 6*time.Hour) {
 			t.Fatalf("boot times %+v", b)
 		}
 		if s := e.Stats; (s == nil) != (e.Kind != core.EventStats) || s != nil && (s.CPU < 0 || s.Load < 0 || s.MemoryTotal < 0) {

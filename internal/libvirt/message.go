@@ -24,7 +24,7 @@ func (m *machine) message(msg guest.Message) {
 	case guest.KindBooted:
 		m.hasBooted(*msg.Booted)
 	case guest.KindListening:
-		m.event(core.Event{Kind: core.EventListening, Detail: ledTo(msg.Listening), Boot: m.boot.listening(msg.Listening)})
+		m.event(core.Event{Kind: core.EventListening, Detail: ledTo(msg.Listening), Boot: m.boot.Listening(msg.Listening)})
 	case guest.KindMisplaced:
 		if where := address(msg.Misplaced.Address); where != "" {
 			m.event(core.Event{Kind: core.EventMisplaced, Detail: where})
@@ -47,6 +47,8 @@ func (m *machine) message(msg guest.Message) {
 		}
 	case guest.KindStats:
 		m.event(core.Event{Kind: core.EventStats, Stats: stats(*msg.Stats)})
+	case guest.KindFreeze:
+		m.freezer.Answer(*msg.Freeze)
 	case guest.KindFailed:
 		m.failed = msg.Failed
 		m.event(core.Event{Kind: core.EventLog, Stream: "init", Line: "cannot go on: " + msg.Failed})
@@ -76,13 +78,14 @@ func address(text string) string {
 // guest that was adopted.
 func (m *machine) hasBooted(b guest.Booted) {
 	m.booted, m.greeting = true, false
+	m.freezer.Booted(b)
 	if b.BeatMillis > 0 {
-		m.pulse.start(m.hungAfter(b.BeatMillis), m.hung)
+		m.pulse.Start(m.hungAfter(b.BeatMillis), m.hung)
 	} else {
-		m.pulse.stop() // an older guest, which sends no beats
+		m.pulse.Stop() // an older guest, which sends no beats
 	}
 	m.begin()
-	times := m.boot.booted(b, m.since, m.running, time.Now())
+	times := m.boot.Booted(b, m.since, m.running, time.Now())
 	m.event(core.Event{Kind: core.EventBooted, Detail: bootDetail(b.Kernel, times), Boot: times})
 }
 

@@ -1,7 +1,6 @@
 package libvirt
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,8 +10,10 @@ import (
 	"strings"
 
 	"github.com/rs/zerolog"
+	"libvirt.org/go/libvirt"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/libvirt/running"
 	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
@@ -38,7 +39,7 @@ func (d *Driver) takeOver(ctx context.Context, given string) error {
 	if len(others) > 0 {
 		return fmt.Errorf("machines of this state folder still run on another libvirt driver than %s, and have their volumes: %s. "+
 			"Stop them with it first: `gitd serve --state %[3]s --libvirt %[4]s`, and once it is ready `gitd halt --state %[3]s`; "+
-			"then start this one again", driverName(given), strings.Join(others, ", "), shellWord(string(d.owner)), shellWord(used))
+			"then start this one again", driverName(given), strings.Join(others, ", "), shellWord(d.home), shellWord(used))
 	}
 	return nil
 }
@@ -53,7 +54,7 @@ func (f machineFiles) remember(given string, log zerolog.Logger) {
 // others are the machines of d's state folder that run elsewhere: on this host, by its processes, and on the host that
 // was used before, by its libvirt.
 func others(ctx context.Context, d *Driver, used string) ([]string, error) {
-	running, err := runningQEMUs(string(d.owner))
+	here, err := running.QEMUs(d.home)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +62,7 @@ func others(ctx context.Context, d *Driver, used string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	strange := slices.DeleteFunc(running, func(id string) bool {
+	strange := slices.DeleteFunc(here, func(id string) bool {
 		return slices.ContainsFunc(known, func(m core.Machine) bool { return m.ID == id })
 	})
 	if isLocal(used) {
@@ -73,53 +74,21 @@ func others(ctx context.Context, d *Driver, used string) ([]string, error) {
 
 // remoteMachines asks the libvirt of another host for machines of d's state folder.
 func remoteMachines(ctx context.Context, d *Driver, uri string) (ids []string, err error) {
-	conn, err := session.Connect(ctx, uri)
+	whose, uri, err := ownerAt(uri, d.home)
+	var conn *libvirt.Connect
+	if err == nil {
+		conn, err = session.Connect(ctx, uri)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("machines of this state folder may still run where they did before: %w; "+
 			"if that host is gone for good, remove %s", err, d.usedFile())
 	}
-	machines, err := d.owner.list(conn, d.log)
+	machines, err := whose.list(conn, d.log)
 	for _, m := range machines {
 		ids = append(ids, m.ID)
 	}
 	_, closeErr := conn.Close()
 	return ids, errors.Join(err, closeErr)
-}
-
-// runningQEMUs are the machines whose QEMU runs on this host with files of the state folder, whoever started it. A
-// process that has ended and was not reaped has no arguments any more, and is none.
-func runningQEMUs(state string) (ids []string, err error) {
-	all, err := filepath.Glob("/proc/[0-9]*/cmdline")
-	for _, file := range all {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			continue // it has ended
-		}
-		if id := machineOf(text, state); id != "" {
-			ids = append(ids, id)
-		}
-	}
-	return ids, err
-}
-
-// machineOf reads the arguments of a QEMU that libvirt started: -name guest=ID,…, and -kernel with a file of the state
-// folder. Empty: it is no machine of this state folder.
-func machineOf(cmdline []byte, state string) (id string) {
-	ours := false
-	args := strings.Split(string(bytes.TrimSuffix(cmdline, []byte{0})), "\x00")
-	for i := 1; i < len(args); i++ {
-		switch args[i-1] {
-		case "-kernel":
-			ours = strings.HasPrefix(args[i], state+"/")
-		case "-name":
-			name, _, _ := strings.Cut(args[i], ",")
-			id, _ = strings.CutPrefix(name, "guest=")
-		}
-	}
-	if !ours || !machineID.MatchString(id) {
-		return ""
-	}
-	return id
 }
 
 // driverName is a URI as people read it.

@@ -38,7 +38,7 @@ func (o owner) list(conn *libvirt.Connect, log zerolog.Logger) ([]core.Machine, 
 // find returns a running domain, or core.ErrNotFound. The caller frees it.
 func (o owner) find(l *session.Link, id string) (*libvirt.Domain, core.Machine, error) {
 	dom, err := l.Conn.LookupDomainByName(id)
-	if isCode(err, libvirt.ERR_NO_DOMAIN) {
+	if session.IsCode(err, libvirt.ERR_NO_DOMAIN) {
 		return nil, core.Machine{}, fmt.Errorf("machine %s: %w", id, core.ErrNotFound)
 	}
 	if err != nil {
@@ -70,7 +70,7 @@ func (o owner) mark(dom *libvirt.Domain) (core.Machine, error) {
 	}
 	text, err := dom.GetMetadata(libvirt.DOMAIN_METADATA_ELEMENT, namespace, libvirt.DOMAIN_AFFECT_CURRENT)
 	switch {
-	case isCode(err, libvirt.ERR_NO_DOMAIN_METADATA), isCode(err, libvirt.ERR_NO_DOMAIN):
+	case session.IsCode(err, libvirt.ERR_NO_DOMAIN_METADATA), session.IsCode(err, libvirt.ERR_NO_DOMAIN):
 		return core.Machine{}, core.ErrNotFound
 	case err != nil:
 		return core.Machine{}, fmt.Errorf("domain %q: %w", id, err)
@@ -78,15 +78,27 @@ func (o owner) mark(dom *libvirt.Domain) (core.Machine, error) {
 	return parseMark(id, string(o), text)
 }
 
-func parseMark(id, owner, text string) (core.Machine, error) {
-	var mark struct {
-		XMLName xml.Name  `xml:"machine"`
-		Owner   string    `xml:"owner,attr"`
-		App     string    `xml:"app,attr"`
-		Release int       `xml:"release,attr"`
-		Door    string    `xml:"door,attr"`
-		Started time.Time `xml:"started,attr"`
+// hand marks a machine that runs as one of this app.
+func (o owner) hand(dom *libvirt.Domain, m core.Machine) error {
+	text, err := xml.Marshal(mark{Owner: string(o), App: m.App, Release: m.Release, Door: m.Addr, Started: m.Started.UTC()})
+	if err != nil {
+		return err
 	}
+	return dom.SetMetadata(libvirt.DOMAIN_METADATA_ELEMENT, string(text), "gitd", namespace, libvirt.DOMAIN_AFFECT_LIVE)
+}
+
+// mark is gitd's element in the metadata of a domain.
+type mark struct {
+	XMLName xml.Name  `xml:"machine"`
+	Owner   string    `xml:"owner,attr"`
+	App     string    `xml:"app,attr"`
+	Release int       `xml:"release,attr"`
+	Door    string    `xml:"door,attr"`
+	Started time.Time `xml:"started,attr"`
+}
+
+func parseMark(id, owner, text string) (core.Machine, error) {
+	var mark mark
 	if err := xml.Unmarshal([]byte(text), &mark); err != nil {
 		return core.Machine{}, fmt.Errorf("domain %q: its gitd metadata: %w", id, err)
 	}
@@ -102,15 +114,10 @@ func parseMark(id, owner, text string) (core.Machine, error) {
 // destroy ends a domain at once. It is no error if the domain is gone.
 func destroy(dom *libvirt.Domain) error {
 	err := dom.Destroy()
-	if isCode(err, libvirt.ERR_NO_DOMAIN) || isCode(err, libvirt.ERR_OPERATION_INVALID) {
+	if session.IsCode(err, libvirt.ERR_NO_DOMAIN) || session.IsCode(err, libvirt.ERR_OPERATION_INVALID) {
 		return nil
 	}
 	return err
-}
-
-func isCode(err error, code libvirt.ErrorNumber) bool {
-	var e libvirt.Error
-	return errors.As(err, &e) && e.Code == code
 }
 
 // free drops a reference, which can fail for an invalid one only.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"libvirt.org/go/libvirt"
@@ -23,42 +22,6 @@ const (
 	slowestBeat = 10 * guest.BeatPeriod
 )
 
-// pulse notices when a guest has said nothing for too long.
-type pulse struct {
-	mu    sync.Mutex
-	timer *time.Timer // nil: the pulse was not started, or was stopped
-	limit time.Duration
-}
-
-// start calls silent when felt was not called for limit.
-func (p *pulse) start(limit time.Duration, silent func(limit time.Duration)) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.timer != nil {
-		p.timer.Stop()
-	}
-	p.limit = limit
-	p.timer = time.AfterFunc(limit, func() { silent(limit) })
-}
-
-// felt is called for each sign of life.
-func (p *pulse) felt() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.timer != nil {
-		p.timer.Reset(p.limit)
-	}
-}
-
-func (p *pulse) stop() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.timer != nil {
-		p.timer.Stop()
-		p.timer = nil
-	}
-}
-
 // hungAfter returns how long a guest that beats every beatMillis milliseconds may say nothing.
 func (m *machine) hungAfter(beatMillis int) time.Duration {
 	return hungBeats * min(millis(int64(beatMillis)), slowestBeat)
@@ -67,8 +30,10 @@ func (m *machine) hungAfter(beatMillis int) time.Duration {
 // hung reports that the guest has said nothing for limit, and does so again and again until the guest does. A machine
 // that somebody has paused is not hung.
 func (m *machine) hung(limit time.Duration) {
-	m.pulse.felt() // for the next time
-	if m.paused != nil && m.paused() {
+	paused := m.paused != nil && m.paused()
+	over := m.pulse.Over() // asked last: a machine that was paused may go on just now
+	m.pulse.Felt()         // for the next time
+	if paused || !over {
 		return
 	}
 	m.telling.Lock()

@@ -50,7 +50,7 @@ func (d *Driver) adopt(ctx context.Context, l *session.Link, id string, w core.W
 		m.leave()
 		return got, fmt.Errorf("adopt machine %s: %w", id, err)
 	}
-	d.Hear(ctx, id, got.App, m.tell, [2]<-chan struct{}{m.gone, m.left})
+	d.Hear(ctx, id, got.App, nil, m.tell, [2]<-chan struct{}{m.gone, m.left})
 	return got, nil
 }
 
@@ -59,19 +59,23 @@ func (d *Driver) greet(l *session.Link, dom *libvirt.Domain, m *machine) error {
 	if err := d.dropStaleLock(m.id); err != nil {
 		return err
 	}
-	c, err := openChannel(l.Conn, dom)
+	if err := d.there.Reach(d.session.Context(), m.id); err != nil {
+		return err
+	}
+	c, err := openChannel(l, dom)
 	if err != nil {
 		return err
 	}
+	full := stopped(dom) // asked now: the connection is the channel's from here on
 	m.connect(c, d.forget)
 	if l.Over() { // perhaps before m had a channel to give up
 		return session.ErrLost
 	}
-	if stopped(dom) {
+	if full {
 		d.work.Go(func() { d.outOfRoom(m) })
 	}
 	// A guest that does not answer hangs, or does not understand this gitd.
-	m.pulse.start(m.hungAfter(int(guest.BeatPeriod.Milliseconds())), m.hung)
+	m.pulse.Start(m.hungAfter(int(guest.BeatPeriod.Milliseconds())), m.hung)
 	return m.write(guest.Message{Kind: guest.KindHello})
 }
 

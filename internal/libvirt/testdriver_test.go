@@ -13,6 +13,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/latch"
+	"github.com/nodeos-dev/gitd/internal/libvirt/console"
 	"github.com/nodeos-dev/gitd/internal/libvirt/jails"
 	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
@@ -63,11 +64,11 @@ func TestOwnership(t *testing.T) {
 // TestGoneByLifecycle: an event from libvirt is enough to know that a machine is gone.
 func TestGoneByLifecycle(t *testing.T) {
 	d := &Driver{}
-	m := newMachine("shop-v1-aa", func(core.Event) {}, "/nonexistent", zerolog.Nop())
+	m := newMachine("shop-v1-aa", func(core.Event) {}, console.Log{Path: "/nonexistent"}, zerolog.Nop())
 	if err := d.add(m); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.add(newMachine(m.id, nil, "", zerolog.Nop())); err == nil {
+	if err := d.add(newMachine(m.id, nil, console.Log{}, zerolog.Nop())); err == nil {
 		t.Error("a second watch on one machine was accepted")
 	}
 	d.lifecycle("other", &libvirt.DomainEventLifecycle{Event: libvirt.DOMAIN_EVENT_STOPPED})

@@ -28,7 +28,7 @@ func (m *machine) unsee(why string) {
 		return // it does not run yet, and whoever starts it notices
 	}
 	m.telling.Lock()
-	m.pulse.stop()
+	m.pulse.Stop()
 	if !m.unseen && !latch.Closed(m.left) && !latch.Closed(m.gone) {
 		m.event(core.Event{Kind: core.EventUnseen, Detail: why})
 	}
@@ -45,7 +45,7 @@ func (m *machine) see(c io.ReadWriteCloser, forget func(*machine)) {
 	m.telling.Lock()
 	m.unseen, m.greeting, m.begun = false, true, false
 	m.acks.again()
-	m.pulse.start(m.hungAfter(int(guest.BeatPeriod.Milliseconds())), m.hung)
+	m.pulse.Start(m.hungAfter(int(guest.BeatPeriod.Milliseconds())), m.hung)
 	m.event(core.Event{Kind: core.EventSeen})
 	m.telling.Unlock()
 	m.connect(c, forget)
@@ -76,7 +76,11 @@ func (d *Driver) resume(l *session.Link) error {
 		if !m.unseen { // it has had no channel; nobody else reads this now
 			continue // whoever starts it has lost the connection too, and gives up
 		}
-		runs, err := d.meet(l, m)
+		var runs bool
+		err := d.session.Beside(d.session.Context(), l, func(l *session.Link) (err error) {
+			runs, err = d.meet(l, m)
+			return err
+		})
 		switch {
 		case err != nil:
 			return err
@@ -103,7 +107,7 @@ func (d *Driver) meet(l *session.Link, m *machine) (runs bool, err error) {
 		return false, err
 	}
 	defer free(dom)
-	c, err := openChannel(l.Conn, dom)
+	c, err := openChannel(l, dom)
 	if err != nil {
 		if l.Dead() {
 			return false, err
@@ -112,8 +116,9 @@ func (d *Driver) meet(l *session.Link, m *machine) (runs bool, err error) {
 		m.vanish("its channel does not open again: "+session.Plain(err).Error(), d.forget)
 		return false, nil
 	}
+	full := stopped(dom) // asked now: the connection is the channel's from here on
 	m.see(c, d.forget)
-	if stopped(dom) {
+	if full {
 		d.work.Go(func() { d.outOfRoom(m) })
 	}
 	return true, nil

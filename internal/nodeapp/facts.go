@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/nodeos-dev/gitd/internal/nodeapp/command"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/expose"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/nodeversion"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/shell"
 	"github.com/nodeos-dev/gitd/internal/progress"
@@ -26,10 +27,13 @@ func (p Plan) Facts() []Fact {
 		nodeFact(p), installFact(p), buildFact(p), startFact(p),
 		{"port", "$PORT, or wherever the app listens", ""},
 		healthFact(p), memoryFact(p),
-		shellFact(p), packagesFact(p),
+		shellFact(p), packagesFact(p), {"expose", expose.Text(p.Package.Settings.Expose), "nodeos.expose"},
 	}
 	if port := p.Package.Settings.Port; port > 0 {
 		facts[5] = Fact{"port", fmt.Sprint(port), "nodeos.port"}
+		if p.Package.Settings.Expose.NoHTTP {
+			facts[5].Rule = "nodeos.expose"
+		}
 	}
 	if p.Start.None {
 		facts = slices.Delete(facts, 5, 7)
@@ -163,7 +167,11 @@ func leavesOf(s command.Found) string {
 func healthFact(p Plan) Fact {
 	h := p.Package.Settings.Health
 	if h.Off {
-		return Fact{"health", "none: it is enough that the app listens", "nodeos.healthcheck"}
+		rule := "nodeos.healthcheck"
+		if p.Package.Settings.Expose.NoHTTP {
+			rule = "nodeos.expose"
+		}
+		return Fact{"health", "none: it is enough that the app listens", rule}
 	}
 	value := fmt.Sprintf("GET %s answers with a status below 500", cmp.Or(h.Path, "/"))
 	if p.Package.Settings.ownHealth {

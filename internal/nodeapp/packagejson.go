@@ -9,6 +9,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/framework"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/guess"
 )
 
 // PackageJSON is a repository's package.json, as far as gitd reads it.
@@ -42,7 +43,7 @@ func parsePackage(b []byte, settings json.RawMessage) (PackageJSON, error) {
 	m := PackageJSON{
 		all: o, Scripts: o.texts("scripts"), Engines: o.texts("engines"), Main: o.text("main"),
 		Deps:    len(o.texts("dependencies")) + len(o.texts("optionalDependencies")) + len(o.texts("peerDependencies")),
-		DevDeps: len(o.texts("devDependencies")), Guess: guess(o.texts("dependencies")),
+		DevDeps: len(o.texts("devDependencies")), Guess: guess.Of(o.texts("dependencies")),
 	}
 	for _, key := range twice {
 		m.warnings = append(m.warnings,

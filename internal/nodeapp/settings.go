@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/expose"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/shell"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
@@ -16,6 +17,7 @@ type Settings struct {
 	Resources core.Resources
 	Health    core.Health
 	Port      int // where the app listens in its machine; 0: the default
+	Expose    core.Expose
 
 	ownHealth bool // Health is set here, so app.json's does not count
 
@@ -39,7 +41,7 @@ func parseSettings(raw json.RawMessage, warnings *[]string) (Settings, error) {
 		return s, err
 	}
 	*warnings = append(*warnings,
-		o.unknown("nodeos", "memory", "cpus", "port", "packages", "healthcheck", "cron", "dir", "shell")...)
+		o.unknown("nodeos", "memory", "cpus", "port", "packages", "healthcheck", "cron", "dir", "shell", "expose")...)
 	if s.Resources.MemoryMiB, err = parseMemory(o["memory"]); err != nil {
 		return s, err
 	}
@@ -67,7 +69,27 @@ func parseSettings(raw json.RawMessage, warnings *[]string) (Settings, error) {
 		s.ownHealth = true
 		s.Health, err = parseHealth(raw, warnings)
 	}
+	if err == nil {
+		err = s.parseExpose(o["expose"], warnings)
+	}
 	return s, err
+}
+
+// parseExpose comes last: an app that speaks no HTTP is healthy when it listens.
+func (s *Settings) parseExpose(raw json.RawMessage, warnings *[]string) (err error) {
+	var more []string
+	if s.Expose, more, err = expose.Read(raw); err != nil {
+		return err
+	}
+	*warnings = append(*warnings, more...)
+	if s.Port, err = expose.Web(s.Expose, s.Port); err != nil || !s.Expose.NoHTTP {
+		return err
+	}
+	if s.ownHealth && s.Health.Path != "/" && !s.Health.Off {
+		*warnings = append(*warnings, `package.json: nodeos.healthcheck.path is ignored: the app speaks no HTTP ("http": false)`)
+	}
+	s.Health, s.ownHealth = core.Health{Off: true, Timeout: s.Health.Timeout}, true
+	return nil
 }
 
 func member(raw json.RawMessage, name string) (object, error) {

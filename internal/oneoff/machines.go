@@ -97,6 +97,13 @@ func (m *Machines) Of(app string) []Info {
 	return all
 }
 
+// Running is how many run, of all apps.
+func (m *Machines) Running() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.running)
+}
+
 // End ends the one-off machines of app, or the one of them with this id, and returns how many it found.
 func (m *Machines) End(app, id, why string) (found int) {
 	m.mu.Lock()

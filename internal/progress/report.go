@@ -19,6 +19,7 @@ type Report struct {
 	last  time.Time
 	steps []core.Step
 	tell  func(m core.Moment) // may be nil
+	ended func(p core.Phase)  // may be nil
 }
 
 // NewReport writes to w; nil discards.
@@ -46,19 +47,30 @@ func (r *Report) Done(format string, args ...any) { r.line("=====> ", format, ar
 
 // Lap ends a phase: the time since the last Lap belongs to name. If a name comes again, its times are added up.
 func (r *Report) Lap(name string) {
+	p := r.lap(name)
+	if r.ended != nil {
+		r.ended(p)
+	}
+}
+
+func (r *Report) lap(name string) core.Phase {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	now := time.Now()
-	took := now.Sub(r.last)
-	r.last = now
+	p := core.Phase{Name: name, From: r.last, To: time.Now()}
+	took := p.To.Sub(p.From)
+	r.last = p.To
 	for i := range r.steps {
 		if r.steps[i].Name == name {
 			r.steps[i].Took += took
-			return
+			return p
 		}
 	}
 	r.steps = append(r.steps, core.Step{Name: name, Took: took})
+	return p
 }
+
+// OnPhase makes every later call of Lap tell. It must be called before the first Lap.
+func (r *Report) OnPhase(ended func(p core.Phase)) { r.ended = ended }
 
 // OnMoment makes every later call of At call tell. It must be called before the first At.
 func (r *Report) OnMoment(tell func(m core.Moment)) { r.tell = tell }

@@ -21,7 +21,7 @@ var errStalled = errors.New("the client sent nothing more of its request")
 type backendConfig struct {
 	stall           time.Duration // see stallLimit
 	responseTimeout time.Duration
-	cookies         func(*http.Response) error
+	answer          func(*http.Response) error // what is changed in what an app answers
 	log             zerolog.Logger
 	buffers         httputil.BufferPool
 }
@@ -52,7 +52,7 @@ func newBackend(app, addr string, cfg backendConfig) *backend {
 		Transport:      b.pool,
 		FlushInterval:  -1, // at once, for event streams
 		BufferPool:     cfg.buffers,
-		ModifyResponse: cfg.cookies,
+		ModifyResponse: cfg.answer,
 		ErrorHandler:   failed(log),
 		ErrorLog:       quiet(log),
 	}

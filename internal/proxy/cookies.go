@@ -4,13 +4,17 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/nodeos-dev/gitd/internal/proxy/origin"
 )
 
-// ownCookies returns what takes the Domain out of a cookie that would be sent to every app below domain: an app could
-// set it for its siblings, and so log people into an account of its choice there. Without Domain, the cookie is for the
-// app's own host. Browsers refuse Domain themselves only for the names of the public suffix list.
-func ownCookies(domain string) func(*http.Response) error {
+// ownAnswer returns what makes an app's answer its own. It takes the Domain out of a cookie that would be sent to
+// every app below domain: an app could set it for its siblings, and so log people into an account of its choice
+// there. Without Domain, the cookie is for the app's own host. Browsers refuse Domain themselves only for the names of
+// the public suffix list. The id of the request is the front door's: it is in the answer already.
+func ownAnswer(domain string) func(*http.Response) error {
 	return func(res *http.Response) error {
+		delete(res.Header, origin.IDHeader)
 		cookies := res.Header["Set-Cookie"]
 		for i, c := range cookies {
 			cookies[i] = forOne(c, domain)

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net/http"
 	"sync/atomic"
 
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -38,20 +37,3 @@ func (p *Proxy) Counts(app string) core.Counts {
 	}
 	return n
 }
-
-// noted is a ResponseWriter that remembers the status of its answer.
-type noted struct {
-	http.ResponseWriter
-	status int
-}
-
-// WriteHeader implements http.ResponseWriter.
-func (n *noted) WriteHeader(status int) {
-	if status >= 200 || status == http.StatusSwitchingProtocols {
-		n.status = status
-	}
-	n.ResponseWriter.WriteHeader(status)
-}
-
-// Unwrap lets http.ResponseController flush and hijack.
-func (n *noted) Unwrap() http.ResponseWriter { return n.ResponseWriter }

@@ -40,7 +40,7 @@ func TestCounts(t *testing.T) {
 	if got := f.Counts("shop"); got.Active != 1 || got.Requests != 6 {
 		t.Errorf("while one runs: %+v", got)
 	}
-	f.Hold("shop", forever)
+	f.Hold("shop", forever, nil)
 	held := asks(t, f.request(t, "GET", "shop.localhost", "/", nil))
 	awaitHeld(t, f, "shop", 1)
 	if got := f.Counts("shop"); got.Active != 1 || got.Held != 1 {

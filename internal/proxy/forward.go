@@ -11,11 +11,14 @@ import (
 	"sync"
 
 	"github.com/rs/zerolog"
+
+	"github.com/nodeos-dev/gitd/internal/proxy/origin"
 )
 
 // rewrite sends a request to a machine with the Host and the target that the client sent, byte for byte. The headers of
-// proxies (X-Forwarded-For and the like) are the front door's own. It is the edge, so it drops what a client claims in
-// them.
+// proxies (X-Forwarded-For and the like) are the front door's own: what a client claims in them is dropped, and what a
+// trusted proxy says is in them. X-Forwarded-For is one address, the client's, whatever proxies it came by: an app that
+// trusts one proxy, gitd, reads the right one.
 func rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL = machineURL(r.In)
 	r.Out.Host = r.In.Host
@@ -24,7 +27,18 @@ func rewrite(r *httputil.ProxyRequest) {
 			delete(r.Out.Header, name)
 		}
 	}
-	r.SetXForwarded()
+	v := visitOf(r.In)
+	h := r.Out.Header
+	if v.origin.Client.IsValid() {
+		h.Set("X-Forwarded-For", v.origin.Client.String())
+	}
+	h.Set("X-Forwarded-Host", v.origin.Host)
+	h.Set("X-Forwarded-Proto", v.origin.Scheme)
+	h.Set(origin.IDHeader, v.id)
+	if v.user != "" { // the password is the front door's: the app sees whose it was
+		h.Del("Authorization")
+		h.Set("X-Forwarded-User", v.user)
+	}
 	// After "Upgrade: h2c" a client could send headers that the front door never sees.
 	if !strings.EqualFold(r.Out.Header.Get("Upgrade"), "websocket") {
 		r.Out.Header.Del("Upgrade")
@@ -38,7 +52,11 @@ func failed(log zerolog.Logger) func(http.ResponseWriter, *http.Request, error) 
 	return func(w http.ResponseWriter, r *http.Request, err error) {
 		cut := errors.Is(context.Cause(r.Context()), errCut)
 		back, ok := w.(*reply)
+		v := visitOf(r)
 		switch {
+		case v.tooLong.Load():
+			refuse(w, r, v.guard.TooLong())
+			return
 		case ok && back.stalled.Load() && !cut: // net/http takes the client for gone
 			write(w, r, failure(errStalled, false))
 			return
@@ -79,14 +97,14 @@ func failure(err error, cut bool) page {
 type buffers struct{ pool sync.Pool }
 
 func newBuffers() *buffers {
-	return &buffers{sync.Pool{New: func() any { return new([32 << 10]byte) }}}
+	return &buffers{sync.Pool{New: func() any { return new([64 << 10]byte) }}}
 }
 
 // Get implements httputil.BufferPool.
-func (b *buffers) Get() []byte { return b.pool.Get().(*[32 << 10]byte)[:] }
+func (b *buffers) Get() []byte { return b.pool.Get().(*[64 << 10]byte)[:] }
 
 // Put implements httputil.BufferPool.
-func (b *buffers) Put(p []byte) { b.pool.Put((*[32 << 10]byte)(p)) }
+func (b *buffers) Put(p []byte) { b.pool.Put((*[64 << 10]byte)(p)) }
 
 // quiet returns a logger for net/http's own messages. It logs them for debugging only, because clients cause most of
 // them.

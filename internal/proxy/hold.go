@@ -19,14 +19,18 @@ const (
 // errLate is the reason why a request stops waiting when its time is over.
 var errLate = errors.New("the next machine is late")
 
-// hold is the place of an app whose next machine is being started.
+// hold is the place of an app whose next machine is being started, or which sleeps.
 type hold struct {
 	limit time.Duration // how long one request waits
 	ended chan struct{} // closed when the app has another place
+	knock func()        // called when a request waits; nil: nobody is
 }
 
-func newHold(limit time.Duration) *hold {
-	return &hold{limit: limit, ended: make(chan struct{})}
+func newHold(limit time.Duration, knock func()) *hold {
+	if call := knock; call != nil {
+		knock = sync.OnceFunc(func() { go call() })
+	}
+	return &hold{limit: limit, ended: make(chan struct{}), knock: knock}
 }
 
 func (h *hold) end() { close(h.ended) }
@@ -69,8 +73,9 @@ func (w *waitingRoom) held(app string) int {
 }
 
 var (
-	pageFull    = page{http.StatusServiceUnavailable, "Try again", "A new release of this app is starting, and too many requests wait for it already."}
-	pageLate    = page{http.StatusServiceUnavailable, "Try again", "A new release of this app is starting, and it takes longer than a request may wait."}
+	pageCrowd   = page{http.StatusServiceUnavailable, "Try again", "Too many requests come from your address."}
+	pageFull    = page{http.StatusServiceUnavailable, "Try again", "This app is starting, and too many requests wait for it already."}
+	pageLate    = page{http.StatusServiceUnavailable, "Try again", "This app is starting, and it takes longer than a request may wait."}
 	pageStopped = page{http.StatusServiceUnavailable, "Try again", "This server is restarting."}
 )
 
@@ -105,6 +110,9 @@ func (p *Proxy) place(r *http.Request, app string, tried []*backend) (b *backend
 
 // wait returns true when h has ended. Otherwise answer is the page for the client, or nil if the client has gone.
 func (p *Proxy) wait(late context.Context, h *hold) (answer *page, ok bool) {
+	if h.knock != nil {
+		h.knock()
+	}
 	select {
 	case <-h.ended:
 		return nil, true

@@ -62,19 +62,19 @@ func TestHoldEnds(t *testing.T) {
 			f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "new") })
 		}, "200 new"},
 		{"hold again, then switch", forever, func(t *testing.T, f *front) {
-			f.Hold("shop", forever)
+			f.Hold("shop", forever, nil)
 			f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "new") })
 		}, "200 new"},
 		{"down", forever, func(_ *testing.T, f *front) { f.Down("shop", "it does not start") }, "503 This app is not running. It cannot answer now: it does not start."},
 		{"remove", forever, func(_ *testing.T, f *front) { f.Remove("shop") }, "404 There is no app here."},
-		{"limit", 20 * time.Millisecond, func(*testing.T, *front) {}, "503 Try again. A new release of this app is starting, and it takes longer"},
+		{"limit", 20 * time.Millisecond, func(*testing.T, *front) {}, "503 Try again. This app is starting, and it takes longer"},
 		{"end of the daemon", forever, func(_ *testing.T, f *front) { f.end() }, "503 Try again. This server is restarting."},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			f := newFront(t, Config{})
 			f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "old") })
-			f.Hold("shop", tt.limit)(t.Context())
+			f.Hold("shop", tt.limit, nil)(t.Context())
 			answer := asks(t, f.request(t, "GET", "shop.localhost", "/", nil))
 			if tt.limit == forever {
 				awaitHeld(t, f, "shop", 1)
@@ -99,7 +99,7 @@ func TestHoldDrains(t *testing.T) {
 	})
 	first := asks(t, f.request(t, "GET", "shop.localhost", "/", nil))
 	<-arrived
-	drain := f.Hold("shop", forever)
+	drain := f.Hold("shop", forever, nil)
 	second := asks(t, f.request(t, "GET", "shop.localhost", "/", nil))
 	awaitHeld(t, f, "shop", 1)
 	close(finish)
@@ -116,7 +116,7 @@ func TestHoldDrains(t *testing.T) {
 // TestHeldClientLeaves: when the client of a held request leaves, its place in the waiting room is free at once.
 func TestHeldClientLeaves(t *testing.T) {
 	f := newFront(t, Config{})
-	f.Hold("shop", forever)
+	f.Hold("shop", forever, nil)
 	ctx, leave := context.WithCancel(t.Context())
 	answer := asks(t, f.request(t, "GET", "shop.localhost", "/", nil).WithContext(ctx))
 	awaitHeld(t, f, "shop", 1)
@@ -139,7 +139,7 @@ func TestHeldClientLeaves(t *testing.T) {
 func TestHeldUpload(t *testing.T) {
 	const size = 64 << 20
 	f := newFront(t, Config{})
-	f.Hold("shop", forever)
+	f.Hold("shop", forever, nil)
 	conn, err := net.Dial("tcp", f.addr)
 	if err != nil {
 		t.Fatal(err)
@@ -191,7 +191,7 @@ func fill(t *testing.T, conn net.Conn) (sent int) {
 // TestHeldUpgrade: a WebSocket that is opened while the app is held works as soon as the hold ends.
 func TestHeldUpgrade(t *testing.T) {
 	f := newFront(t, Config{})
-	f.Hold("shop", forever)
+	f.Hold("shop", forever, nil)
 	talked := make(chan error, 1)
 	go func() {
 		ws, err := dialWebSocket(f)
@@ -248,7 +248,7 @@ func TestWaitingRoom(t *testing.T) {
 // TestHoldFull: a request for which there is no room is answered with the time at which to try again.
 func TestHoldFull(t *testing.T) {
 	f := newFront(t, Config{})
-	f.Hold("shop", forever)
+	f.Hold("shop", forever, nil)
 	f.room.ofApp["shop"] = maxHeldOfApp
 	checkAnswer(t, f.request(t, "GET", "shop.localhost", "/", nil), 503, "too many requests wait")
 }
@@ -265,7 +265,7 @@ func TestHoldLosesNothing(t *testing.T) {
 	held := 0
 	for v := 1; v <= swaps && l.failures.Load() == 0; v++ {
 		seen := l.requests.Load()
-		f.Hold("shop", forever)(t.Context())
+		f.Hold("shop", forever, nil)(t.Context())
 		now.ended.Store(true)
 		now.server.Close()
 		if n := now.late.Load(); n > 0 {
@@ -313,5 +313,37 @@ func TestUnsentFollowsTheApp(t *testing.T) {
 		if res.StatusCode != 200 || got != body {
 			t.Errorf("status %d, %q; want %q", res.StatusCode, got, body)
 		}
+	}
+}
+
+// TestKnock: many requests come at once for an app that sleeps. Somebody is told once, all wait, and all are answered
+// by the machine that comes. Whoever says again meanwhile that the app sleeps disturbs none of them.
+func TestKnock(t *testing.T) {
+	f := newFront(t, Config{})
+	knocks := make(chan struct{}, 100)
+	knock := func() { knocks <- struct{}{} }
+	f.Hold("shop", forever, knock)
+	var answers []<-chan string
+	for range 20 {
+		answers = append(answers, asks(t, f.request(t, http.MethodGet, "shop.localhost", "/", nil)))
+	}
+	awaitHeld(t, f, "shop", len(answers))
+	<-knocks
+	f.Hold("shop", forever, knock)
+	f.app(t, "shop", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "awake") })
+	for _, a := range answers {
+		if got := <-a; got != "200 awake" {
+			t.Error(got)
+		}
+	}
+	if n := len(knocks); n > 0 {
+		t.Errorf("%d more knocks", n)
+	}
+	f.Hold("shop", forever, knock) // it sleeps again
+	a := asks(t, f.request(t, http.MethodGet, "shop.localhost", "/", nil))
+	<-knocks
+	f.Down("shop", "it does not wake")
+	if got := <-a; !strings.Contains(got, "it does not wake") {
+		t.Error(got)
 	}
 }

@@ -33,17 +33,29 @@ var pageHTML = template.Must(template.New("page").Parse(`<!doctype html>
 // write sends HTML to clients that ask for it, and one line of plain text to others, so that curl shows something to
 // read.
 func write(w http.ResponseWriter, r *http.Request, p page) {
-	h := w.Header()
 	if p.Status == http.StatusServiceUnavailable {
-		h.Set("Retry-After", retryAfter)
+		w.Header().Set("Retry-After", retryAfter)
+	}
+	sendPage(w, r, p, visitOf(r).page(p.Status))
+}
+
+// sendPage sends a page, or own in its place to clients that ask for HTML, unless it is empty. A page that people have
+// set for their app is as bare as the front door's: it loads nothing and runs nothing, since what it would load may be
+// what is down.
+func sendPage(w http.ResponseWriter, r *http.Request, p page, own string) {
+	h := w.Header()
+	if r.ContentLength != 0 && r.ProtoMajor == 1 {
+		h.Set("Connection", "close") // net/http would wait for the rest of the body before it answers
 	}
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Content-Type-Options", "nosniff")
-	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; img-src data:; font-src data:")
 	var body bytes.Buffer
 	if strings.Contains(r.Header.Get("Accept"), "text/html") {
 		h.Set("Content-Type", "text/html; charset=utf-8")
-		if err := pageHTML.Execute(&body, p); err != nil {
+		if own != "" {
+			body.WriteString(own)
+		} else if err := pageHTML.Execute(&body, p); err != nil {
 			http.Error(w, p.Title, p.Status)
 			return
 		}

@@ -16,12 +16,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
 
 	"github.com/nodeos-dev/gitd/internal/admit"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/proxy/guard"
+	"github.com/nodeos-dev/gitd/internal/proxy/origin"
 )
 
 const (
@@ -41,6 +44,13 @@ type Config struct {
 	// request has been sent as a whole. 0: two minutes.
 	ResponseTimeout time.Duration
 	Limits          Limits
+	Trusted         origin.Proxies // whose X-Forwarded-For, Forwarded and X-Request-Id are believed
+	Passing         origin.Proxies // whose connections begin with the PROXY protocol
+	// After are called after each request, by the goroutine that has answered it. They must not wait for anything.
+	After  []func(Request)
+	Secure Secure // zero: there is no TLS
+	// Before is closed when the gitd before this one has ended, which may still have requests; nil: there is none.
+	Before <-chan struct{}
 
 	stall time.Duration // 0: stallLimit
 }
@@ -53,6 +63,13 @@ type Proxy struct {
 	table   table
 	room    waitingRoom
 	backend backendConfig
+	refused atomic.Int64 // connections, since the start
+	trusted origin.Proxies
+	passing origin.Proxies
+	hashing *guard.Hashing
+	after   []func(Request)
+	secure  Secure
+	*departure
 
 	ending context.Context // ends when the daemon begins to end
 	end    context.CancelFunc
@@ -70,13 +87,21 @@ func New(cfg Config) *Proxy {
 		log:    cfg.Log,
 		table:  newTable(),
 		room:   waitingRoom{ofApp: map[string]int{}},
+
+		trusted: cfg.Trusted,
+		passing: cfg.Passing,
+		hashing: guard.NewHashing(),
+		after:   cfg.After,
+		secure:  cfg.Secure,
 	}
 	p.crowd = newCrowd(limitsOf(cfg.Limits, admit.Descriptors()), cmp.Or(cfg.stall, stallLimit), p.turnedAway())
+	p.crowd.trusted = cfg.Trusted
+	p.departure = &departure{crowd: p.crowd, before: cfg.Before}
 	p.ending, p.end = context.WithCancel(context.Background())
 	p.backend = backendConfig{
 		stall:           p.crowd.stall,
 		responseTimeout: cfg.ResponseTimeout,
-		cookies:         ownCookies(p.domain),
+		answer:          ownAnswer(p.domain),
 		// A client can cause one such line with each request.
 		log:     cfg.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Second}),
 		buffers: newBuffers(),
@@ -88,9 +113,16 @@ func New(cfg Config) *Proxy {
 func (p *Proxy) turnedAway() func() {
 	log := p.log.Sample(&zerolog.BurstSampler{Burst: 1, Period: 10 * time.Second})
 	return func() {
+		p.refused.Add(1)
 		log.Warn().Int("most", p.crowd.Conns).Int("most_from_one_address", p.crowd.ConnsFrom).
 			Msg("a client was turned away: too many connections are at work")
 	}
+}
+
+// unnamed logs that a proxy did not say whose connection it passes on, now and then.
+func unnamed(log zerolog.Logger) func(error) {
+	log = log.Sample(&zerolog.BurstSampler{Burst: 1, Period: 10 * time.Second})
+	return func(err error) { log.Warn().Err(err).Msg("a connection of --proxy-protocol was closed") }
 }
 
 // Switch implements fleet.Router. When it returns, the backends that were replaced get no new request. If the ctx of
@@ -109,14 +141,17 @@ func (p *Proxy) Switch(app string, addrs []string) (drain func(ctx context.Conte
 		return next
 	})
 	p.log.Debug().Str("app", app).Strs("addrs", addrs).Msg("traffic switched")
-	return draining(left)
+	return p.counted(draining(left))
 }
 
 // Hold implements fleet.Router.
-func (p *Proxy) Hold(app string, limit time.Duration) (drain func(ctx context.Context)) {
-	left := p.table.set(app, becomes(route{hold: newHold(limit)}))
+func (p *Proxy) Hold(app string, limit time.Duration, knock func()) (drain func(ctx context.Context)) {
+	if knock != nil && p.table.sleeps(app) {
+		return func(context.Context) {}
+	}
+	left := p.table.set(app, becomes(route{hold: newHold(limit, knock)}))
 	p.log.Debug().Str("app", app).Dur("limit", limit).Msg("requests are held")
-	return draining(left)
+	return p.counted(draining(left))
 }
 
 // draining waits for the requests on all backends that have left, side by side: ctx ends for all at once.
@@ -134,7 +169,7 @@ func draining(left []*backend) func(ctx context.Context) {
 func (p *Proxy) Down(app, reason string) (drain func(ctx context.Context)) {
 	left := p.table.set(app, becomes(route{reason: reason}))
 	p.log.Debug().Str("app", app).Str("reason", reason).Msg("app is down")
-	return draining(left)
+	return p.counted(draining(left))
 }
 
 // Remove implements fleet.Router.
@@ -151,25 +186,37 @@ func (p *Proxy) Names(app string, hosts []string) {
 
 // ServeHTTP sends a request to the app that it is for.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	app, kind := p.appOf(r.Host)
-	count := p.table.counter(app)
-	switch {
-	case kind != hostApp || count == nil:
-		write(w, r, p.noApp(kind))
-		return
-	case r.Method == http.MethodConnect:
-		write(w, r, page{http.StatusMethodNotAllowed, "No tunnels", "CONNECT is not served here."})
+	v, r := p.begin(w, r)
+	defer func() { p.ended(v, r) }()
+	leave, ok := p.crowd.request(r, v.origin)
+	if !ok {
+		write(v, r, pageCrowd)
 		return
 	}
-	answer := &noted{ResponseWriter: w}
+	defer leave()
+	app, kind := p.appOf(r.Host)
+	count, rules := p.table.door(app)
+	if to, ok := p.secure.elsewhere(r, kind == hostBare || count != nil, v.origin.Scheme); ok {
+		redirect(v, r, to)
+		return
+	}
+	switch {
+	case kind != hostApp || count == nil:
+		write(v, r, p.noApp(kind))
+		return
+	case r.Method == http.MethodConnect:
+		write(v, r, page{http.StatusMethodNotAllowed, "No tunnels", "CONNECT is not served here."})
+		return
+	}
+	v.app, v.guard = app, rules
 	end := count.begin()
-	defer func() { end(answer.status) }()
-	p.forward(answer, r, app)
+	defer func() { end(v.status) }()
+	p.guarded(v, r)
 }
 
 // forward sends r to the place of app. If nothing accepts connections there, nothing of r was sent. Then forward sends
 // r again, if the app has another machine, or has moved meanwhile.
-func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, app string) {
+func (p *Proxy) forward(w *visit, r *http.Request, app string) {
 	var tried []*backend
 	var unsent error
 	for {
@@ -185,6 +232,7 @@ func (p *Proxy) forward(w http.ResponseWriter, r *http.Request, app string) {
 			write(w, r, failure(unsent, false))
 			return
 		}
+		w.machine = b.addr
 		if unsent = b.serve(w, r); unsent == nil {
 			return
 		}
@@ -206,19 +254,20 @@ func (p *Proxy) noApp(kind hostKind) page {
 // Serve answers on l until ctx ends. Then it lets running requests end, for shutdownLimit at most. After that it cuts
 // upgraded connections: it does not wait for them, because they may never end.
 func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
+	srv := p.server()
+	if p.secure.First != nil {
+		srv.Handler = p.secure.First(p)
+	}
+	return p.serve(ctx, l, srv, func(srv *http.Server, l net.Listener) error {
+		return srv.Serve(listener{l, p.crowd, busy})
+	})
+}
+
+// serve answers on l with srv; how begins.
+func (p *Proxy) serve(ctx context.Context, l net.Listener, srv *http.Server, how func(*http.Server, net.Listener) error) error {
 	base, cut := context.WithCancel(context.WithoutCancel(ctx))
 	defer cut()
-	srv := &http.Server{
-		Handler:           p,
-		ReadHeaderTimeout: headerLimit,
-		IdleTimeout:       idleLimit,
-		MaxHeaderBytes:    maxHeader,
-		BaseContext:       func(net.Listener) context.Context { return base },
-		ErrorLog:          quiet(p.log),
-		ConnState:         p.crowd.changed,
-		// An app answers `OPTIONS *` itself.
-		DisableGeneralOptionsHandler: true,
-	}
+	srv.BaseContext = func(net.Listener) context.Context { return base }
 	defer srv.Close()
 	done := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -226,12 +275,27 @@ func (p *Proxy) Serve(ctx context.Context, l net.Listener) error {
 		p.shutdown(srv)
 	})
 	l = admit.Patient(ctx, l, func(err error) { p.log.Error().Err(err).Msg("the front door accepts no connection for now") })
-	err := srv.Serve(listener{l, p.crowd})
+	l = origin.Passed(l, p.passing, unnamed(p.log))
+	err := how(srv, l)
 	if stop() {
 		return fmt.Errorf("front door: %w", err)
 	}
 	<-done
 	return nil
+}
+
+// server is what every listener of the front door has.
+func (p *Proxy) server() *http.Server {
+	return &http.Server{
+		Handler:           p,
+		ReadHeaderTimeout: headerLimit,
+		IdleTimeout:       idleLimit,
+		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          quiet(p.log),
+		ConnState:         p.crowd.changed,
+		// An app answers `OPTIONS *` itself.
+		DisableGeneralOptionsHandler: true,
+	}
 }
 
 func (p *Proxy) shutdown(srv *http.Server) {

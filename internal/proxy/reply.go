@@ -23,7 +23,9 @@ const lastWords = time.Second
 // rest of the request that nobody reads breaks the connection's next request (go.dev/issue/68560).
 type reply struct {
 	http.ResponseWriter
+	alone       bool // the request has its connection to itself: HTTP/1
 	stall       time.Duration
+	slow        *time.Timer // of writes, if the connection is shared
 	sent        atomic.Bool // the request has been read to its end
 	stalled     atomic.Bool // the client has sent nothing more of it for too long
 	closing     bool        // the response closes the connection
@@ -34,7 +36,7 @@ type reply struct {
 
 // newReply returns the reply to r. It replaces the body of r, to see when it has been read.
 func newReply(w http.ResponseWriter, r *http.Request, stall time.Duration) *reply {
-	p := &reply{ResponseWriter: w, stall: stall}
+	p := &reply{ResponseWriter: w, stall: stall, alone: r.ProtoMajor < 2}
 	if r.ContentLength == 0 {
 		p.sent.Store(true)
 		return p
@@ -45,11 +47,39 @@ func newReply(w http.ResponseWriter, r *http.Request, stall time.Duration) *repl
 
 // WriteHeader implements http.ResponseWriter.
 func (p *reply) WriteHeader(status int) {
-	if status >= 200 && !p.sent.Load() {
+	if status >= 200 && !p.sent.Load() && p.alone {
 		p.Header().Set("Connection", "close")
 		p.closing = true
 	}
 	p.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements io.Writer.
+func (p *reply) Write(b []byte) (int, error) {
+	defer p.writing()()
+	return p.ResponseWriter.Write(b)
+}
+
+// FlushError is http.Flusher's Flush for http.ResponseController.
+func (p *reply) FlushError() error {
+	defer p.writing()()
+	return http.NewResponseController(p.ResponseWriter).Flush()
+}
+
+// writing ends the request if the client takes nothing of its answer for too long, though its connection is busy with
+// others. Where the connection is the request's own, the connection itself sees to that.
+func (p *reply) writing() (done func()) {
+	if p.alone {
+		return func() {}
+	}
+	if p.slow == nil {
+		p.slow = time.AfterFunc(p.stall, func() {
+			http.NewResponseController(p.ResponseWriter).SetWriteDeadline(time.Now()) //nolint:errcheck // a closed stream has ended too
+		})
+	} else {
+		p.slow.Reset(p.stall)
+	}
+	return func() { p.slow.Stop() }
 }
 
 // Unwrap lets http.ResponseController flush and hijack.
@@ -71,7 +101,7 @@ func (p *reply) interrupt() {
 // finish closes the connection if the reading of the request was ended and the response would have kept the connection
 // open: net/http takes such a connection for broken.
 func (p *reply) finish() {
-	if p.interrupted && !p.closing {
+	if p.interrupted && !p.closing && p.alone {
 		panic(http.ErrAbortHandler)
 	}
 }

@@ -5,13 +5,17 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/nodeos-dev/gitd/internal/core/rules"
+	"github.com/nodeos-dev/gitd/internal/proxy/guard"
 )
 
 // table says where each app's requests go, and which app each host belongs to.
 type table struct {
 	mu    sync.RWMutex
 	apps  map[string]*entry
-	names map[string]string // host → app
+	names map[string]string       // host → app
+	rules map[string]*guard.Guard // of apps for which there were rules, also before the app has an entry
 }
 
 // entry is one app: its present place, and what is kept when the place changes.
@@ -30,7 +34,7 @@ type route struct {
 }
 
 func newTable() table {
-	return table{apps: map[string]*entry{}, names: map[string]string{}}
+	return table{apps: map[string]*entry{}, names: map[string]string{}, rules: map[string]*guard.Guard{}}
 }
 
 // acquire finds the place of app and counts a request on one of its backends, if it has any; the caller must release
@@ -85,6 +89,38 @@ func (t *table) counter(app string) *counter {
 	return nil
 }
 
+// door returns what a request of app passes: its counter, nil if app is not known, and its guard, nil if it has none.
+func (t *table) door(app string) (*counter, *guard.Guard) {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	if e, ok := t.apps[app]; ok {
+		return e.count, t.rules[app]
+	}
+	return nil, nil
+}
+
+// guards returns the guard of each app that has one.
+func (t *table) guards() map[string]*guard.Guard {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	return maps.Clone(t.rules)
+}
+
+// setRules gives app its rules.
+func (t *table) setRules(app string, s rules.Set, hashing *guard.Hashing) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	g := t.rules[app]
+	if g == nil && s.Empty() {
+		return
+	}
+	if g == nil {
+		g = guard.New(hashing)
+		t.rules[app] = g
+	}
+	g.Set(s)
+}
+
 // set gives app another place, which change makes of the old one, and returns the backends that are not in it any more.
 // Requests that were held go on to the new place.
 func (t *table) set(app string, change func(old route) route) (left []*backend) {
@@ -101,6 +137,14 @@ func (t *table) set(app string, change func(old route) route) (left []*backend) 
 	return old.leave(stay)
 }
 
+// sleeps reports whether the place of app is that of one that sleeps.
+func (t *table) sleeps(app string) bool {
+	t.mu.RLock()
+	defer t.mu.RUnlock()
+	e := t.apps[app]
+	return e != nil && e.hold != nil && e.hold.knock != nil
+}
+
 // becomes is a change of a place whatever it was.
 func becomes(r route) func(route) route { return func(route) route { return r } }
 
@@ -110,6 +154,7 @@ func (t *table) remove(app string) {
 	e, ok := t.apps[app]
 	t.dropNames(app)
 	delete(t.apps, app)
+	delete(t.rules, app)
 	t.mu.Unlock()
 	if ok {
 		e.leave(nil)

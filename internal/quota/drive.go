@@ -25,6 +25,8 @@ func (d gated) Boot(ctx context.Context, spec core.MachineSpec, w core.Watch) (c
 	m, err := d.Driver.Boot(ctx, spec, d.watch(spec.ID, w))
 	if err != nil {
 		d.g.leave(spec.ID)
+	} else {
+		d.g.called(spec.ID, m.ID)
 	}
 	return m, err
 }

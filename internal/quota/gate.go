@@ -6,7 +6,9 @@
 package quota
 
 import (
+	"cmp"
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -58,8 +60,9 @@ type Gate struct {
 // table is all places. Whoever calls its methods holds the lock of the Gate.
 type table struct {
 	places  map[key]*place
-	at      map[string]key // by machine
-	changed chan struct{}  // closed when a machine has left
+	at      map[string]key    // by machine
+	also    map[string]string // the ids of machines that were up before they had a place, and the ids they have here
+	changed chan struct{}     // closed when a machine has left
 }
 
 // key names a place: a process of an app, or a command beside it, by its machine.
@@ -77,7 +80,7 @@ const patience = 2 * time.Minute
 
 // New makes a Gate that knows of no machine yet.
 func New(cfg Config) *Gate {
-	return &Gate{cfg: cfg, table: table{map[key]*place{}, map[string]key{}, make(chan struct{})}}
+	return &Gate{cfg: cfg, table: table{map[key]*place{}, map[string]key{}, map[string]string{}, make(chan struct{})}}
 }
 
 // Keep says that app has a process: what it has is kept for it while it has no machine.
@@ -143,15 +146,26 @@ func (t *table) settle(k key, p *place) {
 	t.changed = make(chan struct{})
 }
 
+// called says that the machine which entered as id is called as: it was up before.
+func (g *Gate) called(id, as string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, ok := g.at[id]; ok && id != as {
+		g.also[as] = id
+	}
+}
+
 // leave says that a machine has ended.
 func (g *Gate) leave(id string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	id = cmp.Or(g.also[id], id)
 	k, ok := g.at[id]
 	if !ok {
 		return
 	}
 	delete(g.at, id)
+	maps.DeleteFunc(g.also, func(_, here string) bool { return here == id })
 	if p := g.places[k]; p != nil {
 		delete(p.machines, id)
 		g.settle(k, p)

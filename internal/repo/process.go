@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/walls"
@@ -45,10 +44,7 @@ type task struct {
 func (r *Repos) command(ctx context.Context, t task) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, r.git, t.args...)
 	cmd.Dir, cmd.Env = t.dir, Env()
-	// git has a process group of its own: a Ctrl-C at the daemon's terminal must reach the daemon, which then ends in
-	// order, and not git in the middle of a hook.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	walls.Together(cmd)
 	stored := filepath.Join(t.dir, "objects")
 	switch {
 	case t.may == receives:

@@ -128,7 +128,8 @@ func (r *Repos) Tidy(ctx context.Context, app string, commits []string) error {
 	return err
 }
 
-// keep makes a ref for each of commits that exists, and removes the refs of others.
+// keep makes a ref for each of commits that exists, and removes the refs of others. Releases may have the same commit;
+// git takes one change of each ref.
 func (r *Repos) keep(ctx context.Context, dir string, commits []string) error {
 	g, err := git.PlainOpen(dir)
 	if err != nil {
@@ -139,7 +140,7 @@ func (r *Repos) keep(ctx context.Context, dir string, commits []string) error {
 		return err
 	}
 	var change strings.Builder
-	for _, c := range commits {
+	for _, c := range slices.Compact(slices.Sorted(slices.Values(commits))) {
 		if _, err := g.CommitObject(plumbing.NewHash(c)); err != nil || have[c] {
 			delete(have, c)
 			continue

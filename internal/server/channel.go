@@ -14,6 +14,10 @@ const maxVariable = 512
 // X11) have no handler and are refused by gliderlabs/ssh.
 func (s *Server) channel(srv *ssh.Server, conn *gossh.ServerConn, fresh gossh.NewChannel, ctx ssh.Context) {
 	l := linkOf(ctx)
+	if !s.arrivals.welcome(l) {
+		fresh.Reject(gossh.ResourceShortage, "gitd is being upgraded: connect again") //nolint:errcheck // the client has gone
+		return
+	}
 	if !l.openSession() {
 		fresh.Reject(gossh.ResourceShortage, "too many sessions on one connection") //nolint:errcheck // the client has gone
 		return

@@ -38,9 +38,17 @@ func (e *ending) command(ctx context.Context) (inner context.Context, cancel con
 	}
 }
 
+// why is why the door closes.
+func why(ctx context.Context) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return ErrStopping
+}
+
 // tell ends the commands and waits for them, a moment at most.
-func (e *ending) tell() {
-	e.begin(ErrStopping)
+func (e *ending) tell(why error) {
+	e.begin(why)
 	all := make(chan struct{})
 	go func() {
 		defer close(all)

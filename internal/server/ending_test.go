@@ -21,7 +21,7 @@ func TestEnding(t *testing.T) {
 		close(said)
 		done()
 	}()
-	e.tell()
+	e.tell(ErrStopping)
 	select {
 	case <-said:
 	default:

@@ -20,3 +20,12 @@ func Fingerprints(keys ...gossh.Signer) []string {
 	}
 	return all
 }
+
+// PublicKeys are the public keys of the SSH door, as known_hosts has them behind the name of a host.
+func PublicKeys(keys ...gossh.Signer) []string {
+	var all []string
+	for _, k := range keys {
+		all = append(all, strings.TrimSpace(string(gossh.MarshalAuthorizedKey(k.PublicKey()))))
+	}
+	return all
+}

@@ -63,6 +63,7 @@ func (s *Server) accept(ctx ssh.Context, conn net.Conn) net.Conn {
 	l := &link{Conn: conn, s: s, from: from, src: src, endTurn: done, late: time.Now().Add(s.cfg.LoginTimeout)}
 	conn.SetDeadline(time.Now().Add(s.cfg.LoginTimeout)) //nolint:errcheck // a closed connection fails at its next read
 	ctx.SetValue(linkKey{}, l)
+	s.arrivals.add(l)
 	return l
 }
 
@@ -168,6 +169,7 @@ func (l *link) Close() error {
 	}
 	l.mu.Unlock()
 	l.s.forget(l)
+	l.s.arrivals.remove(l)
 	if !starting {
 		l.s.Seats.depart(l, l.account())
 	}

@@ -82,6 +82,8 @@ type Server struct {
 	git    inFlight // sessions of git
 	watch  *audit.Watch
 
+	*arrivals
+
 	Seats *Seats // the sessions that run
 
 	mu    sync.Mutex
@@ -93,7 +95,7 @@ func New(cfg Config) *Server {
 	if cfg.Trust == nil {
 		cfg.Trust = &trust.Trust{}
 	}
-	s := &Server{cfg: cfg, limits: newLimits(), ending: newEnding(), links: map[*link]bool{}, watch: cfg.Watch, Seats: newSeats(cfg.SessionsOf)}
+	s := &Server{cfg: cfg, limits: newLimits(), ending: newEnding(), links: map[*link]bool{}, arrivals: &arrivals{since: map[*link]time.Time{}}, watch: cfg.Watch, Seats: newSeats(cfg.SessionsOf)}
 	s.ssh = &ssh.Server{
 		Handler:                    s.session,
 		HostSigners:                hostSigners(cfg),
@@ -108,7 +110,7 @@ func New(cfg Config) *Server {
 		},
 	}
 	if s.watch == nil {
-		s.watch = audit.NewWatch(slog.New(zerolog.NewSlogHandler(cfg.Log)), nil)
+		s.watch = audit.NewWatch(slog.New(zerolog.NewSlogHandler(cfg.Log)))
 	}
 	s.cfg.Services.Sessions = s.Seats
 	cfg.Services.People.OnChange(s.Recheck)
@@ -139,7 +141,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	l = admit.Patient(ctx, l, func(err error) { s.cfg.Log.Error().Err(err).Msg("the SSH door accepts no connection for now") })
 	err := s.ssh.Serve(l)
 	if ctx.Err() != nil {
-		s.ending.tell()
+		s.ending.tell(why(ctx))
 		s.git.wait(gitFarewell)
 	}
 	s.ssh.Close()
@@ -165,6 +167,7 @@ func (s *Server) door(local net.Addr) command.Door {
 func (s *Server) session(sess ssh.Session) {
 	l := linkOf(sess.Context())
 	defer l.beginCommand()()
+	defer s.arrivals.remove(l)
 	defer s.caught(sess)
 	sess = watch(sess, s.cfg.IdleTimeout, func() { l.end("its session stalled") })
 	who, p, err := s.identify(sess)
@@ -190,6 +193,7 @@ func (s *Server) session(sess ssh.Session) {
 		return
 	}
 	defer x.leave()
+	s.arrivals.remove(l) // from now on it is seen among the seats
 	if isGit(words) {
 		defer s.git.begin()()
 		x.hangsUp()

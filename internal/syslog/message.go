@@ -11,17 +11,11 @@ import (
 	"github.com/nodeos-dev/gitd/internal/audit"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/rfc5424"
 )
 
-// Facility and severities of RFC 5424, section 6.2.1.
-const (
-	authpriv = 10
-	warning  = 4
-	info     = 6
-)
-
-// element is the name of our fields. 32473 is the number that RFC 5612 gives to those who have none of their own.
-const element = "gitd@32473"
+// authpriv is the facility (RFC 5424, section 6.2.1).
+const authpriv = 10
 
 // Bounds of the values, in bytes: a whole message stays below the 2,048 that receivers should take. What is left out
 // stands in the audit.
@@ -33,9 +27,6 @@ const (
 // detail is the longest field. It is not repeated for people.
 const detail = "detail"
 
-// field is a name of ours and a value of anybody's.
-type field struct{ name, value string }
-
 // form is what all messages of this process have in common.
 type form struct{ host, pid string }
 
@@ -44,43 +35,42 @@ func newForm() form {
 	if err != nil {
 		host = ""
 	}
-	return form{host: word(host, 255), pid: strconv.Itoa(os.Getpid())}
+	return form{host: rfc5424.Word(host, 255), pid: strconv.Itoa(os.Getpid())}
 }
 
 // entry is an entry of the audit as a message.
 func (f form) entry(e core.Entry) []byte {
-	return f.message(info, e.Time, e.Action, []field{
-		{"id", strconv.FormatInt(e.ID, 10)}, {"actor", e.Actor}, {"app", e.App}, {detail, e.Detail},
+	return f.message(rfc5424.Info, e.Time, e.Action, []rfc5424.Field{
+		{Name: "id", Value: strconv.FormatInt(e.ID, 10)}, {Name: "actor", Value: e.Actor}, {Name: "app", Value: e.App}, {Name: detail, Value: e.Detail},
 	})
 }
 
 // event is an event of a door as a message.
 func (f form) event(e audit.Event) []byte {
-	severity := info
+	severity := rfc5424.Info
 	if e.Result != audit.OK {
-		severity = warning
+		severity = rfc5424.Warning
 	}
-	return f.message(severity, e.Time, e.Action, []field{
-		{"result", string(e.Result)}, {"actor", e.Actor}, {"from", e.From}, {"app", e.App}, {detail, e.Detail},
+	return f.message(severity, e.Time, e.Action, []rfc5424.Field{
+		{Name: "result", Value: string(e.Result)}, {Name: "actor", Value: e.Actor}, {Name: "from", Value: e.From}, {Name: "app", Value: e.App}, {Name: detail, Value: e.Detail},
 	})
 }
 
-// message writes fields, and behind them the same for people. Fields without a value are left out.
-func (f form) message(severity int, at time.Time, action string, fields []field) []byte {
-	var data, text strings.Builder
-	for _, x := range fields {
-		if x.name == detail {
-			x.value = clean(x.value, maxDetail)
-		} else {
-			x.value = clean(x.value, maxValue)
-			fmt.Fprintf(&text, " %s=%s", x.name, quote(x.value))
+// message writes fields, and behind them the same for people.
+func (f form) message(severity int, at time.Time, action string, fields []rfc5424.Field) []byte {
+	var text strings.Builder
+	text.WriteString(rfc5424.Word(action, 32))
+	for i, x := range fields {
+		if x.Name == detail {
+			fields[i].Value = clean(x.Value, maxDetail)
+			continue
 		}
-		if x.value != "" {
-			fmt.Fprintf(&data, ` %s="%s"`, x.name, escape(x.value))
-		}
+		fields[i].Value = clean(x.Value, maxValue)
+		fmt.Fprintf(&text, " %s=%s", x.Name, quote(fields[i].Value))
 	}
-	return fmt.Appendf(nil, "<%d>1 %s %s gitd %s %s [%s%s] %s%s", authpriv*8+severity, at.UTC().Format("2006-01-02T15:04:05.000000Z"),
-		f.host, f.pid, word(action, 32), element, data.String(), word(action, 32), text.String())
+	return rfc5424.Message{
+		Facility: authpriv, Severity: severity, Time: at, Host: f.host, App: "gitd", Process: f.pid, ID: action, Fields: fields, Text: text.String(),
+	}.Append(nil)
 }
 
 // clean makes a value one short line of printable text: no value begins a line of its own, wherever it is written.
@@ -105,21 +95,4 @@ func quote(s string) string {
 		return s
 	}
 	return strconv.Quote(s)
-}
-
-// escape writes a value between quotes (section 6.3.3).
-func escape(s string) string { return strings.NewReplacer(`\`, `\\`, `"`, `\"`, `]`, `\]`).Replace(s) }
-
-// word is s as a field of the header: printable ASCII without spaces, or "-" for nothing.
-func word(s string, most int) string {
-	s = strings.Map(func(c rune) rune {
-		if c <= ' ' || c > '~' {
-			return -1
-		}
-		return c
-	}, s)
-	if s == "" {
-		return "-"
-	}
-	return s[:min(len(s), most)]
 }

@@ -10,20 +10,21 @@ import (
 
 	gosyslog "github.com/leodido/go-syslog/v4"
 	"github.com/leodido/go-syslog/v4/octetcounting"
-	"github.com/leodido/go-syslog/v4/rfc5424"
+	parser "github.com/leodido/go-syslog/v4/rfc5424"
 
 	"github.com/nodeos-dev/gitd/internal/audit"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/rfc5424"
 )
 
 // read is what a receiver makes of a message: somebody else's parser.
-func read(t testing.TB, m []byte) *rfc5424.SyslogMessage {
+func read(t testing.TB, m []byte) *parser.SyslogMessage {
 	t.Helper()
-	parsed, err := rfc5424.NewParser().Parse(m)
+	parsed, err := parser.NewParser().Parse(m)
 	if err != nil {
 		t.Fatalf("%v: %q", err, m)
 	}
-	return parsed.(*rfc5424.SyslogMessage)
+	return parsed.(*parser.SyslogMessage)
 }
 
 func TestMessage(t *testing.T) {
@@ -71,27 +72,27 @@ var (
 // forged writes v into every field that somebody else chooses.
 func forged(t testing.TB, v string) {
 	t.Helper()
-	m := form{word(v, 255), "42"}.event(audit.Event{Time: time.Now(), Action: "login", Result: audit.Refused, Actor: v, From: v, App: v, Detail: v})
+	m := form{rfc5424.Word(v, 255), "42"}.event(audit.Event{Time: time.Now(), Action: "login", Result: audit.Refused, Actor: v, From: v, App: v, Detail: v})
 	if len(m) > 2048+255 || !utf8.Valid(m) || strings.ContainsAny(string(m), "\n\r\x00\x1b\u0085\u2028") {
 		t.Fatalf("%d bytes: %q", len(m), m)
 	}
 	got := read(t, m)
-	fields := (*got.StructuredData)[element]
+	fields := (*got.StructuredData)[rfc5424.Element]
 	want := map[string]string{"result": "refused", "actor": clean(v, maxValue), "from": clean(v, maxValue), "app": clean(v, maxValue), "detail": clean(v, maxDetail)}
 	for name, value := range want {
 		if fields[name] != value {
 			t.Errorf("%s is %q, want %q: %q", name, fields[name], value, m)
 		}
 	}
-	if len(*got.StructuredData) != 1 || *got.Priority != authpriv*8+warning {
+	if len(*got.StructuredData) != 1 || *got.Priority != authpriv*8+rfc5424.Warning {
 		t.Errorf("%q", m)
 	}
 	if shown := quotes.ReplaceAllString(*got.Message, "V"); !people.MatchString(shown) {
 		t.Errorf("for people: %q", *got.Message)
 	}
 	count := 0
-	octetcounting.NewParser(gosyslog.WithListener(func(r *gosyslog.Result) { count++ })).Parse(bytes.NewReader(frame(m)))
+	octetcounting.NewParser(gosyslog.WithListener(func(r *gosyslog.Result) { count++ })).Parse(bytes.NewReader(rfc5424.Frame(nil, m)))
 	if count != 1 {
-		t.Errorf("a receiver counts %d messages in %q", count, frame(m))
+		t.Errorf("a receiver counts %d messages in %q", count, rfc5424.Frame(nil, m))
 	}
 }

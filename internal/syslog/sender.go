@@ -3,22 +3,20 @@ package syslog
 import (
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"sync/atomic"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/audit"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/rfc5424"
 )
 
 const (
-	maxQueue   = 4096             // messages that wait for the receiver
-	writeLimit = 10 * time.Second // for the receiver to take one
-	firstWait  = time.Second      // before a lost receiver is tried again
-	longWait   = time.Minute      // which doubles up to this
-	farewell   = 2 * time.Second  // for what waits when gitd ends
+	maxQueue  = 4096            // messages that wait for the receiver
+	firstWait = time.Second     // before a lost receiver is tried again
+	longWait  = time.Minute     // which doubles up to this
+	farewell  = 2 * time.Second // for what waits when gitd ends
 )
 
 // Sender sends messages to one receiver. Its methods are safe for concurrent use.
@@ -30,8 +28,7 @@ type Sender struct {
 	dropped atomic.Int64
 	full    atomic.Bool // the drop has been logged
 
-	conn   net.Conn // nil: not connected
-	framed bool
+	conn *rfc5424.Conn // nil: not connected
 }
 
 // New makes a Sender, which sends once it runs.
@@ -153,28 +150,9 @@ func (s *Sender) write(ctx context.Context, m []byte) error {
 		if err != nil {
 			return err
 		}
-		s.conn, s.framed = conn, framed
-		if framed {
-			go hear(conn)
-		}
+		s.conn = rfc5424.NewConn(conn, framed)
 	}
-	if s.framed {
-		m = frame(m)
-	}
-	if err := s.conn.SetWriteDeadline(time.Now().Add(writeLimit)); err != nil {
-		return err
-	}
-	_, err := s.conn.Write(m)
-	return err
-}
-
-// frame counts a message, so that what a stream holds of it cannot be read in another way (RFC 6587, section 3.4.1).
-func frame(m []byte) []byte { return fmt.Appendf(nil, "%d %s", len(m), m) }
-
-// hear closes a connection as soon as its receiver has: otherwise what is written next would be lost without an error.
-func hear(conn net.Conn) {
-	io.Copy(io.Discard, conn) //nolint:errcheck // it has ended either way
-	conn.Close()
+	return s.conn.Send(m)
 }
 
 func (s *Sender) hangUp() {

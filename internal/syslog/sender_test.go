@@ -13,11 +13,12 @@ import (
 
 	gosyslog "github.com/leodido/go-syslog/v4"
 	"github.com/leodido/go-syslog/v4/octetcounting"
-	"github.com/leodido/go-syslog/v4/rfc5424"
+	parser "github.com/leodido/go-syslog/v4/rfc5424"
 
 	"github.com/nodeos-dev/gitd/internal/audit"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/ledger"
+	"github.com/nodeos-dev/gitd/internal/rfc5424"
 )
 
 // text is a log that is read while it is written.
@@ -86,8 +87,8 @@ func heard(conn net.Conn) <-chan string {
 	go func() {
 		defer close(all)
 		octetcounting.NewParser(gosyslog.WithListener(func(r *gosyslog.Result) {
-			if m, ok := r.Message.(*rfc5424.SyslogMessage); ok {
-				all <- (*m.StructuredData)[element][detail]
+			if m, ok := r.Message.(*parser.SyslogMessage); ok {
+				all <- (*m.StructuredData)[rfc5424.Element][detail]
 			}
 		})).Parse(conn)
 	}()
@@ -176,7 +177,7 @@ func TestDatagrams(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := (*read(t, buf[:n]).StructuredData)[element]; got[detail] != "a b" || got["id"] != "1" {
+		if got := (*read(t, buf[:n]).StructuredData)[rfc5424.Element]; got[detail] != "a b" || got["id"] != "1" {
 			t.Errorf("%s: %v", network, got)
 		}
 		r.stop()

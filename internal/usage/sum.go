@@ -49,9 +49,14 @@ func (s *sum) shared() Usage {
 func (s *sum) volumes(all []core.Volume) map[string]int64 {
 	use := map[string]int64{}
 	for _, v := range all {
-		use[v.App] += s.use(s.state.Volume(v.ID))
+		use[v.App] += s.use(s.state.Volume(v.ID)) + s.snapshots(v)
 	}
 	return use
+}
+
+// snapshots is what those of a volume take.
+func (s *sum) snapshots(v core.Volume) int64 {
+	return s.use(filepath.Join(core.Snapshots(s.state), v.ID))
 }
 
 // layers adds up the layers that several apps use, and those that no app uses.
@@ -75,9 +80,12 @@ func (s *sum) layers(u *Usage) {
 func (s *sum) app(app string) App {
 	dir := s.state
 	u := App{App: app, Repository: s.use(dir.Repo(app)), Logs: s.use(dir.BuildLog(app))}
-	logs, _ := filepath.Glob(dir.Log(app) + "*") // the pattern is a name and a star
-	for _, l := range logs {
-		u.Logs += s.use(l)
+	for _, path := range []string{dir.Log(app), core.AccessLog(dir, app)} {
+		ext := filepath.Ext(path)
+		old, _ := filepath.Glob(strings.TrimSuffix(path, ext) + "-*T*" + ext) // a T: not of another app
+		for _, l := range append(old, path) {
+			u.Logs += s.use(l)
+		}
 	}
 	for digest, by := range s.users {
 		switch {

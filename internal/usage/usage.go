@@ -88,8 +88,8 @@ func (m Meter) Usage(ctx context.Context) (Usage, error) {
 }
 
 // Promised returns how many bytes app has on the disk, or may fill: its images, also the parts that other apps use, its
-// repository and its logs as they are, and its volumes by their size. What builds keep for the next one does not count:
-// gitd bounds it, and nobody asked for it.
+// repository, its logs and its snapshots as they are, and its volumes by their size. What builds keep for the next one
+// does not count: gitd bounds it, and nobody asked for it.
 func (m Meter) Promised(ctx context.Context, app string) (int64, error) {
 	images, err := m.Ledger.Images(ctx)
 	if err != nil {
@@ -103,7 +103,7 @@ func (m Meter) Promised(ctx context.Context, app string) (int64, error) {
 	u := s.app(app)
 	all := u.Layers + u.Shared + u.Repository + u.Logs
 	for _, v := range volumes {
-		all += v.Size
+		all += v.Size + s.snapshots(v)
 	}
 	return all, errors.Join(s.unread...)
 }

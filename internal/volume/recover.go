@@ -18,7 +18,7 @@ func (s *Store) Recover(known []core.Volume) (strays []string, missing []core.Vo
 	for _, v := range known {
 		byID[v.ID] = true
 	}
-	if err := errors.Join(s.recoverNew(byID), s.recoverRemoved(byID), s.sync()); err != nil {
+	if err := errors.Join(s.recoverNew(byID), s.recoverRemoved(byID), s.sweepDrafts(), s.sync()); err != nil {
 		return nil, nil, err
 	}
 	files, err := s.files("")

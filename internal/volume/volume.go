@@ -49,6 +49,11 @@ func (s *Store) path(v core.Volume) (string, error) {
 
 // Create implements apps.VolumeFiles.
 func (s *Store) Create(ctx context.Context, v core.Volume, record func() error) error {
+	return s.create(v, record, func(path string) error { return makeFile(ctx, path, v.Size) })
+}
+
+// create makes the file of v with make, and records it.
+func (s *Store) create(v core.Volume, record func() error, make func(path string) error) error {
 	path, err := s.path(v)
 	if err != nil {
 		return err
@@ -58,7 +63,7 @@ func (s *Store) Create(ctx context.Context, v core.Volume, record func() error) 
 	if err := s.checkRoom(v.Size); err != nil {
 		return err
 	}
-	if err := makeFile(ctx, path+markNew, v.Size); err != nil {
+	if err := make(path + markNew); err != nil {
 		return errors.Join(err, remove(path+markNew))
 	}
 	// A link, and not a rename, because a link replaces no existing file.

@@ -1,6 +1,7 @@
 package walls
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -31,13 +32,38 @@ func OpenInit(status *os.File) Init {
 	return Init{line.PID, fd}
 }
 
+// EndWith kills PID 1 when ctx ends, whatever has become of bubblewrap's first process: a second one that has just
+// changed its rights is not told of the first one's death. No more of that happens when stop has returned, which must
+// be before WaitGone.
+func (i Init) EndWith(ctx context.Context) (stop func()) {
+	over, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		select {
+		case <-ctx.Done():
+			i.kill()
+		case <-over:
+		}
+	}()
+	return func() {
+		close(over)
+		<-done
+	}
+}
+
+func (i Init) kill() {
+	if i.fd >= 0 {
+		unix.PidfdSendSignal(i.fd, unix.SIGKILL, nil, 0) //nolint:errcheck // dead is as good
+	}
+}
+
 // WaitGone makes sure that PID 1 is dead, and everything below it with it.
 func (i Init) WaitGone() {
 	if i.fd < 0 {
 		return
 	}
 	defer unix.Close(i.fd)
-	unix.PidfdSendSignal(i.fd, unix.SIGKILL, nil, 0) //nolint:errcheck // dead is as good
+	i.kill()
 	for {
 		_, err := unix.Poll([]unix.PollFd{{Fd: int32(i.fd), Events: unix.POLLIN}}, -1)
 		if !errors.Is(err, unix.EINTR) {

@@ -139,7 +139,7 @@ func reason(said string) string {
 var note = regexp.MustCompile(`^\s+\S+\.go:\d+: (.*)`)
 
 // target is what a skipped test names: the target of the Makefile that runs it.
-var target = regexp.MustCompile(`\bmake (measure|compat|test-(load|faults|base|docker|clients|compat|balancer|limits|browser))\b`)
+var target = regexp.MustCompile(`\bmake (measure|compat|test-(load|faults|base|base-update|upgrade|docker|deb|backup|clients|compat|balancer|limits|browser|metrics|receivers|docs|host|remote))\b`)
 
 // ofRoot is what a test says that has something to do for root only.
 var ofRoot = regexp.MustCompile(`\b(root|ordinary user)\b`)

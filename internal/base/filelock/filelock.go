@@ -15,6 +15,16 @@ import (
 // other processes alike, and ends with the process. busy is called once if
 // somebody else has it. A link at path is refused: root may lock in a folder of somebody else's.
 func Take(ctx context.Context, path string, busy func()) (unlock func(), err error) {
+	f, err := TakeFile(ctx, path, busy)
+	if err != nil {
+		return nil, err
+	}
+	return func() { f.Close() }, nil
+}
+
+// TakeFile is Take for a lock that is shared with a child of this process, which gets the file. The lock ends when the
+// last of them has closed it.
+func TakeFile(ctx context.Context, path string, busy func()) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return nil, err
@@ -29,7 +39,7 @@ func Take(ctx context.Context, path string, busy func()) (unlock func(), err err
 	if err != nil {
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	return func() { f.Close() }, nil
+	return f, nil
 }
 
 // wait waits for the lock, or closes f.

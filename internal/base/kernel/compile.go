@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -138,7 +137,7 @@ func (w *work) make(ctx context.Context) (objects int, err error) {
 		w.progress(Progress{Resumed: before > 0, Done: done, Total: total, Elapsed: time.Since(w.start)})
 	}}
 	count.tell(before)
-	jobs, target := fmt.Sprintf("--jobs=%d", w.config.Jobs), imageOf(runtime.GOARCH).target
+	jobs, target := fmt.Sprintf("--jobs=%d", w.config.Jobs), imageOf(w.config.Arch).target
 	if err := w.run(ctx, w.source(), count, "make", jobs, target); err != nil {
 		return 0, err
 	}
@@ -163,9 +162,9 @@ func (w *work) collect(ctx context.Context, out string, objects int) error {
 		return err
 	}
 	k.Release = strings.TrimSpace(string(release))
-	img := filepath.Join(w.source(), imageOf(runtime.GOARCH).file)
-	if runtime.GOARCH == "amd64" { // an ELF file
-		err = w.run(ctx, w.dir, nil, "strip", "--strip-all", "-o", k.Image(), img)
+	img := filepath.Join(w.source(), imageOf(w.config.Arch).file)
+	if w.config.Arch == "amd64" { // an ELF file
+		err = w.run(ctx, w.dir, nil, w.config.cross()+"strip", "--strip-all", "-o", k.Image(), img)
 	} else {
 		err = copyFile(img, k.Image())
 	}

@@ -7,6 +7,7 @@
 package kernel
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,6 +17,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,12 +32,18 @@ type Config struct {
 	Source string // Linux's source as a tar of any compression; default DefaultSource
 	Cache  string // folder for finished kernels and running compiles; default DefaultCache
 	Jobs   int    // compilers at once; default: one for each CPU
+	Arch   string // amd64 or arm64; default: this host's. Another one takes Debian's cross compiler
+	// Packaged is the folder of a kernel that was compiled elsewhere; default DefaultPackaged.
+	Packaged string
 
 	env []string // of a test: added to a compile's environment
 }
 
 // DefaultSource is where Debian's package linux-source-6.1 leaves it.
 const DefaultSource = "/usr/src/linux-source-6.1.tar.xz"
+
+// DefaultPackaged is where Debian's package gitd-kernel leaves its kernel.
+const DefaultPackaged = "/usr/lib/gitd/minimal-kernel"
 
 // hostCache is the folder of root, and of the user to whom root has given it.
 const hostCache = "/var/cache/gitd"
@@ -81,22 +90,58 @@ func (c Config) withDefaults() (Config, error) {
 	if c.Jobs == 0 {
 		c.Jobs = runtime.NumCPU()
 	}
+	c.Arch = cmp.Or(c.Arch, runtime.GOARCH)
+	c.Packaged = cmp.Or(c.Packaged, DefaultPackaged)
 	if c.Cache != "" {
 		return c, nil
 	}
 	var err error
 	c.Cache, err = DefaultCache()
+	if c.cross() != "" { // apart, because few kernels are kept
+		c.Cache = filepath.Join(c.Cache, c.Arch)
+	}
 	return c, err
 }
 
-// Find returns the kernel that Build would make, if it is made already. It
-// takes a few system calls. ErrNotCompiled: it is not. ErrCannotCompile: what
-// it would be made from is not on this host.
+// Find returns the kernel that Build would make, if it is made already, or the packaged one if that is newer. It takes
+// a few system calls. ErrNotCompiled: there is none. ErrCannotCompile: what it would be made from is not on this host
+// either.
 func (c Config) Find() (Kernel, error) {
 	c, err := c.withDefaults()
 	if err != nil {
 		return Kernel{}, err
 	}
+	packaged, packagedErr := open(c.Packaged)
+	if packagedErr != nil && !errors.Is(packagedErr, fs.ErrNotExist) {
+		return Kernel{}, packagedErr
+	}
+	k, err := c.compiled()
+	if packagedErr != nil || err == nil && !newer(packaged.Release, k.Release) {
+		return k, err
+	}
+	return packaged, nil
+}
+
+// newer reports whether one release of Linux ("6.1.172-nodeos") is newer than another.
+func newer(a, b string) bool {
+	return slices.Compare(numbers(a), numbers(b)) > 0
+}
+
+// numbers are those that a release begins with.
+func numbers(release string) (all []int) {
+	version, _, _ := strings.Cut(release, "-")
+	for part := range strings.SplitSeq(version, ".") {
+		n, err := strconv.Atoi(part)
+		if err != nil {
+			return all
+		}
+		all = append(all, n)
+	}
+	return all
+}
+
+// compiled returns the kernel that was compiled on this host from what is there now.
+func (c Config) compiled() (Kernel, error) {
 	r, err := c.recipe()
 	if err != nil {
 		return Kernel{}, err

@@ -48,18 +48,28 @@ func (r recipe) digest() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// The programs whose versions matter. Those that write the kernel's sources
+// compiler and linker are the programs whose versions matter. Those that write the kernel's sources
 // (flex, bison, bc) do not leave a trace of theirs.
-const (
-	compiler = "/usr/bin/gcc"
-	linker   = "/usr/bin/ld"
-)
+func (c Config) compiler() string { return "/usr/bin/" + c.cross() + "gcc" }
+func (c Config) linker() string   { return "/usr/bin/" + c.cross() + "ld" }
+
+// cross is what the names of Debian's cross compiler begin with; empty: the host compiles for itself.
+func (c Config) cross() string {
+	switch {
+	case c.Arch == runtime.GOARCH:
+		return ""
+	case c.Arch == "arm64":
+		return "aarch64-linux-gnu-"
+	default:
+		return "x86_64-linux-gnu-"
+	}
+}
 
 // recipe reads the inputs. Reading the source takes half a second and asking
 // the compiler some milliseconds, so what they are is kept under what stat
 // says of them.
 func (c Config) recipe() (recipe, error) {
-	options, err := optionList(runtime.GOARCH)
+	options, err := optionList(c.Arch)
 	if err != nil {
 		return recipe{}, err
 	}
@@ -69,20 +79,20 @@ func (c Config) recipe() (recipe, error) {
 	}
 	r := recipe{}
 	if b, err := os.ReadFile(memo); err != nil || json.Unmarshal(b, &r) != nil {
-		if r, err = readInputs(c.Source); err != nil {
+		if r, err = c.readInputs(); err != nil {
 			return recipe{}, err
 		}
 		if err := writeMemo(memo, r); err != nil {
 			return recipe{}, err
 		}
 	}
-	r.Format, r.Arch, r.Options = recipeFormat, runtime.GOARCH, options
+	r.Format, r.Arch, r.Options = recipeFormat, c.Arch, options
 	return r, nil
 }
 
 func (c Config) memo() (string, error) {
 	var b strings.Builder
-	for _, file := range []string{c.Source, compiler, linker} {
+	for _, file := range []string{c.Source, c.compiler(), c.linker()} {
 		err := stamp.Write(&b, file)
 		if errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("%w: there is no %s; run scripts/setup kernel", ErrCannotCompile, file)
@@ -112,8 +122,8 @@ func writeMemo(name string, r recipe) error {
 	return renameio.WriteFile(name, b, 0o644)
 }
 
-func readInputs(source string) (r recipe, err error) {
-	f, err := os.Open(source)
+func (c Config) readInputs() (r recipe, err error) {
+	f, err := os.Open(c.Source)
 	if err != nil {
 		return r, err
 	}
@@ -123,10 +133,10 @@ func readInputs(source string) (r recipe, err error) {
 		return r, err
 	}
 	r.Source = hex.EncodeToString(h.Sum(nil))
-	if r.Compiler, err = version(compiler); err != nil {
+	if r.Compiler, err = version(c.compiler()); err != nil {
 		return r, err
 	}
-	r.Linker, err = version(linker)
+	r.Linker, err = version(c.linker())
 	return r, err
 }
 

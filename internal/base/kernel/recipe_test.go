@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -11,7 +12,7 @@ import (
 // TestRecipeFollowsItsInputs: another source is another kernel, though its
 // size and time are the same; the same source in another place is not.
 func TestRecipeFollowsItsInputs(t *testing.T) {
-	c := Config{Source: filepath.Join(t.TempDir(), "linux.tar"), Cache: t.TempDir()}
+	c := Config{Source: filepath.Join(t.TempDir(), "linux.tar"), Cache: t.TempDir(), Arch: runtime.GOARCH}
 	write := func(content string) string {
 		t.Helper()
 		if err := os.WriteFile(c.Source, []byte(content), 0o644); err != nil {
@@ -40,7 +41,7 @@ func TestRecipeFollowsItsInputs(t *testing.T) {
 }
 
 func TestFindSaysWhatIsMissing(t *testing.T) {
-	c := Config{Source: filepath.Join(t.TempDir(), "none.tar.xz"), Cache: t.TempDir()}
+	c := Config{Source: filepath.Join(t.TempDir(), "none.tar.xz"), Cache: t.TempDir(), Packaged: filepath.Join(t.TempDir(), "none")}
 	if _, err := c.Find(); !errors.Is(err, ErrCannotCompile) || !strings.Contains(err.Error(), "run scripts/setup kernel") {
 		t.Errorf("no source: %v", err)
 	}
@@ -49,6 +50,48 @@ func TestFindSaysWhatIsMissing(t *testing.T) {
 	}
 	if _, err := c.Find(); !errors.Is(err, ErrNotCompiled) {
 		t.Errorf("not compiled: %v", err)
+	}
+}
+
+// TestPackaged: the kernel of the package is taken where none is compiled, or an older one.
+func TestPackaged(t *testing.T) {
+	c := Config{Source: filepath.Join(t.TempDir(), "linux.tar"), Cache: t.TempDir(), Packaged: t.TempDir(), Arch: runtime.GOARCH}
+	put := func(dir, release string) {
+		t.Helper()
+		err := errors.Join(os.MkdirAll(dir, 0o755),
+			os.WriteFile(filepath.Join(dir, "kernel.json"), []byte(`{"release": "`+release+`"}`), 0o644))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	find := func(want string) {
+		t.Helper()
+		if k, err := c.Find(); err != nil || k.Dir != want {
+			t.Errorf("%s (%s), %v; want %s", k.Dir, k.Release, err, want)
+		}
+	}
+	put(c.Packaged, "6.1.99-nodeos")
+	find(c.Packaged) // a host without a source, as packages make it
+	if err := os.WriteFile(c.Source, []byte("a source"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	find(c.Packaged) // a source that nobody has compiled
+	r, err := c.recipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled := filepath.Join(c.Cache, r.digest())
+	for release, want := range map[string]string{
+		"6.1.98-nodeos": c.Packaged, "6.1.99-nodeos": compiled, "6.1.100-nodeos": compiled, "6.12.1-nodeos": compiled, "5.10.200-nodeos": c.Packaged,
+	} {
+		put(compiled, release)
+		find(want)
+	}
+	if err := os.WriteFile(filepath.Join(c.Packaged, "kernel.json"), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if k, err := c.Find(); err == nil {
+		t.Errorf("a broken package gives %+v", k)
 	}
 }
 

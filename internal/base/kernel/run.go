@@ -9,9 +9,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/nodeos-dev/gitd/internal/walls"
 )
 
 // environment is all that a compile sees: nothing of the caller, no clock and
@@ -22,6 +25,15 @@ func environment(home string) []string {
 		"KBUILD_BUILD_TIMESTAMP=Thu Jan  1 00:00:00 UTC 1970", "KBUILD_BUILD_VERSION=1",
 		"KBUILD_BUILD_USER=gitd", "KBUILD_BUILD_HOST=nodeos",
 	}
+}
+
+// target tells the kernel's makefiles what to compile for; on a host of that kind they know.
+func (c Config) target() []string {
+	if c.cross() == "" {
+		return nil
+	}
+	arch := map[string]string{"amd64": "x86", "arm64": "arm64"}[c.Arch] // as Linux calls it
+	return []string{"ARCH=" + arch, "CROSS_COMPILE=" + c.cross()}
 }
 
 // run runs a program of the compile in dir, without a network where that can
@@ -37,14 +49,14 @@ func (w *work) run(ctx context.Context, dir string, out *counter, args ...string
 	if out != nil {
 		writers = append(writers, out)
 	}
-	program := func(walls uintptr) *exec.Cmd {
+	program := func(namespaces uintptr) *exec.Cmd {
 		cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 		cmd.Path, cmd.Err = "/usr/bin/"+args[0], nil
-		cmd.Dir, cmd.Env = dir, append(environment(w.dir), w.config.env...)
+		cmd.Dir, cmd.Env = dir, slices.Concat(environment(w.dir), w.config.target(), w.config.env)
 		cmd.Stdout = io.MultiWriter(writers...)
 		cmd.Stderr = cmd.Stdout
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Cloneflags: walls}
-		cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: namespaces}
+		walls.Together(cmd)
 		cmd.WaitDelay = time.Second
 		return cmd
 	}

@@ -6,9 +6,12 @@
 package registry
 
 import (
+	"cmp"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -82,4 +85,15 @@ func (c *Client) tarball(v Version) (string, error) {
 	}
 	path := strings.TrimPrefix(u.Path, c.base.Path)
 	return c.base.JoinPath(path).String(), nil
+}
+
+// Plain reports whether what comes from u can be changed on its way here.
+func Plain(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "http" && u.Hostname() != "localhost" && (ip == nil || !ip.IsLoopback())
+}
+
+// Choose is the registry to use: the one that was asked for, else what npm's own variable says, else npm's default.
+func Choose(asked string) string {
+	return cmp.Or(asked, os.Getenv("npm_config_registry"), os.Getenv("NPM_CONFIG_REGISTRY"), Default)
 }

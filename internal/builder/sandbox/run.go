@@ -64,6 +64,7 @@ func (s *Sandbox) Run(ctx context.Context, spec Spec) error {
 	cmd.Stdout, cmd.Stderr = spec.Output, spec.Output
 	cmd.ExtraFiles = []*os.File{p.controlIn, p.statusIn, self, env, p.goIn}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.cred}
+	walls.Together(cmd)
 	cmd.WaitDelay = killGrace
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("starting the sandbox: %w", err)
@@ -90,7 +91,9 @@ func (s *Sandbox) supervise(ctx context.Context, cmd *exec.Cmd, p *pipes, spec S
 		defer close(watched)
 		spec.watch(open, init.PID, g, end)
 	}()
+	stop := init.EndWith(ctx)
 	err := cmd.Wait()
+	stop()
 	init.WaitGone()
 	shut()
 	p.close()

@@ -16,7 +16,7 @@ func Commands(s command.Shared) []*cobra.Command {
 	c := commands{s}
 	return []*cobra.Command{
 		c.users(), c.usersInvite(), c.usersGrant(), c.usersRevoke(), c.usersRename(), c.usersRemove(), c.usersAdd(),
-		c.keys(), c.keysAdd(), c.keysRemove(), c.whoami(), eventCommands{s}.events(),
+		c.keys(), c.keysAdd(), c.keysRemove(), c.whoami(), c.claim(), eventCommands{s}.events(),
 		sessionCommands{s}.sessions(), sessionCommands{s}.sessionsEnd(),
 	}
 }

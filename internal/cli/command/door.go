@@ -27,5 +27,13 @@ func (d Door) Remote(app string) string {
 	return "ssh://nodeos@" + strings.TrimSuffix(net.JoinHostPort(d.host(), d.port()), ":"+sshPort) + "/" + app
 }
 
+// Known is the name of the door in known_hosts.
+func (d Door) Known() string {
+	if d.port() == sshPort {
+		return d.host()
+	}
+	return "[" + d.host() + "]:" + d.port()
+}
+
 func (d Door) host() string { return cmp.Or(d.Host, "HOST") }
 func (d Door) port() string { return cmp.Or(d.Port, "PORT") }

@@ -9,6 +9,8 @@ import (
 	"github.com/nodeos-dev/gitd/internal/apps"
 	"github.com/nodeos-dev/gitd/internal/contents"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core/offer"
+	"github.com/nodeos-dev/gitd/internal/core/rules"
 	"github.com/nodeos-dev/gitd/internal/deploy"
 	"github.com/nodeos-dev/gitd/internal/fleet"
 	"github.com/nodeos-dev/gitd/internal/oneoff"
@@ -26,22 +28,45 @@ type Services struct {
 	Tasks    Tasks
 	Quotas   Quotas
 	Networks Networks
+	Policies Policies
+	Sleepers Sleepers
+	Front    Rules
+	Refused  func() map[string]map[string]int64 // requests that the rules of each app have refused, by why
+	Ports    Ports
+	Links    Links
+	PortUse  func() []offer.Use // of the ports of the host that lead to apps now
 	Disks    Disks
-	Sessions Sessions // of the SSH door
+	Bases    Bases
+	Copies   Snapshots // of volumes
+	Sessions Sessions  // of the SSH door
+	Drains   Drains
+	Backups  Backups
+	Webhooks Webhooks
 	Logs     Logs
+	Access   Logs // the requests of each app, an object a line
 	Builds   Builds
 	Tools    Tools
 	Contents contents.Reader // what is in images
 	Counts   func(app string) core.Counts
-	HasImage func(m core.Manifest) bool // whether an image is there to be booted
-	Host     func(app string) string    // the name an app is served under
-	URL      func(app string) string
-	Defaults core.Resources // of a machine for which nothing is set
-	Egress   core.Egress    // of every app
-	Status   func() (HostStatus, error)
-	HostKeys []string // the fingerprints of the SSH door's keys, as ssh shows them
-	Version  string
-	Halt     func() // begins to stop the machines and the daemon
+
+	Certificates Certificates               // nil: there is no HTTPS
+	HasImage     func(m core.Manifest) bool // whether an image is there to be booted
+	Host         func(app string) string    // the name an app is served under
+	URL          func(app string) string
+	Defaults     core.Resources               // of a machine for which nothing is set
+	Egress       core.Egress                  // of every app
+	Kept         func(app string) []core.Kept // machines that a rollback may take; "": of all apps
+	Spares       func() int                   // machines that are ready for any app
+	Status       func() (HostStatus, error)
+	HostKeys     []string // the fingerprints of the SSH door's keys, as ssh shows them
+	PublicKeys   []string // those keys, as known_hosts has them
+	Version      string
+	// Claim opens the claim anew, and returns the line that the first person types.
+	Claim func(ctx context.Context) (string, error)
+	Halt  func() // begins to stop the machines and the daemon
+	// Upgrade has the gitd that is on disk take this one's place. It returns when that one serves, or why it does not;
+	// a session of the SSH door, which ends then, is told when it begins.
+	Upgrade func(ctx context.Context, by core.Actor, w io.Writer) error
 }
 
 // Ledger is what the commands read of the ledger. Look-ups of what is not
@@ -81,6 +106,23 @@ type Settings interface {
 	// Network is what was set for the network of app.
 	Network(ctx context.Context, app string) (core.Network, error)
 	Domains(ctx context.Context, app string) ([]core.Domain, error)
+	// Rules are those of the front door of app.
+	Rules(ctx context.Context, app string) (rules.Set, error)
+}
+
+// Policies says what may be deployed to apps.
+type Policies interface {
+	SetOnlyTags(ctx context.Context, by core.Actor, app string, only bool) error
+}
+
+// Sleepers put apps to sleep, and wake them.
+type Sleepers interface {
+	Sleep(ctx context.Context, by core.Actor, app string, w io.Writer) error
+	Wake(ctx context.Context, by core.Actor, app string, w io.Writer) error
+	// SetAfter says after which time without a request app falls asleep; 0: never; nil: as the server says it.
+	SetAfter(ctx context.Context, by core.Actor, app string, after *time.Duration) error
+	// After is that time, and whether somebody has set it for app.
+	After(ctx context.Context, app string) (after time.Duration, set bool, err error)
 }
 
 // Networks changes what apps may reach beside the public internet.
@@ -88,6 +130,33 @@ type Networks interface {
 	AllowEgress(ctx context.Context, by core.Actor, app string, rules []core.EgressRule) error
 	DenyEgress(ctx context.Context, by core.Actor, app string, rules []core.EgressRule) error
 	SetEgressRate(ctx context.Context, by core.Actor, app string, rate int64) error
+}
+
+// Certificates is those with which the front door serves hosts.
+type Certificates interface {
+	// State is how far that of a host is.
+	State(host string) core.Certificate
+	// Set takes one for a host of app: PEM, with its chain and its private key.
+	Set(ctx context.Context, by core.Actor, app, host string, text []byte) (core.Certificate, error)
+	// Remove forgets what was set.
+	Remove(ctx context.Context, by core.Actor, app, host string) error
+}
+
+// Ports are the ports of the host that lead to apps.
+type Ports interface {
+	// HostPorts are those of app, or of all apps if it is empty.
+	HostPorts(ctx context.Context, app string) ([]offer.HostPort, error)
+	Offer(ctx context.Context, app string) (offer.Offer, error)
+	AllowPort(ctx context.Context, by core.Actor, p offer.HostPort) error
+	DenyPort(ctx context.Context, by core.Actor, app string, host int) error
+}
+
+// Links say which apps reach which others.
+type Links interface {
+	// LinksOf are those of app and those to it, or those of all apps if it is empty.
+	LinksOf(ctx context.Context, app string) ([]core.Link, error)
+	AddLink(ctx context.Context, by core.Actor, app, target, variable string) (core.Link, error)
+	RemoveLink(ctx context.Context, by core.Actor, app, target string) error
 }
 
 // Core is what the commands ask of the core. Operations with a writer print
@@ -197,6 +266,7 @@ type Builds interface {
 type HostStatus struct {
 	Accel           string // how machines run: "kvm" or "qemu"
 	Away            string // why it is not known which machines run; empty: it is
+	Network         string // what is wrong with the network of machines; empty: nothing is known to be
 	Kernel          string // the host's
 	Started         time.Time
 	CPUs            int

@@ -32,7 +32,7 @@ func TestRewrite(t *testing.T) {
 func TestHint(t *testing.T) {
 	for name, want := range map[string]string{
 		"nginx": ownDoor, "nginx:set": ownDoor, "nginx:a:b:c": ownDoor, "nginxes": "", "": "", ":": "", "pg:backups:capture": noAddons,
-		"apps": "", "apps:creat": "", "git:sync": byPush, "maintenance:on": exact["maintenance:on"],
+		"apps": "", "apps:creat": "", "git:sync": byPush, "ps:rebuildall": exact["ps:rebuildall"],
 	} {
 		if got := Hint(name); got != want {
 			t.Errorf("%q: %q, want %q", name, got, want)

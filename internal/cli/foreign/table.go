@@ -2,43 +2,52 @@ package foreign
 
 // aliases are other names of our commands, by command.
 var aliases = map[string]string{
-	"apps":           "apps:list list app:list",
-	"apps:create":    "create app:create",
-	"apps:destroy":   "apps:delete destroy delete app:destroy",
-	"apps:info":      "apps:report apps:exists apps:show info",
-	"apps:lock":      "lock",
-	"apps:rename":    "rename",
-	"apps:unlock":    "unlock",
-	"builds:cancel":  "builds:stop",
-	"config":         "config:show config:list vars variables secrets",
-	"config:set":     "config:add set env:set secrets:set secret:set vars:set",
-	"config:unset":   "config:remove unset env:unset secrets:unset",
-	"cron":           "cron:list cron:report jobs",
-	"domains":        "domains:report domains:list",
-	"domains:remove": "domains:rm",
-	"events":         "events:list activity history",
-	"keys":           "ssh-keys ssh-keys:list keys:list",
-	"keys:add":       "ssh-keys:add key:add",
-	"keys:remove":    "ssh-keys:remove keys:rm",
-	"logs":           "logs:show",
-	"ps":             "ps:report ps:show ps:inspect dynos",
-	"ps:rebuild":     "rebuild redeploy build builds:create releases:retry",
-	"ps:restart":     "restart reboot dyno:restart",
-	"ps:scale":       "scale dyno:scale",
-	"ps:start":       "start",
-	"ps:stop":        "stop kill ps:kill dyno:stop dyno:kill",
-	"releases":       "releases:list builds builds:list deployments",
-	"run:stop":       "run:retire",
-	"resource":       "resource:limit resource:report resources limits memory",
-	"rollback":       "releases:rollback undo",
-	"users":          "users:list access members",
-	"users:add":      "user:add",
-	"users:invite":   "invite",
-	"version":        "version:info",
-	"volumes":        "volumes:list volume storage storage:list storage:report storage:list-entries",
-	"volumes:create": "volumes:add volumes:mount",
-	"volumes:remove": "volumes:rm volumes:destroy",
-	"whoami":         "auth:whoami id",
+	"apps":            "apps:list list app:list",
+	"apps:create":     "create app:create",
+	"apps:destroy":    "apps:delete destroy delete app:destroy",
+	"apps:info":       "apps:report apps:exists apps:show info",
+	"apps:lock":       "lock",
+	"apps:rename":     "rename",
+	"apps:unlock":     "unlock",
+	"maintenance":     "maintenance:report",
+	"maintenance:on":  "maintenance:enable",
+	"maintenance:off": "maintenance:disable",
+	"builds:cancel":   "builds:stop",
+	"config":          "config:show config:list vars variables secrets",
+	"config:set":      "config:add set env:set secrets:set secret:set vars:set",
+	"config:unset":    "config:remove unset env:unset secrets:unset",
+	"cron":            "cron:list cron:report jobs",
+	"domains":         "domains:report domains:list",
+	"domains:remove":  "domains:rm",
+	"events":          "events:list activity history",
+	"keys":            "ssh-keys ssh-keys:list keys:list",
+	"keys:add":        "ssh-keys:add key:add",
+	"keys:remove":     "ssh-keys:remove keys:rm",
+	"logs":            "logs:show",
+	"links":           "links:list links:report attachments",
+	"links:add":       "links:create addons:attach",
+	"links:remove":    "links:rm links:destroy addons:detach",
+	"ports":           "ports:list ports:report",
+	"ports:allow":     "ports:open",
+	"ports:deny":      "ports:remove ports:close",
+	"ps":              "ps:report ps:show ps:inspect dynos",
+	"ps:rebuild":      "rebuild redeploy build builds:create releases:retry",
+	"ps:restart":      "restart reboot dyno:restart",
+	"ps:scale":        "scale dyno:scale",
+	"ps:start":        "start",
+	"ps:stop":         "stop kill ps:kill dyno:stop dyno:kill",
+	"releases":        "releases:list builds builds:list deployments",
+	"run:stop":        "run:retire",
+	"resource":        "resource:limit resource:report resources memory",
+	"rollback":        "releases:rollback undo",
+	"users":           "users:list members",
+	"users:add":       "user:add",
+	"users:invite":    "invite",
+	"version":         "version:info",
+	"volumes":         "volumes:list volume storage storage:list storage:report storage:list-entries",
+	"volumes:create":  "volumes:add volumes:mount",
+	"volumes:remove":  "volumes:rm volumes:destroy",
+	"whoami":          "auth:whoami id",
 }
 
 // rewrites are commands that are ours with a flag.
@@ -51,7 +60,7 @@ var rewrites = map[string][]string{
 const (
 	noShell   = "a machine has no shell; `run APP -- node script.js` runs a command in a machine of its own, and with a terminal (ssh -t) `run APP -- node` is Node's prompt"
 	noAddons  = "there are no add-ons; give the app the address of a service: `config:set APP DATABASE_URL=…`; a disk that stays: `volumes:create APP data --mount /data`"
-	ownDoor   = "the front door is gitd's own and has no settings for each app; `domains APP` lists its host names, `domains:add APP HOST` adds one"
+	ownDoor   = "the front door is gitd's own: `domains:add APP HOST` adds a host name, `limits APP` bounds requests, `auth:set` and `allow:add` say who gets in, `pages:set` what visitors see"
 	noTLS     = "the front door speaks HTTP; put a proxy that has the certificates (Caddy, nginx) before it, and let the app have the name: `domains:add APP HOST`"
 	byPush    = "a release is made by git push, or by `rollback APP`; `releases APP` lists them"
 	noImages  = "there are no containers and no registry: git push builds the image of a machine; `releases APP` lists the images that are kept"
@@ -60,12 +69,12 @@ const (
 	checkHint = "an app is checked before it gets traffic, by \"nodeos\": {\"healthcheck\": {\"path\": \"/healthz\"}} in its package.json; `ps APP` shows how it runs"
 	noTeams   = "there are no teams: a role on an app is all; `users` lists who has which, `users:grant NAME APP ROLE` gives one"
 	noLogin   = "who you are is your SSH key; `whoami` shows it, and `keys:add NAME < key.pub` adds one"
-	noDrains  = "the log of an app is kept here and sent nowhere: `logs APP -t` follows it, and can be piped over SSH"
+	noDrains  = "`drains:add APP URL` sends what an app says to a receiver of syslog, JSON or OTLP; `drains` lists them, `logs APP -t` follows a log here"
 	noConfig  = "there is nothing to set for it here; `config APP` shows what the app is given, `resource APP` what its machine gets"
 	hostOnly  = "that is done on gitd's host, by whoever installed it; `status` shows how the host is, `version` which gitd runs"
 	noCron    = "a job is in package.json: \"nodeos\": {\"cron\": [{\"schedule\": \"0 3 * * *\", \"command\": \"node clean.js\"}]}; `cron APP` lists an app's jobs"
 	onePipe   = "there are no pipelines: an app for each stage, and git push to each; `apps:create APP-staging` makes one"
-	noHooks   = "gitd calls nobody when something happens; `events APP` lists what happened, git push waits for its result"
+	noHooks   = "`notify:add APP URL` tells a receiver what happens to an app; `notify` lists them, `events APP` lists what happened"
 	backups   = "gitd makes no backups: `halt`, copy the state folder (--state) and, apart from it, gitd.db.key, and start gitd again"
 	aliveDisk = "a disk that stays: `volumes:create APP NAME --size 1G --mount /data`; `volumes APP` lists what there is"
 )
@@ -88,7 +97,9 @@ var hints = []struct{ names, text string }{
 	{"apps:locked", "`apps:info APP` shows who locked an app, and why"},
 	{"apps:set apps:stacks: apps:favorites: apps:diff apps:errors stack: stacks:", noConfig},
 	{"apps:join apps:leave apps:transfer join leave transfer sharing: access: members: orgs: teams: spaces: enterprise: collaborators:", noTeams},
-	{"trusted-ips: acl:", "the front door lets everyone in; who may push and type commands: `users`"},
+	{"trusted-ips: acl:", "`allow:add APP ADDRESS` lets only some addresses into an app, `auth:set APP NAME` only who has a password; who may push and type commands: `users`"},
+	{"http-auth:", "`auth:set APP NAME` lets NAME into an app with a password, and nobody without; `auth APP` lists who has one"},
+	{"maintenance:", "`maintenance:on APP --page < page.html` shows visitors a page in place of an app, `maintenance:off APP` ends that"},
 
 	{"config:keys config:bundle", "`config APP` lists names and values, `config:export APP` prints them as a .env file"},
 	{"config:clear", "`config:unset APP NAME...` takes variables away; `config APP` lists them"},
@@ -106,10 +117,13 @@ var hints = []struct{ names, text string }{
 	{"domains:set domains:clear domains:update domains:info domains:wait domains:verify domains:check", "`domains:add APP HOST` and `domains:remove APP HOST` change the host names of an app; `domains APP` lists them"},
 	{"domains:enable domains:disable domains:reset domains:setup domains:add-global domains:remove-global domains:set-global domains:clear-global",
 		"every app is served at APP.DOMAIN, and DOMAIN is the flag --domain of gitd serve; `domains APP` lists an app's names"},
-	{"nginx: caddy: traefik: haproxy: openresty: proxy: redirect: http-auth: routing:", ownDoor},
-	{"ports: proxy:ports proxy:ports-add proxy:ports-set proxy:ports-remove proxy:ports-clear", "an app listens on $PORT; the front door leads APP.DOMAIN there: `domains APP`"},
+	{"nginx: caddy: traefik: haproxy: openresty: proxy: redirect: routing:", ownDoor},
+	{"ports:add ports:set ports:clear proxy:ports proxy:ports-add proxy:ports-set proxy:ports-remove proxy:ports-clear",
+		"an app listens on $PORT, and the front door leads APP.DOMAIN there: `domains APP`; TCP ports are in package.json, \"nodeos\": {\"expose\": {\"tcp\": [5432]}}, and an administrator opens them: `ports:allow APP 5432`"},
+	{"postgres:link postgres:unlink mysql:link mysql:unlink mariadb:link mariadb:unlink mongo:link mongo:unlink redis:link redis:unlink rabbitmq:link rabbitmq:unlink " +
+		"memcached:link memcached:unlink clickhouse:link clickhouse:unlink couchdb:link couchdb:unlink elasticsearch:link elasticsearch:unlink meilisearch:link meilisearch:unlink nats:link nats:unlink",
+		"an app reaches another one, be it a database, where an administrator links them: `links:add APP TARGET --as DATABASE_URL`; `links` lists the links"},
 	{"certs: cert: letsencrypt: ssl: tls:", noTLS},
-	{"maintenance: maintenance:on maintenance:off", "`ps:stop APP` and `ps:start APP` stop and start an app"},
 	{"network:create network:destroy network:exists network:info network:list network:rebuild network:rebuildall network:report network:set",
 		"each app is a virtual machine of its own; `network APP` shows what it may reach beside the public internet, and `network:allow APP RULE` opens more"},
 	{"scheduler: scheduler-docker-local: scheduler-k3s: cluster: regions", "each app is a virtual machine of its own on this host; nothing is scheduled or connected. `ps APP` shows it"},

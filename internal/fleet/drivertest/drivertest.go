@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core/guestport"
 	"github.com/nodeos-dev/gitd/internal/fleet"
 )
 
@@ -115,6 +116,7 @@ func (s *suite) life() {
 	}
 	s.stats(second.await(core.EventStats))
 	s.answers(adopted)
+	s.ports(adopted, spec.Port)
 	if first.has(core.EventGone) {
 		s.Error("a closed driver said that the machine is gone")
 	}
@@ -307,6 +309,21 @@ func (s *suite) lists(want ...core.Machine) {
 	slices.Sort(b)
 	if !slices.Equal(a, b) {
 		s.Errorf("List: %q, want %q", a, b)
+	}
+}
+
+// ports checks that each port of a machine is reached, and that a connection which nobody has taken is none.
+func (s *suite) ports(m core.Machine, port int) {
+	s.Helper()
+	ctx, cancel := context.WithTimeout(s.Context(), limit)
+	defer cancel()
+	c, err := guestport.Dial(ctx, m.Addr, port)
+	if err != nil {
+		s.Fatalf("DialPort %d: %v", port, err)
+	}
+	c.Close()
+	if _, err := guestport.Dial(ctx, m.Addr, port+1); strings.HasPrefix(m.Addr, "/") && !errors.Is(err, guestport.ErrNotListening) {
+		s.Errorf("DialPort %d, at which nothing listens: %v", port+1, err)
 	}
 }
 

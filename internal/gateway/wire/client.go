@@ -13,14 +13,15 @@ import (
 type Client struct {
 	conn net.Conn
 	one  sync.Mutex // one policy at a time
+	say  sync.Mutex // one message at a time
 	set  chan struct{}
 	done chan struct{}
 	err  error
 }
 
-// Watch speaks with the network of a machine, and calls refused for each destination that it reports, until conn ends.
-// refused must not wait for long.
-func Watch(conn net.Conn, refused func(Refused)) *Client {
+// Watch speaks with the network of a machine, until conn ends. It calls refused for each destination that is reported,
+// and asked for each connection that is asked for. Neither may wait for long.
+func Watch(conn net.Conn, refused func(Refused), asked func(*Client, Ask)) *Client {
 	c := &Client{conn: conn, set: make(chan struct{}, 1), done: make(chan struct{})}
 	go func() {
 		defer close(c.done)
@@ -29,6 +30,8 @@ func Watch(conn net.Conn, refused func(Refused)) *Client {
 			switch {
 			case m.Refused != nil:
 				refused(*m.Refused)
+			case m.Ask != nil:
+				asked(c, *m.Ask)
 			case m.Set:
 				select {
 				case c.set <- struct{}{}:
@@ -48,7 +51,7 @@ func (c *Client) SetPolicy(ctx context.Context, p core.Egress) error {
 	c.one.Lock()
 	defer c.one.Unlock()
 	defer context.AfterFunc(ctx, func() { c.conn.Close() })() // half a message is none
-	if err := send(c.conn, message{Policy: &policy{p.Rules, p.Rate}}); err != nil {
+	if err := c.send(message{Policy: &policy{p.Rules, p.Rate, p.Links}}); err != nil {
 		return errors.Join(ctx.Err(), err)
 	}
 	select {
@@ -58,6 +61,15 @@ func (c *Client) SetPolicy(ctx context.Context, p core.Egress) error {
 		return errors.Join(ctx.Err(), errGone, c.err)
 	}
 }
+
+func (c *Client) send(m message) error {
+	c.say.Lock()
+	defer c.say.Unlock()
+	return send(c.conn, m)
+}
+
+// Refuse says that there will be no connection.
+func (c *Client) Refuse(n uint32, why string) error { return c.send(message{No: &no{n, why}}) }
 
 // Done is closed when the network has ended, or the connection with it.
 func (c *Client) Done() <-chan struct{} { return c.done }

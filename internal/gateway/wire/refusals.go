@@ -1,9 +1,6 @@
 package wire
 
-import (
-	"net/netip"
-	"sync"
-)
+import "sync"
 
 // MaxRefusals is how many destinations are remembered until gitd takes them. A guest that tries all the world is known
 // by then.
@@ -21,13 +18,20 @@ func NewRefusals() *Refusals { return &Refusals{wake: make(chan struct{}, 1)} }
 
 // Add notes one.
 func (r *Refusals) Add(n Refused) {
+	n.Count = 1
+	r.keep([]Refused{n})
+}
+
+// keep puts refusals, which Add has counted, into the list.
+func (r *Refusals) keep(list []Refused) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	n.Count = 1
-	if i := r.find(n.Proto, n.Addr); i >= 0 {
-		r.list[i].Count++
-	} else if len(r.list) < MaxRefusals {
-		r.list = append(r.list, n)
+	for _, n := range list {
+		if i := r.find(n); i >= 0 {
+			r.list[i].Count += n.Count
+		} else if len(r.list) < MaxRefusals {
+			r.list = append(r.list, n)
+		}
 	}
 	select {
 	case r.wake <- struct{}{}:
@@ -35,9 +39,9 @@ func (r *Refusals) Add(n Refused) {
 	}
 }
 
-func (r *Refusals) find(proto string, addr netip.AddrPort) int {
+func (r *Refusals) find(n Refused) int {
 	for i, have := range r.list {
-		if have.Proto == proto && have.Addr == addr {
+		if have.Proto == n.Proto && have.Addr == n.Addr && have.App == n.App {
 			return i
 		}
 	}

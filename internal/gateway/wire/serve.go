@@ -15,7 +15,7 @@ const pause = time.Second
 
 // Serve is the side of a machine's network. It serves one gitd at a time: a new one takes the place of the old, which
 // may be gone without a word.
-func Serve(ctx context.Context, door net.Listener, refusals *Refusals, set func(core.Egress)) error {
+func Serve(ctx context.Context, door net.Listener, refusals *Refusals, asks *Asks, set func(core.Egress)) error {
 	var wait sync.WaitGroup
 	defer wait.Wait()
 	ctx, cancel := context.WithCancel(ctx)
@@ -41,12 +41,12 @@ func Serve(ctx context.Context, door net.Listener, refusals *Refusals, set func(
 			wait.Wait()
 		}
 		last = conn
-		wait.Go(func() { serve(ctx, conn, refusals, set) })
+		wait.Go(func() { serve(ctx, conn, refusals, asks, set) })
 	}
 }
 
 // serve speaks with one gitd until it or ctx ends.
-func serve(ctx context.Context, conn net.Conn, refusals *Refusals, set func(core.Egress)) {
+func serve(ctx context.Context, conn net.Conn, refusals *Refusals, asks *Asks, set func(core.Egress)) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer context.AfterFunc(ctx, func() { conn.Close() })()
 	defer conn.Close()
@@ -63,13 +63,37 @@ func serve(ctx context.Context, conn net.Conn, refusals *Refusals, set func(core
 		defer conn.Close()
 		report(ctx, refusals, say)
 	})
-	receive(conn, func(m message) error { //nolint:errcheck // however it ends: gitd comes again
-		if m.Policy == nil {
-			return nil
-		}
-		set(core.Egress{Rules: m.Policy.Rules, Rate: m.Policy.Rate})
-		return say(message{Set: true})
+	asks.again()
+	wait.Go(func() {
+		defer conn.Close()
+		ask(ctx, asks, say)
 	})
+	receive(conn, func(m message) error { //nolint:errcheck // however it ends: gitd comes again
+		switch {
+		case m.No != nil:
+			asks.answer(m.No.N, nil, m.No.Why) //nolint:errcheck // it may have given up
+		case m.Policy != nil:
+			set(core.Egress{Rules: m.Policy.Rules, Rate: m.Policy.Rate, Links: m.Policy.Links})
+			return say(message{Set: true})
+		}
+		return nil
+	})
+}
+
+// ask passes questions on, until saying fails.
+func ask(ctx context.Context, asks *Asks, say func(message) error) {
+	for {
+		select {
+		case <-asks.wake:
+		case <-ctx.Done():
+			return
+		}
+		for _, q := range asks.unsaid() {
+			if say(message{Ask: &q}) != nil {
+				return
+			}
+		}
+	}
 }
 
 // report says what was refused, until saying fails.
@@ -82,8 +106,10 @@ func report(ctx context.Context, refusals *Refusals, say func(message) error) {
 		case <-ctx.Done():
 			return
 		}
-		for _, n := range refusals.take() {
+		list := refusals.take()
+		for i, n := range list {
 			if say(message{Refused: &n}) != nil {
+				refusals.keep(list[i:]) // for the next gitd
 				return
 			}
 		}

@@ -22,7 +22,7 @@ func serveOne(t *testing.T, r *Refusals, set func(core.Egress)) (dial func() net
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- Serve(ctx, l, r, set) }()
+	go func() { ended <- Serve(ctx, l, r, NewAsks(), set) }()
 	t.Cleanup(func() { cancel(); l.Close(); t.Log("ended: ", <-ended) })
 	return func() net.Conn {
 		c, err := net.Dial("unix", l.Addr().String())
@@ -33,6 +33,8 @@ func serveOne(t *testing.T, r *Refusals, set func(core.Egress)) (dial func() net
 		return c
 	}
 }
+
+func nothingAsked(*Client, Ask) {}
 
 func await[T any](t *testing.T, c <-chan T) (v T) {
 	t.Helper()
@@ -48,7 +50,7 @@ func await[T any](t *testing.T, c <-chan T) (v T) {
 func TestPolicy(t *testing.T) {
 	got := make(chan core.Egress, 1)
 	dial := serveOne(t, NewRefusals(), func(e core.Egress) { got <- e })
-	c := Watch(dial(), func(Refused) {})
+	c := Watch(dial(), func(Refused) {}, nothingAsked)
 	rule, err := core.ParseEgressRule("10.0.0.5:5432")
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +76,7 @@ func TestNextGitd(t *testing.T) {
 	hangs := dial()
 	to := netip.MustParseAddrPort("10.0.0.5:5432")
 	told := make(chan Refused, 10)
-	Watch(dial(), func(r Refused) { told <- r })
+	Watch(dial(), func(r Refused) { told <- r }, nothingAsked)
 	for { // the one that hangs is gone when its connection is closed
 		if _, err := hangs.Read(make([]byte, 100)); err != nil {
 			break

@@ -66,6 +66,8 @@ func missing(t *testing.T, s Store) {
 		"Resources":              func() error { _, err := s.Resources(ctx, "nope"); return err },
 		"SetResources":           func() error { return s.SetResources(ctx, "nope", core.Resources{CPUs: 1}) },
 		"Network":                func() error { _, err := s.Network(ctx, "nope"); return err },
+		"Rules":                  func() error { _, err := s.Rules(ctx, "nope"); return err },
+		"ChangeRules":            func() error { return s.ChangeRules(ctx, "nope", fewer) },
 		"ChangeNetwork":          func() error { return s.ChangeNetwork(ctx, "nope", slower) },
 		"AddDomain":              func() error { return s.AddDomain(ctx, "nope", "example.org") },
 		"RemoveDomain":           func() error { return s.RemoveDomain(ctx, "shop", "example.org") },

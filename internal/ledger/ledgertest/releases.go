@@ -172,6 +172,36 @@ func images(t *testing.T, s Store) {
 	same(t, have, []string{"blog e", "shop c", "shop a"})
 }
 
+// forgotten: what a collection has removed is not looked at by the next one. A release that was pinned meanwhile, or
+// that is live, stays; a pin brings one back whose files another release has kept.
+func forgotten(t *testing.T, s Store) {
+	ctx := t.Context()
+	var all []core.Release
+	for _, commit := range []string{"a", "b", "c"} {
+		live(t, s, "shop", Commit(commit))
+	}
+	for _, r := range got(s.Releases(ctx, "shop", 0))(t) {
+		if r.State == core.Draining {
+			r.State = core.Retired
+		}
+		r.Manifest = core.Manifest{Base: "b1", App: core.Layer{Digest: r.Commit, Size: 1}}
+		must(t, s.SaveRelease(ctx, r))
+		all = append(all, r)
+	}
+	versions := func() (have []int) {
+		for _, r := range got(s.Images(ctx))(t) {
+			have = append(have, r.Version)
+		}
+		return have
+	}
+	same(t, versions(), []int{3, 2, 1})
+	must(t, s.PinRelease(ctx, "shop", 2, true))
+	must(t, s.ForgetImages(ctx, all))
+	same(t, versions(), []int{3, 2})
+	must(t, s.PinRelease(ctx, "shop", 1, true))
+	same(t, versions(), []int{3, 2, 1})
+}
+
 func pin(t *testing.T, s Store) {
 	ctx := t.Context()
 	r := live(t, s, "shop", Commit("a"))

@@ -198,6 +198,7 @@ func removeBare(t *testing.T, s Store) {
 		"config":    func(app string) error { return s.SetVars(ctx, app, core.VarChange{Set: map[string]string{"A": "1"}}) },
 		"resources": func(app string) error { return s.SetResources(ctx, app, core.Resources{CPUs: 1}) },
 		"network":   func(app string) error { return s.ChangeNetwork(ctx, app, slower) },
+		"rules":     func(app string) error { return s.ChangeRules(ctx, app, fewer) },
 		"folder": func(app string) error {
 			return s.ChangeApp(ctx, app, func(a *core.App) error { a.Dir = "api"; return nil })
 		},

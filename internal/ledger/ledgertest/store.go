@@ -2,8 +2,11 @@ package ledgertest
 
 import (
 	"context"
+	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core/offer"
+	"github.com/nodeos-dev/gitd/internal/core/rules"
 	"github.com/nodeos-dev/gitd/internal/people"
 )
 
@@ -17,8 +20,10 @@ type Store interface {
 	Settings
 	Quotas
 	Volumes
+	Reach
 	people.Store
 	Tools
+	Bases
 	Audit
 }
 
@@ -77,8 +82,11 @@ type Releases interface {
 	// Lives are the live releases of all apps, by app.
 	Lives(ctx context.Context) ([]core.Release, error)
 	// Images are the releases of all apps that have an image and have not
-	// failed, by app, the newest first.
+	// failed, by app, the newest first, without those of ForgetImages.
 	Images(ctx context.Context) ([]core.Release, error)
+	// ForgetImages takes releases out of Images, but for those that are
+	// pinned or not retired. A pin brings one back.
+	ForgetImages(ctx context.Context, gone []core.Release) error
 	// PinRelease sets or ends Pinned, which no other method stores.
 	PinRelease(ctx context.Context, app string, version int, pinned bool) error
 	// Unfinished are the releases that are on their way to another state:
@@ -106,6 +114,12 @@ type Settings interface {
 	Resources(ctx context.Context, app string) (core.Resources, error)
 	// SetResources replaces what was set.
 	SetResources(ctx context.Context, app string, r core.Resources) error
+	// Rules are those of the front door of app; none if nobody has set any.
+	Rules(ctx context.Context, app string) (rules.Set, error)
+	// AllRules are those of all apps that have some.
+	AllRules(ctx context.Context) (map[string]rules.Set, error)
+	// ChangeRules changes them; an error of change changes nothing.
+	ChangeRules(ctx context.Context, app string, change func(s *rules.Set) error) error
 	// Network is what was set for the network of app; zero: nothing.
 	Network(ctx context.Context, app string) (core.Network, error)
 	// ChangeNetwork changes it; an error of change changes nothing.
@@ -132,6 +146,26 @@ type Volumes interface {
 	RemoveVolume(ctx context.Context, id string) error
 }
 
+// Reach is the tables of the host's ports and of the links between apps.
+type Reach interface {
+	// HostPorts are those of app, or of all apps if it is empty, by their numbers.
+	HostPorts(ctx context.Context, app string) ([]offer.HostPort, error)
+	// TakePorts gives ports to apps, all or none. One that another app has is a *core.Rejection.
+	TakePorts(ctx context.Context, ports []offer.HostPort) error
+	// GivePort returns core.ErrNotFound if app does not have the port.
+	GivePort(ctx context.Context, app string, host int) error
+	// Offer is what can be reached of app.
+	Offer(ctx context.Context, app string) (offer.Offer, error)
+	// Links are those of app to others; an empty app means all.
+	Links(ctx context.Context, app string) ([]core.Link, error)
+	LinksTo(ctx context.Context, target string) ([]core.Link, error)
+	Link(ctx context.Context, id int64) (core.Link, error)
+	// AddLink stores l under a number that no link had before, or finds the one that there is.
+	AddLink(ctx context.Context, l core.Link) (core.Link, error)
+	// RemoveLink returns core.ErrNotFound if there is none.
+	RemoveLink(ctx context.Context, app, target string) error
+}
+
 // Tools is the table of the digests of Node and of the package managers.
 type Tools interface {
 	// Tools are sorted by name, those of one name by when they were taken.
@@ -154,4 +188,18 @@ type Audit interface {
 	EntriesOf(ctx context.Context, r core.EntryRange) ([]core.Entry, error)
 	// NextChange is closed after the next change.
 	NextChange() <-chan struct{}
+}
+
+// Bases is the tables of the updates of bases.
+type Bases interface {
+	// AddBaseUpdate gives u an id and stores it with its moves.
+	AddBaseUpdate(ctx context.Context, u core.BaseUpdate) (core.BaseUpdate, error)
+	// SaveBaseMove stores what became of an app, with its entry; of an app that is gone, only the entry.
+	SaveBaseMove(ctx context.Context, id int, m core.BaseMove, e core.Entry) error
+	EndBaseUpdate(ctx context.Context, id int, at time.Time, e core.Entry) error
+	// BaseUpdates are the newest first, each with its moves by app.
+	BaseUpdates(ctx context.Context) ([]core.BaseUpdate, error)
+	BaseUpdate(ctx context.Context, id int) (core.BaseUpdate, error)
+	BaseSchedule(ctx context.Context) (core.BaseSchedule, error)
+	SetBaseSchedule(ctx context.Context, s core.BaseSchedule, e core.Entry) error
 }

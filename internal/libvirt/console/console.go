@@ -28,14 +28,28 @@ const (
 	every = 10 * time.Second
 )
 
-// Bound empties the log at path whenever it is too large, until one of over is closed.
-func Bound(path string, log zerolog.Logger, over [3]<-chan struct{}) {
+// Log is the log of one machine.
+type Log struct {
+	Path string
+	Far  Far // nil: QEMU runs on this host, and writes to Path
+}
+
+// Far is the log of a machine on another host.
+type Far interface {
+	// Fetch writes the last bytes of the log to a file on this host.
+	Fetch(path string, most int64) error
+	// Trim empties the log if it has more bytes than limit.
+	Trim(limit int64) (emptied bool, err error)
+}
+
+// Bound empties the log whenever it is too large, until one of over is closed.
+func (l Log) Bound(log zerolog.Logger, over [3]<-chan struct{}) {
 	t := time.NewTicker(every)
 	defer t.Stop()
 	for {
 		select {
 		case <-t.C:
-			if emptied, err := trim(path, Limit); emptied || err != nil {
+			if emptied, err := l.trim(Limit); emptied || err != nil {
 				log.Warn().Err(err).Int("bytes", Limit).Msg("a machine writes to its console without end; its log is emptied")
 			}
 		case <-over[0]:
@@ -46,6 +60,13 @@ func Bound(path string, log zerolog.Logger, over [3]<-chan struct{}) {
 			return
 		}
 	}
+}
+
+func (l Log) trim(limit int64) (emptied bool, err error) {
+	if l.Far != nil {
+		return l.Far.Trim(limit)
+	}
+	return trim(l.Path, limit)
 }
 
 // trim empties a file with more than limit bytes. QEMU appends, and so goes on at its beginning.
@@ -79,8 +100,11 @@ func OneLine(s string) string {
 }
 
 // Tail returns the last lines of a console's log that matter to people, or none.
-func Tail(path string) []string {
-	f, err := os.Open(path)
+func (l Log) Tail() []string {
+	if l.Far != nil && l.Far.Fetch(l.Path, tailBytes) != nil {
+		return nil // that host is away, too
+	}
+	f, err := os.Open(l.Path)
 	if err != nil {
 		return nil
 	}

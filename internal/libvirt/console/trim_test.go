@@ -38,7 +38,7 @@ func TestConsoleIsBounded(t *testing.T) {
 }
 
 func TestTail(t *testing.T) {
-	if got := Tail(filepath.Join(t.TempDir(), "none")); got != nil {
+	if got := (Log{Path: filepath.Join(t.TempDir(), "none")}).Tail(); got != nil {
 		t.Errorf("no file: %q", got)
 	}
 	name := filepath.Join(t.TempDir(), "console.log")
@@ -46,7 +46,7 @@ func TestTail(t *testing.T) {
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got := Tail(name)
+	got := Log{Path: name}.Tail()
 	if len(got) != tailLines || got[tailLines-1] != "last words" || got[0] != "x" {
 		t.Errorf("got %d lines, %q", len(got), got)
 	}

@@ -21,6 +21,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/cgroup"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/core/guestport"
 	"github.com/nodeos-dev/gitd/internal/jail"
 )
 
@@ -31,7 +32,9 @@ type Config struct {
 	QEMU     string
 	User     string // as whom libvirt starts machines; empty: as whom this process runs, or, of a daemon, as it likes
 	Embedded bool   // libvirt is in this process
+	There    string // gitd-machine on another host, to which doors of this host lead; empty: machines run on this host
 	Shared   bool   // machines may run without ids of their own
+	Bridged  bool   // machines have a network of libvirt, and no doors
 	Log      zerolog.Logger
 }
 
@@ -107,22 +110,37 @@ func (j *Jails) Make(m core.MachineSpec) (Place, error) {
 	if spec.Groups, err = j.group(m); err != nil {
 		return Place{}, err
 	}
-	spec.Control = j.door(m.ID, "net")
+	if spec.Bridged = j.Bridged; j.Bridged {
+		return p, spec.Write(p.Spec)
+	}
+	app := j.door(m.ID, "app")
+	spec.Control, spec.Ports = j.door(m.ID, "net"), guestport.Door(app)
 	if m.Port != 0 {
-		spec.App = j.door(m.ID, "app")
-		p.Door = spec.App
+		spec.App, p.Door = app, app
 	}
 	return p, spec.Write(p.Spec)
 }
 
 // Adopt notes the ids of a machine that was found running. One that gitd has started before there were walls has none:
-// then the error is fs.ErrNotExist.
+// then the error is fs.ErrNotExist. So it is of one on a network of libvirt that this gitd does not have.
 func (j *Jails) Adopt(id string) error {
 	spec, err := jail.Load(j.file(id))
+	if err == nil && spec.Bridged && !j.Bridged {
+		return fmt.Errorf("%s is on a network of libvirt: %w", id, os.ErrNotExist)
+	}
 	if err == nil && j.ids != nil {
 		j.ids.adopt(id, spec.UID)
 	}
 	return err
+}
+
+// bridged reports whether a machine has a network of libvirt.
+func (j *Jails) bridged(id string) bool {
+	if !j.Bridged {
+		return false
+	}
+	spec, err := jail.Load(j.file(id))
+	return err == nil && spec.Bridged
 }
 
 // Control connects to the network of a machine that runs.
@@ -152,7 +170,7 @@ func (j *Jails) Free(id string) {
 // door is a unix socket that only gitd may use: in its own state folder, or, where a machine is another user's and
 // cannot write there, a name that says who may connect (jail asks the kernel who does).
 func (j *Jails) door(id, name string) string {
-	if j.Embedded {
+	if j.Embedded || j.There != "" {
 		return filepath.Join(j.State.Machine(id), name)
 	}
 	return "@gitd-" + rand.Text() + "-" + name
@@ -161,6 +179,9 @@ func (j *Jails) door(id, name string) string {
 // Emulator returns the path by which libvirt knows gitd-machine. What a QEMU can do, libvirt keeps by its path and
 // time: another QEMU behind gitd-machine must have another path.
 func (j *Jails) Emulator() (string, error) {
+	if j.There != "" {
+		return j.There, nil
+	}
 	info, err := os.Stat(j.QEMU)
 	if err != nil {
 		return "", fmt.Errorf("QEMU: %w; scripts/setup installs it", err)

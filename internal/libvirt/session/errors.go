@@ -21,3 +21,9 @@ func Plain(err error) error {
 	}
 	return err
 }
+
+// IsCode reports whether libvirt has said no with this code.
+func IsCode(err error, code libvirt.ErrorNumber) bool {
+	e, ok := errors.AsType[libvirt.Error](err)
+	return ok && e.Code == code
+}

@@ -45,6 +45,9 @@ type Link struct {
 	events *int          // what the session has registered; nil: nothing
 	over   chan struct{} // closed when the connection is lost, or is taken out of use
 	users  int           // the session and the calls that use conn, of which the last one closes it
+	lanes  []*Link       // those that no call uses now
+	trunk  *Link         // the connection whose lane this one is; nil: it is none
+	stream bool          // a stream uses it, and goes on when the call has ended
 }
 
 // Config is what a Session works with. Every field but Daemon is required.
@@ -66,7 +69,7 @@ type Session struct {
 	Config
 	work *background.Work
 
-	mu    sync.Mutex    // guards what follows, and Link.users and the closing of Link.over
+	mu    sync.Mutex    // guards what follows, and Link.users, Link.lanes and the closing of Link.over
 	now   *Link         // nil: libvirt is away
 	back  chan struct{} // closed when now is set; nil until libvirt was away
 	since time.Time     // when libvirt went away last
@@ -111,7 +114,7 @@ func (s *Session) watch(l *Link) error {
 			}
 		})
 		if err == nil {
-			err = l.Conn.SetKeepAlive(keepAlivePeriod, keepAliveCount)
+			err = keepAlive(l.Conn)
 		}
 		if err != nil { // a call that fails shows it too
 			s.Log.Debug().Err(err).Msg("libvirt does not report a lost connection")
@@ -192,7 +195,12 @@ func (s *Session) restore(ctx context.Context, l *Link, why string) {
 func (s *Session) drop(l *Link) (err error) {
 	s.mu.Lock()
 	latch.Close(l.over)
+	lanes := l.lanes
+	l.lanes = nil
 	s.mu.Unlock()
+	for _, lane := range lanes {
+		lane.close()
+	}
 	if l.events != nil {
 		err = l.Conn.DomainEventDeregister(*l.events)
 	}
@@ -214,10 +222,16 @@ func (s *Session) With(ctx context.Context, f func(*Link) error) error {
 		return err
 	}
 	defer s.give(l) //nolint:errcheck // what the close of a lost connection says helps nobody
-	if err = f(l); err == nil {
-		return nil
+	called, dead := false, false
+	err = s.Beside(ctx, l, func(l *Link) error {
+		err := f(l)
+		called, dead = true, l.Dead()
+		return err
+	})
+	if !called && ctx.Err() == nil { // libvirt lets nobody in: it is about to be away
+		dead = true
 	}
-	if l.Dead() {
+	if err != nil && (dead || l.Dead()) {
 		s.lose(l, Plain(err).Error())
 		return s.unreachable(err)
 	}

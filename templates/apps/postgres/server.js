@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import http from 'node:http';
 import { json } from 'node:stream/consumers';
 import pg from 'pg';
-import { prepare, ready, start } from './lib/cluster.js';
+import { admit, prepare, ready, start } from './lib/cluster.js';
 import { missing } from './lib/files.js';
 
 const volume = process.env.DATA || '/data';
@@ -72,6 +72,7 @@ const server = http.createServer(async (req, res) => {
 });
 try {
   await ready(pool);
+  await admit(pool, token);
 } catch (err) {
   stopping = true;
   await cluster.stop();

@@ -75,6 +75,8 @@ func main() {
 	http.HandleFunc("/write", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, os.WriteFile(r.FormValue("name"), []byte("written"), 0o644))
 	})
+	http.HandleFunc("/count", func(_ http.ResponseWriter, r *http.Request) { go count(r.FormValue("name")) })
+	http.HandleFunc("/pause", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, longest.Swap(0)) })
 	http.HandleFunc("/save", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintln(w, save(r.FormValue("name"), number(r, "size")))
 	})

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import fs from 'node:fs';
 import { setTimeout as wait } from 'node:timers/promises';
-import { program, template } from './files.js';
+import { access, program, template } from './files.js';
 
 // prepare makes a cluster in dir, unless there is one. It appears whole or not at all.
 export function prepare(dir) {
@@ -31,9 +31,10 @@ function forget(dir) {
   if (!command.includes('/bin/postgres')) fs.rmSync(note);
 }
 
-// start runs Postgres. What it says is in the app's log.
+// start runs Postgres. What it says is in the app's log. In a machine, clients come from outside of it.
 export function start(dir) {
-  const postgres = spawn(program('postgres'), ['-D', dir], { stdio: 'inherit' });
+  const listen = process.env.NODEOS_RELEASE ? '*' : 'localhost';
+  const postgres = spawn(program('postgres'), ['-D', dir, '-c', `listen_addresses=${listen}`, '-c', `hba_file=${access}`], { stdio: 'inherit' });
   const ended = once(postgres, 'exit').then(([code, signal]) => signal ?? `exit code ${code}`);
   return {
     ended,
@@ -43,6 +44,12 @@ export function start(dir) {
       await ended;
     },
   };
+}
+
+// admit makes the token the password of those who come over TCP. Before that, nobody gets in there.
+export async function admit(pool, token) {
+  const { rows } = await pool.query("select format('alter role postgres password %L', $1::text) as line", [token]);
+  await pool.query(rows[0].line);
 }
 
 // ready waits until the database answers. After a crash it reads its log first.

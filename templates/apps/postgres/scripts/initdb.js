@@ -16,7 +16,6 @@ for (const name of fs.readdirSync(modules)) {
 }
 fs.rmSync(template, { recursive: true, force: true });
 const options = {
-  listen_addresses: '', // the socket is enough: the app is the only one in its machine, and trusted
   unix_socket_directories: '/tmp',
   shared_buffers: '32MB', // of a machine of 256 MiB
   max_connections: '30',

@@ -1,0 +1,41 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/nodeos-dev/gitd/internal/core"
+)
+
+// asleep is why an app that sleeps has no machine.
+const asleep = "it is asleep: the next request wakes it"
+
+// ErrBusy says that an app cannot fall asleep now: something is being done with it, or has come meanwhile.
+var ErrBusy = errors.New("it is not idle")
+
+// Doze has save put the one machine of app aside, and ends it. The sleepers know already that the app sleeps, so that
+// requests wait from the beginning on. If the machine is busy then, or save fails, it goes on. The caller holds the
+// stage.
+func Doze(ctx context.Context, f *Fleet, app string, busy func() bool, save func(ctx context.Context, m core.Machine) error) error {
+	k := f.keeper(app)
+	all := k.posts.all()
+	if len(all) != 1 || all[0].process != core.FirstWeb {
+		return fmt.Errorf("%w: it has other processes than %s", ErrBusy, core.FirstWeb)
+	}
+	inst := all[0].current()
+	if inst == nil || !all[0].unserve(inst) {
+		return fmt.Errorf("%w: it does not run", ErrBusy)
+	}
+	k.direct() // what runs on the machine still, if anything does, is not waited for
+	err := ErrBusy
+	if !busy() {
+		err = save(ctx, inst.Machine())
+	}
+	if err != nil {
+		k.front(&Formation{[]*Instance{inst}})
+		return err
+	}
+	k.goDown(asleep)
+	return f.booter.stop(ctx, inst.ID(), 0)
+}
