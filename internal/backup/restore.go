@@ -89,10 +89,11 @@ func clear(d core.StateDir) error {
 }
 
 // Unfinished refuses a state folder in which a restore was killed: a gitd that began there would know nothing of what
-// was to be restored, and the next restore would find a folder that is not empty.
+// was to be restored, and the next restore would find a folder that is not empty. With the ledger in its place, a
+// restore is whole; what a kill has left of it goes.
 func Unfinished(d core.StateDir) error {
 	if _, err := os.Lstat(d.Ledger()); err == nil {
-		return nil
+		return errors.Join(disk.IgnoreMissing(os.Remove(interrupted(d))), os.RemoveAll(string(stage(d))))
 	}
 	for _, path := range []string{string(stage(d)), interrupted(d)} {
 		if _, err := os.Lstat(path); err == nil {
@@ -357,17 +358,12 @@ func (s *restore) place(ctx context.Context) error {
 		}
 	}
 	for _, m := range moves {
-		if m[0] == s.stage.Ledger() {
-			if err := os.Remove(interrupted(s.d)); err != nil {
-				return err
-			}
-		}
 		if err := errors.Join(ctx.Err(), move(m[0], m[1])); err != nil {
 			return err
 		}
 	}
 	s.say()
-	return disk.SyncFolder(string(s.d))
+	return errors.Join(disk.IgnoreMissing(os.Remove(interrupted(s.d))), disk.SyncFolder(string(s.d)))
 }
 
 // move gives a file or a folder its place. An image that is there already is the same.
