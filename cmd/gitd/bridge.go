@@ -4,9 +4,9 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
-	"os"
 	"strings"
 
+	"github.com/miekg/dns"
 	"github.com/rs/zerolog"
 	"github.com/spf13/pflag"
 
@@ -114,16 +114,12 @@ func (o *bridgeOptions) checkNames() error {
 // hostNames are the name servers of the first file that has some which are elsewhere.
 func hostNames(files ...string) (all []netip.Addr) {
 	for _, file := range files {
-		text, err := os.ReadFile(file)
+		conf, err := dns.ClientConfigFromFile(file)
 		if err != nil {
 			continue
 		}
-		for line := range strings.Lines(string(text)) {
-			f := strings.Fields(line)
-			if len(f) < 2 || f[0] != "nameserver" {
-				continue
-			}
-			if addr, err := netip.ParseAddr(f[1]); err == nil && addr.Is4() && !addr.IsLoopback() {
+		for _, server := range conf.Servers {
+			if addr, err := netip.ParseAddr(server); err == nil && addr.Is4() && !addr.IsLoopback() {
 				all = append(all, addr)
 			}
 		}

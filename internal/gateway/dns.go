@@ -1,13 +1,13 @@
 package gateway
 
 import (
-	"bufio"
 	"errors"
 	"net/netip"
 	"os"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/miekg/dns"
 )
 
 const (
@@ -59,21 +59,15 @@ func (r *resolvers) failed(server netip.AddrPort) {
 }
 
 func readResolvers(path string, port uint16) ([]netip.AddrPort, error) {
-	f, err := os.Open(path)
+	conf, err := dns.ClientConfigFromFile(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	var list []netip.AddrPort
-	lines := bufio.NewScanner(f)
-	for lines.Scan() && len(list) < maxResolvers {
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 2 || fields[0] != "nameserver" {
-			continue
-		}
-		if a, err := netip.ParseAddr(fields[1]); err == nil {
+	for _, server := range conf.Servers {
+		if a, err := netip.ParseAddr(server); err == nil && len(list) < maxResolvers {
 			list = append(list, netip.AddrPortFrom(a, port))
 		}
 	}
-	return list, lines.Err()
+	return list, nil
 }
