@@ -204,7 +204,7 @@ func valueOf(template, target string, o offer.Offer) (string, error) {
 	}
 	if port == 0 && strings.Contains(template, "{port}") {
 		return "", core.Reject(target+" has no live release, so its port is not known",
-			"deploy it first, or write the port: --value 'http://{host}:8080'")
+			"deploy it first, or write its port: --value '"+strings.ReplaceAll(template, "{port}", "8080")+"'")
 	}
 	value := strings.NewReplacer("{host}", core.LinkHost(target), "{port}", strconv.Itoa(port)).Replace(template)
 	if i := strings.IndexByte(value, '{'); i >= 0 {
