@@ -110,7 +110,7 @@ var mayImport = map[string][]string{
 	"internal/notify":   {"internal/audit", "internal/core", "internal/outbound"},
 	"internal/control":  {"internal/admit"},
 	"internal/starter":  {"templates"},
-	"internal/syslog":   {"internal/audit", "internal/core", "internal/progress", "internal/rfc5424"},
+	"internal/syslog":   {"internal/audit", "internal/core", "internal/outbound", "internal/progress", "internal/rfc5424"},
 	// The doors.
 	"internal/hooks":    {"internal/control", "internal/core", "internal/deploy", "internal/progress"},
 	"internal/terminal": {"internal/progress"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/audit"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/outbound"
 	"github.com/nodeos-dev/gitd/internal/rfc5424"
 )
 
@@ -85,7 +86,7 @@ func (s *Sender) follow(ctx context.Context, trail audit.Source, after int64) in
 				return after
 			}
 		}
-		pause(ctx, firstWait)
+		outbound.Pause(ctx, firstWait)
 	}
 	return after
 }
@@ -108,18 +109,6 @@ func (s *Sender) end(trail audit.Source, after int64) {
 	}
 }
 
-// pause waits, and reports whether ctx is still on.
-func pause(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
 // deliver sends a message, and tries until it is sent or ctx ends.
 func (s *Sender) deliver(ctx context.Context, m []byte) bool {
 	for wait := firstWait; ; wait = min(2*wait, longWait) {
@@ -137,7 +126,7 @@ func (s *Sender) deliver(ctx context.Context, m []byte) bool {
 		if wait == firstWait {
 			s.log.Error("syslog does not take what it is sent; trying again", "receiver", s.to.String(), "error", err)
 		}
-		if !pause(ctx, wait) {
+		if !outbound.Pause(ctx, wait) {
 			return false
 		}
 	}

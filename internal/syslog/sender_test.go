@@ -18,6 +18,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/audit"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/ledger"
+	"github.com/nodeos-dev/gitd/internal/outbound"
 	"github.com/nodeos-dev/gitd/internal/rfc5424"
 )
 
@@ -134,7 +135,7 @@ func TestTCP(t *testing.T) {
 	// What is written just when the receiver goes may be lost, as with every syslog over TCP.
 	for !strings.Contains(r.log.String(), "trying again") {
 		r.Event(audit.Event{Time: time.Now(), Action: "login", Result: audit.OK, Detail: "meanwhile"})
-		pause(t.Context(), time.Millisecond)
+		outbound.Pause(t.Context(), time.Millisecond)
 	}
 	r.record(t, "two")
 	if l, err = net.Listen("tcp", l.Addr().String()); err != nil {
