@@ -53,7 +53,7 @@ func (o *options) check(flags *pflag.FlagSet) error {
 		{"audit-syslog", checkSyslog(o.syslog)},
 		{"allow-egress", o.network.checkRules()},
 		{"egress-rate", o.network.checkRate()},
-		{"spares", o.spares.check()},
+		{"spares", o.spares.check(flags)},
 		{"keep-warm", o.warm.check()},
 		{"sleep-after", o.sleep.check()},
 		{"ssh-host", checkSSHHost(o.people.sshHost)},

@@ -18,24 +18,32 @@ import (
 )
 
 // spareOptions are the flags of machines that are up before they have an app.
-type spareOptions struct{ count int }
+type spareOptions struct {
+	count int
+	asked bool // somebody has said how many
+}
 
 func (o *spareOptions) flags(f *pflag.FlagSet) {
-	f.IntVar(&o.count, "spares", 0, "machines that wait, booted, for the next deployment, of the kind that boots most; 0: none, and each machine boots anew")
+	f.IntVar(&o.count, "spares", 1, "machines that wait, booted, for the next deployment, of the kind that boots most; none while the host's memory is short; 0: each machine boots anew")
 }
 
 // mostSpares bounds a number that was typed wrong: each has the memory of a machine.
 const mostSpares = 64
 
-func (o *spareOptions) check() error {
+func (o *spareOptions) check(f *pflag.FlagSet) error {
+	o.asked = f.Changed("spares")
 	if o.count < 0 || o.count > mostSpares {
 		return fmt.Errorf("%d is none of 0 to %d", o.count, mostSpares)
 	}
 	return nil
 }
 
-// elsewhere refuses spare machines on another host: they take layers by descriptors, which stay on a host.
+// elsewhere refuses spare machines on another host: they take layers by descriptors, which stay on a host. If nobody
+// asked for them, there are none.
 func (o *spareOptions) elsewhere(there bool) error {
+	if there && !o.asked {
+		o.count = 0
+	}
 	if there && o.count > 0 {
 		return core.Reject("machines on another host boot anew for each deployment: none can wait there", "leave --spares out")
 	}

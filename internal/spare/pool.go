@@ -130,6 +130,7 @@ func (p *Pool) boot(ctx context.Context, spec core.MachineSpec, w core.Watch) (c
 		why = "no spare machine was ready"
 	}
 	p.makeRoom(ctx, spec.Resources)
+	p.work.Go(p.yield)
 	return p.Driver.Boot(ctx, spec, says(w, "booted anew: "+why))
 }
 
@@ -374,6 +375,28 @@ func (p *Pool) drop(ctx context.Context, id string) {
 	if err := p.Stop(ctx, id, 0); err != nil {
 		p.cfg.Log.Error("a spare machine does not end; the next start of gitd ends it", "machine", id, "error", err)
 	}
+}
+
+// yield ends the machines that are not up yet: they would take turns of the processors from one that somebody waits for.
+// When that is up, others are started.
+func (p *Pool) yield(ctx context.Context) {
+	p.filling.Lock() // none is half started
+	defer p.filling.Unlock()
+	for _, id := range p.booting() {
+		p.drop(ctx, id)
+	}
+}
+
+// booting are the machines that are not up yet.
+func (p *Pool) booting() (ids []string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, m := range p.machines {
+		if !m.ready {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 // makeRoom ends the machines that wait if an app's own needs their memory.

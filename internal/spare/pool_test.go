@@ -25,6 +25,7 @@ type driver struct {
 	calls   []string
 	refuse  error // of Hand
 	broken  bool  // spare machines end before they are up
+	never   bool  // they do not come up
 	crowded bool
 	slow    chan struct{} // not nil: a machine is up when one is received
 }
@@ -57,7 +58,9 @@ func (d *driver) Spare(_ context.Context, spec core.MachineSpec, w core.Watch) e
 	if d.broken {
 		kind = core.EventGone
 	}
-	go w(core.Event{Kind: kind})
+	if !d.never {
+		go w(core.Event{Kind: kind})
+	}
 	return nil
 }
 
@@ -267,6 +270,23 @@ func TestCrowded(t *testing.T) {
 		w.driver.crowded = true
 		w.serve(t, "b", func(s *core.MachineSpec) { s.MemoryMiB = 512 })
 		w.expect(t, "without", "stop, stop, boot b")
+	})
+}
+
+// TestYield: a spare machine that is not up yet ends when one boots that somebody waits for, and comes after it.
+func TestYield(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.driver.never = true
+		w.serve(t, "a")
+		w.expect(t, "the first", "boot a, spare")
+		w.driver.never = false
+		w.serve(t, "b")
+		w.expect(t, "the next", "boot b, stop, spare")
+		w.serve(t, "c")
+		w.expect(t, "one that finds a machine up", "hand c, spare")
+		w.serve(t, "d", func(s *core.MachineSpec) { s.Port = 3000 })
+		w.expect(t, "one of another kind leaves what is up", "boot d")
 	})
 }
 
