@@ -117,9 +117,9 @@ arm64: setup
 test-faults: setup build
 	FAULTS=$(or $(FAULTS),some) go test -timeout 90m -run 'TestFaults(OfKept)?$$' -v ./cmd/gitd
 
-## test-load: push 20 times under load and count the requests that fail
+## test-load: push 20 times under load, then with rollbacks, spare machines and sleep, and count the requests that fail
 test-load: setup build
-	go test -timeout 90m -run 'Test(Load|Burst)$$' -v ./cmd/gitd -swaps $(or $(SWAPS),20)
+	go test -timeout 90m -run 'Test(Load|LoadReady|Burst)$$' -v ./cmd/gitd -swaps $(or $(SWAPS),20)
 
 ## test-upgrade: upgrade gitd 5 times under load and count the requests that fail
 test-upgrade: setup build

@@ -15,12 +15,12 @@ import (
 var swaps = flag.Int("swaps", 0, "pushes that TestLoad makes under load; 0: it does not run")
 
 // loadRig makes a gitd with a repository to load, or skips the test.
-func loadRig(t *testing.T) *rig {
+func loadRig(t *testing.T, args ...string) *rig {
 	t.Helper()
 	if *swaps == 0 {
 		t.Skip("wants the machine for itself: make test-load runs it")
 	}
-	r := newRig(t, filepath.Join(bin, "gitd"), "")
+	r := newRig(t, filepath.Join(bin, "gitd"), "", args...)
 	r.serve()
 	r.admit()
 	r.repo("load", "testdata/load")
