@@ -24,16 +24,41 @@ const stockKernel = "/usr/lib/gitd/kernel"
 // image is a bootable machine whose app is testdata/app in place of Node.
 type image struct{ kernel, initrd, root, app, deps string }
 
+// newImage is an image of the test's own. It is made once, and copied: to compile it takes longer than some tests.
 func newImage(t *testing.T) image {
 	t.Helper()
 	if _, err := os.Stat(stockKernel); err != nil {
 		t.Skipf("%v: run scripts/setup", err)
 	}
-	dir := t.TempDir()
-	openToQEMU(t, dir)
-	img := image{
+	from, to := imageIn(filepath.Join(string(state), "image")), imageIn(t.TempDir())
+	if _, err := os.Stat(from.deps); err != nil { // the last that is made
+		makeImage(t, from)
+	}
+	openToQEMU(t, filepath.Dir(to.root))
+	for a, b := range map[string]string{from.initrd: to.initrd, from.root: to.root, from.app: to.app, from.deps: to.deps} {
+		text, err := os.ReadFile(a)
+		if err == nil {
+			err = os.WriteFile(b, text, 0o644)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return to
+}
+
+func imageIn(dir string) image {
+	return image{
 		kernel: filepath.Join(stockKernel, "vmlinuz"), initrd: filepath.Join(dir, "initrd"),
 		root: filepath.Join(dir, "root.erofs"), app: filepath.Join(dir, "app.erofs"), deps: filepath.Join(dir, "deps.erofs"),
+	}
+}
+
+func makeImage(t *testing.T, img image) {
+	t.Helper()
+	dir := filepath.Dir(img.root)
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
 	}
 	init := goBuild(t, dir, "init", "github.com/nodeos-dev/gitd/cmd/nodeos-init")
 	app := goBuild(t, dir, "server", "./testdata/app")
@@ -42,7 +67,6 @@ func newImage(t *testing.T) image {
 	pack(t, img.root, root, rootTree(t, init, app))
 	pack(t, img.app, user, tree(t, map[string]string{"package.json": "{}", "node_modules/own/index.js": "the app's"}))
 	pack(t, img.deps, user, tree(t, map[string]string{"node_modules/dep/index.js": "a dependency's"}))
-	return img
 }
 
 // openToQEMU lets QEMU's user reach dir, which is below a private folder.
