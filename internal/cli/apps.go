@@ -42,10 +42,6 @@ type appRow struct {
 
 // appRows are the apps that the caller may see.
 func (c appCommands) appRows(ctx context.Context) ([]appRow, error) {
-	apps, err := c.Ledger.Apps(ctx)
-	if err != nil {
-		return nil, err
-	}
 	// There may be a thousand apps: ask once for all, not once for each.
 	states, err := c.Core.Statuses(ctx)
 	if err != nil {
@@ -55,34 +51,31 @@ func (c appCommands) appRows(ctx context.Context) ([]appRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	state, live := map[string]fleet.AppStatus{}, map[string]core.Release{}
-	for _, s := range states {
-		state[s.App] = s
-	}
+	live := make(map[string]core.Release, len(lives))
 	for _, r := range lives {
 		live[r.App] = r
 	}
 	rows := []appRow{}
-	for _, a := range apps {
-		if c.May(a.Name, core.RoleView) {
-			rows = append(rows, c.rowOf(a, state[a.Name], live[a.Name]))
+	for _, s := range states {
+		if c.May(s.App, core.RoleView) {
+			rows = append(rows, c.rowOf(s, live[s.App]))
 		}
 	}
 	return rows, nil
 }
 
 // rowOf is the row of an app; live is its live release, zero without one.
-func (c appCommands) rowOf(a core.App, s fleet.AppStatus, live core.Release) appRow {
-	return appRow{Name: a.Name, Release: a.Live, URL: c.URL(a.Name), State: string(s.State), Commit: live.Commit, Deployed: live.Finished}
+func (c appCommands) rowOf(s fleet.AppStatus, live core.Release) appRow {
+	return appRow{Name: s.App, Release: live.Version, URL: c.URL(s.App), State: string(s.State), Commit: live.Commit, Deployed: live.Finished}
 }
 
 func (c appCommands) appRow(ctx context.Context, a core.App) (appRow, error) {
 	s, err := c.Core.Status(ctx, a.Name)
 	if err != nil || a.Live == 0 {
-		return c.rowOf(a, s, core.Release{}), err
+		return c.rowOf(s, core.Release{}), err
 	}
 	live, err := c.Ledger.Release(ctx, a.Name, a.Live)
-	return c.rowOf(a, s, live), err
+	return c.rowOf(s, live), err
 }
 
 type infoRow struct {

@@ -16,7 +16,8 @@ func retained(list []core.Release, n int) []core.Release {
 	var kept []core.Release
 	images, layers := map[string]bool{}, map[string]bool{}
 	for _, r := range list {
-		image, built := fmt.Sprint(r.Manifest.Files()), fmt.Sprint(r.Manifest.Layers())
+		built := layersOf(r)
+		image := r.Manifest.Base + " " + built
 		room := len(images) < 2 || !layers[built] && len(layers) < n // 2: the live image and the one before it
 		switch {
 		case r.Manifest.Empty() || r.State == core.Failed:
@@ -30,6 +31,12 @@ func retained(list []core.Release, n int) []core.Release {
 		kept = append(kept, r)
 	}
 	return kept
+}
+
+// layersOf names the layers of a release. There are thousands of releases, so the names are put together by hand.
+func layersOf(r core.Release) string {
+	m := r.Manifest
+	return m.App.Digest + " " + m.Deps.Digest + " " + m.Debian.Digest
 }
 
 // without returns list, but for the releases in kept, which has them in the same order.

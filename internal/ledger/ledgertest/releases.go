@@ -169,7 +169,7 @@ func images(t *testing.T, s Store) {
 	for _, r := range got(s.Images(ctx))(t) {
 		have = append(have, r.App+" "+r.Manifest.App.Digest)
 	}
-	same(t, have, []string{"blog e", "shop c", "shop a"})
+	same(t, have, []string{"shop c", "shop a", "blog e"})
 }
 
 // forgotten: what a collection has removed is not looked at by the next one. A release that was pinned meanwhile, or
