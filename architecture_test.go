@@ -74,7 +74,7 @@ var mayImport = map[string][]string{
 	"internal/spare": {"internal/background", "internal/core", "internal/fleet", "internal/guest"},
 	"internal/warm":  {"internal/background", "internal/core", "internal/fleet", "internal/units"},
 	"internal/sleep": {"internal/audit", "internal/background", "internal/core", "internal/deploy", "internal/disk", "internal/fleet", "internal/oneoff",
-		"internal/progress", "internal/units"},
+		"internal/progress", "internal/quota", "internal/units"},
 	"internal/quota": {"internal/audit", "internal/core", "internal/disk", "internal/fleet", "internal/units"},
 	"internal/snapshot": {"internal/apps", "internal/audit", "internal/core", "internal/disk", "internal/fleet", "internal/progress",
 		"internal/quota", "internal/units"},

@@ -70,6 +70,32 @@ func room(d *daemon, size core.Resources) bool {
 	return err == nil && meminfo(string(text), "MemAvailable")>>20 > uint64(size.MemoryMiB+emulatorMiB+reserveMiB)
 }
 
+// What a QEMU takes at the least beside the memory of its machine: with KVM, and where it keeps what it has translated.
+const (
+	besideKVM = 64
+	besideTCG = 160
+)
+
+// free is the memory that a machine could have which somebody waits for. Unlike room, it leaves nothing in reserve.
+func free(d *daemon) (mib int, known bool) {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil || libvirt.Elsewhere(d.driver) {
+		return 0, false
+	}
+	beside := besideTCG
+	if d.driver.Accel() == "kvm" {
+		beside = besideKVM
+	}
+	return int((meminfo(string(text), "MemAvailable")+meminfo(string(text), "SwapFree"))>>20) - beside, true
+}
+
+// clear ends the machines that are up for nobody, where the host has no memory for one more.
+func (d *daemon) clear(ctx context.Context, size core.Resources) {
+	if !d.warm.MakeRoom(ctx, size) {
+		d.spares.Drop(ctx)
+	}
+}
+
 // ready is the driver with the machines that are up before somebody asks for them: around it are those that wait, and
 // around both those that were replaced. These give way to the others.
 func (d *daemon) ready(o *options, log *slog.Logger) {

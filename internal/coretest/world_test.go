@@ -100,7 +100,7 @@ func (w *world) openWith(change func(c *engine.Config)) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	w.ledger, w.router = l, &fakeRouter{onSwitch: func() {}, to: map[string]string{}, all: map[string][]string{}, down: map[string]string{}, names: map[string][]string{}, rules: map[string]rules.Set{}}
+	w.ledger, w.router = l, &fakeRouter{onSwitch: func() {}, to: map[string]string{}, all: map[string][]string{}, down: map[string]string{}, knocks: map[string]func(){}, names: map[string][]string{}, rules: map[string]rules.Set{}}
 	cfg := engine.Config{
 		State: w.state, Ledger: l, Volumes: volume.Open(w.state),
 		Labels:  label.New(w.state, l, slog.New(slog.DiscardHandler)),
@@ -315,15 +315,18 @@ type fakeRouter struct {
 	names    map[string][]string
 	rules    map[string]rules.Set
 	held     []string
+	knocks   map[string]func()
 	onSwitch func()                // runs before each Switch
 	drain    func(context.Context) // waits for the requests of a replaced machine; nil: there are none
 }
 
 // Hold has no requests to keep. It notes for which apps it was called.
-func (r *fakeRouter) Hold(app string, _ time.Duration, _ func()) func(context.Context) {
+func (r *fakeRouter) Hold(app string, _ time.Duration, knock func()) func(context.Context) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.to, app)
+	delete(r.down, app)
+	r.knocks[app] = knock
 	r.held = append(r.held, app)
 	return func(context.Context) {}
 }
@@ -420,6 +423,7 @@ type fakeMachine struct {
 	watch  core.Watch
 	server *httptest.Server
 	others []net.Listener // at the fakeDriver's ports
+	memory string         // what it has kept, and answers with
 	status int
 	told   chan core.Tell // to a task
 }
@@ -428,10 +432,15 @@ type fakeMachine struct {
 func healthy(m *fakeMachine) { m.watch(core.Event{Kind: core.EventListening}) }
 
 func (d *fakeDriver) Boot(_ context.Context, s core.MachineSpec, w core.Watch) (core.Machine, error) {
+	return d.begin(s, w, "")
+}
+
+// begin is Boot of a machine that has something in its memory.
+func (d *fakeDriver) begin(s core.MachineSpec, w core.Watch, memory string) (core.Machine, error) {
 	if d.bootErr != nil {
 		return core.Machine{}, d.bootErr
 	}
-	m := &fakeMachine{spec: s, watch: w, status: 200, told: make(chan core.Tell, 1000)}
+	m := &fakeMachine{spec: s, watch: w, status: 200, told: make(chan core.Tell, 1000), memory: memory}
 	if err := m.listen(d.ports); err != nil {
 		return core.Machine{}, err
 	}
@@ -465,7 +474,7 @@ func (m *fakeMachine) listen(ports []int) error {
 	}
 	m.server = httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, _ *http.Request) {
 		rw.WriteHeader(m.status)
-		fmt.Fprintf(rw, "v%d%s", m.spec.Release, m.spec.Env["SAYS"])
+		fmt.Fprintf(rw, "v%d%s%s", m.spec.Release, m.spec.Env["SAYS"], m.memory)
 	}))
 	m.server.Listener.Close()
 	m.server.Listener = l

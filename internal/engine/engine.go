@@ -134,6 +134,9 @@ type Sleep struct {
 	Beds    *sleep.Beds // which Driver is, or asks; nil: no app sleeps
 	After   time.Duration
 	Traffic func(app string) (now, ever int64)
+	Rest    time.Duration                                  // see sleep.RoomConfig
+	Free    func() (mib int, known bool)                   // see quota.Room; nil: nobody can say
+	Clear   func(ctx context.Context, size core.Resources) // the same; nil: nothing is up for nobody
 }
 
 // HostPorts are ports of the host.
@@ -190,7 +193,7 @@ type Engine struct {
 func New(cfg Config) *Engine {
 	e := &Engine{work: background.New(), labels: cfg.Labels, Meter: usage.Meter{State: cfg.State, Ledger: cfg.Ledger}}
 	trail, shelf := audit.New(cfg.Ledger, cfg.Log), &image.Shelf{}
-	e.Quotas = quota.New(quota.Config{Limits: cfg.Quotas, Ledger: cfg.Ledger, Disk: e.Meter, Trail: trail})
+	e.Quotas = quota.New(quota.Config{Limits: cfg.Quotas, Ledger: cfg.Ledger, Disk: e.Meter, Trail: trail, Room: room{e, cfg.Sleep}})
 	driver := e.Quotas.Drive(watched(cfg.Driver, cfg.Observe))
 	e.Collector = image.NewCollector(image.CollectorConfig{
 		State: cfg.State, Ledger: cfg.Ledger, Files: cfg.Images, Repos: cfg.Repos, Shelf: shelf, Trail: trail,
@@ -220,7 +223,7 @@ func New(cfg Config) *Engine {
 	if cfg.Sleep.Beds != nil {
 		e.Sleep = sleep.NewSleepers(sleep.RoomConfig{
 			Beds: cfg.Sleep.Beds, Apps: cfg.Ledger, Fleet: e.Fleet, Deployer: e.Deployer, OneOffs: e.OneOffs, Trail: trail, Work: e.work,
-			Traffic: cfg.Sleep.Traffic, After: cfg.Sleep.After,
+			Traffic: cfg.Sleep.Traffic, After: cfg.Sleep.After, Rest: cfg.Sleep.Rest,
 		})
 	}
 	e.Bases = rollout.New(rollout.Config{

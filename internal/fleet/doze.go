@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/nodeos-dev/gitd/internal/background"
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
 // asleep is why an app that sleeps has no machine.
@@ -39,3 +41,27 @@ func Doze(ctx context.Context, f *Fleet, app string, busy func() bool, save func
 	k.goDown(asleep)
 	return f.booter.stop(ctx, inst.ID(), 0)
 }
+
+// Rouse starts app, which sleeps. If it does not start, stays says whether it sleeps on; otherwise further attempts
+// follow in the background. The caller holds the stage.
+func Rouse(ctx context.Context, f *Fleet, app string, stays func(error) bool) error {
+	k := f.keeper(app)
+	k.note("it is starting", true)
+	missing, err := k.bootLive(ctx, progress.NewReport(nil))
+	switch {
+	case err == nil:
+	case stays(err):
+		k.goDown(asleep)
+	default:
+		for _, p := range missing {
+			p.revive(background.FirstPause)
+		}
+	}
+	return err
+}
+
+// Lie has the front door ask the sleepers anew what is to become of the requests of app, which sleeps.
+func Lie(f *Fleet, app string) { f.keeper(app).direct() }
+
+// TryStage is Stage for callers that do not wait; ok is false if somebody else has it.
+func TryStage(f *Fleet, app string) (release func(), ok bool) { return f.keeper(app).stage.Try() }

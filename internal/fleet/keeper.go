@@ -62,6 +62,8 @@ func (k *keeper) direct() (drain func(context.Context)) {
 	switch {
 	case len(addrs) > 0:
 		return k.f.cfg.Router.Switch(app, addrs)
+	case k.f.cfg.Sleepers.Barred(app) != "":
+		reason = k.f.cfg.Sleepers.Barred(app)
 	case k.f.cfg.Sleepers.Asleep(app):
 		return k.f.cfg.Router.Hold(app, k.f.cfg.Limits.Boot+k.f.cfg.Limits.Hold, func() { k.f.cfg.Sleepers.Knock(k.name()) })
 	case reason == "":

@@ -1,6 +1,7 @@
 package quota
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -52,8 +53,6 @@ func (g *Gate) Check(ctx context.Context, app string, processes []core.ProcessID
 	if err != nil {
 		return err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
 	change := func(t sum) sum {
 		for k, p := range g.places {
 			if k.app == app && p.kept {
@@ -69,7 +68,9 @@ func (g *Gate) Check(ctx context.Context, app string, processes []core.ProcessID
 		}
 		return t
 	}
-	return g.judge(r, change, func(next, now int64) bool { return next >= now })
+	return g.couldFit(ctx, app, func(without apps) *refusal {
+		return g.judge(r, without, change, func(next, now int64) bool { return next >= now })
+	})
 }
 
 // CheckOne says why app cannot have one more machine of this size, or nil.
@@ -78,16 +79,16 @@ func (g *Gate) CheckOne(ctx context.Context, app string, size core.Resources) er
 	if err != nil {
 		return err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.judge(r, func(t sum) sum { return t.with(size, 1) }, grows)
+	return g.couldFit(ctx, app, func(without apps) *refusal {
+		return g.judge(r, without, func(t sum) sum { return t.with(size, 1) }, grows)
+	})
 }
 
 func grows(next, now int64) bool { return next > now }
 
-// judge compares what there would be after a change with what may be. bad says of how much next and how much now what
-// is too much is refused. The caller holds the lock.
-func (g *Gate) judge(r rules, change func(sum) sum, bad func(next, now int64) bool) error {
+// judge compares what there would be after a change with what may be, if some apps had nothing. bad says of how much
+// next and how much now what is too much is refused. The caller holds the lock.
+func (g *Gate) judge(r rules, without apps, change func(sum) sum, bad func(next, now int64) bool) *refusal {
 	for _, of := range []struct {
 		apps  func(app string) bool
 		quota core.Quota
@@ -97,16 +98,16 @@ func (g *Gate) judge(r rules, change func(sum) sum, bad func(next, now int64) bo
 		{r.ofTheirs, r.ofOwner, r.ownerOver},
 		{ofAll, hostQuota(r.host), nil},
 	} {
-		now := g.total(of.apps)
+		now := g.total(func(app string) bool { return of.apps(app) && !without[app] })
 		next := change(now)
 		for _, l := range []core.Limited{core.LimitMachines, core.LimitMemory, core.LimitCPUs} {
 			most, ok := of.quota.Of(l)
 			switch {
 			case !ok || next.of(l) <= most:
 			case of.why == nil && grows(next.of(l), now.of(l)):
-				return hostOver(r.app, l, next.of(l)-now.of(l), max(0, most-now.of(l)))
+				return &refusal{hostOver(r.app, l, next.of(l)-now.of(l), max(0, most-now.of(l))), of.apps, false, false}
 			case of.why != nil && bad(next.of(l), now.of(l)):
-				return of.why(l, next.of(l), most)
+				return &refusal{of.why(l, next.of(l), most), of.apps, false, false}
 			}
 		}
 	}
@@ -146,19 +147,19 @@ func over(l core.Limited, next, most int64) string {
 }
 
 func (r rules) appOver(l core.Limited, next, most int64) error {
-	return core.Reject(r.app+" would have "+over(l, next, most),
-		fmt.Sprintf("%s; an administrator can allow more: `quota %s --%s %s`", less(r.app, l), r.app, l, l.Words(next)))
+	return full(core.Reject(r.app+" would have "+over(l, next, most),
+		fmt.Sprintf("%s; an administrator can allow more: `quota %s --%s %s`", less(r.app, l), r.app, l, l.Words(next))))
 }
 
 func (r rules) ownerOver(l core.Limited, next, most int64) error {
-	return core.Reject("the apps of "+r.owner+" together would have "+over(l, next, most),
+	return full(core.Reject("the apps of "+r.owner+" together would have "+over(l, next, most),
 		fmt.Sprintf("%s, or stop another app of %s; an administrator can allow more: `users:quota %s --%s %s`",
-			less(r.app, l), r.owner, r.owner, l, l.Words(next)))
+			less(r.app, l), r.owner, r.owner, l, l.Words(next))))
 }
 
 func hostOver(app string, l core.Limited, more, left int64) error {
-	return core.Reject(fmt.Sprintf("the server has no room: %s needs %s more, and %s are left for machines", app, l.Text(more), l.Text(left)),
-		less(app, l)+"; an operator can stop other apps, or start gitd with another --max-"+string(l))
+	return full(core.Reject(fmt.Sprintf("the server has no room: %s needs %s more, and %s are left for machines", app, l.Text(more), l.Text(left)),
+		less(app, l)+"; an operator can stop other apps, let them sleep (`sleep:set APP 15m`), or start gitd with another --max-"+string(l)))
 }
 
 // enter takes a place for a machine, or says why there is none. Every boot comes here. A machine that replaces another
@@ -171,40 +172,54 @@ func (g *Gate) enter(ctx context.Context, k key, id string, size core.Resources)
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	for {
-		wait, err := g.tryEnter(r, k, id, size)
-		if wait == nil || err != nil {
-			return err
+		wait, no := g.tryEnter(r, k, id, size)
+		switch {
+		case no != nil && g.makeRoom(ctx, r, k, size):
+			continue
+		case no != nil && no.passes:
+			wait = soon()
+		case no != nil:
+			return cmp.Or(context.Cause(ctx), no.err)
+		case wait == nil:
+			return nil
 		}
 		select {
 		case <-wait:
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-late.C:
-			return core.Reject(fmt.Sprintf("the server has no room to run the old and the new machine of %s (%s) at once", k.app,
-				units.Bytes(int64(size.MemoryMiB)<<20)), "other apps are being replaced too: try again when they are")
+			return full(core.Reject(fmt.Sprintf("the server has no room to run the old and the new machine of %s (%s) at once", k.app,
+				units.Bytes(int64(size.MemoryMiB)<<20)), "other apps are being replaced too: try again when they are"))
 		}
 	}
 }
 
 // tryEnter returns a channel that is closed when it is worth another try; nil: the place is taken, or there is none.
-func (g *Gate) tryEnter(r rules, k key, id string, size core.Resources) (wait <-chan struct{}, err error) {
+func (g *Gate) tryEnter(r rules, k key, id string, size core.Resources) (wait <-chan struct{}, no *refusal) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	had := core.Resources{}
-	p := g.places[k]
-	next := size
-	if p != nil {
-		had, next = p.size, p.largest(size)
+	if no := g.refuses(r, nil, k, size); no != nil {
+		return nil, no
 	}
-	change := func(t sum) sum { return t.with(had, -1).with(next, 1) }
-	if err := g.judge(r, change, grows); err != nil {
-		return nil, err
-	}
-	if p != nil && len(p.machines) > 0 && !g.roomBeside(k.app, size.MemoryMiB) {
+	if p := g.places[k]; p != nil && len(p.machines) > 0 && !g.roomBeside(k.app, size.MemoryMiB) {
 		return g.changed, nil
 	}
 	g.put(k, id, size)
+	g.young[id] = young{time.Now(), size.MemoryMiB}
 	return nil, nil
+}
+
+// refuses says why there is no place for one more machine, if some apps had none; nil: there is. The caller holds the
+// lock.
+func (g *Gate) refuses(r rules, without apps, k key, size core.Resources) *refusal {
+	had, next := core.Resources{}, size
+	if p := g.places[k]; p != nil {
+		had, next = p.size, p.largest(size)
+	}
+	if no := g.judge(r, without, func(t sum) sum { return t.with(had, -1).with(next, 1) }, grows); no != nil {
+		return no
+	}
+	return g.short(without, k.app, size)
 }
 
 // put is the end of tryEnter, and all there is for a machine that runs already.
@@ -250,8 +265,8 @@ func (g *Gate) Reserve(ctx context.Context, app string, process core.ProcessID, 
 	if len(p.machines) > 0 || p.size != (core.Resources{}) {
 		return nil
 	}
-	if err := g.judge(r, func(t sum) sum { return t.with(size, 1) }, grows); err != nil {
-		return err
+	if no := g.judge(r, nil, func(t sum) sum { return t.with(size, 1) }, grows); no != nil {
+		return no.err
 	}
 	p.size = size
 	return nil

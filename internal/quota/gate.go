@@ -47,11 +47,14 @@ type Config struct {
 	Ledger Ledger
 	Disk   Disk
 	Trail  *audit.Trail
+	Room   Room // nil: none can be made
 }
 
 // Gate knows the places, and says which machines may boot. Its methods are safe for concurrent use.
 type Gate struct {
 	cfg Config
+
+	making chan struct{} // has a token while room is made for a machine
 
 	mu sync.Mutex // guards table
 	table
@@ -63,6 +66,7 @@ type table struct {
 	at      map[string]key    // by machine
 	also    map[string]string // the ids of machines that were up before they had a place, and the ids they have here
 	changed chan struct{}     // closed when a machine has left
+	young   map[string]young  // machines that may not have taken their memory yet
 }
 
 // key names a place: a process of an app, or a command beside it, by its machine.
@@ -80,7 +84,12 @@ const patience = 2 * time.Minute
 
 // New makes a Gate that knows of no machine yet.
 func New(cfg Config) *Gate {
-	return &Gate{cfg: cfg, table: table{map[key]*place{}, map[string]key{}, map[string]string{}, make(chan struct{})}}
+	if cfg.Room == nil {
+		cfg.Room = noRoom{}
+	}
+	return &Gate{cfg: cfg, making: make(chan struct{}, 1), table: table{
+		map[key]*place{}, map[string]key{}, map[string]string{}, make(chan struct{}), map[string]young{},
+	}}
 }
 
 // Keep says that app has a process: what it has is kept for it while it has no machine.
@@ -165,6 +174,7 @@ func (g *Gate) leave(id string) {
 		return
 	}
 	delete(g.at, id)
+	delete(g.young, id)
 	maps.DeleteFunc(g.also, func(_, here string) bool { return here == id })
 	if p := g.places[k]; p != nil {
 		delete(p.machines, id)

@@ -71,7 +71,9 @@ type Beds struct {
 type bed struct {
 	core.Bed
 
-	waking bool // the next machine of the app is this one
+	waking bool   // the next machine of the app is this one
+	used   bool   // what was saved is of no more use
+	barred string // why requests do not wake it, for now
 }
 
 // New makes Beds. No app sleeps before Load.
@@ -138,6 +140,16 @@ func (b *Beds) Asleep(app string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.beds[app] != nil
+}
+
+// Barred implements fleet.Sleepers.
+func (b *Beds) Barred(app string) string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if bed := b.beds[app]; bed != nil {
+		return bed.barred
+	}
+	return ""
 }
 
 // Knock implements fleet.Sleepers.
@@ -252,6 +264,7 @@ func (b *Beds) Boot(ctx context.Context, spec core.MachineSpec, w core.Watch) (c
 			return m, err
 		}
 		b.cfg.Log.Warn("what an app slept as is of no use, and it boots", "app", spec.App, "machine", at.Machine, "reason", err)
+		b.use(spec.App)
 		b.remove(at.Machine, stateSuffix, printSuffix)
 	}
 	m, err := b.Driver.Boot(ctx, spec, w)
@@ -273,6 +286,15 @@ func (b *Beds) bedOf(app string) (at core.Bed, ok bool) {
 	return bed.Bed, true
 }
 
+// use notes that what an app slept as is of no more use.
+func (b *Beds) use(app string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if bed := b.beds[app]; bed != nil {
+		bed.used = true
+	}
+}
+
 // restore has a machine go on as spec that was saved.
 func (b *Beds) restore(ctx context.Context, at core.Bed, spec core.MachineSpec, w core.Watch) (m core.Machine, err error) {
 	if err := b.same(at.Machine, spec); err != nil {
@@ -287,7 +309,11 @@ func (b *Beds) restore(ctx context.Context, at core.Bed, spec core.MachineSpec, 
 	if err != nil {
 		return m, fmt.Errorf("the key of its file: %w", err)
 	}
-	m, err = b.cfg.Saver.Restore(ctx, spec, at.Serials, &once{plain, func() error { return b.cfg.Ledger.SetBed(ctx, spec.App, nil) }}, w)
+	over := func() error {
+		b.use(spec.App)
+		return b.cfg.Ledger.SetBed(ctx, spec.App, nil)
+	}
+	m, err = b.cfg.Saver.Restore(ctx, spec, at.Serials, &once{plain, over}, w)
 	if err != nil {
 		return m, err
 	}

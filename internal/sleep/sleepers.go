@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/nodeos-dev/gitd/internal/fleet"
 	"github.com/nodeos-dev/gitd/internal/oneoff"
 	"github.com/nodeos-dev/gitd/internal/progress"
+	"github.com/nodeos-dev/gitd/internal/quota"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
 
@@ -26,7 +29,7 @@ type Apps interface {
 	Volumes(ctx context.Context, app string) ([]core.Volume, error)
 }
 
-// RoomConfig is what Sleepers work with. Every field but After is required.
+// RoomConfig is what Sleepers work with. Every field but After and Rest is required.
 type RoomConfig struct {
 	Beds     *Beds
 	Apps     Apps
@@ -39,6 +42,7 @@ type RoomConfig struct {
 	// it has had.
 	Traffic func(app string) (now, ever int64)
 	After   time.Duration // without a request, apps fall asleep of which nobody has said it; 0: never
+	Rest    time.Duration // see rest, which it is if it is 0
 }
 
 // Sleepers decides when apps fall asleep, and wakes them. Its methods are safe for concurrent use.
@@ -60,9 +64,14 @@ type quiet struct {
 // NewSleepers makes Sleepers. Apps that sleep already are woken from now on.
 func NewSleepers(cfg RoomConfig) *Sleepers {
 	s := &Sleepers{cfg: cfg, beds: cfg.Beds, log: cfg.Beds.cfg.Log, quiet: map[string]quiet{}}
+	if s.cfg.Rest == 0 {
+		s.cfg.Rest = rest
+	}
 	s.beds.knock = func(app string) {
 		cfg.Work.Go(func(ctx context.Context) {
-			if err := s.wake(ctx, app, "a request"); err != nil {
+			if err := s.wake(ctx, app, "a request"); errors.Is(err, quota.ErrFull) {
+				s.log.Warn("app sleeps on: there is no room for it", "app", app, "reason", err)
+			} else if err != nil {
 				s.log.Error("app does not wake", "app", app, "error", err)
 			}
 		})
@@ -84,7 +93,28 @@ const (
 
 // KeepTime puts apps to sleep that are idle, until ctx ends.
 func (s *Sleepers) KeepTime(ctx context.Context) {
-	for background.Sleep(ctx, s.look(ctx)) == nil {
+	for next := time.Duration(0); ; {
+		if next <= 0 {
+			next = s.look(ctx)
+		}
+		pause := min(next, sample)
+		if background.Sleep(ctx, pause) != nil {
+			return
+		}
+		next -= pause
+		s.sample()
+	}
+}
+
+// sample is how often it is noted which apps have had a request: so exactly is it known which was asked for last.
+const sample = time.Second
+
+func (s *Sleepers) sample() {
+	s.mu.Lock()
+	all := slices.Collect(maps.Keys(s.quiet))
+	s.mu.Unlock()
+	for _, app := range all {
+		s.idle(app, 0)
 	}
 }
 
@@ -150,22 +180,28 @@ func (s *Sleepers) settings(ctx context.Context) (map[string]time.Duration, erro
 
 // idle reports whether app has had no request for so long.
 func (s *Sleepers) idle(app string, after time.Duration) bool {
+	since, ok := s.since(app)
+	return ok && time.Since(since) >= after
+}
+
+// since is the time after which app has had no request; ok is false while it has one.
+func (s *Sleepers) since(app string) (since time.Time, ok bool) {
 	now, ever := s.cfg.Traffic(app)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	q, ok := s.quiet[app]
 	if !ok || now > 0 || q.ever != ever {
-		s.quiet[app] = quiet{ever, time.Now()}
-		return false
+		q = quiet{ever, time.Now()}
+		s.quiet[app] = q
 	}
-	return time.Since(q.since) >= after
+	return q.since, now == 0
 }
 
 // later has app count as idle since now.
 func (s *Sleepers) later(app string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.quiet, app)
+	s.quiet[app] = quiet{s.quiet[app].ever, time.Now()}
 }
 
 // stays is why an app does not sleep, or nil.
@@ -200,6 +236,11 @@ func (s *Sleepers) doze(ctx context.Context, app, why string) error {
 		return err
 	}
 	defer release()
+	return s.dozeNow(ctx, app, why)
+}
+
+// dozeNow is doze for callers that hold the stage.
+func (s *Sleepers) dozeNow(ctx context.Context, app, why string) error {
 	begun := time.Now()
 	status, err := s.cfg.Fleet.Status(ctx, app)
 	if err != nil {
@@ -222,7 +263,7 @@ func (s *Sleepers) doze(ctx context.Context, app, why string) error {
 	return nil
 }
 
-// wake has an app go on that sleeps.
+// wake has an app go on that sleeps. If there is no room for it, it sleeps on.
 func (s *Sleepers) wake(ctx context.Context, app, why string) error {
 	release, err := s.cfg.Fleet.Stage(ctx, app)
 	if err != nil {
@@ -234,7 +275,16 @@ func (s *Sleepers) wake(ctx context.Context, app, why string) error {
 	}
 	begun := time.Now()
 	s.later(app)
-	if err := s.cfg.Fleet.Start(ctx, app, progress.NewReport(nil)); err != nil {
+	var sleeps *bed
+	err = fleet.Rouse(ctx, s.cfg.Fleet, app, func(err error) bool {
+		sleeps = s.beds.bar(ctx, app, err)
+		return sleeps != nil
+	})
+	switch {
+	case sleeps != nil:
+		s.unbarSoon(sleeps)
+		return err
+	case err != nil:
 		s.beds.Over(app)
 		s.cfg.Fleet.Down(app, "it does not wake: "+progress.OneLine(err.Error()), true)
 		return err
@@ -242,17 +292,6 @@ func (s *Sleepers) wake(ctx context.Context, app, why string) error {
 	s.log.Info("app woke", "app", app, "why", why, "took", time.Since(begun))
 	s.cfg.Trail.Note(ctx, app, "gitd", "app.wake", why)
 	return nil
-}
-
-// rouse has the next machine of app be the one that it sleeps as, and reports whether it sleeps.
-func (b *Beds) rouse(app string) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	bed := b.beds[app]
-	if bed != nil {
-		bed.waking = true
-	}
-	return bed != nil
 }
 
 // Sleep puts app to sleep now, as a person asks for it.

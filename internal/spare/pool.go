@@ -402,11 +402,12 @@ func (p *Pool) booting() (ids []string) {
 // makeRoom ends the machines that wait if an app's own needs their memory.
 func (p *Pool) makeRoom(ctx context.Context, size core.Resources) {
 	if !p.cfg.Room(size) {
-		p.dropAll(ctx)
+		p.Drop(ctx)
 	}
 }
 
-func (p *Pool) dropAll(ctx context.Context) {
+// Drop ends the machines that wait.
+func (p *Pool) Drop(ctx context.Context) {
 	p.mu.Lock()
 	var all []string
 	for id := range p.machines {
@@ -437,5 +438,5 @@ func (p *Pool) Close() {
 	p.Leave()
 	ctx, cancel := context.WithTimeout(context.Background(), closeTime)
 	defer cancel()
-	p.dropAll(ctx)
+	p.Drop(ctx)
 }

@@ -39,6 +39,16 @@ func (s *Stage) Take(ctx context.Context) (release func(), err error) {
 	}
 }
 
+// Try is Take for callers that do not wait: ok is false if somebody has the stage.
+func (s *Stage) Try() (release func(), ok bool) {
+	select {
+	case <-s.slot:
+		return func() { s.slot <- struct{}{} }, true
+	default:
+		return nil, false
+	}
+}
+
 func (s *Stage) want(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,0 +1,41 @@
+package engine
+
+import (
+	"context"
+
+	"github.com/nodeos-dev/gitd/internal/core"
+)
+
+// room is where the Gate has room from: what apps sleep with, if they do.
+type room struct {
+	e   *Engine
+	cfg Sleep
+}
+
+// Free implements quota.Room.
+func (r room) Free() (mib int, known bool) {
+	if r.cfg.Free == nil {
+		return 0, false
+	}
+	return r.cfg.Free()
+}
+
+// Clear implements quota.Room.
+func (r room) Clear(ctx context.Context, size core.Resources) {
+	if r.cfg.Clear != nil {
+		r.cfg.Clear(ctx, size)
+	}
+}
+
+// Idle implements quota.Room.
+func (r room) Idle(ctx context.Context) []string {
+	if r.e.Sleep == nil {
+		return nil
+	}
+	return r.e.Sleep.Idle(ctx)
+}
+
+// Doze implements quota.Room.
+func (r room) Doze(ctx context.Context, app, favoured string) bool {
+	return r.e.Sleep != nil && r.e.Sleep.Doze(ctx, app, favoured)
+}

@@ -1,0 +1,162 @@
+package quota
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/units"
+)
+
+// Room makes room for a machine for which there is none. First ends what is up for nobody, and then apps fall asleep.
+type Room interface {
+	// Free is the memory of the host that a machine could have now, in MiB, without what QEMU takes for itself; known is
+	// false where nobody can say.
+	Free() (mib int, known bool)
+	// Clear ends machines that are up for nobody, if the host has not the memory for one of this size.
+	Clear(ctx context.Context, size core.Resources)
+	// Idle are the apps that could fall asleep now, the one first that was asked for longest ago.
+	Idle(ctx context.Context) []string
+	// Doze puts an app to sleep, in favour of another one, and reports whether it sleeps.
+	Doze(ctx context.Context, app, favoured string) bool
+}
+
+// noRoom is what no room can be made with.
+type noRoom struct{}
+
+func (noRoom) Free() (int, bool)                         { return 0, false }
+func (noRoom) Clear(context.Context, core.Resources)     {}
+func (noRoom) Idle(context.Context) []string             { return nil }
+func (noRoom) Doze(context.Context, string, string) bool { return false }
+
+// ErrFull is within each error which says that there is no place for a machine: there may be one later.
+var ErrFull = errors.New("there is no place for the machine")
+
+// soon is a channel that is closed when it is known what machines that boot have taken.
+func soon() <-chan struct{} {
+	over := make(chan struct{})
+	time.AfterFunc(youth/3, func() { close(over) })
+	return over
+}
+
+func full(r *core.Rejection) error {
+	r.Err = ErrFull
+	return r
+}
+
+// refusal is why there is no place, and of which apps there is too much.
+type refusal struct {
+	err    error
+	of     func(app string) bool
+	memory bool // the host has none, whatever was promised
+	passes bool // it may have when machines that boot have taken theirs
+}
+
+// apps are some apps, by name.
+type apps map[string]bool
+
+// idle are those that could fall asleep for app, in order and as a set.
+func (g *Gate) idle(ctx context.Context, app string) (all []string, set apps) {
+	set = apps{}
+	for _, name := range g.cfg.Room.Idle(ctx) {
+		if name != app {
+			all, set[name] = append(all, name), true
+		}
+	}
+	return all, set
+}
+
+// couldFit is what judge says of now, unless there is room if others fall asleep.
+func (g *Gate) couldFit(ctx context.Context, app string, judge func(without apps) *refusal) error {
+	locked := func(without apps) *refusal {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		return judge(without)
+	}
+	no := locked(nil)
+	if no == nil {
+		return nil
+	}
+	if _, others := g.idle(ctx, app); len(others) > 0 && locked(others) == nil {
+		return nil
+	}
+	return no.err
+}
+
+// makeRoom makes some of the room that a machine needs, and reports whether it is worth another try. One at a time does:
+// so no more apps fall asleep than must.
+func (g *Gate) makeRoom(ctx context.Context, r rules, k key, size core.Resources) bool {
+	select {
+	case g.making <- struct{}{}:
+		defer func() { <-g.making }()
+	case <-ctx.Done():
+		return false
+	}
+	no := g.lacks(r, nil, k, size)
+	if no != nil && no.memory {
+		g.cfg.Room.Clear(ctx, size)
+		no = g.lacks(r, nil, k, size)
+	}
+	if no == nil {
+		return true
+	}
+	others, set := g.idle(ctx, k.app)
+	if len(others) == 0 || g.lacks(r, set, k, size) != nil {
+		return false // also without them, so they stay
+	}
+	for _, app := range others {
+		if no.of(app) && g.cfg.Room.Doze(ctx, app, k.app) {
+			return true
+		}
+	}
+	return false
+}
+
+// lacks is refuses for callers that do not hold the lock.
+func (g *Gate) lacks(r rules, without apps, k key, size core.Resources) *refusal {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.refuses(r, without, k, size)
+}
+
+// isFree is Room.Free, and enough for anything where nobody can say.
+func (g *Gate) isFree() int {
+	if mib, known := g.cfg.Room.Free(); known {
+		return mib
+	}
+	return 1 << 40
+}
+
+// young is a machine that has entered lately, with its memory in MiB.
+type young struct {
+	since time.Time
+	mib   int
+}
+
+// youth is for how long a machine may not have taken the memory that it takes to boot.
+const youth = 3 * time.Second
+
+// short says why the host has not the memory for one more machine, if some apps had none; nil: it has. What machines
+// were promised may be more than there is: QEMU's own memory, which is that of a machine again where it emulates, is
+// not in it. Without this, the kernel would end a machine that serves, or gitd. The caller holds the lock.
+func (g *Gate) short(without apps, app string, size core.Resources) *refusal {
+	left := g.isFree() + g.total(func(name string) bool { return without[name] }).MemoryMiB
+	taken := 0
+	maps.DeleteFunc(g.young, func(_ string, y young) bool { return time.Since(y.since) > youth })
+	for id, y := range g.young {
+		if !without[g.at[id].app] {
+			taken += y.mib
+		}
+	}
+	if left-taken >= size.MemoryMiB {
+		return nil
+	}
+	return &refusal{full(core.Reject(
+		fmt.Sprintf("the server has no memory: %s needs %s, and %s are free", app, mib(size.MemoryMiB), mib(max(0, left-taken))),
+		"an operator can stop other apps, let them sleep (`sleep:set APP 15m`), or give the server more memory")), ofAll, true, left >= size.MemoryMiB}
+}
+
+func mib(n int) string { return units.Bytes(int64(n) << 20) }

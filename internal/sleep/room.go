@@ -1,0 +1,68 @@
+package sleep
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/fleet"
+)
+
+// rest is for how long an app must have run, and had no request, until it may fall asleep in favour of another one. So
+// two apps that are asked by turns do not throw each other out with each request.
+const rest = 5 * time.Second
+
+// dozeTime is for an app to fall asleep in favour of another one, whose people wait.
+const dozeTime = time.Minute
+
+// Idle implements quota.Room.
+func (s *Sleepers) Idle(ctx context.Context) []string {
+	set, err := s.settings(ctx)
+	lives, errLives := s.cfg.Apps.Lives(ctx)
+	if err := errors.Join(err, errLives); err != nil {
+		s.log.Error("which apps could sleep is not known", "error", err)
+		return nil
+	}
+	var all []string
+	since := map[string]time.Time{}
+	for _, live := range lives {
+		if after, ok := set[live.App]; ok && after == 0 || !ok && s.cfg.After == 0 {
+			continue // it never sleeps
+		}
+		if at, ok := s.since(live.App); ok && s.gives(ctx, live, at) {
+			all, since[live.App] = append(all, live.App), at
+		}
+	}
+	slices.SortStableFunc(all, func(a, b string) int { return since[a].Compare(since[b]) })
+	return all
+}
+
+// gives reports whether an app without requests since then may fall asleep in favour of another one.
+func (s *Sleepers) gives(ctx context.Context, live core.Release, since time.Time) bool {
+	if time.Since(since) < s.cfg.Rest || s.beds.Asleep(live.App) || len(s.cfg.Deployer.QueueOf(live.App)) > 0 {
+		return false
+	}
+	status, err := s.cfg.Fleet.Status(ctx, live.App)
+	return err == nil && status.State == fleet.Running && time.Since(status.Since) >= s.cfg.Rest &&
+		s.beds.noted(status.Machine) && s.stays(ctx, live) == nil
+}
+
+// Doze implements quota.Room. An app with which something is being done is not waited for: that may wait for room
+// itself.
+func (s *Sleepers) Doze(ctx context.Context, app, favoured string) bool {
+	release, ok := fleet.TryStage(s.cfg.Fleet, app)
+	if !ok {
+		return false
+	}
+	defer release()
+	ctx, cancel := context.WithTimeout(ctx, dozeTime)
+	defer cancel()
+	err := s.dozeNow(ctx, app, "there was no room for "+favoured)
+	if err != nil {
+		s.later(app)
+		s.log.Warn("app does not fall asleep in favour of another one", "app", app, "favoured", favoured, "error", err)
+	}
+	return err == nil
+}
