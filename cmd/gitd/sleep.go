@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"time"
@@ -31,7 +32,7 @@ func sleepers(d *daemon, o *options, log *slog.Logger) engine.Sleep {
 	beds := sleep.New(sleep.Config{
 		State: core.StateDir(o.state), Ledger: d.ledger, Driver: d.warm, Saver: d.driver, Build: buildVersion(), Log: log,
 	})
-	return engine.Sleep{Beds: beds, After: o.sleep.after, Free: func() (int, bool) { return free(d) }, Clear: d.clear, Traffic: func(app string) (now, ever int64) {
+	return engine.Sleep{Beds: beds, After: o.sleep.after, Free: func() (int, bool) { return free(d) }, Clear: func(ctx context.Context, size core.Resources) { clearFor(ctx, d, size) }, Traffic: func(app string) (now, ever int64) {
 		byHTTP := d.front.Counts(app)
 		byTCP, everByTCP := d.tcp.Counts(app)
 		return int64(byHTTP.Active + byTCP), byHTTP.Requests + int64(everByTCP)

@@ -89,8 +89,8 @@ func free(d *daemon) (mib int, known bool) {
 	return int((meminfo(string(text), "MemAvailable")+meminfo(string(text), "SwapFree"))>>20) - beside, true
 }
 
-// clear ends the machines that are up for nobody, where the host has no memory for one more.
-func (d *daemon) clear(ctx context.Context, size core.Resources) {
+// clearFor ends the machines that are up for nobody, where the host has no memory for one more.
+func clearFor(ctx context.Context, d *daemon, size core.Resources) {
 	if !d.warm.MakeRoom(ctx, size) {
 		d.spares.Drop(ctx)
 	}

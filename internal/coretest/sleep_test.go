@@ -126,8 +126,8 @@ func TestRoomBySleep(t *testing.T) {
 	}
 }
 
-// TestNoRoomAtWake: an app that sleeps cannot wake, because nobody else can sleep. What it slept as is kept, who asks is
-// told why, and a later request wakes it. It was thrown away, and the app booted, or did not.
+// TestNoRoomAtWake: an app that sleeps cannot wake, because nobody else can sleep. What it slept as is kept, who asks
+// is told why, and a later request wakes it. It was thrown away, and the app booted, or did not.
 func TestNoRoomAtWake(t *testing.T) {
 	w := newWorld(t)
 	f := w.sleepy(128, nil)

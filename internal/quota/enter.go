@@ -68,7 +68,7 @@ func (g *Gate) Check(ctx context.Context, app string, processes []core.ProcessID
 		}
 		return t
 	}
-	return g.couldFit(ctx, app, func(without apps) *refusal {
+	return couldFit(ctx, g, app, func(without apps) *refusal {
 		return g.judge(r, without, change, func(next, now int64) bool { return next >= now })
 	})
 }
@@ -79,7 +79,7 @@ func (g *Gate) CheckOne(ctx context.Context, app string, size core.Resources) er
 	if err != nil {
 		return err
 	}
-	return g.couldFit(ctx, app, func(without apps) *refusal {
+	return couldFit(ctx, g, app, func(without apps) *refusal {
 		return g.judge(r, without, func(t sum) sum { return t.with(size, 1) }, grows)
 	})
 }
@@ -174,7 +174,7 @@ func (g *Gate) enter(ctx context.Context, k key, id string, size core.Resources)
 	for {
 		wait, no := g.tryEnter(r, k, id, size)
 		switch {
-		case no != nil && g.makeRoom(ctx, r, k, size):
+		case no != nil && makeRoom(ctx, g, r, k, size):
 			continue
 		case no != nil && no.passes:
 			wait = soon()
@@ -219,7 +219,7 @@ func (g *Gate) refuses(r rules, without apps, k key, size core.Resources) *refus
 	if no := g.judge(r, without, func(t sum) sum { return t.with(had, -1).with(next, 1) }, grows); no != nil {
 		return no
 	}
-	return g.short(without, k.app, size)
+	return short(g, without, k.app, size)
 }
 
 // put is the end of tryEnter, and all there is for a machine that runs already.

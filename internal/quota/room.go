@@ -13,8 +13,8 @@ import (
 
 // Room makes room for a machine for which there is none. First ends what is up for nobody, and then apps fall asleep.
 type Room interface {
-	// Free is the memory of the host that a machine could have now, in MiB, without what QEMU takes for itself; known is
-	// false where nobody can say.
+	// Free is the memory of the host that a machine could have now, in MiB, without what QEMU takes for itself. Of some
+	// hosts it is not known.
 	Free() (mib int, known bool)
 	// Clear ends machines that are up for nobody, if the host has not the memory for one of this size.
 	Clear(ctx context.Context, size core.Resources)
@@ -59,9 +59,9 @@ type refusal struct {
 type apps map[string]bool
 
 // idle are those that could fall asleep for app, in order and as a set.
-func (g *Gate) idle(ctx context.Context, app string) (all []string, set apps) {
+func idle(ctx context.Context, r Room, app string) (all []string, set apps) {
 	set = apps{}
-	for _, name := range g.cfg.Room.Idle(ctx) {
+	for _, name := range r.Idle(ctx) {
 		if name != app {
 			all, set[name] = append(all, name), true
 		}
@@ -70,7 +70,7 @@ func (g *Gate) idle(ctx context.Context, app string) (all []string, set apps) {
 }
 
 // couldFit is what judge says of now, unless there is room if others fall asleep.
-func (g *Gate) couldFit(ctx context.Context, app string, judge func(without apps) *refusal) error {
+func couldFit(ctx context.Context, g *Gate, app string, judge func(without apps) *refusal) error {
 	locked := func(without apps) *refusal {
 		g.mu.Lock()
 		defer g.mu.Unlock()
@@ -80,31 +80,31 @@ func (g *Gate) couldFit(ctx context.Context, app string, judge func(without apps
 	if no == nil {
 		return nil
 	}
-	if _, others := g.idle(ctx, app); len(others) > 0 && locked(others) == nil {
+	if _, others := idle(ctx, g.cfg.Room, app); len(others) > 0 && locked(others) == nil {
 		return nil
 	}
 	return no.err
 }
 
-// makeRoom makes some of the room that a machine needs, and reports whether it is worth another try. One at a time does:
-// so no more apps fall asleep than must.
-func (g *Gate) makeRoom(ctx context.Context, r rules, k key, size core.Resources) bool {
+// makeRoom makes some of the room that a machine needs, and reports whether it is worth another try. One at a time does
+// so: no more apps fall asleep than must.
+func makeRoom(ctx context.Context, g *Gate, r rules, k key, size core.Resources) bool {
 	select {
 	case g.making <- struct{}{}:
 		defer func() { <-g.making }()
 	case <-ctx.Done():
 		return false
 	}
-	no := g.lacks(r, nil, k, size)
+	no := lacks(g, r, nil, k, size)
 	if no != nil && no.memory {
 		g.cfg.Room.Clear(ctx, size)
-		no = g.lacks(r, nil, k, size)
+		no = lacks(g, r, nil, k, size)
 	}
 	if no == nil {
 		return true
 	}
-	others, set := g.idle(ctx, k.app)
-	if len(others) == 0 || g.lacks(r, set, k, size) != nil {
+	others, set := idle(ctx, g.cfg.Room, k.app)
+	if len(others) == 0 || lacks(g, r, set, k, size) != nil {
 		return false // also without them, so they stay
 	}
 	for _, app := range others {
@@ -116,15 +116,15 @@ func (g *Gate) makeRoom(ctx context.Context, r rules, k key, size core.Resources
 }
 
 // lacks is refuses for callers that do not hold the lock.
-func (g *Gate) lacks(r rules, without apps, k key, size core.Resources) *refusal {
+func lacks(g *Gate, r rules, without apps, k key, size core.Resources) *refusal {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.refuses(r, without, k, size)
 }
 
-// isFree is Room.Free, and enough for anything where nobody can say.
-func (g *Gate) isFree() int {
-	if mib, known := g.cfg.Room.Free(); known {
+// freeOf is Room.Free, and enough for anything where nobody can say.
+func freeOf(r Room) int {
+	if mib, known := r.Free(); known {
 		return mib
 	}
 	return 1 << 40
@@ -142,8 +142,8 @@ const youth = 3 * time.Second
 // short says why the host has not the memory for one more machine, if some apps had none; nil: it has. What machines
 // were promised may be more than there is: QEMU's own memory, which is that of a machine again where it emulates, is
 // not in it. Without this, the kernel would end a machine that serves, or gitd. The caller holds the lock.
-func (g *Gate) short(without apps, app string, size core.Resources) *refusal {
-	left := g.isFree() + g.total(func(name string) bool { return without[name] }).MemoryMiB
+func short(g *Gate, without apps, app string, size core.Resources) *refusal {
+	left := freeOf(g.cfg.Room) + g.total(func(name string) bool { return without[name] }).MemoryMiB
 	taken := 0
 	maps.DeleteFunc(g.young, func(_ string, y young) bool { return time.Since(y.since) > youth })
 	for id, y := range g.young {

@@ -36,7 +36,7 @@ func (b *Beds) bar(ctx context.Context, app string, why error) *bed {
 }
 
 // unbar returns the app that sleeps there, if it does so still, and is barred.
-func (b *Beds) unbar(one *bed) (app string, ok bool) {
+func unbar(b *Beds, one *bed) (app string, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for app, bed := range b.beds {
@@ -57,7 +57,7 @@ func (s *Sleepers) unbarSoon(one *bed) {
 		if background.Sleep(ctx, barTime) != nil {
 			return
 		}
-		if app, ok := s.beds.unbar(one); ok {
+		if app, ok := unbar(s.beds, one); ok {
 			fleet.Lie(s.cfg.Fleet, app)
 		}
 	})
