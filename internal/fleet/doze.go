@@ -11,7 +11,7 @@ import (
 )
 
 // asleep is why an app that sleeps has no machine.
-const asleep = "it is asleep: the next request wakes it"
+const asleep = "the next request wakes it"
 
 // ErrBusy says that an app cannot fall asleep now: something is being done with it, or has come meanwhile.
 var ErrBusy = errors.New("it is not idle")
