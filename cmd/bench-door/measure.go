@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"time"
 )
 
 // way is how requests come.
@@ -29,12 +30,16 @@ var ways = []way{
 	{"HTTP/2, TLS", true, []string{"-c4", "-m4"}},
 }
 
+// warmUp is how long a door is asked before the measurement.
+const warmUp = time.Second
+
 var bodies = []string{"small", "large"}
 
 // figures are those of one door in one way, one of each round.
 type figures struct {
 	rate     []float64 // requests a second
 	p50, p99 []float64 // milliseconds
+	spent    []float64 // processor time for each request, in microseconds
 }
 
 func key(w way, body, door string) string { return w.name + "|" + body + "|" + door }
@@ -68,12 +73,14 @@ func (b *bench) measure(ctx context.Context, w way, body, door string) error {
 		scheme = "https"
 	}
 	// The name leads to this host by h2load's option, and stands in SNI and Host.
-	args := append(slices.Clone(w.args), "-t1", "-D", fmt.Sprint(b.each.Seconds()), "--warm-up-time=1", "--log-file="+log,
+	args := append(slices.Clone(w.args), "-t1", "-D", fmt.Sprint(b.each.Seconds()), fmt.Sprintf("--warm-up-time=%.0f", warmUp.Seconds()), "--log-file="+log,
 		"--connect-to="+address(door, w.secure), scheme+"://"+host+port(door, w.secure)+"/"+body)
 	cmd := exec.CommandContext(ctx, filepath.Join(b.work, "root/usr/bin/h2load"), args...)
 	cmd.Env = b.environment()
+	spent := processorTime(b.running[door].Process.Pid, warmUp)
 	out, err := cmd.CombinedOutput()
-	if err != nil {
+	took, timeErr := spent()
+	if err := errors.Join(err, timeErr); err != nil {
 		return fmt.Errorf("h2load: %w: %s", err, out)
 	}
 	if !strings.Contains(string(out), " 0 failed, 0 errored, 0 timeout") {
@@ -90,6 +97,7 @@ func (b *bench) measure(ctx context.Context, w way, body, door string) error {
 		b.results[key(w, body, door)] = f
 	}
 	f.rate = append(f.rate, float64(len(times))/b.each.Seconds())
+	f.spent = append(f.spent, float64(took.Microseconds())/float64(len(times)))
 	f.p50 = append(f.p50, float64(times[len(times)/2])/1000)
 	f.p99 = append(f.p99, float64(times[len(times)*99/100])/1000)
 	if rss, err := memory(b.running[door].Process.Pid); err == nil {
@@ -131,28 +139,12 @@ func requestTimes(log string) (times []int64, err error) {
 	return times, nil
 }
 
-// memory is what a process and its children have for themselves (PSS), in bytes.
-func memory(pid int) (sum int64, err error) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
-	if err != nil {
-		return 0, err
+// ratios are those of two doors in the same rounds.
+func ratios(of, to []float64) (all []float64) {
+	for i := range of {
+		all = append(all, of[i]/to[i])
 	}
-	for line := range strings.Lines(string(text)) {
-		if words := strings.Fields(line); len(words) == 3 && words[0] == "Pss:" {
-			n, err := strconv.ParseInt(words[1], 10, 64)
-			if err != nil {
-				return 0, err
-			}
-			sum = n << 10
-		}
-	}
-	children, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	for child := range strings.FieldsSeq(string(children)) {
-		n, atoiErr := strconv.Atoi(child)
-		more, memoryErr := memory(n)
-		sum, err = sum+more, errors.Join(err, atoiErr, memoryErr)
-	}
-	return sum, err
+	return all
 }
 
 func median(values []float64) float64 {
@@ -160,21 +152,18 @@ func median(values []float64) float64 {
 	return sorted[len(sorted)/2]
 }
 
-// print writes the medians, and how the rates compare with Caddy's in the same round.
+// print writes the medians, and how the rates and the processor times compare with Caddy's in the same round.
 func (b *bench) print(out io.Writer) error {
 	t := tabwriter.NewWriter(out, 0, 0, 1, ' ', 0)
-	fmt.Fprintln(t, "| way\t| body\t| door\t| requests/s\t| of Caddy's\t| p50 ms\t| p99 ms\t|")
-	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
+	fmt.Fprintln(t, "| way\t| body\t| door\t| requests/s\t| of Caddy's\t| p50 ms\t| p99 ms\t| CPU µs a request\t| of Caddy's\t|")
+	fmt.Fprintln(t, "|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|---\t|")
 	for _, w := range ways {
 		for _, body := range bodies {
 			caddy := b.results[key(w, body, "caddy")]
 			for _, door := range doors {
 				f := b.results[key(w, body, door)]
-				ratios := []float64{}
-				for i := range f.rate {
-					ratios = append(ratios, f.rate[i]/caddy.rate[i])
-				}
-				fmt.Fprintf(t, "| %s\t| %s\t| %s\t| %.0f\t| %.2f\t| %.2f\t| %.2f\t|\n", w.name, body, door, median(f.rate), median(ratios), median(f.p50), median(f.p99))
+				fmt.Fprintf(t, "| %s\t| %s\t| %s\t| %.0f\t| %.2f\t| %.2f\t| %.2f\t| %.0f\t| %.2f\t|\n", w.name, body, door,
+					median(f.rate), median(ratios(f.rate, caddy.rate)), median(f.p50), median(f.p99), median(f.spent), median(ratios(f.spent, caddy.spent)))
 			}
 		}
 	}
