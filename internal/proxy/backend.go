@@ -79,7 +79,11 @@ func (b *backend) serve(w http.ResponseWriter, r *http.Request) (unsent error) {
 		}
 		back.finish()
 	}()
-	b.proxy.ServeHTTP(back, r)
+	if target := machineURL(r).RequestURI(); isPlain(r, target) {
+		b.plain(back, r, target)
+	} else {
+		b.proxy.ServeHTTP(back, r)
+	}
 	return back.unsent
 }
 

@@ -72,6 +72,7 @@ type guest struct {
 
 	mu       sync.Mutex
 	deadline time.Time // of writes, as somebody has set it
+	renewed  time.Time // of writes, as renew has set it; zero: another is set
 
 	// Guarded by crowd.mu.
 	inAll, inSource *list.Element // while it waits for a request

@@ -11,8 +11,6 @@ import (
 	"sync"
 
 	"github.com/rs/zerolog"
-
-	"github.com/nodeos-dev/gitd/internal/proxy/origin"
 )
 
 // rewrite sends a request to a machine with the Host and the target that the client sent, byte for byte. The headers of
@@ -22,22 +20,17 @@ import (
 func rewrite(r *httputil.ProxyRequest) {
 	r.Out.URL = machineURL(r.In)
 	r.Out.Host = r.In.Host
-	for name := range r.Out.Header {
-		if strings.HasPrefix(name, "X-Forwarded-") || name == "X-Real-Ip" {
-			delete(r.Out.Header, name)
+	v, h := visitOf(r.In), r.Out.Header
+	for name := range h {
+		if isOurs(name) {
+			delete(h, name)
 		}
 	}
-	v := visitOf(r.In)
-	h := r.Out.Header
-	if v.origin.Client.IsValid() {
-		h.Set("X-Forwarded-For", v.origin.Client.String())
-	}
-	h.Set("X-Forwarded-Host", v.origin.Host)
-	h.Set("X-Forwarded-Proto", v.origin.Scheme)
-	h.Set(origin.IDHeader, v.id)
-	if v.user != "" { // the password is the front door's: the app sees whose it was
+	if v.user != "" {
 		h.Del("Authorization")
-		h.Set("X-Forwarded-User", v.user)
+	}
+	for _, own := range ours(v) {
+		h.Set(own[0], own[1])
 	}
 	// After "Upgrade: h2c" a client could send headers that the front door never sees.
 	if !strings.EqualFold(r.Out.Header.Get("Upgrade"), "websocket") {

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"context"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -8,6 +10,7 @@ import (
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
+	"github.com/nodeos-dev/gitd/internal/proxy/wire"
 )
 
 const (
@@ -31,6 +34,8 @@ type pool struct {
 	addr            string // of the machine
 	responseTimeout time.Duration
 
+	direct *wire.Pool // for requests that need no transport
+
 	mu     sync.Mutex
 	now    *http.Transport
 	allows time.Duration // how long the app keeps an idle connection, by what it has said so far
@@ -39,6 +44,8 @@ type pool struct {
 func newPool(addr string, responseTimeout time.Duration) *pool {
 	p := &pool{addr: addr, responseTimeout: responseTimeout, allows: nodesIdle}
 	p.now = p.transport()
+	dial := core.MachineDialer(addr, dialLimit)
+	p.direct = wire.NewPool(func(ctx context.Context) (net.Conn, error) { return dial(ctx, "", "") }, responseTimeout, p.keeps())
 	return p
 }
 
@@ -52,7 +59,7 @@ func (p *pool) transport() *http.Transport {
 		DisableCompression:     true,
 		DisableKeepAlives:      p.allows == 0,
 		MaxIdleConnsPerHost:    maxIdle,
-		IdleConnTimeout:        p.allows * 3 / 5, // the app's clock began earlier, and a busy machine answers late
+		IdleConnTimeout:        p.keeps(),
 		ResponseHeaderTimeout:  p.responseTimeout,
 		ExpectContinueTimeout:  time.Second,
 		MaxResponseHeaderBytes: maxResponseHeader,
@@ -60,15 +67,23 @@ func (p *pool) transport() *http.Transport {
 	}
 }
 
+// keeps is how long an idle connection is kept: the app's clock began earlier, and a busy machine answers late.
+func (p *pool) keeps() time.Duration { return p.allows * 3 / 5 }
+
 // RoundTrip implements http.RoundTripper.
 func (p *pool) RoundTrip(r *http.Request) (*http.Response, error) {
 	res, err := p.current().RoundTrip(r)
 	if err == nil {
-		if allows, said := announced(res.Header); said {
-			p.keepFor(allows)
-		}
+		p.heard(res.Header)
 	}
 	return res, err
+}
+
+// heard learns from an answer how long the app keeps an idle connection.
+func (p *pool) heard(h http.Header) {
+	if allows, said := announced(h); said {
+		p.keepFor(allows)
+	}
 }
 
 func (p *pool) current() *http.Transport {
@@ -88,11 +103,15 @@ func (p *pool) keepFor(allows time.Duration) {
 	old := p.now
 	p.allows = allows
 	p.now = p.transport()
+	p.direct.Keep(p.keeps())
 	old.CloseIdleConnections()
 }
 
 // CloseIdleConnections closes those that no request uses, and those that requests use now as soon as they are idle.
-func (p *pool) CloseIdleConnections() { p.current().CloseIdleConnections() }
+func (p *pool) CloseIdleConnections() {
+	p.direct.Close()
+	p.current().CloseIdleConnections()
+}
 
 // announced reads how long an app keeps an idle connection from its answer.
 func announced(h http.Header) (allows time.Duration, said bool) {

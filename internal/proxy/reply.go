@@ -24,6 +24,7 @@ const lastWords = time.Second
 type reply struct {
 	http.ResponseWriter
 	alone       bool // the request has its connection to itself: HTTP/1
+	bare        bool // and that is plain
 	stall       time.Duration
 	slow        *time.Timer // of writes, if the connection is shared
 	sent        atomic.Bool // the request has been read to its end
@@ -36,7 +37,7 @@ type reply struct {
 
 // newReply returns the reply to r. It replaces the body of r, to see when it has been read.
 func newReply(w http.ResponseWriter, r *http.Request, stall time.Duration) *reply {
-	p := &reply{ResponseWriter: w, stall: stall, alone: r.ProtoMajor < 2}
+	p := &reply{ResponseWriter: w, stall: stall, alone: r.ProtoMajor < 2, bare: r.ProtoMajor < 2 && r.TLS == nil}
 	if r.ContentLength == 0 {
 		p.sent.Store(true)
 		return p
@@ -58,6 +59,14 @@ func (p *reply) WriteHeader(status int) {
 func (p *reply) Write(b []byte) (int, error) {
 	defer p.writing()()
 	return p.ResponseWriter.Write(b)
+}
+
+// direct is what takes a body from a machine's connection without a copy; nil: nothing does.
+func (p *reply) direct(v *visit) io.ReaderFrom {
+	if !p.bare {
+		return nil
+	}
+	return v
 }
 
 // FlushError is http.Flusher's Flush for http.ResponseController.

@@ -1,7 +1,11 @@
 package proxy
 
 import (
+	"errors"
+	"io"
+	"net"
 	"net/http"
+	"os"
 	"time"
 )
 
@@ -12,20 +16,62 @@ const stallLimit = time.Minute
 
 // Write implements net.Conn.
 func (g *guest) Write(p []byte) (int, error) {
-	limit := time.Now().Add(g.crowd.stall)
-	g.mu.Lock()
-	if g.deadline.IsZero() || limit.Before(g.deadline) {
-		g.Conn.SetWriteDeadline(limit) //nolint:errcheck // the write fails on a closed connection
-	}
-	g.mu.Unlock()
+	g.renew()
 	return g.Conn.Write(p)
+}
+
+// renew sees to it that what is written now may take as long as the limit, and no longer than half of it more. So most
+// writes cost no new deadline. It returns the deadline.
+func (g *guest) renew() time.Time {
+	now, limit := time.Now(), g.crowd.stall
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.deadline.IsZero() && g.deadline.Before(now.Add(limit)) {
+		return g.deadline // somebody has set it, and it is nearer
+	}
+	if g.renewed.Before(now.Add(limit)) {
+		g.renewed = now.Add(limit + limit/2)
+		g.Conn.SetWriteDeadline(g.renewed) //nolint:errcheck // the write fails on a closed connection
+	}
+	return g.renewed
+}
+
+// piece is what must get through within the limit of what the kernel carries on, in bytes.
+const piece = 64 << 10
+
+// ReadFrom implements io.ReaderFrom: from a connection to a machine, the kernel carries bytes on without a copy.
+func (g *guest) ReadFrom(r io.Reader) (n int64, err error) {
+	to, can := g.Conn.(io.ReaderFrom)
+	from, limited := r.(*io.LimitedReader)
+	if !can || !limited {
+		return io.Copy(struct{ io.Writer }{g}, r)
+	}
+	machine, is := from.R.(net.Conn)
+	if !is {
+		return io.Copy(struct{ io.Writer }{g}, r)
+	}
+	defer machine.SetReadDeadline(time.Time{}) //nolint:errcheck // a closed connection needs none
+	for from.N > 0 {
+		// Pauses of the machine do not count: each begins anew long before the client's time is over.
+		limit := g.renew()
+		machine.SetReadDeadline(time.Now().Add(g.crowd.stall / 4)) //nolint:errcheck // the read fails on a closed connection
+		part := &io.LimitedReader{R: from.R, N: min(from.N, piece)}
+		most := part.N
+		m, err := to.ReadFrom(part)
+		n, from.N = n+m, from.N-m
+		paused := errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(limit)
+		if err != nil && !paused || err == nil && m < most {
+			return n, err
+		}
+	}
+	return n, nil
 }
 
 // SetWriteDeadline implements net.Conn.
 func (g *guest) SetWriteDeadline(t time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.deadline = t
+	g.deadline, g.renewed = t, time.Time{}
 	return g.Conn.SetWriteDeadline(t)
 }
 
@@ -33,7 +79,7 @@ func (g *guest) SetWriteDeadline(t time.Time) error {
 func (g *guest) SetDeadline(t time.Time) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.deadline = t
+	g.deadline, g.renewed = t, time.Time{}
 	return g.Conn.SetDeadline(t)
 }
 

@@ -123,6 +123,16 @@ func (v *visit) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// ReadFrom implements io.ReaderFrom.
+func (v *visit) ReadFrom(r io.Reader) (n int64, err error) {
+	if w, ok := v.ResponseWriter.(io.ReaderFrom); ok {
+		n, err = w.ReadFrom(r)
+		v.out.Add(n)
+		return n, err
+	}
+	return io.Copy(struct{ io.Writer }{v}, r)
+}
+
 // Hijack implements http.Hijacker: what goes over an upgraded connection is counted too.
 func (v *visit) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, rw, err := http.NewResponseController(v.ResponseWriter).Hijack()
