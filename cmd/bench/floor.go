@@ -72,6 +72,8 @@ type floor struct {
 var (
 	mtu    = regexp.MustCompile(`,host_mtu=[0-9]+`)
 	driven = regexp.MustCompile(`^(-S|-no-shutdown)$`)
+	// memoryOf leads to the memory that is made beside the machine.
+	memoryOf = regexp.MustCompile(`,memory-backend=[^,]+`)
 )
 
 // newFloor takes from the command line what leads to libvirt and to gitd.
@@ -110,8 +112,9 @@ func (b *bench) newFloor(line []string) (floor, error) {
 
 // booted is one boot.
 type booted struct {
-	total float64 // from QEMU's start to the first answer, in seconds
-	steps []core.Step
+	total  float64 // from QEMU's start to the first answer, in seconds
+	memory float64 // of QEMU then, in MiB
+	steps  []core.Step
 }
 
 // boot boots the app once, asks it, and ends it.
@@ -142,7 +145,8 @@ func (f floor) boot(ctx context.Context, b *bench) (_ booted, err error) {
 		return booted{}, err
 	}
 	got.total = time.Since(begun).Seconds()
-	return got, nil
+	got.memory, err = pss(qemu.Process.Pid)
+	return got, err
 }
 
 // connect waits for the channel's socket.

@@ -51,13 +51,20 @@ func empty(string) error { return nil }
 // serve starts a gitd with a state folder of its own, in which fill may put something before. Bases and caches are
 // those of earlier runs; the first push, of which nothing is measured, makes them otherwise.
 func (b *bench) serve(ctx context.Context, name string, fill func(state string) error, flags ...string) (*gitd, error) {
+	state := filepath.Join(b.work, name)
+	if err := errors.Join(emptied(state, "bases", "cache"), os.MkdirAll(state, 0o711)); err != nil {
+		return nil, err
+	}
+	g, err := b.serveAgain(ctx, name, fill, flags...)
+	if err != nil {
+		return nil, err
+	}
+	return g, g.addKey(ctx)
+}
+
+// serveAgain is serve with the state folder as it is.
+func (b *bench) serveAgain(ctx context.Context, name string, fill func(state string) error, flags ...string) (*gitd, error) {
 	g := &gitd{b: b, state: filepath.Join(b.work, name)}
-	if err := emptied(g.state, "bases", "cache"); err != nil {
-		return nil, err
-	}
-	if err := os.MkdirAll(g.state, 0o711); err != nil {
-		return nil, err
-	}
 	if err := fill(g.state); err != nil {
 		return nil, err
 	}
@@ -72,10 +79,7 @@ func (b *bench) serve(ctx context.Context, name string, fill func(state string) 
 		return nil, err
 	}
 	b.ends = append(b.ends, g.process.end)
-	if err := g.ready(ctx); err != nil {
-		return nil, err
-	}
-	return g, g.addKey(ctx)
+	return g, g.ready(ctx)
 }
 
 // emptied removes what is in a folder but for the names.

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"time"
 )
 
 func main() {
@@ -34,6 +35,9 @@ type settings struct {
 	work   string // folder for everything that is made
 	bin    string // folder of gitd's programs
 	smoke  bool
+	// of the part density
+	apps, woken int
+	long        time.Duration
 }
 
 // part is one subject. It adds its figures to the table.
@@ -49,8 +53,10 @@ var parts = []part{
 	{"rollback", false, (*bench).rollbacks},
 	{"wake", false, wakes},
 	{"guest", true, (*bench).guests},
+	{"debian", false, debians},
 	{"history", false, (*bench).histories},
 	{"growth", true, (*bench).growth},
+	{"density", false, density},
 }
 
 func run(ctx context.Context) error {
@@ -60,6 +66,9 @@ func run(ctx context.Context) error {
 	flag.StringVar(&chosen, "parts", "", "parts to measure, separated by ','; empty: all")
 	flag.StringVar(&s.work, "work", "/var/tmp/gitd-bench-all", "folder for what is made; QEMU's user must reach it")
 	flag.StringVar(&s.bin, "bin", "bin", "folder of gitd, gitd-machine and nodeos-init")
+	flag.IntVar(&s.apps, "apps", 500, "density: apps that are registered")
+	flag.IntVar(&s.woken, "woken", 100, "density: apps of these that are asked")
+	flag.DurationVar(&s.long, "long", 10*time.Minute, "density: how long they are asked")
 	flag.BoolVar(&s.smoke, "smoke", false, "one round of the smallest sizes, and few parts: is the harness right?")
 	flag.Parse()
 	if chosen != "" {

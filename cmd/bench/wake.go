@@ -65,11 +65,16 @@ func wakesOf(ctx context.Context, b *bench, from string) error {
 	return nil
 }
 
-// sleep puts an app to sleep, and returns how large what it was saved to is.
+// sleep puts an app to sleep, and returns how large what all apps were saved to is.
 func (g *gitd) sleep(ctx context.Context, app string) (size int64, err error) {
 	if _, err := g.command(ctx, "sleep", app); err != nil {
 		return 0, err
 	}
+	return g.slept()
+}
+
+// slept is how large what all apps were saved to is.
+func (g *gitd) slept() (size int64, err error) {
 	return size, filepath.WalkDir(filepath.Join(g.state, "sleep"), func(_ string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || filepath.Ext(e.Name()) != ".state" {
 			return err
