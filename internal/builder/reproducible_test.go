@@ -24,11 +24,19 @@ func TestSameBytes(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can become another user: make test runs it")
 	}
-	here := map[string]string{}
-	for _, name := range sameBytes {
-		here[name] = digestsOf(t, b, name, nil)
-	}
-	there := elsewhere(t)
+	here, there := map[string]string{}, map[string]string{}
+	t.Run("both", func(t *testing.T) {
+		t.Run("here", func(t *testing.T) {
+			t.Parallel()
+			for _, name := range sameBytes {
+				here[name] = digestsOf(t, b, name, nil)
+			}
+		})
+		t.Run("there", func(t *testing.T) {
+			t.Parallel()
+			there = elsewhere(t)
+		})
+	})
 	if !maps.Equal(here, there) {
 		for _, name := range slices.Sorted(maps.Keys(here)) {
 			if here[name] != there[name] {
