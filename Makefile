@@ -115,7 +115,7 @@ arm64: setup
 
 ## test-faults: break pushes on purpose, phase by phase; FAULTS=all is the whole table
 test-faults: setup build
-	FAULTS=$(or $(FAULTS),some) go test -timeout 90m -run 'TestFaults(OfKept)?$$' -v ./cmd/gitd
+	FAULTS=$(or $(FAULTS),some) go test -timeout 90m -run 'TestFaults(OfKept|OfSleep|OfSpares)?$$' -v ./cmd/gitd
 
 ## test-load: push 20 times under load, then with rollbacks, spare machines and sleep, and count the requests that fail
 test-load: setup build

@@ -178,6 +178,9 @@ func (o *options) wire(ctx context.Context, l *listeners, stop context.CancelFun
 	d := &daemon{l: l, log: log, grace: o.stopGrace, here: o.fromHost(l.ssh.Addr()), claimFor: o.people.claimFor}
 	d.next, d.vitals = newSuccession(ctx, d), vitals{d, o.manager}
 	d.next.patience, d.next.drain, d.next.ledger = o.upgrade.patience, o.drainLimit, core.StateDir(o.state).Ledger()
+	if n := walls.Orphans(o.state); n > 0 {
+		log.Warn().Int("count", n).Msg("programs behind walls were left by a gitd that was killed; they were ended")
+	}
 	if err := d.trades(ctx, o); err != nil {
 		return nil, err
 	}

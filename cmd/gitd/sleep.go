@@ -30,7 +30,12 @@ func (o *sleepOptions) check() error {
 // sleepers are what apps sleep with. The driver below boots those that do not.
 func sleepers(d *daemon, o *options, log *slog.Logger) engine.Sleep {
 	beds := sleep.New(sleep.Config{
-		State: core.StateDir(o.state), Ledger: d.ledger, Driver: d.warm, Saver: d.driver, Build: buildVersion(), Log: log,
+		State: core.StateDir(o.state), Ledger: d.ledger, Driver: d.warm, Saver: d.driver, Log: log,
+		Observe: func(x core.Transition) {
+			if observe != nil {
+				observe(x)
+			}
+		},
 	})
 	return engine.Sleep{Beds: beds, After: o.sleep.after, Free: func() (int, bool) { return free(d) }, Clear: func(ctx context.Context, size core.Resources) { clearFor(ctx, d, size) }, Traffic: func(app string) (now, ever int64) {
 		byHTTP := d.front.Counts(app)

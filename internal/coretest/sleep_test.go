@@ -1,6 +1,7 @@
 package coretest
 
 import (
+	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -41,7 +42,7 @@ func (w *world) sleepy(mib int, free func() (int, bool)) *traffic {
 	f := &traffic{now: map[string]int64{}, ever: map[string]int64{}}
 	w.openWith(func(c *engine.Config) {
 		beds := sleep.New(sleep.Config{
-			State: w.state, Ledger: w.ledger, Driver: w.driver, Saver: w.driver, Build: "1", Log: slog.New(slog.DiscardHandler),
+			State: w.state, Ledger: w.ledger, Driver: w.driver, Saver: w.driver, Log: slog.New(slog.DiscardHandler),
 		})
 		c.Driver = beds
 		c.Sleep = engine.Sleep{Beds: beds, After: time.Hour, Rest: time.Millisecond, Traffic: f.of, Free: free}
@@ -161,6 +162,27 @@ func TestNoRoomAtWake(t *testing.T) {
 	w.is("first", fleet.Running)
 	w.is("second", fleet.Asleep)
 	if got := w.router.get(t, "first"); got != "v1 of first" {
+		t.Errorf("it goes on with %q", got)
+	}
+}
+
+// TestSavedAndNotStopped: libvirt goes away when a machine was saved. Its app was forgotten: it neither slept nor ran.
+// It sleeps, and the machine is stopped later.
+func TestSavedAndNotStopped(t *testing.T) {
+	w := newWorld(t)
+	w.sleepy(128, nil)
+	w.pushed("shop")
+	w.driver.mu.Lock()
+	w.driver.stopErr = errors.New("libvirt is away")
+	w.driver.mu.Unlock()
+	if err := w.core.Sleep.Sleep(t.Context(), ada, "shop", io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	w.is("shop", fleet.Asleep)
+	w.eventually("its machine is stopped", func() bool { return w.driver.count() == 0 })
+	w.knock("shop")
+	w.is("shop", fleet.Running)
+	if got := w.router.get(t, "shop"); got != "v1 of shop" {
 		t.Errorf("it goes on with %q", got)
 	}
 }

@@ -414,6 +414,7 @@ type fakeDriver struct {
 	adopted  func(m *fakeMachine) // what a machine does when it is adopted; nil: nothing
 	specs    []core.MachineSpec
 	bootErr  error
+	stopErr  error // of the next Stop
 	ports    []int // at which machines listen, beside their own
 }
 
@@ -531,6 +532,11 @@ func (d *fakeDriver) Adopt(_ context.Context, id string, w core.Watch) (core.Mac
 
 func (d *fakeDriver) Stop(_ context.Context, id string, _ time.Duration) error {
 	d.mu.Lock()
+	if err := d.stopErr; err != nil {
+		d.stopErr = nil
+		d.mu.Unlock()
+		return err
+	}
 	m := d.machines[id]
 	delete(d.machines, id)
 	d.mu.Unlock()

@@ -39,7 +39,13 @@ func Doze(ctx context.Context, f *Fleet, app string, busy func() bool, save func
 		return err
 	}
 	k.goDown(asleep)
-	return f.booter.stop(ctx, inst.ID(), 0)
+	if f.booter.stop(ctx, inst.ID(), 0) != nil { // libvirt is away, perhaps: it stands still until then
+		f.cfg.Work.Go(func(ctx context.Context) {
+			for n := 1; background.Sleep(ctx, background.Pause(n)) == nil && f.booter.stop(ctx, inst.ID(), 0) != nil; n++ {
+			}
+		})
+	}
+	return nil
 }
 
 // Rouse starts app, which sleeps. If it does not start, stays says whether it sleeps on; otherwise further attempts

@@ -6,7 +6,6 @@ import (
 	"libvirt.org/go/libvirt"
 
 	"github.com/nodeos-dev/gitd/internal/core"
-	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
 // roomPeriod is how long a machine stands still for want of room before it is tried again.
@@ -29,17 +28,12 @@ func (d *Driver) outOfRoom(m *machine) {
 		return
 	case <-time.After(roomPeriod):
 	}
-	err := d.session.With(d.session.Context(), func(l *session.Link) error {
-		dom, _, err := d.owner.find(l, m.id)
-		if err != nil {
-			return core.IgnoreMissing(err)
-		}
-		defer free(dom)
+	err := core.IgnoreMissing(yard{d}.with(d.session.Context(), "resume", m.id, func(dom *libvirt.Domain) error {
 		if !stopped(dom) {
 			return nil // somebody else has let it go on
 		}
 		return dom.Resume()
-	})
+	}))
 	if err != nil {
 		m.log.Error().Err(err).Msg("a machine that waited for room on the disk does not go on")
 	}

@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"libvirt.org/go/libvirt"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/latch"
 	"github.com/nodeos-dev/gitd/internal/libvirt/hibernate"
+	"github.com/nodeos-dev/gitd/internal/libvirt/jails"
 	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 	"github.com/nodeos-dev/gitd/internal/libvirt/specs"
 )
@@ -40,15 +43,24 @@ func (b bed) Save(ctx context.Context, id string, to io.WriteCloser) (serials []
 		if err == nil {
 			err = to.Close()
 		}
-		if err != nil {
-			return errors.Join(err, dom.Resume())
+		if err != nil && hibernate.GoOn(dom) != nil {
+			b.d.work.Go(func() { b.goOn(id) })
 		}
-		return nil
+		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("save machine %s: %w", id, session.Plain(err))
 	}
 	return serials, nil
+}
+
+// goOn has a machine go on that was not saved, when libvirt is back.
+func (b bed) goOn(id string) {
+	for m := b.d.watched(id); m != nil && !latch.Closed(m.gone) && !latch.Closed(m.left); {
+		if err := (yard{b.d}).with(b.d.session.Context(), "resume", id, hibernate.GoOn); !errors.Is(err, session.ErrAway) {
+			return
+		}
+	}
 }
 
 // Restore implements sleep.Driver.
@@ -91,5 +103,12 @@ func openLoaded(l *session.Link, dom *libvirt.Domain, load func(*libvirt.Domain)
 	return openChannel(l, dom)
 }
 
-// Host implements sleep.Saver: how machines are emulated, the QEMU, and the processor.
-func (b bed) Host() string { return hibernate.Host(b.d.accel+" "+b.d.firmware, b.d.platform.qemu) }
+// Host implements sleep.Saver: how a machine is made, whichever gitd does it, the QEMU, and the processor.
+func (b bed) Host() string {
+	sample := core.MachineSpec{Initrd: "initrd", Disks: []core.Disk{{Serial: guest.DiskBase}, {Serial: guest.DiskApp, Writable: true}}}
+	text, err := b.d.domain(sample, jails.Place{}, time.Time{}).xml()
+	if err != nil {
+		text = err.Error() // no machine boots either
+	}
+	return hibernate.Host(text, b.d.platform.qemu)
+}

@@ -3,7 +3,6 @@ package libvirt
 import (
 	"bytes"
 	"context"
-	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -11,15 +10,13 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// state is where a test saves a machine.
-type savedState struct {
-	bytes.Buffer
-	closing error
-}
+// savedState is where a test saves a machine.
+type savedState struct{ bytes.Buffer }
 
-func (s *savedState) Close() error { return s.closing }
+func (*savedState) Close() error { return nil }
 
-// TestSleep saves a machine, ends it, and goes on with it in another one.
+// TestSleep saves a machine, ends it, and goes on with it in another one: with what it had in its memory, and how long
+// that takes. The rest is in the suite (package drivertest).
 func TestSleep(t *testing.T) {
 	if testing.Short() {
 		t.Skip("boots machines")
@@ -31,13 +28,6 @@ func TestSleep(t *testing.T) {
 	p.kind(core.EventListening, 1)
 	if got := p.get("/write", "name=/tmp/kept"); !strings.Contains(got, "<nil>") {
 		t.Fatal(got)
-	}
-	full := &savedState{closing: errors.New("no space left")}
-	if _, err := d.Save(t.Context(), p.m.ID, full); err == nil {
-		t.Fatal("a state that was not written counts as saved")
-	}
-	if got := p.file("/proc/sys/kernel/hostname"); got != "shop\n" {
-		t.Errorf("the machine does not go on: %q", got)
 	}
 	var s savedState
 	begun := time.Now()
@@ -70,7 +60,4 @@ func TestSleep(t *testing.T) {
 		t.Error("what was in its memory is lost")
 	}
 	t.Logf("answered after %s", time.Since(begun))
-	if _, err := d.Restore(t.Context(), img.spec("damaged"), serials, bytes.NewReader(s.Bytes()[:s.Len()/2]), again.watch); err == nil {
-		t.Error("half a state was enough")
-	}
 }

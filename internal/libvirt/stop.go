@@ -10,6 +10,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/guest"
+	"github.com/nodeos-dev/gitd/internal/libvirt/hibernate"
 	"github.com/nodeos-dev/gitd/internal/libvirt/session"
 )
 
@@ -45,7 +46,8 @@ func (d *Driver) adopt(ctx context.Context, l *session.Link, id string, w core.W
 	if err := d.add(m); err != nil {
 		return got, err
 	}
-	if err := d.greet(l, dom, m); err != nil {
+	err = d.greet(l, dom, m)
+	if err = errors.Join(err, hibernate.GoOn(dom)); err != nil {
 		d.forget(m)
 		m.leave()
 		return got, fmt.Errorf("adopt machine %s: %w", id, err)

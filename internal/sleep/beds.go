@@ -10,6 +10,7 @@ package sleep
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -34,7 +35,7 @@ type Saver interface {
 	// Restore starts a machine that goes on where one was saved. What was saved was read to its end when the machine
 	// goes on. w is told that it has booted and listens.
 	Restore(ctx context.Context, spec core.MachineSpec, serials []string, from io.Reader, w core.Watch) (core.Machine, error)
-	// Host says on what machines run: what was saved is of use only where it is the same.
+	// Host says on what machines run, and how they are made: what was saved is of use only where it is the same.
 	Host() string
 }
 
@@ -51,16 +52,24 @@ type Config struct {
 	Ledger Ledger
 	Driver fleet.Driver // boots what does not sleep
 	Saver  Saver
-	Build  string // of gitd
 	Log    *slog.Logger
+
+	Observe func(core.Transition) // called at each moment below, in the middle of it; nil: nothing is called
 }
+
+// The moments of a machine that falls asleep, or wakes.
+const (
+	AtSaving    core.Moment = "saving"    // it stands still, and some of it has been written
+	AtSaved     core.Moment = "saved"     // its app sleeps in the ledger, and it has not ended yet
+	AtRestoring core.Moment = "restoring" // some of what was saved has been read
+)
 
 // Beds is a driver that knows which apps sleep, and boots a machine of such an app from what was saved, if the app is
 // being woken. It is fleet.Sleepers. Its methods are safe for concurrent use.
 type Beds struct {
 	fleet.Driver
 	cfg  Config
-	host string
+	host [hostSize]byte
 
 	mu    sync.Mutex
 	beds  map[string]*bed // by app
@@ -78,7 +87,10 @@ type bed struct {
 
 // New makes Beds. No app sleeps before Load.
 func New(cfg Config) *Beds {
-	host := cfg.Build + "\n" + cfg.Saver.Host()
+	host := sha256.Sum256([]byte(cfg.Saver.Host()))
+	if cfg.Observe == nil {
+		cfg.Observe = func(core.Transition) {}
+	}
 	return &Beds{Driver: cfg.Driver, cfg: cfg, host: host, beds: map[string]*bed{}, knock: func(string) {}}
 }
 
@@ -165,23 +177,22 @@ func (b *Beds) Rename(from, to string) {
 	}
 }
 
-// Over implements fleet.Sleepers.
+// Over implements fleet.Sleepers. A machine that was not saved in the end goes on, and may be saved another time.
 func (b *Beds) Over(app string) {
 	b.mu.Lock()
 	bed := b.beds[app]
 	delete(b.beds, app)
 	b.mu.Unlock()
-	if bed != nil {
-		b.drop(app, bed.Machine)
+	if bed == nil {
+		return
 	}
-}
-
-// drop throws away what a machine was saved to. Without its row, the next gitd removes the files.
-func (b *Beds) drop(app, id string) {
 	if err := b.cfg.Ledger.SetBed(context.Background(), app, nil); err != nil {
 		b.cfg.Log.Error("an app stays asleep in the ledger", "app", app, "error", err)
 	}
-	b.remove(id, stateSuffix, newSuffix, printSuffix)
+	b.remove(bed.Machine, stateSuffix, newSuffix) // without its row, the next gitd does
+	if !bed.Since.IsZero() {
+		b.remove(bed.Machine, printSuffix)
+	}
 }
 
 // lie has the requests of an app wait from now on, and reports whether it was awake.
@@ -201,6 +212,9 @@ func (b *Beds) save(ctx context.Context, m core.Machine) error {
 	if err != nil {
 		return err
 	}
+	to.first = func() {
+		b.cfg.Observe(core.Transition{Moment: AtSaving, App: m.App, Release: m.Release, Machine: m.ID})
+	}
 	at := core.Bed{Machine: m.ID, Release: m.Release, Since: time.Now(), Key: to.key}
 	at.Serials, err = b.cfg.Saver.Save(ctx, m.ID, to)
 	to.file.Close() // if Save has not
@@ -213,10 +227,11 @@ func (b *Beds) save(ctx context.Context, m core.Machine) error {
 		return disk.Rejected(err)
 	}
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	if lies := b.beds[m.App]; lies != nil {
 		lies.Bed = at
 	}
+	b.mu.Unlock()
+	b.cfg.Observe(core.Transition{Moment: AtSaved, App: m.App, Release: m.Release, Machine: m.ID})
 	return nil
 }
 
@@ -227,6 +242,15 @@ type saving struct {
 	key  []byte
 	size int64
 	name string
+
+	first func() // called after the first Write
+	once  sync.Once
+}
+
+func (s *saving) Write(p []byte) (int, error) {
+	n, err := s.Writer.Write(p)
+	s.once.Do(s.first)
+	return n, err
 }
 
 func (b *Beds) create(id string) (*saving, error) {
@@ -313,7 +337,10 @@ func (b *Beds) restore(ctx context.Context, at core.Bed, spec core.MachineSpec, 
 		b.use(spec.App)
 		return b.cfg.Ledger.SetBed(ctx, spec.App, nil)
 	}
-	m, err = b.cfg.Saver.Restore(ctx, spec, at.Serials, &once{plain, over}, w)
+	begun := sync.OnceFunc(func() {
+		b.cfg.Observe(core.Transition{Moment: AtRestoring, App: spec.App, Release: spec.Release, Machine: spec.ID})
+	})
+	m, err = b.cfg.Saver.Restore(ctx, spec, at.Serials, &once{plain, begun, over}, w)
 	if err != nil {
 		return m, err
 	}
@@ -325,13 +352,15 @@ func (b *Beds) restore(ctx context.Context, at core.Bed, spec core.MachineSpec, 
 // once reads a file to its end, and then, before whoever reads knows of the end, makes it of no more use: no two
 // machines go on from one file, with the same random numbers.
 type once struct {
-	from io.Reader
-	over func() error
+	from  io.Reader
+	begun func()
+	over  func() error
 }
 
 // Read implements io.Reader.
 func (o *once) Read(p []byte) (int, error) {
 	n, err := o.from.Read(p)
+	o.begun()
 	if errors.Is(err, io.EOF) {
 		if e := o.over(); e != nil {
 			return n, e

@@ -39,8 +39,8 @@ func newWorld(t *testing.T) *world {
 }
 
 // gitd is one process of it.
-func (w *world) gitd(build string) *Beds {
-	b := New(Config{State: w.state, Ledger: w, Driver: w, Saver: w, Build: build, Log: slog.New(slog.DiscardHandler)})
+func (w *world) gitd() *Beds {
+	b := New(Config{State: w.state, Ledger: w, Driver: w, Saver: w, Log: slog.New(slog.DiscardHandler)})
 	if err := b.Load(w.t.Context()); err != nil {
 		w.t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func (w *world) boot(b *Beds, s core.MachineSpec) {
 // asleep is a world in which the app shop sleeps, with something in its memory.
 func asleep(t *testing.T) (*world, *Beds) {
 	w := newWorld(t)
-	b := w.gitd("1")
+	b := w.gitd()
 	deployed := spec("one")
 	deployed.Kept = true // a rollback might have taken a machine that was kept
 	w.boot(b, deployed)
@@ -173,7 +173,7 @@ func TestWake(t *testing.T) {
 			t.Errorf("%s has it in plain", name)
 		}
 	}
-	b := w.gitd("1") // after a restart, too
+	b := w.gitd() // after a restart, too
 	if !b.Asleep("shop") || !b.rouse("shop") {
 		t.Fatal("a restart of gitd woke it")
 	}
@@ -203,38 +203,27 @@ func TestOtherBoots(t *testing.T) {
 // TestNoUse: what was saved does not match, or is damaged. The app boots, and the file is thrown away.
 func TestNoUse(t *testing.T) {
 	state := func(w *world) string { return filepath.Join(core.Sleeping(w.state), "one.state") }
-	for name, spoil := range map[string]func(t *testing.T, w *world, s *core.MachineSpec) (build string){
-		"other config": func(_ *testing.T, _ *world, s *core.MachineSpec) string { s.Env["TOKEN"] = "x"; return "1" },
-		"other base": func(_ *testing.T, _ *world, s *core.MachineSpec) string {
-			s.Disks[0].Path = "/bases/b/root"
-			return "1"
-		},
-		"other size": func(_ *testing.T, _ *world, s *core.MachineSpec) string { s.MemoryMiB = 256; return "1" },
-		"other release": func(_ *testing.T, _ *world, s *core.MachineSpec) string {
-			s.Release = 4
-			return "1"
-		},
-		"other gitd":        func(*testing.T, *world, *core.MachineSpec) string { return "2" },
-		"other QEMU or CPU": func(_ *testing.T, w *world, _ *core.MachineSpec) string { w.host = "there"; return "1" },
-		"key does not open": func(_ *testing.T, w *world, _ *core.MachineSpec) string { w.rows["shop"].Key = nil; return "1" },
-		"file of a backup":  func(t *testing.T, w *world, _ *core.MachineSpec) string { must(t, os.Remove(state(w))); return "1" },
-		"file is cut off": func(t *testing.T, w *world, _ *core.MachineSpec) string {
-			must(t, os.Truncate(state(w), 3))
-			return "1"
-		},
-		"file is another's": func(t *testing.T, w *world, _ *core.MachineSpec) string {
+	for name, spoil := range map[string]func(t *testing.T, w *world, s *core.MachineSpec){
+		"other config":                func(_ *testing.T, _ *world, s *core.MachineSpec) { s.Env["TOKEN"] = "x" },
+		"other base":                  func(_ *testing.T, _ *world, s *core.MachineSpec) { s.Disks[0].Path = "/bases/b/root" },
+		"other size":                  func(_ *testing.T, _ *world, s *core.MachineSpec) { s.MemoryMiB = 256 },
+		"other release":               func(_ *testing.T, _ *world, s *core.MachineSpec) { s.Release = 4 },
+		"other machines, QEMU or CPU": func(_ *testing.T, w *world, _ *core.MachineSpec) { w.host = "there" },
+		"key does not open":           func(_ *testing.T, w *world, _ *core.MachineSpec) { w.rows["shop"].Key = nil },
+		"file of a backup":            func(t *testing.T, w *world, _ *core.MachineSpec) { must(t, os.Remove(state(w))) },
+		"file is cut off":             func(t *testing.T, w *world, _ *core.MachineSpec) { must(t, os.Truncate(state(w), 3)) },
+		"file is another's": func(t *testing.T, w *world, _ *core.MachineSpec) {
 			must(t, os.WriteFile(state(w), make([]byte, 99), 0o600))
-			return "1"
 		},
-		"print is cut short": func(t *testing.T, w *world, _ *core.MachineSpec) string {
+		"print is cut short": func(t *testing.T, w *world, _ *core.MachineSpec) {
 			must(t, os.Truncate(filepath.Join(core.Sleeping(w.state), "one.print"), 3))
-			return "1"
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w, _ := asleep(t)
 			s := spec("two")
-			b := w.gitd(spoil(t, w, &s))
+			spoil(t, w, &s)
+			b := w.gitd()
 			b.rouse("shop")
 			w.boot(b, s)
 			b.Over("shop")
@@ -255,7 +244,7 @@ func must(t *testing.T, err error) {
 // TestNotSaved: the disk is full, or gitd ends in the middle. The machine goes on, and nothing is left of the attempt.
 func TestNotSaved(t *testing.T) {
 	w := newWorld(t)
-	b := w.gitd("1")
+	b := w.gitd()
 	w.boot(b, spec("one"))
 	w.refuse = errors.New("no space left on device")
 	b.lie("shop", "one")
@@ -266,10 +255,13 @@ func TestNotSaved(t *testing.T) {
 	if b.Asleep("shop") || len(w.rows) > 0 {
 		t.Error("it counts as asleep")
 	}
+	if !b.noted("one") { // it was so: what did not fall asleep once never did again
+		t.Error("it cannot be saved another time")
+	}
 	must(t, os.WriteFile(filepath.Join(core.Sleeping(w.state), "one.new"), []byte("half"), 0o600))
 	must(t, os.WriteFile(filepath.Join(core.Sleeping(w.state), "gone.state"), []byte("whole"), 0o600))
 	w.boot(b, spec("one"))
-	w.gitd("1")
+	w.gitd()
 	if got := w.files(); !slices.Equal(got, []string{"one.print"}) {
 		t.Errorf("files %q", got)
 	}
@@ -287,5 +279,26 @@ func TestRenamed(t *testing.T) {
 	w.boot(b, s)
 	if w.memory["two"] != "new" {
 		t.Error("it goes on with its old name")
+	}
+}
+
+// TestUpgrade: another gitd that makes the same machines saves those that the one before has booted, and they go on. If
+// it makes other ones, they are not saved at all: they were, and booted at the wake.
+func TestUpgrade(t *testing.T) {
+	w, _ := asleep(t)
+	b := w.gitd()
+	b.rouse("shop")
+	w.boot(b, spec("two"))
+	b.Over("shop")
+	if b = w.gitd(); w.memory["two"] != "secret memory" || !b.noted("two") {
+		t.Errorf("memory %q, can be saved: %v", w.memory["two"], b.noted("two"))
+	}
+	w.host = "there"
+	if b = w.gitd(); b.noted("two") || b.noted("unknown") {
+		t.Error("a machine is saved that cannot go on")
+	}
+	w.boot(b, spec("three"))
+	if !b.noted("three") {
+		t.Error("a machine of this gitd cannot be saved")
 	}
 }

@@ -12,12 +12,16 @@ import (
 	"github.com/nodeos-dev/gitd/internal/core"
 )
 
-// saltSize is the size of what a print begins with, in bytes.
-const saltSize = 16
+// A print begins with a salt and ends with what machines ran on, hashed; in bytes.
+const (
+	saltSize = 16
+	hostSize = sha256.Size
+)
 
 // print is what a machine was booted as: with the same print, it would be booted as the same machine again. It is the
-// whole of spec, the environment included, but its id and its network, which is told anew; what machines run on; and
-// which gitd has started it. What stands in the file shows none of that: it is hashed, with a salt.
+// whole of spec, the environment included, but its id and its network, which is told anew; and what machines run on.
+// What stands in the file shows none of that: it is hashed, and spec with a salt. Which gitd has started it does not
+// matter: one that makes machines in another way has another host.
 func (b *Beds) print(salt []byte, spec core.MachineSpec) ([]byte, error) {
 	spec.ID, spec.Kept, spec.Egress, spec.Share = "", false, core.Egress{}, core.Share{Resources: spec.Resources}
 	text, err := json.Marshal(spec)
@@ -26,8 +30,8 @@ func (b *Beds) print(salt []byte, spec core.MachineSpec) ([]byte, error) {
 	}
 	h := hmac.New(sha256.New, salt)
 	h.Write(text)
-	h.Write([]byte(b.host))
-	return h.Sum(salt), nil
+	h.Write(b.host[:])
+	return append(h.Sum(salt), b.host[:]...), nil
 }
 
 // note remembers what a machine was booted as. Without that, it does not sleep.
@@ -44,7 +48,7 @@ func (b *Beds) note(id string, spec core.MachineSpec) {
 }
 
 // errOther is that what was saved is of another machine than the one that is to boot.
-var errOther = errors.New("its config, its image or its size are others now, or gitd, QEMU or the processor are")
+var errOther = errors.New("its config, its image or its size are others now, or QEMU, the processor or the form of machines are")
 
 // same returns nil if the machine id was booted as spec would be now.
 func (b *Beds) same(id string, spec core.MachineSpec) error {
@@ -52,7 +56,7 @@ func (b *Beds) same(id string, spec core.MachineSpec) error {
 	if err != nil {
 		return err
 	}
-	if len(was) < saltSize {
+	if len(was) < saltSize+hostSize {
 		return errOther
 	}
 	now, err := b.print(bytes.Clone(was[:saltSize]), spec)
@@ -65,8 +69,9 @@ func (b *Beds) same(id string, spec core.MachineSpec) error {
 	return nil
 }
 
-// noted reports whether it is known what a machine was booted as.
+// noted reports whether a machine could go on once it was saved: it is known what it was booted as, and it was on this
+// host, by a gitd that makes machines as this one does.
 func (b *Beds) noted(id string) bool {
-	_, err := os.Stat(b.file(id, printSuffix))
-	return err == nil
+	was, err := os.ReadFile(b.file(id, printSuffix))
+	return err == nil && len(was) > hostSize && bytes.Equal(was[len(was)-hostSize:], b.host[:])
 }

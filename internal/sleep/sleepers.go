@@ -248,7 +248,7 @@ func (s *Sleepers) dozeNow(ctx context.Context, app, why string) error {
 	}
 	if status.State != fleet.Running || !s.beds.noted(status.Machine) {
 		s.later(app)
-		return fmt.Errorf("%w: its machine does not run, or was started by a gitd that knew no sleep", fleet.ErrBusy)
+		return fmt.Errorf("%w: its machine does not run, or was started by a gitd that makes machines in another way, or on another QEMU", fleet.ErrBusy)
 	}
 	if !s.beds.lie(app, status.Machine) {
 		return core.Reject(app+" sleeps already", "")

@@ -54,6 +54,7 @@ func Run(t *testing.T, open func(t *testing.T) fleet.Driver, spec func(t *testin
 		"TwoAtOnce":    (*suite).twoAtOnce,
 		"Task":         (*suite).task,
 		"TaskSignal":   (*suite).taskSignal,
+		"Sleep":        (*suite).sleep,
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &suite{T: t, open: open, spec: spec}

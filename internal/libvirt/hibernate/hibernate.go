@@ -100,3 +100,12 @@ func await(ctx context.Context, dom *libvirt.Domain) error {
 		}
 	}
 }
+
+// GoOn has a machine go on that stands still because a gitd has ended while it saved the machine.
+func GoOn(dom *libvirt.Domain) error {
+	state, reason, err := dom.GetState()
+	if err != nil || state != libvirt.DOMAIN_PAUSED || libvirt.DomainPausedReason(reason) == libvirt.DOMAIN_PAUSED_IOERROR {
+		return err // the last waits for room on the disk
+	}
+	return dom.Resume()
+}
