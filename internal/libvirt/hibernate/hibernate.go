@@ -59,12 +59,20 @@ func In(ctx context.Context, dom *libvirt.Domain, r io.Reader) error {
 		return errors.Join(err, to.Close())
 	}
 	// A QEMU that ends takes nothing more, and one that gets no more ends.
-	_, err = io.Copy(to, r)
+	n, err := io.Copy(to, r)
 	if err := errors.Join(err, to.Close()); err != nil {
 		return err
 	}
+	if n == 0 { // QEMU waits for more, for ever
+		return errors.New("the state of the machine is empty")
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, restTime, errors.New("QEMU does not get on with the state of the machine"))
+	defer cancel()
 	return await(ctx, dom)
 }
+
+// restTime is for a QEMU to take what is in the pipe when all was written, and to be ready: the pipe has 64 KiB.
+const restTime = 30 * time.Second
 
 // give hands one end of a pipe to QEMU, which begins to use it. The caller has it no more.
 func give(dom *libvirt.Domain, end *os.File, command string) error {
@@ -96,7 +104,7 @@ func await(ctx context.Context, dom *libvirt.Domain) error {
 		select {
 		case <-every.C:
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 	}
 }
