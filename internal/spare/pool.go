@@ -326,6 +326,7 @@ func (p *Pool) start(ctx context.Context, s shape) {
 	if err := p.Spare(ctx, spec, func(e core.Event) { p.hear(m, e) }); err != nil {
 		p.cfg.Log.Warn("a spare machine does not start", "error", err)
 		p.lost(m)
+		p.fillSoon() // nobody else may call it for long
 	}
 }
 

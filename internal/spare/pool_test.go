@@ -25,6 +25,7 @@ type driver struct {
 	calls   []string
 	refuse  error // of Hand
 	broken  bool  // spare machines end before they are up
+	fails   error // of the next Spare
 	never   bool  // they do not come up
 	crowded bool
 	slow    chan struct{} // not nil: a machine is up when one is received
@@ -52,8 +53,15 @@ func (d *driver) Boot(_ context.Context, spec core.MachineSpec, w core.Watch) (c
 func (d *driver) Spare(_ context.Context, spec core.MachineSpec, w core.Watch) error {
 	d.did("spare")
 	d.mu.Lock()
-	d.spares[spec.ID], d.specs = w, append(d.specs, spec)
+	err := d.fails
+	d.fails = nil
+	if err == nil {
+		d.spares[spec.ID], d.specs = w, append(d.specs, spec)
+	}
 	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
 	kind := core.EventBooted
 	if d.broken {
 		kind = core.EventGone
@@ -270,6 +278,17 @@ func TestCrowded(t *testing.T) {
 		w.driver.crowded = true
 		w.serve(t, "b", func(s *core.MachineSpec) { s.MemoryMiB = 512 })
 		w.expect(t, "without", "stop, stop, boot b")
+	})
+}
+
+// TestDoesNotStart: a spare machine ends while it is being started. Another one waits soon: none did until the next
+// deployment.
+func TestDoesNotStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, 1)
+		w.driver.fails = errors.New("QEMU has ended")
+		w.serve(t, "a")
+		w.expect(t, "one that fails", "boot a, spare, spare")
 	})
 }
 
