@@ -14,6 +14,7 @@ const (
 	oldFiles  = 2        // old files that are kept beside the current one
 	maxQueue  = 4096     // lines that may wait for the disk
 	writeSize = 64 << 10 // bytes that are collected for one write
+	keptSize  = 16 << 10 // bytes of a buffer that is kept for the next lines: each app has one
 )
 
 // stream is the output of one app: a queue, a file and the followers.
@@ -29,8 +30,9 @@ type stream struct {
 	// It is taken before mu.
 	disk   sync.Mutex
 	file   *lumberjack.Logger
-	torn   bool // the file ends in the middle of a line
-	failed int  // lines that could not be written
+	buf    []byte // for what is written, while disk is held
+	torn   bool   // the file ends in the middle of a line
+	failed int    // lines that could not be written
 	why    error
 	counts bool  // somebody has asked how many lines there are
 	total  int64 // lines, those included that were there when somebody asked for the first time
@@ -112,7 +114,7 @@ func (s *stream) flush(join *follower) {
 
 // write puts lines into the file, many of them with one call.
 func (s *stream) write(lines []core.Line) {
-	buf := make([]byte, 0, writeSize+maxText)
+	buf := s.buf[:0]
 	n := 0
 	for i, l := range lines {
 		if s.torn {
@@ -132,6 +134,9 @@ func (s *stream) write(lines []core.Line) {
 			s.why = err
 		}
 		buf, n = buf[:0], 0
+	}
+	if cap(buf) <= keptSize {
+		s.buf = buf
 	}
 	s.written()
 }

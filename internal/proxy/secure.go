@@ -30,7 +30,8 @@ const maxStreams = 100
 func (p *Proxy) ServeTLS(ctx context.Context, l net.Listener, how *tls.Config) error {
 	srv := p.server()
 	srv.TLSConfig = how.Clone() // net/http changes it
-	srv.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams, WriteByteTimeout: p.crowd.stall}
+	// Its WriteByteTimeout would set two deadlines for each write, beside that of the guest.
+	srv.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: maxStreams}
 	return p.serve(ctx, l, srv, func(srv *http.Server, l net.Listener) error {
 		// What is turned away is not told why: that would take a handshake.
 		return srv.ServeTLS(listener{l, p.crowd, ""}, "", "")

@@ -24,7 +24,7 @@ const (
 // Line is the object of r: printable ASCII, without a newline. With query, it holds what came after the question mark,
 // in which there may be secrets.
 func Line(r proxy.Request, query bool) []byte {
-	b := make(object, 0, 512)
+	b := make(object, 0, 768)
 	b = append(b, `{"time":"`...)
 	b = r.Begun.UTC().AppendFormat(b, "2006-01-02T15:04:05.000Z")
 	b = append(b, '"')
