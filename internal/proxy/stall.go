@@ -36,8 +36,12 @@ func (g *guest) renew() time.Time {
 	return g.renewed
 }
 
-// piece is what must get through within the limit of what the kernel carries on, in bytes.
-const piece = 64 << 10
+// These are how many bytes of what the kernel carries on must get through within the limit: the larger ones, where the
+// last got through at once.
+const (
+	piece      = 64 << 10
+	largePiece = 512 << 10
+)
 
 // ReadFrom implements io.ReaderFrom: from a connection to a machine, the kernel carries bytes on without a copy.
 func (g *guest) ReadFrom(r io.Reader) (n int64, err error) {
@@ -51,20 +55,29 @@ func (g *guest) ReadFrom(r io.Reader) (n int64, err error) {
 		return io.Copy(struct{ io.Writer }{g}, r)
 	}
 	defer machine.SetReadDeadline(time.Time{}) //nolint:errcheck // a closed connection needs none
-	for from.N > 0 {
-		// Pauses of the machine do not count: each begins anew long before the client's time is over.
-		limit := g.renew()
-		machine.SetReadDeadline(time.Now().Add(g.crowd.stall / 4)) //nolint:errcheck // the read fails on a closed connection
-		part := &io.LimitedReader{R: from.R, N: min(from.N, piece)}
-		most := part.N
-		m, err := to.ReadFrom(part)
+	size, goesOn := int64(piece), true
+	for goesOn && from.N > 0 {
+		begun := time.Now()
+		var m int64
+		m, goesOn, err = g.carry(to, machine, min(from.N, size))
 		n, from.N = n+m, from.N-m
-		paused := errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(limit)
-		if err != nil && !paused || err == nil && m < most {
-			return n, err
+		if size = piece; time.Since(begun) < g.crowd.stall/128 {
+			size = largePiece
 		}
 	}
-	return n, nil
+	return n, err
+}
+
+// carry carries up to most bytes on, and reports whether there may be more. Pauses of the machine do not count: each
+// begins anew long before the client's time is over.
+func (g *guest) carry(to io.ReaderFrom, machine net.Conn, most int64) (n int64, goesOn bool, err error) {
+	limit := g.renew()
+	machine.SetReadDeadline(time.Now().Add(g.crowd.stall / 4)) //nolint:errcheck // the read fails on a closed connection
+	n, err = to.ReadFrom(&io.LimitedReader{R: machine, N: most})
+	if errors.Is(err, os.ErrDeadlineExceeded) && time.Now().Before(limit) {
+		return n, true, nil
+	}
+	return n, err == nil && n == most, err
 }
 
 // SetWriteDeadline implements net.Conn.
