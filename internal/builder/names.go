@@ -6,6 +6,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/nodeos-dev/gitd/internal/builder/links"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/image"
 	"github.com/nodeos-dev/gitd/internal/progress"
@@ -13,9 +14,7 @@ import (
 
 const (
 	maxName = image.MaxName
-	// maxPath is bytes of a file's whole path in the repository. Linux takes 4,095 for a path, and when mkfs.erofs
-	// opens a file, the folder in which gitd builds stands before it.
-	maxPath = 3840
+	maxPath = links.MaxPath
 )
 
 // checkEntry refuses a tree entry that no checkout should make. dir is the

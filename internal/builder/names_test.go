@@ -11,6 +11,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 
+	"github.com/nodeos-dev/gitd/internal/builder/links"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/image"
@@ -72,7 +73,7 @@ func FuzzTreeNames(f *testing.F) {
 		if !filepath.IsLocal(full) || strings.ContainsAny(full, "\n\x00") || len(full) > maxPath {
 			t.Errorf("%q passed", full)
 		}
-		if newLinkJudge(fstest.MapFS{}).check(full, target) == nil && !filepath.IsLocal(filepath.Join(filepath.Dir(full), target)) {
+		if links.New(fstest.MapFS{}).Check(full, target) == nil && !filepath.IsLocal(filepath.Join(filepath.Dir(full), target)) {
 			t.Errorf("the link %q to %q passed", full, target)
 		}
 	})

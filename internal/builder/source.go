@@ -46,8 +46,8 @@ func (c *commit) sizeOf(h plumbing.Hash) (int64, error) {
 	return blob.Size, nil
 }
 
-// linkTarget is where a symlink leads. It is not checked here: see linkJudge. A target that is longer than that allows
-// is cut off one byte later.
+// linkTarget is where a symlink leads. It is not checked here: see links.Judge. A target that is longer than that
+// allows is cut off one byte later.
 func linkTarget(blob *object.Blob) (string, error) {
 	r, err := blob.Reader()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/go-git/go-git/v5/plumbing/filemode"
 	"github.com/go-git/go-git/v5/plumbing/object"
 
+	"github.com/nodeos-dev/gitd/internal/builder/links"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
 	"github.com/nodeos-dev/gitd/internal/progress"
@@ -41,7 +42,7 @@ func (c *commit) export(ctx context.Context, dir string, uid, gid int) (exported
 		return exported{}, err
 	}
 	defer root.Close()
-	x := exporter{ctx: ctx, commit: c, links: newLinkJudge(repoFS{c}), root: root, uid: uid, gid: gid}
+	x := exporter{ctx: ctx, commit: c, links: links.New(repoFS{c}), root: root, uid: uid, gid: gid}
 	if err := x.count("", c.tree, 0); err != nil { // nothing is written of what is too much
 		return exported{}, err
 	}
@@ -80,7 +81,7 @@ func (x *exporter) count(dir string, tree *object.Tree, depth int) error {
 type exporter struct {
 	ctx      context.Context // one export's
 	commit   *commit
-	links    linkJudge
+	links    links.Judge
 	root     *os.Root
 	uid, gid int
 	done     exported
@@ -168,7 +169,7 @@ func (x *exporter) link(name string, h plumbing.Hash) error {
 	if err != nil {
 		return err
 	}
-	if err := x.links.check(name, target); err != nil {
+	if err := x.links.Check(name, target); err != nil {
 		return err
 	}
 	return x.made(name, x.root.Symlink(target, name))

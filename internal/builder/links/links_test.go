@@ -1,12 +1,15 @@
-package builder
+package links
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/nodeos-dev/gitd/internal/core"
 )
 
 // linksIn is a repository with these files; "-> x" is a symlink to x.
@@ -53,10 +56,10 @@ func TestLinks(t *testing.T) {
 		"a larger circle":                    {"l", "tick/x", "more than 40"},
 		"empty":                              {"l", "", "not allowed"},
 		"newline":                            {"l", "b\nc", "not allowed"},
-		"too long":                           {"l", strings.Repeat("x", maxPath+1), "not allowed"},
+		"too long":                           {"l", strings.Repeat("x", MaxPath+1), "not allowed"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			err := newLinkJudge(repo).check(c.link, c.target)
+			err := New(repo).Check(c.link, c.target)
 			if c.refused != "" {
 				rejected(t, err, c.refused)
 			} else if err != nil {
@@ -68,14 +71,14 @@ func TestLinks(t *testing.T) {
 
 // TestManyLinks: the work for all links of a commit has a bound.
 func TestManyLinks(t *testing.T) {
-	j := newLinkJudge(fstest.MapFS{})
+	j := New(fstest.MapFS{})
 	long := strings.Repeat("a/../", 700) + "b"
 	for range 10 {
-		check(t, j.check("l", long))
+		check(t, j.Check("l", long))
 	}
 	var err error
 	for i := 0; err == nil && i < 1000; i++ {
-		err = j.check("l", long)
+		err = j.Check("l", long)
 	}
 	rejected(t, err, "too many")
 }
@@ -95,9 +98,9 @@ func FuzzLinks(f *testing.F) {
 		for name := range files {
 			check(t, os.MkdirAll(filepath.Join(inside, filepath.Dir(name)), 0o755))
 		}
-		judge := newLinkJudge(linksIn(files))
+		judge := New(linksIn(files))
 		for name, target := range targets {
-			if err := judge.check(name, target); err != nil {
+			if err := judge.Check(name, target); err != nil {
 				t.Skip("refused")
 			}
 			if err := os.Symlink(target, filepath.Join(inside, name)); err != nil {
@@ -111,4 +114,19 @@ func FuzzLinks(f *testing.F) {
 			}
 		}
 	})
+}
+
+// rejected expects a *core.Rejection with this reason.
+func rejected(t *testing.T, err error, reason string) {
+	t.Helper()
+	if r, ok := errors.AsType[*core.Rejection](err); !ok || !strings.Contains(r.Reason, reason) || strings.Contains(r.Reason, "\n") {
+		t.Errorf("got %v (%T), want a rejection with %q", err, err, reason)
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
 }

@@ -1,4 +1,5 @@
-package builder
+// Package links judges the symlinks of a commit. It owns the rule; it does not own what becomes of a link.
+package links
 
 import (
 	"errors"
@@ -13,24 +14,29 @@ import (
 	"github.com/nodeos-dev/gitd/internal/progress"
 )
 
+// MaxPath is bytes of a file's whole path in the repository. Linux takes 4,095 for a path, and when mkfs.erofs opens a
+// file, the folder in which gitd builds stands before it.
+const MaxPath = 3840
+
 // maxLinkSteps bounds the work for all symlinks of one commit: 50,000 links of 2,000 parts each would take minutes.
 const maxLinkSteps = 100_000
 
-// linkJudge judges the symlinks of a commit: each must lead to a place in the repository, there or not.
-type linkJudge struct {
+// Judge judges the symlinks of a commit: each must lead to a place in the repository, there or not.
+type Judge struct {
 	repo  fs.ReadLinkFS
 	steps *int
 }
 
-func newLinkJudge(repo fs.ReadLinkFS) linkJudge {
-	return linkJudge{repo: repo, steps: new(int)}
+// New returns one for the commit whose files are in repo.
+func New(repo fs.ReadLinkFS) Judge {
+	return Judge{repo: repo, steps: new(int)}
 }
 
-// check refuses a symlink that leads out of the repository. link is its own path, below folders that are no links. Its
+// Check refuses a symlink that leads out of the repository. link is its own path, below folders that are no links. Its
 // target is followed as the kernel would: "../shared/../server.js" leads to the file beside it if shared is a folder,
 // and elsewhere if shared is itself a link. A part that is not in the commit counts as a folder: the build may make it.
-func (j linkJudge) check(link, target string) error {
-	w := walk{linkJudge: j}
+func (j Judge) Check(link, target string) error {
+	w := walk{Judge: j}
 	if dir := path.Dir(link); dir != "." {
 		w.at = strings.Split(dir, "/")
 	}
@@ -44,7 +50,7 @@ func (j linkJudge) check(link, target string) error {
 
 // walk is the way from one link.
 type walk struct {
-	linkJudge
+	Judge
 	at    []string // the folders down to where the walk is
 	gone  int      // the number of folders down to the first that is not in the commit; 0: all are
 	links int      // followed
@@ -55,7 +61,7 @@ func (w *walk) follow(target string) (why string) {
 	const linksOfLinux = 40
 	plain := utf8.ValidString(target) && !strings.ContainsFunc(target, unicode.IsControl)
 	switch {
-	case target == "" || len(target) > maxPath || !plain:
+	case target == "" || len(target) > MaxPath || !plain:
 		return "has a target that is not allowed"
 	case path.IsAbs(target):
 		return "points outside the repository"
