@@ -12,6 +12,7 @@ import (
 
 	"github.com/nodeos-dev/gitd/internal/builder/system"
 	"github.com/nodeos-dev/gitd/internal/builder/tools"
+	"github.com/nodeos-dev/gitd/internal/bundle"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/image"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
@@ -183,6 +184,9 @@ func (j *job) build(ctx context.Context, c *commit) (core.Manifest, error) {
 	if err != nil {
 		return core.Manifest{}, err
 	}
+	if err := j.useBundle(m, made.bundle); err != nil {
+		return core.Manifest{}, err
+	}
 	config, err := j.configPrint()
 	if err != nil {
 		return core.Manifest{}, err
@@ -258,6 +262,25 @@ func (j *job) commands(installed nodeapp.Programs) (m core.Manifest, err error) 
 		j.show(fmt.Sprintf("cron.%d", i+1), c.Run, c.Schedule)
 	}
 	return m, nil
+}
+
+// useBundle has what starts load the bundle of packages first.
+func (j *job) useBundle(m core.Manifest, made string) error {
+	if !j.plan.Package.Settings.Bundle {
+		return nil
+	}
+	if made == "" {
+		j.r.Warn("nothing is bundled: %s", bundle.Nothing)
+		return nil
+	}
+	led, not, err := bundle.Lead(j.shop.path("app"), m)
+	for _, name := range led {
+		j.r.Detail("bundled: %s, for %s", progress.Printable(made), progress.Shorten(name))
+	}
+	for _, why := range not {
+		j.r.Warn("%s", why)
+	}
+	return err
 }
 
 func (j *job) show(what string, steps []core.StartStep, from string) {

@@ -7,7 +7,9 @@ import (
 	"os"
 	"path/filepath"
 
+	"github.com/nodeos-dev/gitd/internal/builder/fingerprint"
 	"github.com/nodeos-dev/gitd/internal/builder/native"
+	"github.com/nodeos-dev/gitd/internal/bundle"
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/disk"
 	"github.com/nodeos-dev/gitd/internal/nodeapp"
@@ -22,6 +24,7 @@ type dependencies struct {
 	layer    core.Layer // zero: there are none
 	programs nodeapp.Programs
 	wants    []native.Want // of the compiled files in it
+	bundle   string        // what is in the bundle of its files; "": there is none
 	cached   bool
 }
 
@@ -89,7 +92,7 @@ func (j installer) installOnly(ctx context.Context, i install) (dependencies, er
 	}
 	if i.Layer.Digest != "" {
 		j.r.Detail("using cached dependencies")
-		return dependencies{i.Layer, i.Programs, i.Wants, true}, nil
+		return i.cached(), nil
 	}
 	if err := j.install(ctx); err != nil {
 		return dependencies{}, err
@@ -102,7 +105,7 @@ func (j installer) installOnly(ctx context.Context, i install) (dependencies, er
 		return dependencies{}, err
 	}
 	if i.Scripts == "" {
-		i.Layer, i.Programs, i.Wants = made.layer, made.programs, made.wants
+		i.take(made)
 	}
 	return made, j.remember(i)
 }
@@ -126,7 +129,7 @@ func (j installer) installAndBuild(ctx context.Context, i install) (dependencies
 	if err != nil {
 		return dependencies{}, err
 	}
-	before, err := fingerprint(modules)
+	before, err := fingerprint.Of(modules)
 	if err != nil {
 		return dependencies{}, err
 	}
@@ -138,17 +141,17 @@ func (j installer) installAndBuild(ctx context.Context, i install) (dependencies
 		return j.dropModules(ctx)
 	}
 	// It could be read before the build: if it cannot now, the build has changed it.
-	after, err := fingerprint(modules)
+	after, err := fingerprint.Of(modules)
 	untouched := err == nil && after == before && j.plan.Scripts.Cleanup == ""
 	if untouched && i.Layer.Digest != "" {
 		aside := filepath.Join(j.shop.path("layer"), nodeapp.NodeModules)
-		return dependencies{i.Layer, i.Programs, i.Wants, true}, os.Rename(modules, aside)
+		return i.cached(), os.Rename(modules, aside)
 	}
 	made, err := j.pruneAndPack(ctx)
 	if err != nil || !untouched {
 		return made, err
 	}
-	i.Layer, i.Programs, i.Wants = made.layer, made.programs, made.wants
+	i.take(made)
 	return made, j.remember(i)
 }
 
@@ -271,6 +274,9 @@ func (j installer) packModules(ctx context.Context) (dependencies, error) {
 	if made.programs, err = j.programs(); err != nil || !isDir(filepath.Join(app, nodeapp.NodeModules)) {
 		return made, err
 	}
+	if made.bundle, err = j.bundle(ctx); err != nil {
+		return made, err
+	}
 	to := filepath.Join(layer, nodeapp.NodeModules)
 	if err := os.Rename(filepath.Join(app, nodeapp.NodeModules), to); err != nil {
 		return dependencies{}, err
@@ -293,6 +299,17 @@ func (j installer) programs() (nodeapp.Programs, error) {
 	}
 	defer root.Close()
 	return nodeapp.FindPrograms(root.FS(), j.plan.Dir)
+}
+
+// bundle puts the files of packages together, if the app asks for it.
+func (j installer) bundle(ctx context.Context) (summary string, err error) {
+	if !j.plan.Package.Settings.Bundle {
+		return "", nil
+	}
+	app := j.shop.path("app")
+	return bundle.Make(app, j.plan.Dir, func(args []string) error {
+		return j.run(ctx, step{name: "the bundle of packages", app: app, args: args, env: []string{"NODE_ENV=production"}})
+	})
 }
 
 // isDir reports whether path is a folder and not a link to one.

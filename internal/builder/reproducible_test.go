@@ -11,8 +11,9 @@ import (
 	"time"
 )
 
-// sameBytes are the apps that TestSameBytes builds: each package manager alone, and with a workspace.
-var sameBytes = []string{"npm", "yarn1", "berry", "pnpm", "ws-npm", "ws-yarn1", "ws-berry", "ws-pnpm"}
+// sameBytes are the apps that TestSameBytes builds: each package manager alone, and with a workspace, and one with a
+// bundle.
+var sameBytes = []string{"npm", bundled, "yarn1", "berry", "pnpm", "ws-npm", "ws-yarn1", "ws-berry", "ws-pnpm"}
 
 // TestSameBytes: the same commit gives the same layers, whatever package manager it has: with another state folder and
 // empty caches, as another user, and more than a year later, by the clock of everything that runs in the sandbox.
@@ -46,12 +47,26 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
+// bundled is the app npm, when it asks for a bundle.
+const bundled = "bundled"
+
 func digestsOf(t *testing.T, b *Builder, name string, vars map[string]string) string {
 	t.Helper()
 	repo := newRepository(t)
-	m, said, err := repo.buildWith(b, "same-"+name, repo.commit(fixture(t, name)), vars)
+	from := name
+	if name == bundled {
+		from = "npm"
+	}
+	files := fixture(t, from)
+	if name == bundled {
+		files["package.json"] = strings.Replace(files["package.json"], `"private": true,`, `"private": true, "nodeos": {"bundle": true},`, 1)
+	}
+	m, said, err := repo.buildWith(b, "same-"+name, repo.commit(files), vars)
 	if err != nil {
 		t.Fatalf("%s: %v\n%s", name, err, said)
+	}
+	if strings.Contains(said, "KiB, for server.js") != (name == bundled) {
+		t.Errorf("%s: it says of a bundle:\n%s", name, said)
 	}
 	return m.Deps.Digest + " " + m.App.Digest
 }

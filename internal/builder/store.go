@@ -80,7 +80,8 @@ func (s store) npmCache() string { return filepath.Join(s.dir, "npm") }
 type install struct {
 	Layer    core.Layer       `json:"layer"` // node_modules without the devDependencies; zero: not packed yet
 	Programs nodeapp.Programs `json:"programs,omitempty"`
-	Wants    []native.Want    `json:"wants,omitempty"` // of the compiled files in Layer
+	Wants    []native.Want    `json:"wants,omitempty"`  // of the compiled files in Layer
+	Bundle   string           `json:"bundle,omitempty"` // what is in the bundle of its files
 
 	// Scripts is a package with an install script: it may read any file of the repository, so nothing is kept. "":
 	// none.
@@ -98,8 +99,8 @@ func installKey(p nodeapp.Plan, t tools.Toolchain) (string, error) {
 		return "", err
 	}
 	h := sha256.New()
-	fmt.Fprintf(h, "%d %s/%s node %s npm %s %s dev %t\n",
-		storeFormat, runtime.GOOS, runtime.GOARCH, t.Node, t.NPM, t.Manager, p.DevDeps)
+	fmt.Fprintf(h, "%d %s/%s node %s npm %s %s dev %t bundle %t\n",
+		storeFormat, runtime.GOOS, runtime.GOARCH, t.Node, t.NPM, t.Manager, p.DevDeps, p.Package.Settings.Bundle)
 	parts := [][]byte{[]byte(p.LockName), p.Lock, pkg}
 	for _, name := range slices.Sorted(maps.Keys(p.Inputs)) {
 		parts = append(parts, []byte(name), p.Inputs[name])
@@ -109,6 +110,14 @@ func installKey(p nodeapp.Plan, t tools.Toolchain) (string, error) {
 		h.Write(part)
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
+
+func (i *install) take(d dependencies) {
+	i.Layer, i.Programs, i.Wants, i.Bundle = d.layer, d.programs, d.wants, d.bundle
+}
+
+func (i install) cached() dependencies {
+	return dependencies{i.Layer, i.Programs, i.Wants, i.Bundle, true}
 }
 
 func (s store) install(key string) install {

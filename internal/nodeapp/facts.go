@@ -27,7 +27,7 @@ func (p Plan) Facts() []Fact {
 		nodeFact(p), installFact(p), buildFact(p), startFact(p),
 		{"port", "$PORT, or wherever the app listens", ""},
 		healthFact(p), memoryFact(p),
-		shellFact(p), packagesFact(p), {"expose", expose.Text(p.Package.Settings.Expose), "nodeos.expose"},
+		shellFact(p), packagesFact(p), bundleFact(p), {"expose", expose.Text(p.Package.Settings.Expose), "nodeos.expose"},
 	}
 	if port := p.Package.Settings.Port; port > 0 {
 		facts[5] = Fact{"port", fmt.Sprint(port), "nodeos.port"}
@@ -98,6 +98,13 @@ func shellFact(p Plan) Fact {
 		return Fact{}
 	}
 	return Fact{"shell", shell.Sh + ", of Debian's " + shell.Busybox, "nodeos.shell"}
+}
+
+func bundleFact(p Plan) Fact {
+	if !p.Package.Settings.Bundle {
+		return Fact{}
+	}
+	return Fact{"bundle", "the files of packages, when they are installed", "nodeos.bundle"}
 }
 
 func nodeFact(p Plan) Fact {

@@ -3,11 +3,11 @@ package nodeapp
 import (
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/expose"
+	"github.com/nodeos-dev/gitd/internal/nodeapp/setting"
 	"github.com/nodeos-dev/gitd/internal/nodeapp/shell"
 	"github.com/nodeos-dev/gitd/internal/units"
 )
@@ -25,6 +25,7 @@ type Settings struct {
 
 	Packages []string // of Debian, that its machine has beside the base; sorted
 	Shell    bool     // its machine has a shell, which is one of Packages
+	Bundle   bool     // the files of its npm packages are put together (package bundle)
 
 	Dir string // the app's folder in the repository, as it is written; "": this one
 }
@@ -41,7 +42,7 @@ func parseSettings(raw json.RawMessage, warnings *[]string) (Settings, error) {
 		return s, err
 	}
 	*warnings = append(*warnings,
-		o.unknown("nodeos", "memory", "cpus", "port", "packages", "healthcheck", "cron", "dir", "shell", "expose")...)
+		o.unknown("nodeos", "memory", "cpus", "port", "packages", "healthcheck", "cron", "dir", "shell", "expose", "bundle")...)
 	if s.Resources.MemoryMiB, err = parseMemory(o["memory"]); err != nil {
 		return s, err
 	}
@@ -51,13 +52,16 @@ func parseSettings(raw json.RawMessage, warnings *[]string) (Settings, error) {
 	if s.Port, err = parsePort(o["port"]); err != nil {
 		return s, err
 	}
-	if s.Packages, err = parsePackages(o["packages"]); err != nil {
+	if s.Packages, err = setting.Packages(o["packages"]); err != nil {
 		return s, err
 	}
 	if s.Cron, err = parseJobs(o["cron"], PackageFile, "nodeos.cron", warnings); err != nil {
 		return s, err
 	}
 	if err := s.parseShell(o["shell"]); err != nil {
+		return s, err
+	}
+	if s.Bundle, err = setting.Flag("nodeos.bundle", o["bundle"]); err != nil {
 		return s, err
 	}
 	if raw, ok := o["dir"]; ok {
@@ -113,7 +117,7 @@ func (o object) unknown(name string, known ...string) []string {
 }
 
 func badSetting(name string, raw json.RawMessage, hint string) error {
-	return core.Reject(fmt.Sprintf("package.json: %s is %s", name, shorten(string(raw))), hint)
+	return setting.Bad(name, raw, hint)
 }
 
 func parseMemory(raw json.RawMessage) (mib int, err error) {
@@ -145,12 +149,9 @@ func parseCPUs(raw json.RawMessage) (n int, err error) {
 }
 
 // parseShell adds the package of a shell.
-func (s *Settings) parseShell(raw json.RawMessage) error {
-	if len(raw) == 0 {
-		return nil
-	}
-	if json.Unmarshal(raw, &s.Shell) != nil {
-		return badSetting("nodeos.shell", raw, "use true or false")
+func (s *Settings) parseShell(raw json.RawMessage) (err error) {
+	if s.Shell, err = setting.Flag("nodeos.shell", raw); err != nil {
+		return err
 	}
 	if s.Shell && !slices.Contains(s.Packages, shell.Busybox) {
 		s.Packages = append(s.Packages, shell.Busybox)
@@ -170,28 +171,4 @@ func parsePort(raw json.RawMessage) (n int, err error) {
 			lowest, highest))
 	}
 	return n, nil
-}
-
-// debianName is Debian's rule for the name of a package.
-var debianName = regexp.MustCompile(`^[a-z0-9][a-z0-9+.-]{1,99}$`)
-
-// mostPackages bounds a list that nobody would write.
-const mostPackages = 100
-
-// parsePackages reads names of Debian's packages.
-func parsePackages(raw json.RawMessage) (names []string, err error) {
-	const hint = `use names of Debian's packages, such as ["libcairo2", "chromium"]`
-	if len(raw) == 0 {
-		return nil, nil
-	}
-	if json.Unmarshal(raw, &names) != nil || len(names) > mostPackages {
-		return nil, badSetting("nodeos.packages", raw, hint)
-	}
-	for _, n := range names {
-		if !debianName.MatchString(n) {
-			return nil, core.Reject(fmt.Sprintf("package.json: nodeos.packages has %q, which is no name of a Debian package", shorten(n)), hint)
-		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names), nil
 }

@@ -1,4 +1,5 @@
-package builder
+// Package fingerprint tells whether a build has changed a folder. It owns what counts as a change.
+package fingerprint
 
 import (
 	"crypto/sha256"
@@ -7,10 +8,10 @@ import (
 	"path/filepath"
 )
 
-// fingerprint tells whether anything below dir changed: names, sizes, modes,
+// Of tells whether anything below dir changed: names, sizes, modes,
 // times and links, not contents. npm's and bundlers' scratch folder
 // node_modules/.cache does not count.
-func fingerprint(dir string) (sum [sha256.Size]byte, err error) {
+func Of(dir string) (sum [sha256.Size]byte, err error) {
 	h := sha256.New()
 	err = filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
