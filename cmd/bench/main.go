@@ -108,6 +108,9 @@ func measure(ctx context.Context, s settings) error {
 		if partErr := p.run(b, ctx); partErr != nil {
 			err = errors.Join(err, fmt.Errorf("%s: %w", p.name, partErr))
 		}
+		if ctx.Err() != nil {
+			break // somebody has ended it: what runs must end too
+		}
 	}
 	return errors.Join(err, b.table.print(os.Stdout), b.stop())
 }

@@ -201,7 +201,7 @@ func (o others) pushSpare(ctx context.Context, b *bench, said string) (float64, 
 // again.
 func (b *bench) rollbacks(ctx context.Context) error {
 	const app = "hello"
-	if b.plain == nil {
+	if b.plain == nil || b.floor.args == nil {
 		return errors.New("it goes back to what the part push has pushed: name that too")
 	}
 	c := b.clones[app]
