@@ -25,8 +25,15 @@ func TestOrphans(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The first process ends when the second has begun, without --die-with-parent: so it looks after that race.
-	leave := exec.Command("sh", "-c", `"$0" --dev-bind / / --bind "$1" "$1" sleep 600 >/dev/null 2>&1 & echo $!`, bwrap, shown)
+	leave := exec.Command("sh", "-c", `exec 3<&0; "$0" --dev-bind / / --bind "$1" "$1" cat <&3 >/dev/null 2>&1 & echo $!`, bwrap, shown)
+	from, to, err := os.Pipe() // with its end, cat ends, however the test does
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer to.Close()
+	leave.Stdin = from
 	out, err := leave.Output()
+	from.Close()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +71,7 @@ func TestOrphans(t *testing.T) {
 // subreaper reports whether orphans of this test get another parent than the first of all processes.
 func subreaper(t *testing.T) bool {
 	t.Helper()
-	out, err := exec.Command("sh", "-c", "(sleep 10 >/dev/null 2>&1 & echo $!) | cat").Output()
+	out, err := exec.Command("sh", "-c", "(sleep 1 >/dev/null 2>&1 & echo $!) | cat").Output()
 	pid, err2 := strconv.Atoi(strings.TrimSpace(string(out)))
 	if err = errors.Join(err, err2); err != nil {
 		t.Fatal(err)
