@@ -99,9 +99,9 @@ require('http').createServer((req, res) => res.end(req.url === '/n' ? 'request '
 func (s *sleeper) counts(anew bool) {
 	s.t.Helper()
 	var body string
-	err := s.eventually(func() (err error) {
-		status := 0
-		if status, body, err = s.get(s.client(false), "shop", "/n"); err == nil && status != http.StatusOK {
+	err := s.eventually(func() error {
+		status, text, err := s.get(s.client(false), "shop", "/n")
+		if body = text; err == nil && status != http.StatusOK {
 			err = fmt.Errorf("the app answers %d %q", status, body)
 		}
 		return err
