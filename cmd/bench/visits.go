@@ -63,7 +63,7 @@ func wander(ctx context.Context, g *gitd, apps []string, long time.Duration) (ma
 	for range visitors {
 		all.Go(func() {
 			for ctx.Err() == nil {
-				v := visit{app: apps[rand.IntN(len(apps))], begun: time.Now()}
+				v := visit{app: apps[rand.IntN(len(apps))], begun: time.Now()} //nolint:gosec // which app is asked is no secret
 				_, v.err = g.target(v.app).get(context.WithoutCancel(ctx))
 				v.end = time.Now()
 				mu.Lock()
