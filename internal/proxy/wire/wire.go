@@ -57,11 +57,27 @@ type staleError struct{ error }
 
 func (e staleError) Unwrap() error { return e.error }
 
+// valid reports whether what the front door adds is sound: Fits does not see it, and no client may write a line of its
+// own by a name that gitd passes on.
+func (r Request) valid() bool {
+	for _, h := range r.Own {
+		if !httpguts.ValidHeaderFieldValue(h[1]) {
+			return false
+		}
+	}
+	return httpguts.ValidHostHeader(r.Host)
+}
+
+var errInvalid = errors.New("this request cannot be passed on")
+
 var errSwitched = errors.New("the machine switched to another protocol unasked")
 
 // Send sends r and returns the answer as soon as it begins. A connection that was idle may have been closed by the
 // machine at that moment: then r is sent again, on a new one. The connection ends with ctx.
 func (p *Pool) Send(ctx context.Context, r Request) (*Answer, error) {
+	if !r.valid() {
+		return nil, errInvalid
+	}
 	if c := p.take(); c != nil {
 		a, err := p.send(ctx, c, r)
 		var stale staleError

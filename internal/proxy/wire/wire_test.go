@@ -152,6 +152,19 @@ func TestFits(t *testing.T) {
 	}
 }
 
+// TestInvalid: a name that is passed on ends no line.
+func TestInvalid(t *testing.T) {
+	host, own := get(nil), get(nil)
+	host.Host = "shop\r\nX-Forwarded-For: 127.0.0.1"
+	own.Own = [][2]string{{"X-Forwarded-User", "ada\r\n\r\nGET / HTTP/1.1"}}
+	for _, r := range []Request{host, own} {
+		p := NewPool(func(context.Context) (net.Conn, error) { return nil, errors.New("it was dialled") }, time.Minute, time.Minute)
+		if _, err := p.Send(t.Context(), r); !errors.Is(err, errInvalid) {
+			t.Error(err)
+		}
+	}
+}
+
 // TestAnswers reads answers of each form, and then one more request: on the same connection, unless something could
 // still come on it.
 func TestAnswers(t *testing.T) {
