@@ -78,7 +78,8 @@ func firstOf(ctx context.Context, b *bench, g *gitd, from string) error {
 func member(from string, n int) string { return fmt.Sprintf("%s-%d", from, n) }
 
 // register makes the apps of the crowd in a ledger, as if each had been pushed and had fallen asleep. What they slept
-// as is not there: each boots when it is asked for the first time. A thousand pushes would leave the same, but for that.
+// as is not there: each boots when it is asked for the first time. A thousand pushes would leave the same, but for
+// that.
 func (c crowd) register(ctx context.Context, state string) (err error) {
 	l, err := ledger.Open(ctx, core.StateDir(state).Ledger())
 	if err != nil {

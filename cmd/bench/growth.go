@@ -36,7 +36,7 @@ func (b *bench) growth(ctx context.Context) error {
 		return err
 	}
 	if !b.smoke {
-		if err := b.firstPushes(ctx, c, large, small); err != nil {
+		if err := firstPushes(ctx, c, large, small); err != nil {
 			return err
 		}
 	}
@@ -67,7 +67,7 @@ func (b *bench) growth(ctx context.Context) error {
 		}
 		var cpu [2]float64
 		for i, g := range []*gitd{large, small} {
-			if cpu[i], err = b.pushCPU(ctx, g, c, said); err != nil {
+			if cpu[i], err = pushCPU(ctx, g, c, said); err != nil {
 				return err
 			}
 		}
@@ -77,11 +77,11 @@ func (b *bench) growth(ctx context.Context) error {
 }
 
 // firstPushes make the app, and the base if there is none; nothing is measured of them.
-func (b *bench) firstPushes(ctx context.Context, c *clone, to ...*gitd) error {
+func firstPushes(ctx context.Context, c *clone, to ...*gitd) error {
 	said, err := c.change(ctx)
 	for _, g := range to {
 		if err == nil {
-			_, err = b.pushCPU(ctx, g, c, said)
+			_, err = pushCPU(ctx, g, c, said)
 		}
 	}
 	return err
@@ -175,7 +175,7 @@ func scrape(ctx context.Context, g *gitd) (float64, error) {
 }
 
 // pushCPU is what a push costs gitd itself: not git, not builds, not the machine. A busy host does not change it much.
-func (b *bench) pushCPU(ctx context.Context, g *gitd, c *clone, said string) (float64, error) {
+func pushCPU(ctx context.Context, g *gitd, c *clone, said string) (float64, error) {
 	before, err := g.cpu()
 	if err != nil {
 		return 0, err

@@ -16,6 +16,9 @@ import (
 // visitors come at once.
 const visitors = 2
 
+// smokeTime is how long they ask in a run that only shows that the harness works.
+const smokeTime = 5 * time.Second
+
 // visit is one request.
 type visit struct {
 	app        string
@@ -38,19 +41,12 @@ func (c crowd) visit(ctx context.Context, b *bench, g *gitd) error {
 		}
 	}
 	begun := time.Now()
-	made := wander(ctx, g, apps, b.visitTime())
+	made := wander(ctx, g, apps, b.unless(smokeTime, b.long))
 	woke, err := g.woken(begun)
 	if err != nil {
 		return err
 	}
 	return c.tell(b, made, woke)
-}
-
-func (b *bench) visitTime() time.Duration {
-	if b.smoke {
-		return 5 * time.Second
-	}
-	return b.long
 }
 
 // wander has visitors ask one app after the other. Between two requests each waits as long as its answer took, a second
@@ -118,7 +114,7 @@ func (c crowd) tell(b *bench, made []visit, woke []wake) error {
 			awake = append(awake, took)
 		}
 	}
-	what := fmt.Sprintf("%d apps, memory for %d, requests to %d of them at random for %s: ", c.apps, c.awake, c.woken, b.visitTime())
+	what := fmt.Sprintf("%d apps, memory for %d, requests to %d of them at random for %s: ", c.apps, c.awake, c.woken, b.unless(smokeTime, b.long))
 	b.table.note(what+"requests", "", float64(len(made)))
 	b.table.note(what+"lost", "", float64(len(lost)))
 	for _, s := range []struct {

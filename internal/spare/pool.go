@@ -378,8 +378,8 @@ func (p *Pool) drop(ctx context.Context, id string) {
 	}
 }
 
-// yield ends the machines that are not up yet: they would take turns of the processors from one that somebody waits for.
-// When that is up, others are started.
+// yield ends the machines that are not up yet: they would take turns of the processors from one that somebody waits
+// for. When that is up, others are started.
 func (p *Pool) yield(ctx context.Context) {
 	p.filling.Lock() // none is half started
 	defer p.filling.Unlock()

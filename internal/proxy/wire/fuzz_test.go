@@ -34,8 +34,8 @@ func (h half) SetDeadline(t time.Time) error {
 	return nil
 }
 
-// FuzzAnswer: whatever a machine answers, it is taken as net/http takes it, or refused; and a body that is cut off never
-// looks whole.
+// FuzzAnswer: whatever a machine answers, it is taken as net/http takes it, or refused; and a body that is cut off
+// never looks whole.
 func FuzzAnswer(f *testing.F) {
 	for _, text := range []string{
 		"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nhello",
