@@ -57,7 +57,7 @@ func (b bed) Save(ctx context.Context, id string, to io.WriteCloser) (serials []
 // goOn has a machine go on that was not saved, when libvirt is back.
 func (b bed) goOn(id string) {
 	for m := b.d.watched(id); m != nil && !latch.Closed(m.gone) && !latch.Closed(m.left); {
-		if err := (yard{b.d}).with(b.d.session.Context(), "resume", id, hibernate.GoOn); !errors.Is(err, session.ErrAway) {
+		if err := yard(b).with(b.d.session.Context(), "resume", id, hibernate.GoOn); !errors.Is(err, session.ErrAway) {
 			return
 		}
 	}
