@@ -47,6 +47,22 @@ func (b *bench) starter(ctx context.Context, from, app string) (*clone, error) {
 	return c, errors.Join(b.command(ctx, c.dir, "git", "init", "-q", "-b", "main"), b.command(ctx, c.dir, "git", "add", "-A"))
 }
 
+// bundled is the name of an app that is express, with the files of its packages put together.
+const bundled = "bundled"
+
+func newBundled(ctx context.Context, b *bench) (*clone, error) {
+	c, err := b.starter(ctx, "express", bundled)
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(c.dir, "package.json")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return c, os.WriteFile(file, bytes.Replace(text, []byte("{"), []byte(`{"nodeos": {"bundle": true},`), 1), 0o644)
+}
+
 // change commits another greeting, and returns it.
 func (c *clone) change(ctx context.Context) (string, error) {
 	c.n++
@@ -67,7 +83,7 @@ func (c *clone) push(ctx context.Context, remote string, at target, said string)
 
 // pushes: only the code changes, from the start of git to the first answer of the new release.
 func (b *bench) pushes(ctx context.Context) error {
-	apps := []string{"hello", "express"}
+	apps := []string{"hello", "express", bundled}
 	if b.smoke {
 		apps = apps[:1]
 	}
@@ -100,7 +116,12 @@ func (b *bench) pushesOf(ctx context.Context, app string) (err error) {
 	if o.plain, err = b.other(ctx); err != nil {
 		return err
 	}
-	if o.clone, err = b.starter(ctx, app, app); err != nil {
+	if app == bundled {
+		o.clone, err = newBundled(ctx, b)
+	} else {
+		o.clone, err = b.starter(ctx, app, app)
+	}
+	if err != nil {
 		return err
 	}
 	b.clones[app] = o.clone
