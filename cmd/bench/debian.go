@@ -12,6 +12,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/nodeos-dev/gitd/internal/guest"
 	"github.com/nodeos-dev/gitd/templates"
 )
 
@@ -139,7 +140,7 @@ func (d *debian) install(ctx context.Context) error {
 	if err := d.b.command(ctx, "", "fsck.erofs", "--extract="+ours, bases[0]); err != nil {
 		return err
 	}
-	if err := os.Rename(filepath.Join(ours, "usr/bin/node"), filepath.Join(d.root, "usr/local/bin/node")); err != nil {
+	if err := os.Rename(filepath.Join(ours, guest.Node), filepath.Join(d.root, "usr/local/bin/node")); err != nil {
 		return err
 	}
 	files, err := fs.Sub(templates.FS, "apps/hello")

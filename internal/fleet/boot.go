@@ -117,7 +117,7 @@ func (b booter) healthy(ctx context.Context, inst *Instance, r *progress.Report)
 	late := core.Reject(fmt.Sprintf("the machine did not boot within %s", b.cfg.Limits.Boot),
 		"this is the server's fault: its operator finds more in gitd's log")
 	if err := inst.await(ctx, b.cfg.Limits.Boot, inst.booted, late, inst.teller(r, "the machine to boot")); err != nil {
-		return err
+		return noWorker(inst, err) // it may have ended as soon as it booted
 	}
 	if said := inst.bootDetail(); said != "" {
 		r.Detail("%s", said)
@@ -187,7 +187,7 @@ func (b booter) steady(ctx context.Context, inst *Instance, r *progress.Report) 
 // by hand.
 func noWorker(inst *Instance, err error) error {
 	r, ok := errors.AsType[*core.Rejection](err)
-	if why, _ := inst.cause(); !ok || why != "exit code 0" {
+	if why, _ := inst.cause(); !ok || why != "exit code 0" || inst.process.IsWeb() {
 		return err
 	}
 	app, kind, first := inst.release.App, inst.process.Type, ""
