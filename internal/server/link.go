@@ -140,6 +140,12 @@ func (l *link) endLogin() {
 
 // end closes the connection from our side.
 func (l *link) end(why string) {
+	l.mu.Lock()
+	closed := l.closed
+	l.mu.Unlock()
+	if closed {
+		return
+	}
 	l.s.cfg.Log.Info().Stringer("from", l.RemoteAddr()).Str("why", why).Msg("connection ended")
 	l.Close()
 }

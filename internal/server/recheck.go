@@ -38,9 +38,10 @@ func (s *Server) loggedIn() []*link {
 // sessions began with: a key or a user was removed, a role was taken. A
 // deployment that one of them started belongs to the core and goes on.
 //
-// ctx is that of the command that changed something. Its own connection ends
-// with it, so that its answer arrives; the context of a command always ends,
-// whether or not the answer can be written.
+// ctx is that of the command that changed something. Its own connection ends a moment after it, unless the client has
+// left by then: the answer arrives, and so does the client's goodbye. OpenSSH calls it an error if that meets a closed
+// connection, and exits with 255. The context of a command always ends, whether or not the answer can be written, and
+// what begins meanwhile on the connection is looked up by itself.
 func (s *Server) Recheck(ctx context.Context) {
 	const why = "its key or role was taken"
 	own, _ := ctx.Value(linkKey{}).(*link)
@@ -50,7 +51,7 @@ func (s *Server) Recheck(ctx context.Context) {
 		switch {
 		case !s.lost(look, l):
 		case l == own:
-			context.AfterFunc(ctx, func() { l.end(why) })
+			context.AfterFunc(ctx, func() { time.AfterFunc(farewell, func() { l.end(why) }) })
 		default:
 			l.end(why)
 		}

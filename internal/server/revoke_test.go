@@ -98,6 +98,21 @@ func TestOwnEndIsAnswered(t *testing.T) {
 	}
 }
 
+// TestOwnEndIsNoError: the client that took its own right says goodbye as ever. Once, the connection was closed as soon
+// as the answer was written, and OpenSSH, whose goodbye met that, exited with 255 now and then.
+func TestOwnEndIsNoError(t *testing.T) {
+	h := open(t, nil)
+	sam := signer(t)
+	h.let("sam", sam.PublicKey(), false)
+	c := h.in(sam)
+	if _, err := output(t, c, "keys:remove sam"); err != nil {
+		t.Fatal(err)
+	}
+	if !alive(c) {
+		t.Error("the connection was closed before its client had left")
+	}
+}
+
 // TestOwnEndWithoutAnswer: it ends as well when the answer reaches nobody.
 func TestOwnEndWithoutAnswer(t *testing.T) {
 	h := open(t, nil)
