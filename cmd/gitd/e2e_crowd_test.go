@@ -44,6 +44,8 @@ func cmdCrowd(ts *testscript.TestScript, neg bool, args []string) {
 				return
 			}
 			ts.Defer(func() { client.Close() })
+			late := time.AfterFunc(eventLimit, func() { client.Close() }) // a session that gets no answer did not begin
+			defer late.Stop()
 			for range sessionsOfCrowd {
 				if crowdSession(client, args[2]) {
 					began.Add(1)
@@ -67,6 +69,8 @@ func crowdClient(addr string, n int, key gossh.Signer) (*gossh.Client, error) {
 	if err != nil {
 		return nil, err
 	}
+	late := time.AfterFunc(eventLimit, func() { conn.Close() })
+	defer late.Stop()
 	c, chans, reqs, err := gossh.NewClientConn(conn, addr, &gossh.ClientConfig{
 		User: "nodeos", Auth: []gossh.AuthMethod{gossh.PublicKeys(key)}, HostKeyCallback: gossh.InsecureIgnoreHostKey(),
 	})
