@@ -20,10 +20,10 @@ func clean(l core.Line) core.Line {
 	if len(l.Text) > maxText {
 		l.Text = l.Text[:maxText]
 	}
-	if !isPlain(l.Text) {
+	if strings.ContainsAny(l.Text, "\r\n") {
 		l.Text = strings.NewReplacer("\r\n", " ", "\n", " ", "\r", " ").Replace(l.Text)
-		l.Text = progress.Printable(l.Text)
 	}
+	l.Text = progress.Printable(l.Text)
 	if !isWord(l.Stream) {
 		l.Stream = ours
 	}
@@ -36,16 +36,6 @@ func clean(l core.Line) core.Line {
 	}
 	l.Time = l.Time.UTC().Round(0)
 	return l
-}
-
-// isPlain reports whether s is printable ASCII, as the line of a request is.
-func isPlain(s string) bool {
-	for i := range len(s) {
-		if s[i] < ' ' || s[i] > '~' {
-			return false
-		}
-	}
-	return true
 }
 
 func isWord(s string) bool {

@@ -19,6 +19,9 @@ func OneLine(s string) string {
 // Printable drops control characters and escape sequences: lines come from npm, from build scripts and from guests, and
 // end in somebody's terminal.
 func Printable(s string) string {
+	if isPlain(s) {
+		return s
+	}
 	s = stripCSI(s)
 	return strings.Map(func(c rune) rune {
 		if c == '\t' || (unicode.IsPrint(c) && c != unicode.ReplacementChar) {
@@ -26,6 +29,16 @@ func Printable(s string) string {
 		}
 		return -1
 	}, s)
+}
+
+// isPlain reports whether s is printable ASCII, as nearly all lines are: nothing is to be dropped of it.
+func isPlain(s string) bool {
+	for i := range len(s) {
+		if (s[i] < ' ' || s[i] > '~') && s[i] != '\t' {
+			return false
+		}
+	}
+	return true
 }
 
 // stripCSI removes "ESC [ … letter" as a whole, so that colours do not leave
