@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 
 	"github.com/spf13/pflag"
 
@@ -66,8 +65,8 @@ func room(d *daemon, size core.Resources) bool {
 	if most.MemoryMiB > 0 && now.MemoryMiB+size.MemoryMiB > most.MemoryMiB {
 		return false
 	}
-	text, err := os.ReadFile("/proc/meminfo")
-	return err == nil && meminfo(string(text), "MemAvailable")>>20 > uint64(size.MemoryMiB+emulatorMiB+reserveMiB)
+	memory, err := readMeminfo()
+	return err == nil && memory.of("MemAvailable")>>20 > uint64(size.MemoryMiB+emulatorMiB+reserveMiB)
 }
 
 // What a QEMU takes at the least beside the memory of its machine: with KVM, and where it keeps what it has translated.
@@ -78,7 +77,7 @@ const (
 
 // free is the memory that a machine could have which somebody waits for. Unlike room, it leaves nothing in reserve.
 func free(d *daemon) (mib int, known bool) {
-	text, err := os.ReadFile("/proc/meminfo")
+	memory, err := readMeminfo()
 	if err != nil || libvirt.Elsewhere(d.driver) {
 		return 0, false
 	}
@@ -86,7 +85,7 @@ func free(d *daemon) (mib int, known bool) {
 	if d.driver.Accel() == "kvm" {
 		beside = besideKVM
 	}
-	return int((meminfo(string(text), "MemAvailable")+meminfo(string(text), "SwapFree"))>>20) - beside, true
+	return int((memory.of("MemAvailable")+memory.of("SwapFree"))>>20) - beside, true
 }
 
 // clearFor ends the machines that are up for nobody, where the host has no memory for one more.

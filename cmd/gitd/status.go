@@ -35,18 +35,26 @@ func hostStatus(state string, driver *libvirt.Driver) func() (command.HostStatus
 			return s, fmt.Errorf("state folder: %w", err)
 		}
 		s.DiskTotal, s.DiskFree = uint64(space.Size), uint64(space.Free)
-		text, err := os.ReadFile("/proc/meminfo")
+		memory, err := readMeminfo()
 		if err != nil {
 			return s, err
 		}
-		s.MemoryTotal, s.MemoryAvailable = meminfo(string(text), "MemTotal"), meminfo(string(text), "MemAvailable")
+		s.MemoryTotal, s.MemoryAvailable = memory.of("MemTotal"), memory.of("MemAvailable")
 		return s, nil
 	}
 }
 
-// meminfo reads one field of /proc/meminfo, in bytes.
-func meminfo(text, field string) uint64 {
-	for line := range strings.Lines(text) {
+// meminfo is the text of /proc/meminfo.
+type meminfo string
+
+func readMeminfo() (meminfo, error) {
+	text, err := os.ReadFile("/proc/meminfo")
+	return meminfo(text), err
+}
+
+// of is one field, in bytes; 0: there is none.
+func (m meminfo) of(field string) uint64 {
+	for line := range strings.Lines(string(m)) {
 		value, ok := strings.CutPrefix(line, field+":")
 		if !ok {
 			continue
