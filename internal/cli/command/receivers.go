@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -97,6 +98,14 @@ func (c Shared) WarnOfURL(word, command string) {
 	if word != "-" && outbound.Secret(word) {
 		fmt.Fprintf(c.Err, " !     the URL's secrets stand in your shell's history now; `%s APP - < FILE` keeps them out of it\n", command)
 	}
+}
+
+// Failure is when a receiver refused something the last time, and why, in a table.
+func Failure(at time.Time, why string) string {
+	if at.IsZero() {
+		return "-"
+	}
+	return at.UTC().Format(time.DateTime) + " " + why
 }
 
 // AppOrAll is the app of a receiver, in a table.

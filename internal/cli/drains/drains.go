@@ -64,17 +64,15 @@ func (c commands) list() *cobra.Command {
 				ID: d.ID, URL: d.Shown, Builds: d.Builds, Up: d.Up, Behind: d.Behind, Sent: d.Sent, Dropped: d.Dropped,
 				Error: d.Error, By: d.By, Added: d.Added,
 			}
-			failure := "-"
 			if d.App != "" {
 				r.App = &d.App
 			}
 			if !d.ErrorAt.IsZero() {
 				r.ErrorAt = &d.ErrorAt
-				failure = d.ErrorAt.UTC().Format(time.DateTime) + " " + d.Error
 			}
 			rows = append(rows, r)
 			table = append(table, []string{
-				r.ID, command.AppOrAll(d.App), r.URL, state(d.State), count(r.Behind), count(r.Sent), count(r.Dropped), failure,
+				r.ID, command.AppOrAll(d.App), r.URL, state(d.State), count(r.Behind), count(r.Sent), count(r.Dropped), command.Failure(d.ErrorAt, d.Error),
 			})
 		}
 		return c.List(*asJSON, rows, table)

@@ -76,11 +76,8 @@ func (c commands) list() *cobra.Command {
 }
 
 func failure(s notify.State) string {
-	if s.ErrorAt.IsZero() {
-		return "-"
-	}
-	text := s.ErrorAt.UTC().Format(time.DateTime) + " " + s.Error
-	if s.Trying {
+	text := command.Failure(s.ErrorAt, s.Error)
+	if s.Trying && !s.ErrorAt.IsZero() {
 		text += "; trying again"
 	}
 	return text
