@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// farewell bounds how long the door's end waits for its commands: they are told, and have only to say so.
+// farewell bounds how long the door's end waits for its commands: they are told, and have only to say so. A client
+// that has taken its own right has as long for its goodbye (Recheck).
 const farewell = 2 * time.Second
 
 // ErrStopping is why the commands of a door that closes end.

@@ -246,7 +246,7 @@ func Fits(target string, h http.Header) bool {
 	return target != "" && len(h["Upgrade"]) == 0 && len(h["Expect"]) == 0
 }
 
-// ended is how an answer without a length ends where the machine closes the connection.
+// ended is err of a read in the middle of an answer, where the end of the connection is no good end.
 func ended(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
