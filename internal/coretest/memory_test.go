@@ -200,6 +200,9 @@ func TestOtherLacksOfMemory(t *testing.T) {
 			if reject != "" || !strings.Contains(out, "shop needs 256 MiB of memory") {
 				t.Errorf("rejected %q:\n%s", reject, out)
 			}
+			if name == "thrashing" && !strings.Contains(out, "  | the app does not get on: there is too little memory") {
+				t.Errorf("nothing says why its machine was ended:\n%s", out)
+			}
 		})
 	}
 }

@@ -109,7 +109,7 @@ func (i *Instance) watch(e core.Event) {
 		i.stats = e.Stats
 		if e.Stats != nil {
 			i.heard = time.Now()
-			i.measure(*e.Stats)
+			i.measure(e)
 		}
 	case core.EventUnseen:
 		i.unseen = progress.Printable(e.Detail)
@@ -127,10 +127,11 @@ func (i *Instance) watch(e core.Event) {
 }
 
 // measure ends a candidate that has too little memory.
-func (i *Instance) measure(s core.Stats) {
-	if i.proven || i.why != "" || !i.thrash.Note(s) {
+func (i *Instance) measure(e core.Event) {
+	if i.proven || i.why != "" || !i.thrash.Note(*e.Stats) {
 		return
 	}
+	i.say(e, "the app does not get on: "+i.thrash.String())
 	i.lacks = ofMemory
 	i.end(i.thrash.String())
 }
