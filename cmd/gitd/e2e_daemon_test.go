@@ -245,12 +245,21 @@ func cmdCopyApp(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// cmdMachines checks how many machines of this script's gitd run. It counts QEMU processes and does not ask the ledger.
+// cmdMachines waits until so many machines of this script's gitd run. It counts QEMU processes and does not ask the
+// ledger. It waits, because the machine that a deployment has replaced is stopped after the client has its answer.
 func cmdMachines(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
-	if got := daemonOf(ts).qemus(); len(got) != want {
-		ts.Fatalf("%d machines run, want %d: %v", len(got), want, got)
+	d := daemonOf(ts)
+	for limit := time.Now().Add(eventLimit); ; {
+		got := d.qemus()
+		if len(got) == want {
+			return
+		}
+		if time.Now().After(limit) {
+			ts.Fatalf("for %s, %d machines have run, want %d: %v", eventLimit, len(got), want, got)
+		}
+		time.Sleep(20 * time.Millisecond) // the end of a process writes no line
 	}
 }
 
