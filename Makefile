@@ -101,7 +101,7 @@ fast:
 ## test: everything, with real git, ssh, libvirt and QEMU, on both kernels
 test: setup minimal
 	$(MAKE) arm64
-	@go run ./scripts/tests -timeout 40m -p 1 ./...
+	@go run ./scripts/tests -again -timeout 40m -p 1 ./...
 
 ## arm64: compile and vet everything for it, into bin/arm64
 arm64: export GOARCH := arm64
@@ -113,7 +113,7 @@ arm64: setup
 	scripts/build-machine bin/arm64/gitd-machine
 	scripts/build-hook bin/arm64/gitd-hook
 
-## test-faults: break pushes on purpose, phase by phase; FAULTS=all is the whole table
+## test-faults: break pushes on purpose, phase by phase; FAULTS=all is the whole table, FAULTS=few each way once
 test-faults: setup build
 	FAULTS=$(or $(FAULTS),some) go test -timeout 90m -run 'TestFaults(OfKept|OfSleep|OfSpares)?$$' -v ./cmd/gitd
 

@@ -26,6 +26,9 @@ type report struct {
 
 	output         map[test]*strings.Builder // of the tests that have not ended
 	passed, failed int
+	failures       []test // those that are counted in failed, without packages
+	died           bool   // a package ended before its tests
+	unstable       []test // failed, and passed by themselves
 	skipped        []skip
 	times          []timing
 }
@@ -96,6 +99,7 @@ func (r *report) end(t test, how string, took time.Duration) {
 		r.passed++
 	case "fail":
 		r.failed++
+		r.failures = append(r.failures, t)
 		fmt.Fprint(r.out, said)
 	case "skip":
 		r.skipped = append(r.skipped, skip{t, reason(said)})
@@ -110,12 +114,14 @@ func (r *report) end(t test, how string, took time.Duration) {
 func (r *report) endPackage(pkg, how, said string) {
 	for _, t := range slices.SortedFunc(maps.Keys(r.output), func(a, b test) int { return strings.Compare(a.name, b.name) }) {
 		if t.pkg == pkg {
+			r.died = true
 			fmt.Fprintf(r.out, "%s had not ended:\n%s", t.name, r.output[t])
 			delete(r.output, t)
 		}
 	}
 	if how == "fail" {
 		r.failed++
+		r.died = r.died || !strings.Contains("\n"+said, "\nFAIL\n") // what a package says whose tests all ran
 	} else {
 		said = noise.ReplaceAllString(said, "")
 	}

@@ -21,6 +21,9 @@ func (r *report) summary() {
 		fmt.Fprintf(r.out, "FAIL  %s %s was skipped: %q; install what it needs (scripts/setup), "+
 			"or leave it out with -short\n", s.pkg, s.name, s.reason)
 	}
+	for _, t := range r.unstable {
+		fmt.Fprintf(r.out, "UNSTABLE  %s %s failed, and passed by itself: what it said is above; find the cause\n", t.pkg, t.name)
+	}
 	fmt.Fprintf(r.out, "%d passed, %d failed, %d skipped\n", r.passed, r.failed+len(r.unexplained()), len(r.skipped))
 }
 

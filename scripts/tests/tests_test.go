@@ -128,3 +128,56 @@ func TestSkipsOfAnOrdinaryUser(t *testing.T) {
 		t.Errorf("unexplained as root: %+v, want TestA, TestB and TestD", wrong)
 	}
 }
+
+// TestAgain: a test that fails beside others and passes by itself is named, and fails nothing. One that fails twice
+// fails the run, and so does a package that died: nobody knows which of its tests did that.
+func TestAgain(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for name, text := range map[string]string{
+		"go.mod": "module example.org\n\ngo 1.26\n",
+		"a/a_test.go": `package a
+import ("os"; "testing")
+func TestOther(t *testing.T) {}
+func TestParts(t *testing.T) {
+	for _, part := range []string{"good", "once"} {
+		t.Run(part, func(t *testing.T) {
+			if _, err := os.Stat("../seen"); part == "once" && err != nil {
+				os.WriteFile("../seen", nil, 0o644)
+				t.Error("the first time")
+			}
+		})
+	}
+}`,
+		"b/b_test.go": "package b\nimport \"testing\"\nfunc TestBad(t *testing.T) { t.Error(\"each time\") }",
+		"c/c_test.go": "package c\nimport \"testing\"\nfunc TestDeath(t *testing.T) { panic(1) }",
+	} {
+		if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Setenv("GOFLAGS", "")
+	for _, c := range []struct {
+		args   []string
+		failed bool
+		says   string
+	}{
+		{[]string{"-p", "1", "./a"}, false, "UNSTABLE  example.org/a TestParts/once failed, and passed by itself"},
+		{[]string{"-p", "1", "./a", "./b"}, true, "TestBad failed: once more, by itself\n"},
+		{[]string{"./a", "./c"}, true, "panic: 1"},
+	} {
+		os.Remove("seen")
+		var out strings.Builder
+		r := report{out: &out, strict: true, root: true}
+		if err := goTest(c.args, &r); err == nil {
+			t.Fatalf("%q passed the first time", c.args)
+		}
+		r.retry(c.args, goTest)
+		r.summary()
+		if (r.failed > 0) != c.failed || !strings.Contains(out.String(), c.says) {
+			t.Errorf("%q: %d failed, want %t and %q:\n%s", c.args, r.failed, c.failed, c.says, out.String())
+		}
+	}
+}
