@@ -68,10 +68,15 @@ func mountApp(find func(serial string) (device string, err error)) error {
 	if err := errors.Join(os.Mkdir(upper, 0o755), os.Mkdir(work, 0o700), os.Chown(upper, guest.AppUID, guest.AppUID)); err != nil {
 		return err
 	}
+	return joined(strings.Join(lower, ":"), upper, work).mount()
+}
+
+// joined joins folders at /app.
+func joined(lower, upper, work string) mountPoint {
 	return mountPoint{
 		source: guest.DiskApp, target: guest.AppDir, kind: "overlay", flags: plain,
-		options: "lowerdir=" + strings.Join(lower, ":") + ",upperdir=" + upper + ",workdir=" + work,
-	}.mount()
+		options: "lowerdir=" + lower + ",upperdir=" + upper + ",workdir=" + work,
+	}
 }
 
 // mountLayers mounts the disk of the app, which must be there, and that of its dependencies, and returns their mount

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"github.com/nodeos-dev/gitd/internal/guest"
@@ -73,11 +74,14 @@ func (m *machine) await() error {
 		return err
 	}
 	m.spare.say = m.say
-	return errors.Join(configureLoopback(), practise(), m.spare.wait(l))
+	if err := practise(); err != nil {
+		m.say("the practice of init failed, so the app starts more slowly: %v", err)
+	}
+	return errors.Join(configureLoopback(), m.spare.wait(l))
 }
 
-// practise runs what this process runs when it is told what the machine is: then its code has been read, unpacked and,
-// where QEMU emulates, translated.
+// practise runs what this process and the kernel run when it is told what the machine is: then their code has been read,
+// unpacked and, where QEMU emulates, translated.
 func practise() error {
 	b, err := guest.Encode(guest.Message{Kind: guest.KindStart, Start: &guest.Start{Args: []string{guest.Node}, Env: []string{"A=b"}}})
 	if err != nil {
@@ -88,8 +92,35 @@ func practise() error {
 		return err
 	}
 	watchFirstOpen(guest.AppDir).close()
-	_, err = json.Marshal(guest.Order{Args: m.Start.Args, Env: m.Start.Env})
+	listeningSockets()
+	_, _, err = resolve(m.Start.Args, m.Start.Env, "/")
+	_, jsonErr := json.Marshal(guest.Order{Args: m.Start.Args, Env: m.Start.Env})
+	return errors.Join(err, jsonErr, practiseNetwork(), practiseMount())
+}
+
+// practiseNetwork starts the machine's interface, without an address, and stops it.
+func practiseNetwork() error {
+	links, err := netlink.LinkList()
+	for _, link := range links {
+		if !isLoopback(link) {
+			err = errors.Join(err, netlink.LinkSetUp(link), netlink.LinkSetDown(link))
+		}
+	}
 	return err
+}
+
+// practiseMount joins two folders of the base as the layers of an app are joined.
+func practiseMount() error {
+	upper, work := guest.LayersDir+"/practice", guest.LayersDir+"/practice.work"
+	err := errors.Join(os.Mkdir(upper, 0o755), os.Mkdir(work, 0o700))
+	if err == nil {
+		err = joined("/usr:/etc", upper, work).mount()
+	}
+	if err == nil {
+		_, err = os.ReadDir(guest.AppDir)
+		err = errors.Join(err, unix.Unmount(guest.AppDir, 0))
+	}
+	return errors.Join(err, os.RemoveAll(upper), os.RemoveAll(work))
 }
 
 // wait runs the loader to its end, as a program, and then starts Node with it.

@@ -12,7 +12,7 @@ const Module = require('module');
 
 // What most apps load. By being loaded, none of these does anything but take time; assert makes the stream of stderr.
 const COMMON = ['http', 'https', 'net', 'tls', 'crypto', 'url', 'querystring', 'stream', 'stream/promises', 'zlib', 'util',
-  'events', 'buffer', 'string_decoder', 'os', 'tty', 'async_hooks', 'child_process', 'dns', 'fs/promises', 'timers'];
+  'events', 'buffer', 'string_decoder', 'os', 'tty', 'async_hooks', 'child_process', 'dns', 'fs/promises', 'timers', 'cluster'];
 
 if (require.main === module) train();
 else if (process.env.NODEOS_LOADER) become(); // threads of the app inherit --require, and not this variable
@@ -20,11 +20,24 @@ else forget();
 
 function become() {
   practise();
+  practiseMain();
+  assume(parse([Buffer.from('{"args":["node","main.js"],"env":["A=b"],"dir":"/"}\n')]));
+  forget(); // most of it now: the app waits for the rest
   fs.writeSync(1, 'ready\n');
   const order = read();
   // An input like that of any other app, at its place.
   fs.closeSync(0);
   fs.openSync('/dev/null', 'r');
+  const main = assume(order);
+  const { uptime } = process, born = uptime();
+  process.uptime = { uptime() { return uptime() - born; } }.uptime;
+  forget();
+  Module._initPaths(); // of HOME and NODE_PATH
+  leadTo(main);
+}
+
+// assume makes this process one that was started as order says, and returns the path of its main file.
+function assume(order) {
   for (const name of Object.keys(process.env)) delete process.env[name];
   for (const entry of order.env) {
     const at = entry.indexOf('=');
@@ -33,11 +46,7 @@ function become() {
   process.chdir(order.dir);
   const main = path.resolve(order.args[1]);
   process.argv = [process.execPath, main, ...order.args.slice(2)];
-  const { uptime } = process, born = uptime();
-  process.uptime = { uptime() { return uptime() - born; } }.uptime;
-  forget();
-  Module._initPaths(); // of HOME and NODE_PATH
-  leadTo(main);
+  return main;
 }
 
 // leadTo has Node run main as its main file. Node reads Module.runMain once, and calls it with what its command line
@@ -68,8 +77,24 @@ function read() {
     const n = fs.readSync(0, chunk);
     if (n === 0) process.exit(0);
     chunks.push(Buffer.from(chunk.subarray(0, n)));
-    if (chunk[n - 1] === 10) return JSON.parse(Buffer.concat(chunks).toString());
+    if (chunk[n - 1] === 10) return parse(chunks);
   }
+}
+
+// parse returns the order that came in chunks.
+function parse(chunks) {
+  return JSON.parse(Buffer.concat(chunks).toString());
+}
+
+// practiseMain runs a main file, as Node does when this one has returned. Where Node does that otherwise, the app only
+// starts more slowly.
+function practiseMain() {
+  const dir = fs.mkdtempSync('/tmp/loader-');
+  fs.writeFileSync(`${dir}/package.json`, '{"name":"main"}');
+  fs.writeFileSync(`${dir}/main.js`, "'use strict';\nconst http = require('http');\n");
+  try { Module.runMain(`${dir}/main.js`); } catch {}
+  delete process.mainModule;
+  fs.rmSync(dir, { recursive: true });
 }
 
 // practise runs what a server runs until it has answered, without an event loop.
