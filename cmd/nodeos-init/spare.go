@@ -80,8 +80,8 @@ func (m *machine) await() error {
 	return errors.Join(configureLoopback(), m.spare.wait(l))
 }
 
-// practise runs what this process and the kernel run when it is told what the machine is: then their code has been read,
-// unpacked and, where QEMU emulates, translated.
+// practise runs what this process and the kernel run when the machine is told what it is: then their code has been
+// read, unpacked and, where QEMU emulates, translated.
 func practise() error {
 	b, err := guest.Encode(guest.Message{Kind: guest.KindStart, Start: &guest.Start{Args: []string{guest.Node}, Env: []string{"A=b"}}})
 	if err != nil {
