@@ -53,17 +53,17 @@ func run(out *outbox, kernelMillis int) error {
 	}
 	vm := &machine{say: out.log, spare: spare}
 	s := newSupervisor(out, vm)
+	reap(s.deaths)
+	if err := vm.await(); err != nil {
+		return err
+	}
 	s.booted = guest.Booted{
 		KernelMillis: kernelMillis,
-		InitMillis:   int(sinceBoot().Milliseconds()),
+		InitMillis:   int(sinceBoot().Milliseconds()), // of a spare machine: until Node waits
 		Kernel:       kernelRelease(),
 		BeatMillis:   int(guest.BeatPeriod.Milliseconds()),
 		Freezes:      true,
 		Spare:        spare != nil,
-	}
-	reap(s.deaths)
-	if err := vm.await(); err != nil {
-		return err
 	}
 	out.put(guest.Message{Kind: guest.KindBooted, Booted: &s.booted})
 	go readMessages(context.Background(), messages, s.messages)

@@ -164,7 +164,7 @@ type Ack struct {
 // Booted tells where the time went, in milliseconds since the kernel started.
 type Booted struct {
 	KernelMillis int    `json:"kernel_ms"`         // until init ran
-	InitMillis   int    `json:"init_ms"`           // until the disks were mounted
+	InitMillis   int    `json:"init_ms"`           // until it waits for what it is: the disks are mounted
 	Kernel       string `json:"kernel"`            // release, as uname -r prints it
 	BeatMillis   int    `json:"beat_ms,omitempty"` // the period of its beats; 0: it sends none
 	Freezes      bool   `json:"freezes,omitempty"` // it answers Freeze
