@@ -98,10 +98,13 @@ unit:
 fast:
 	@go run ./scripts/tests -short ./...
 
-## test: everything, with real git, ssh, libvirt and QEMU, on both kernels
+## test: everything, with real git, ssh, libvirt and QEMU, on both kernels; ONLY=machines leaves out what make check runs
 test: setup minimal
 	$(MAKE) arm64
-	@go run ./scripts/tests -again -timeout 40m -p 1 ./...
+	@go run ./scripts/tests -again -timeout 40m -p 1 $(if $(ONLY),$(MACHINES),./...)
+
+# The packages with tests that are left out by -short.
+MACHINES = $(sort $(dir $(shell grep -rlF --include=*_test.go 'testing.Short()' . )))
 
 ## arm64: compile and vet everything for it, into bin/arm64
 arm64: export GOARCH := arm64
@@ -138,9 +141,11 @@ test-host: setup build
 	go test -timeout 20m -run 'TestBridge' -v ./internal/libvirt -host
 	go test -timeout 20m -run 'TestNetwork$$' -v ./cmd/gitd -host
 
-## test-limits: repositories and scripts that try to take the host, the large ones too
+## test-limits: repositories, scripts and apps that try to take the host or their machine, the large ones too
 test-limits: setup build
 	LIMITS=1 go test -timeout 20m -run 'Test(Limits|MuchOutput|FullByBuild|HugeRepositories)$$' -v ./internal/builder
+	LIMITS=1 go test -timeout 20m -run 'TestForkBomb$$' -v ./internal/libvirt
+	go test -timeout 20m -run 'TestScripts/memory_heap$$' -v ./cmd/gitd -limits
 
 ## test-attacks: every attack of docs/security.md, against real machines
 test-attacks: setup build

@@ -106,14 +106,18 @@ var scriptCommands = map[string]func(ts *testscript.TestScript, neg bool, args [
 	"typed":     cmdTyped,
 }
 
-// condition answers four questions of scripts. [root]: are the tests run by root? [minimal]: is the minimal kernel
+// condition answers five questions of scripts. [root]: are the tests run by root? [minimal]: is the minimal kernel
 // compiled, so that the warm base has it? [kvm]: does the processor virtualise? [browser]: may a browser be fetched?
+// [limits]: may a machine be used up for minutes?
 func condition(name string) (bool, error) {
 	if name == "root" {
 		return os.Geteuid() == 0, nil
 	}
 	if name == "browser" {
 		return *browser, nil
+	}
+	if name == "limits" {
+		return *limits, nil
 	}
 	if name == "kvm" {
 		text, err := os.ReadFile("/proc/cpuinfo")
