@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
 )
@@ -25,6 +26,14 @@ func (r room) Clear(ctx context.Context, size core.Resources) {
 	if r.cfg.Clear != nil {
 		r.cfg.Clear(ctx, size)
 	}
+}
+
+// May implements quota.Room.
+func (r room) May(ctx context.Context, since time.Time) []string {
+	if r.e.Sleep == nil {
+		return nil
+	}
+	return r.e.Sleep.May(ctx, since)
 }
 
 // Idle implements quota.Room.

@@ -171,12 +171,12 @@ func (g *Gate) enter(ctx context.Context, k key, id string, size core.Resources)
 	}
 	late := time.NewTimer(patience)
 	defer late.Stop()
-	for {
+	for begun := time.Now(); ; {
 		wait, no := g.tryEnter(r, k, id, size)
 		switch {
 		case no != nil && makeRoom(ctx, g, r, k, size):
 			continue
-		case no != nil && no.passes:
+		case no != nil && (no.passes || mayClear(ctx, g, no, k.app, begun)):
 			wait = soon()
 		case no != nil:
 			return cmp.Or(context.Cause(ctx), no.err)

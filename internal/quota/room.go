@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/nodeos-dev/gitd/internal/core"
@@ -18,7 +19,10 @@ type Room interface {
 	Free() (mib int, known bool)
 	// Clear ends machines that are up for nobody, if the host has not the memory for one of this size.
 	Clear(ctx context.Context, size core.Resources)
-	// Idle are the apps that could fall asleep now, the one first that was asked for longest ago.
+	// May are the apps that could fall asleep if nobody asked for them for some seconds, for a machine that has waited
+	// since then; none if it has waited long enough for that.
+	May(ctx context.Context, since time.Time) []string
+	// Idle are those of them that could fall asleep now, the one first that was asked for longest ago.
 	Idle(ctx context.Context) []string
 	// Doze puts an app to sleep, in favour of another one, and reports whether it sleeps.
 	Doze(ctx context.Context, app, favoured string) bool
@@ -29,6 +33,7 @@ type noRoom struct{}
 
 func (noRoom) Free() (int, bool)                         { return 0, false }
 func (noRoom) Clear(context.Context, core.Resources)     {}
+func (noRoom) May(context.Context, time.Time) []string   { return nil }
 func (noRoom) Idle(context.Context) []string             { return nil }
 func (noRoom) Doze(context.Context, string, string) bool { return false }
 
@@ -58,15 +63,17 @@ type refusal struct {
 // apps are some apps, by name.
 type apps map[string]bool
 
-// idle are those that could fall asleep for app, in order and as a set.
-func idle(ctx context.Context, r Room, app string) (all []string, set apps) {
-	set = apps{}
-	for _, name := range r.Idle(ctx) {
-		if name != app {
-			all, set[name] = append(all, name), true
-		}
+// except are all but one.
+func except(all []string, app string) []string {
+	return slices.DeleteFunc(all, func(other string) bool { return other == app })
+}
+
+func set(all []string) apps {
+	s := apps{}
+	for _, app := range all {
+		s[app] = true
 	}
-	return all, set
+	return s
 }
 
 // couldFit is what judge says of now, unless there is room if others fall asleep.
@@ -80,7 +87,7 @@ func couldFit(ctx context.Context, g *Gate, app string, judge func(without apps)
 	if no == nil {
 		return nil
 	}
-	if _, others := idle(ctx, g.cfg.Room, app); len(others) > 0 && locked(others) == nil {
+	if others := except(g.cfg.Room.May(ctx, time.Now()), app); len(others) > 0 && locked(set(others)) == nil {
 		return nil
 	}
 	return no.err
@@ -103,8 +110,8 @@ func makeRoom(ctx context.Context, g *Gate, r rules, k key, size core.Resources)
 	if no == nil {
 		return true
 	}
-	others, set := idle(ctx, g.cfg.Room, k.app)
-	if len(others) == 0 || lacks(g, r, set, k, size) != nil {
+	others := except(g.cfg.Room.Idle(ctx), k.app)
+	if len(others) == 0 || lacks(g, r, set(others), k, size) != nil {
 		return false // also without them, so they stay
 	}
 	for _, app := range others {
@@ -113,6 +120,11 @@ func makeRoom(ctx context.Context, g *Gate, r rules, k key, size core.Resources)
 		}
 	}
 	return false
+}
+
+// mayClear reports whether no may pass because an app is idle soon that is not now.
+func mayClear(ctx context.Context, g *Gate, no *refusal, app string, since time.Time) bool {
+	return slices.ContainsFunc(except(g.cfg.Room.May(ctx, since), app), no.of)
 }
 
 // lacks is refuses for callers that do not hold the lock.

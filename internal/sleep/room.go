@@ -17,36 +17,55 @@ const rest = 5 * time.Second
 // dozeTime is for an app to fall asleep in favour of another one, whose people wait.
 const dozeTime = time.Minute
 
-// Idle implements quota.Room.
-func (s *Sleepers) Idle(ctx context.Context) []string {
+// May implements quota.Room.
+func (s *Sleepers) May(ctx context.Context, since time.Time) []string {
+	if time.Since(since) > 2*s.cfg.Rest { // one that is asked all the time is asked still
+		return nil
+	}
+	return s.candidates(ctx)
+}
+
+// candidates are the apps that may fall asleep in favour of another one, idle or not.
+func (s *Sleepers) candidates(ctx context.Context) (all []string) {
 	set, err := s.settings(ctx)
 	lives, errLives := s.cfg.Apps.Lives(ctx)
 	if err := errors.Join(err, errLives); err != nil {
 		s.log.Error("which apps could sleep is not known", "error", err)
 		return nil
 	}
-	var all []string
-	since := map[string]time.Time{}
 	for _, live := range lives {
-		if after, ok := set[live.App]; ok && after == 0 || !ok && s.cfg.After == 0 {
-			continue // it never sleeps
+		after, ok := set[live.App]
+		if !ok {
+			after = s.cfg.After
 		}
-		if at, ok := s.since(live.App); ok && s.gives(ctx, live, at) {
-			all, since[live.App] = append(all, live.App), at
+		if after > 0 && s.gives(ctx, live) {
+			all = append(all, live.App)
+		}
+	}
+	return all
+}
+
+// gives reports whether an app may fall asleep in favour of another one, once nobody asks for it.
+func (s *Sleepers) gives(ctx context.Context, live core.Release) bool {
+	if s.beds.Asleep(live.App) || len(s.cfg.Deployer.QueueOf(live.App)) > 0 {
+		return false
+	}
+	status, err := s.cfg.Fleet.Status(ctx, live.App)
+	return err == nil && status.State == fleet.Running && s.beds.noted(status.Machine) && s.stays(ctx, live) == nil
+}
+
+// Idle implements quota.Room.
+func (s *Sleepers) Idle(ctx context.Context) (all []string) {
+	since := map[string]time.Time{}
+	for _, app := range s.candidates(ctx) {
+		at, ok := s.since(app)
+		status, err := s.cfg.Fleet.Status(ctx, app)
+		if ok && err == nil && min(time.Since(at), time.Since(status.Since)) >= s.cfg.Rest {
+			all, since[app] = append(all, app), at
 		}
 	}
 	slices.SortStableFunc(all, func(a, b string) int { return since[a].Compare(since[b]) })
 	return all
-}
-
-// gives reports whether an app without requests since then may fall asleep in favour of another one.
-func (s *Sleepers) gives(ctx context.Context, live core.Release, since time.Time) bool {
-	if time.Since(since) < s.cfg.Rest || s.beds.Asleep(live.App) || len(s.cfg.Deployer.QueueOf(live.App)) > 0 {
-		return false
-	}
-	status, err := s.cfg.Fleet.Status(ctx, live.App)
-	return err == nil && status.State == fleet.Running && time.Since(status.Since) >= s.cfg.Rest &&
-		s.beds.noted(status.Machine) && s.stays(ctx, live) == nil
 }
 
 // Doze implements quota.Room. An app with which something is being done is not waited for: that may wait for room

@@ -168,7 +168,7 @@ func TestParts(t *testing.T) {
 		{[]string{"-p", "1", "./a", "./b"}, true, "TestBad failed: once more, by itself\n"},
 		{[]string{"./a", "./c"}, true, "panic: 1"},
 	} {
-		os.Remove("seen")
+		os.Remove("seen") //nolint:errcheck // the first time, there is none
 		var out strings.Builder
 		r := report{out: &out, strict: true, root: true}
 		if err := goTest(c.args, &r); err == nil {
