@@ -51,7 +51,15 @@ func (s *Sleepers) gives(ctx context.Context, live core.Release) bool {
 		return false
 	}
 	status, err := s.cfg.Fleet.Status(ctx, live.App)
-	return err == nil && status.State == fleet.Running && s.beds.noted(status.Machine) && s.stays(ctx, live) == nil
+	if err == nil && status.State == fleet.Running && s.beds.noted(status.Machine) {
+		if err = s.stays(ctx, live); err == nil {
+			return true
+		}
+	}
+	if _, ok := errors.AsType[*core.Rejection](err); err != nil && !ok {
+		s.log.Warn("whether an app could sleep is not known", "app", live.App, "error", err)
+	}
+	return false
 }
 
 // Idle implements quota.Room.
