@@ -173,7 +173,7 @@ func TestNoRoomAtWake(t *testing.T) {
 }
 
 // TestRoomSoon: in ten minutes of requests at random, to more apps than there was room for, one of 1,154 was refused:
-// all others had been asked for in the last seconds. Who comes then waits until one of them is idle.
+// at that moment no other app counted as idle. Who comes then waits until one does.
 func TestRoomSoon(t *testing.T) {
 	w := newWorld(t)
 	f := w.sleepyAfter(500*time.Millisecond, 128, nil)
