@@ -25,8 +25,8 @@ func (r *report) leaves() []test {
 }
 
 // retry runs what has failed once more, each test by itself, with the arguments of the run. What passes then has not
-// failed, and is named as unstable. run is one run of go test.
-func (r *report) retry(args []string, run func(args []string, r *report) error) {
+// failed, and is named as unstable.
+func (r *report) retry(args []string) {
 	tests := r.leaves()
 	if r.died || len(tests) == 0 || len(tests) > mostAgain {
 		return
@@ -34,7 +34,7 @@ func (r *report) retry(args []string, run func(args []string, r *report) error) 
 	for _, t := range tests {
 		fmt.Fprintf(r.out, "==> %s %s failed: once more, by itself\n", t.pkg, t.name)
 		alone := report{out: r.out, strict: r.strict, root: r.root}
-		if err := run(byItself(args, t), &alone); err != nil || alone.failed > 0 || alone.passed == 0 {
+		if err := goTest(byItself(args, t), &alone); err != nil || alone.failed > 0 || alone.passed == 0 {
 			return
 		}
 	}

@@ -26,7 +26,7 @@ func run(args []string) (code int) {
 	r := report{out: os.Stdout, strict: !short(args), root: os.Geteuid() == 0}
 	err := goTest(args, &r)
 	if chance && r.failed > 0 {
-		r.retry(args, goTest)
+		r.retry(args)
 		if r.failed == 0 {
 			err = nil
 		}

@@ -174,7 +174,7 @@ func TestParts(t *testing.T) {
 		if err := goTest(c.args, &r); err == nil {
 			t.Fatalf("%q passed the first time", c.args)
 		}
-		r.retry(c.args, goTest)
+		r.retry(c.args)
 		r.summary()
 		if (r.failed > 0) != c.failed || !strings.Contains(out.String(), c.says) {
 			t.Errorf("%q: %d failed, want %t and %q:\n%s", c.args, r.failed, c.failed, c.says, out.String())
