@@ -22,11 +22,20 @@ func (s *Sleepers) May(ctx context.Context, since time.Time) []string {
 	if time.Since(since) > 2*s.cfg.Rest { // one that is asked all the time is asked still
 		return nil
 	}
-	return s.candidates(ctx)
+	var all []string
+	for _, c := range s.candidates(ctx) {
+		all = append(all, c.app)
+	}
+	return all
 }
 
-// candidates are the apps that may fall asleep in favour of another one, idle or not.
-func (s *Sleepers) candidates(ctx context.Context) (all []string) {
+// candidate is an app that may fall asleep in favour of another one, idle or not.
+type candidate struct {
+	app string
+	up  time.Time // since when it runs
+}
+
+func (s *Sleepers) candidates(ctx context.Context) (all []candidate) {
 	set, err := s.settings(ctx)
 	lives, errLives := s.cfg.Apps.Lives(ctx)
 	if err := errors.Join(err, errLives); err != nil {
@@ -38,38 +47,40 @@ func (s *Sleepers) candidates(ctx context.Context) (all []string) {
 		if !ok {
 			after = s.cfg.After
 		}
-		if after > 0 && s.gives(ctx, live) {
-			all = append(all, live.App)
+		if after <= 0 {
+			continue // it never sleeps
+		}
+		if up, ok := s.gives(ctx, live); ok {
+			all = append(all, candidate{live.App, up})
 		}
 	}
 	return all
 }
 
-// gives reports whether an app may fall asleep in favour of another one, once nobody asks for it.
-func (s *Sleepers) gives(ctx context.Context, live core.Release) bool {
+// gives reports whether an app may fall asleep in favour of another one, once nobody asks for it, and since when it
+// runs.
+func (s *Sleepers) gives(ctx context.Context, live core.Release) (up time.Time, ok bool) {
 	if s.beds.Asleep(live.App) || len(s.cfg.Deployer.QueueOf(live.App)) > 0 {
-		return false
+		return up, false
 	}
 	status, err := s.cfg.Fleet.Status(ctx, live.App)
 	if err == nil && status.State == fleet.Running && s.beds.noted(status.Machine) {
 		if err = s.stays(ctx, live); err == nil {
-			return true
+			return status.Since, true
 		}
 	}
 	if _, ok := errors.AsType[*core.Rejection](err); err != nil && !ok {
 		s.log.Warn("whether an app could sleep is not known", "app", live.App, "error", err)
 	}
-	return false
+	return up, false
 }
 
 // Idle implements quota.Room.
 func (s *Sleepers) Idle(ctx context.Context) (all []string) {
 	since := map[string]time.Time{}
-	for _, app := range s.candidates(ctx) {
-		at, ok := s.since(app)
-		status, err := s.cfg.Fleet.Status(ctx, app)
-		if ok && err == nil && min(time.Since(at), time.Since(status.Since)) >= s.cfg.Rest {
-			all, since[app] = append(all, app), at
+	for _, c := range s.candidates(ctx) {
+		if at, ok := s.since(c.app); ok && min(time.Since(at), time.Since(c.up)) >= s.cfg.Rest {
+			all, since[c.app] = append(all, c.app), at
 		}
 	}
 	slices.SortStableFunc(all, func(a, b string) int { return since[a].Compare(since[b]) })
