@@ -176,7 +176,7 @@ func (g *Gate) enter(ctx context.Context, k key, id string, size core.Resources)
 		switch {
 		case no != nil && makeRoom(ctx, g, r, k, size):
 			continue
-		case no != nil && (no.passes || mayClear(ctx, g, no, k.app, begun)):
+		case no != nil && (no.passes || mayClear(ctx, g, r, k, size, begun)):
 			wait = soon()
 		case no != nil:
 			return cmp.Or(context.Cause(ctx), no.err)

@@ -122,9 +122,10 @@ func makeRoom(ctx context.Context, g *Gate, r rules, k key, size core.Resources)
 	return false
 }
 
-// mayClear reports whether no may pass because an app is idle soon that is not now.
-func mayClear(ctx context.Context, g *Gate, no *refusal, app string, since time.Time) bool {
-	return slices.ContainsFunc(except(g.cfg.Room.May(ctx, since), app), no.of)
+// mayClear reports whether there is room once others are idle that are not now.
+func mayClear(ctx context.Context, g *Gate, r rules, k key, size core.Resources, since time.Time) bool {
+	others := except(g.cfg.Room.May(ctx, since), k.app)
+	return len(others) > 0 && lacks(g, r, set(others), k, size) == nil
 }
 
 // lacks is refuses for callers that do not hold the lock.
